@@ -1,0 +1,1 @@
+//! gRPC services, reflection and metrics of the node.

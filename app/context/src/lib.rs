@@ -1,0 +1,1 @@
+//! What a message handler may see and change: state branch, gas meter, events, block facts.

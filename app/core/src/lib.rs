@@ -1,0 +1,1 @@
+//! The application: transaction pipeline, ordered hooks, block execution and query routing.

@@ -1,0 +1,1 @@
+//! Balances, supply, transfers and denomination metadata (Cosmos SDK x/bank).

@@ -1,0 +1,1 @@
+//! Consensus parameters kept by the application (Cosmos SDK x/consensus).

@@ -1,0 +1,1 @@
+//! The quernd binary: node supervisor and command-line wallet.

@@ -1,0 +1,1 @@
+//! Authenticated multistore: branches, versions, proofs, pruning and rollback.

@@ -1,0 +1,1 @@
+//! In-process consensus driver, transaction builders and fault injection for tests.

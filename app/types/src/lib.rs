@@ -1,0 +1,1 @@
+//! Domain types and error tables shared by every crate of the node.
