@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# CometBFT, its sample application (the bench's comparator) and its load generator. Go checks the
+# sources against the public checksum database.
+. "$(dirname "$0")/lib.sh"
+step cometbft
+
+module=github.com/cometbft/cometbft
+say "building $module $COMETBFT_VERSION (about 90 s cold)"
+# -trimpath keeps this checkout's path out of the binaries; a workspace file above us must not matter.
+GOBIN=$DEPS/bin GOFLAGS="${GOFLAGS:-} -trimpath" GOWORK=off go install \
+    "$module/cmd/cometbft@v$COMETBFT_VERSION" \
+    "$module/abci/cmd/abci-cli@v$COMETBFT_VERSION" \
+    "$module/test/loadtime/cmd/load@v$COMETBFT_VERSION"
+
+for tool in cometbft abci-cli; do
+    got=$("$DEPS/bin/$tool" version 2>/dev/null | head -1) || die "$tool does not run"
+    case $tool:$got in
+        cometbft:"$COMETBFT_VERSION" | abci-cli:?*) ;;
+        *) die "$tool reports version '$got', want $COMETBFT_VERSION" ;;
+    esac
+done
+"$DEPS/bin/load" --help >/dev/null 2>&1 || die "load does not run"
+step_done
