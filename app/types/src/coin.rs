@@ -1,0 +1,209 @@
+//! Coins and sets of coins.
+
+use std::{fmt, str::FromStr};
+
+use crate::{Denom, Error, Result, errors};
+
+/// Number of base units. The native supply fits u128 with room for 18 more digits.
+pub type Amount = u128;
+
+/// An amount of one denomination, possibly zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coin {
+    /// Denomination.
+    pub denom: Denom,
+    /// Base units.
+    pub amount: Amount,
+}
+
+impl Coin {
+    /// Parses the wire's pair of strings.
+    ///
+    /// # Errors
+    /// `sdk/10` for a bad denomination or an amount that is no canonical decimal below 2^128.
+    pub fn parse(denom: &str, amount: &str) -> Result<Self> {
+        Ok(Self {
+            denom: denom.parse()?,
+            amount: parse_amount(amount)?,
+        })
+    }
+}
+
+impl fmt::Display for Coin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.amount, self.denom)
+    }
+}
+
+impl FromStr for Coin {
+    type Err = Error;
+
+    /// Reads `123nqrn`.
+    fn from_str(text: &str) -> Result<Self> {
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (amount, denom) = text.split_at(split);
+        if amount.is_empty() {
+            return Err(errors::INVALID_COINS.wrap(format!("invalid decimal coin expression: {text}")));
+        }
+        Self::parse(denom, amount)
+    }
+}
+
+fn parse_amount(text: &str) -> Result<Amount> {
+    let canonical = !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && (text.len() == 1 || !text.starts_with('0'));
+    canonical
+        .then(|| text.parse().ok())
+        .flatten()
+        .ok_or_else(|| errors::INVALID_COINS.wrap(format!("invalid coin amount: {text:.80}")))
+}
+
+/// Coins sorted by denomination, without duplicates and without zeros: what the SDK calls valid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coins(Vec<Coin>);
+
+impl Coins {
+    /// No coins.
+    pub const fn empty() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Takes coins that are already sorted, unique and positive.
+    ///
+    /// # Errors
+    /// `sdk/10` otherwise: a client must send them so (`Coins.Validate`).
+    pub fn try_from_sorted(coins: Vec<Coin>) -> Result<Self> {
+        let sorted = coins.is_sorted_by(|a, b| a.denom < b.denom);
+        if sorted && coins.iter().all(|c| c.amount > 0) {
+            return Ok(Self(coins));
+        }
+        let shown = coins.iter().map(Coin::to_string).collect::<Vec<_>>().join(",");
+        Err(errors::INVALID_COINS.wrap(shown))
+    }
+
+    /// One coin; empty if its amount is zero.
+    pub fn one(coin: Coin) -> Self {
+        if coin.amount == 0 {
+            Self::empty()
+        } else {
+            Self(vec![coin])
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Number of denominations.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// In order of denomination.
+    pub fn iter(&self) -> std::slice::Iter<'_, Coin> {
+        self.0.iter()
+    }
+
+    /// Base units of `denom`, zero if absent.
+    pub fn amount_of(&self, denom: &Denom) -> Amount {
+        self.0
+            .binary_search_by(|c| c.denom.cmp(denom))
+            .ok()
+            .and_then(|i| self.0.get(i))
+            .map_or(0, |c| c.amount)
+    }
+
+    /// Sum of both sets.
+    ///
+    /// # Errors
+    /// `sdk/10` on overflow.
+    pub fn checked_add(&self, other: &Self) -> Result<Self> {
+        let mut sum = self.clone();
+        for coin in &other.0 {
+            match sum.0.binary_search_by(|c| c.denom.cmp(&coin.denom)) {
+                Ok(at) => {
+                    if let Some(slot) = sum.0.get_mut(at) {
+                        slot.amount = slot
+                            .amount
+                            .checked_add(coin.amount)
+                            .ok_or_else(|| errors::INVALID_COINS.wrap("amount overflow"))?;
+                    }
+                }
+                Err(at) => sum.0.insert(at, coin.clone()),
+            }
+        }
+        Ok(sum)
+    }
+}
+
+impl<'a> IntoIterator for &'a Coins {
+    type Item = &'a Coin;
+    type IntoIter = std::slice::Iter<'a, Coin>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Coins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, coin) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            coin.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Coins {
+    type Err = Error;
+
+    /// Reads `1atom,2nqrn`, in any order; an empty text is no coins.
+    fn from_str(text: &str) -> Result<Self> {
+        if text.trim().is_empty() {
+            return Ok(Self::empty());
+        }
+        let mut coins = text
+            .split(',')
+            .map(|c| c.trim().parse())
+            .collect::<Result<Vec<Coin>>>()?;
+        coins.sort_by(|a, b| a.denom.cmp(&b.denom));
+        coins.retain(|c| c.amount > 0);
+        Self::try_from_sorted(coins)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsorted_duplicate_zero_and_oversized_coins_are_refused() {
+        let c = |s: &str| s.parse::<Coin>().unwrap();
+        assert!(Coins::try_from_sorted(vec![c("1bbb"), c("1aaa")]).is_err());
+        assert!(Coins::try_from_sorted(vec![c("1aaa"), c("1aaa")]).is_err());
+        assert!(Coins::try_from_sorted(vec![c("0aaa")]).is_err());
+        assert!(Coin::parse("aaa", "340282366920938463463374607431768211456").is_err());
+        for bad in ["", "-1", "01", "1.5", "+1", "1e3"] {
+            assert!(Coin::parse("aaa", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sums_refuse_to_wrap() {
+        let max: Coins = format!("{}aaa", u128::MAX).parse().unwrap();
+        assert!(max.checked_add(&"1aaa".parse().unwrap()).is_err());
+        assert_eq!(
+            "1aaa"
+                .parse::<Coins>()
+                .unwrap()
+                .checked_add(&"2bbb,1aaa".parse().unwrap())
+                .unwrap()
+                .to_string(),
+            "2aaa,2bbb"
+        );
+    }
+}

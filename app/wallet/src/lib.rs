@@ -1,0 +1,1 @@
+//! Keyring, transaction building and chain queries of the command line.

@@ -1,0 +1,1 @@
+//! Typed genesis builder, network profiles and validation.
