@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced after lib.sh by steps that unpack packages of a newer Debian into .deps. apt does the
 # work with a private sources list and state, so signatures are checked against the machine's Debian
 # archive keys, nothing is installed and no root is needed.
@@ -69,9 +70,7 @@ debian_wrapper() {
     shift 3
     {
         printf '#!/bin/sh\n'
-        # shellcheck disable=SC2016
         printf 'root=$(CDPATH= cd -- "$(dirname -- "$0")/../%s" && pwd) || exit 1\n' "$root"
-        # shellcheck disable=SC2016
         printf 'exec "$root/usr/lib64/ld-linux-x86-64.so.2" --library-path "$root/usr/lib/x86_64-linux-gnu" \\\n'
         printf '    "$root/%s"' "$program"
         printf ' %s' "$@" '"$@"'

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by every set-up step. A step reads:
 #
 #   . "$(dirname "$0")/lib.sh"
@@ -53,8 +54,7 @@ pip_fetch() {
     local folder=$1 requirement
     shift
     for requirement in "$@"; do
-        set -- $requirement
-        printf '%s --hash=sha256:%s\n' "$1" "$2"
+        printf '%s --hash=sha256:%s\n' "${requirement% *}" "${requirement#* }"
     done >"$SCRATCH/requirements.txt"
     python3 -m pip download --quiet --no-deps --only-binary=:all: --require-hashes \
         --dest "$folder" --requirement "$SCRATCH/requirements.txt"
