@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quern_store::Branch;
 use quern_types::{Event, Timestamp};
 
-use crate::{EventLog, GasMeter, Kv};
+use crate::{CallFrame, EventLog, GasMeter, Kv};
 
 /// Why code runs. Only the ante handler may behave differently by mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +62,22 @@ pub struct Cx {
     pub tx: Option<Arc<TxFacts>>,
     /// Why this runs.
     pub mode: Mode,
+    /// The contract calls around this point.
+    pub calls: CallFrame,
 }
 
 impl Cx {
     /// A context on `branch` without a transaction and without a gas limit.
     pub fn new(branch: Branch, block: Arc<BlockFacts>, mode: Mode) -> Self {
-        Self { branch, gas: GasMeter::infinite(), events: EventLog::default(), block, tx: None, mode }
+        Self {
+            branch,
+            gas: GasMeter::infinite(),
+            events: EventLog::default(),
+            block,
+            tx: None,
+            mode,
+            calls: CallFrame::default(),
+        }
     }
 
     /// The part of the state that belongs to `module`.
@@ -88,7 +98,11 @@ impl Cx {
     /// An inner context: own writes and events, the same gas meter.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { branch: self.branch.fork(), events: EventLog::default(), ..self.clone() }
+        Self {
+            branch: self.branch.fork(),
+            events: EventLog::default(),
+            ..self.clone()
+        }
     }
 
     /// The same context charging another meter.
@@ -100,13 +114,20 @@ impl Cx {
     /// The same context inside a transaction.
     #[must_use]
     pub fn with_tx(&self, tx: TxFacts) -> Self {
-        Self { tx: Some(Arc::new(tx)), ..self.clone() }
+        Self {
+            tx: Some(Arc::new(tx)),
+            calls: CallFrame::of_transaction(),
+            ..self.clone()
+        }
     }
 
     /// The same context with an event list of its own, for a caller that filters events.
     #[must_use]
     pub fn with_own_events(&self) -> Self {
-        Self { events: EventLog::default(), ..self.clone() }
+        Self {
+            events: EventLog::default(),
+            ..self.clone()
+        }
     }
 
     /// Writes this fork's changes into the context it was forked from, and returns its events

@@ -35,12 +35,18 @@ struct Inner {
 impl GasMeter {
     /// Fails once more than `limit` is used.
     pub fn limited(limit: Gas) -> Self {
-        Self(Arc::new(Inner { limit: Some(limit), consumed: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            limit: Some(limit),
+            consumed: AtomicU64::new(0),
+        }))
     }
 
     /// Counts without a limit.
     pub fn infinite() -> Self {
-        Self(Arc::new(Inner { limit: None, consumed: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            limit: None,
+            consumed: AtomicU64::new(0),
+        }))
     }
 
     /// Adds `amount`. What went over the limit stays counted, as in the SDK.
@@ -80,12 +86,16 @@ impl GasMeter {
 
     /// Gas used so far, at most the limit.
     pub fn consumed_to_limit(&self) -> Gas {
-        self.0.limit.map_or(self.consumed(), |limit| limit.min(self.consumed()))
+        self.0
+            .limit
+            .map_or(self.consumed(), |limit| limit.min(self.consumed()))
     }
 
     /// Gas left; `u64::MAX` without a limit (the SDK's `GasRemaining`).
     pub fn remaining(&self) -> Gas {
-        self.0.limit.map_or(Gas::MAX, |limit| limit.saturating_sub(self.consumed()))
+        self.0
+            .limit
+            .map_or(Gas::MAX, |limit| limit.saturating_sub(self.consumed()))
     }
 
     /// The limit, if there is one.
@@ -113,7 +123,10 @@ mod tests {
             error.to_string(),
             "out of gas in location: WriteFlat; gasWanted: 100, gasUsed: 105: out of gas"
         );
-        assert_eq!((meter.consumed(), meter.consumed_to_limit(), meter.remaining()), (105, 100, 0));
+        assert_eq!(
+            (meter.consumed(), meter.consumed_to_limit(), meter.remaining()),
+            (105, 100, 0)
+        );
     }
 
     #[test]

@@ -27,7 +27,10 @@ impl Kv {
     /// The part below a further prefix; its bytes are not charged either (`store/prefix` under gaskv).
     #[must_use]
     pub fn under(&self, prefix: &[u8]) -> Self {
-        Self { prefix: [&self.prefix, prefix].concat(), ..self.clone() }
+        Self {
+            prefix: [&self.prefix, prefix].concat(),
+            ..self.clone()
+        }
     }
 
     fn full(&self, key: &[u8]) -> Vec<u8> {
@@ -41,9 +44,11 @@ impl Kv {
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.gas.consume(cost::READ_FLAT, "ReadFlat")?;
         let value = self.branch.get(&self.full(key)).map_err(halt)?;
-        self.gas.consume(per_byte(cost::READ_PER_BYTE, key.len()), "ReadPerByte")?;
+        self.gas
+            .consume(per_byte(cost::READ_PER_BYTE, key.len()), "ReadPerByte")?;
         let len = value.as_ref().map_or(0, Vec::len);
-        self.gas.consume(per_byte(cost::READ_PER_BYTE, len), "ReadPerByte")?;
+        self.gas
+            .consume(per_byte(cost::READ_PER_BYTE, len), "ReadPerByte")?;
         Ok(value)
     }
 
@@ -63,8 +68,10 @@ impl Kv {
     pub fn set(&self, key: &[u8], value: impl Into<Vec<u8>>) -> Result<()> {
         let value = value.into();
         self.gas.consume(cost::WRITE_FLAT, "WriteFlat")?;
-        self.gas.consume(per_byte(cost::WRITE_PER_BYTE, key.len()), "WritePerByte")?;
-        self.gas.consume(per_byte(cost::WRITE_PER_BYTE, value.len()), "WritePerByte")?;
+        self.gas
+            .consume(per_byte(cost::WRITE_PER_BYTE, key.len()), "WritePerByte")?;
+        self.gas
+            .consume(per_byte(cost::WRITE_PER_BYTE, value.len()), "WritePerByte")?;
         self.branch.set(&self.full(key), value);
         Ok(())
     }
@@ -112,7 +119,13 @@ impl Iterator for KvRange {
 
     fn next(&mut self) -> Option<Self::Item> {
         let step = match self.inner.next() {
-            None => return self.gas.consume(cost::ITER_NEXT_FLAT, "IterNextFlat").err().map(Err),
+            None => {
+                return self
+                    .gas
+                    .consume(cost::ITER_NEXT_FLAT, "IterNextFlat")
+                    .err()
+                    .map(Err);
+            }
             Some(Err(e)) => return Some(Err(halt(e))),
             Some(Ok(entry)) => entry,
         };

@@ -5,12 +5,14 @@
 
 mod cx;
 mod events;
+mod frame;
 mod gas;
 mod kv;
 mod router;
 
 pub use cx::{BlockFacts, Cx, Mode, TxFacts};
 pub use events::EventLog;
+pub use frame::CallFrame;
 pub use gas::{Gas, GasMeter};
 pub use kv::{Kv, KvRange};
 pub use router::{AnyMsg, MsgOutput, Router};

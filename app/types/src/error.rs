@@ -60,10 +60,11 @@ impl Error {
         }
     }
 
-    /// Adds context in front of the text.
+    /// Adds context in front of the text, which is not [`Error::deterministic`] any more then.
     #[must_use]
     pub fn wrap(mut self, context: impl Into<Cow<'static, str>>) -> Self {
         self.contexts.push(context.into());
+        self.deterministic = false;
         self
     }
 
