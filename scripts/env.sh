@@ -3,8 +3,6 @@
 ROOT=${ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 DEPS=$ROOT/.deps
 export PATH="$DEPS/bin:$PATH"
-export LIBTORCH="$DEPS/libtorch"
-export LD_LIBRARY_PATH="$LIBTORCH/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 # Workspaces that exist, each with its own lockfile.
 WORKSPACES=()
 for manifest in "$ROOT/Cargo.toml" "$ROOT/contracts/Cargo.toml" "$ROOT/inference-worker/Cargo.toml"; do

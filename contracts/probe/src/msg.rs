@@ -1,0 +1,149 @@
+//! Messages of the probe.
+use cosmwasm_std::{Binary, Coin, Event, SubMsg};
+use serde::{Deserialize, Serialize};
+
+/// Instantiates the probe; the response carries the attributes and the submessages.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct InstantiateMsg {
+    /// Attributes of the response.
+    #[serde(default)]
+    pub attrs: Vec<(String, String)>,
+    /// Submessages of the response.
+    #[serde(default)]
+    pub msgs: Vec<SubMsg>,
+}
+
+/// Migrates the probe: stores `note` under the key `migrated`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct MigrateMsg {
+    /// What to store.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// What the chain itself may ask.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SudoMsg {
+    /// Stores a value.
+    Set {
+        /// Key as [`ExecuteMsg::Set`] has it.
+        key: String,
+        /// Value.
+        value: String,
+    },
+    /// Returns an error.
+    Fail {},
+}
+
+/// What a test may ask.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ExecuteMsg {
+    /// Answers with the given attributes, events and data.
+    Echo {
+        /// Attributes of the `wasm` event.
+        #[serde(default)]
+        attrs: Vec<(String, String)>,
+        /// Further events.
+        #[serde(default)]
+        events: Vec<Event>,
+        /// Data of the response.
+        #[serde(default)]
+        data: Option<Binary>,
+    },
+    /// Sends coins of the contract.
+    BankSend {
+        /// Receiver.
+        to: String,
+        /// Coins.
+        amount: Vec<Coin>,
+    },
+    /// Answers with these submessages, in order.
+    Sub {
+        /// With reply mode, gas limit, id and payload as the host reads them.
+        msgs: Vec<SubMsg>,
+    },
+    /// Stores `value` under the raw key `data/` followed by `key`.
+    Set {
+        /// Key.
+        key: String,
+        /// Value, stored as its bytes.
+        value: String,
+    },
+    /// Returns an error.
+    Fail {},
+    /// Aborts.
+    Panic {},
+    /// Computes for ever.
+    Loop {},
+    /// Executes itself, one level less deep, until `depth` is 0.
+    Recurse {
+        /// Levels left.
+        depth: u32,
+    },
+    /// Asks itself [`QueryMsg::Recurse`]; the data of the response is the answer.
+    QueryRecurse {
+        /// Levels left.
+        depth: u32,
+    },
+    /// Answers with `len` zero bytes of data.
+    BigData {
+        /// Bytes.
+        len: u32,
+    },
+    /// Stores one value of `len` bytes under the raw key `data/big`.
+    BigWrite {
+        /// Bytes.
+        len: u32,
+    },
+    /// Answers with bytes that are no response.
+    BadReply {},
+    /// Calls itself and fails in the reply.
+    FailInReply {},
+}
+
+/// What a test may read.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum QueryMsg {
+    /// A value that [`ExecuteMsg::Set`] stored: `Option<String>`.
+    Get {
+        /// Key.
+        key: String,
+    },
+    /// The environment that the host passes: `Env`.
+    Env {},
+    /// Asks itself, one level less deep, until `depth` is 0: the depth reached.
+    Recurse {
+        /// Levels left.
+        depth: u32,
+    },
+    /// The last reply: `Option<LastReply>`.
+    LastReply {},
+    /// Computes for ever.
+    Loop {},
+}
+
+/// The reply that the host delivered last.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct LastReply {
+    /// Id of the submessage.
+    pub id: u64,
+    /// Payload of the submessage.
+    pub payload: Binary,
+    /// Gas that the submessage used, as told by the host.
+    pub gas_used: u64,
+    /// Whether it succeeded.
+    pub success: bool,
+    /// The host's error text, if it failed.
+    pub error: Option<String>,
+    /// The submessage's data (the deprecated field).
+    pub data: Option<Binary>,
+    /// Type URL and value of each message response.
+    pub msg_responses: Vec<(String, Binary)>,
+    /// The submessage's events.
+    pub events: Vec<Event>,
+}
