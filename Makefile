@@ -1,0 +1,31 @@
+# The only front door. Every target runs from the root of a fresh clone; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.PHONY: help setup build contracts test check bench docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what the repository needs, below .deps (safe to repeat)
+	@scripts/setup.sh
+
+build: setup ## Build every workspace
+	@scripts/build.sh
+
+contracts: ## Build the contracts with the canonical compiler and compare their checksums
+	@scripts/contracts.sh
+
+test: ## Run the whole test suite
+	@scripts/test.sh
+
+check: ## Run the static gate: format, lints, docs, dependency rules, generated files
+	@scripts/check.sh
+
+bench: ## Print the project's figures beside their comparators
+	@scripts/bench.sh
+
+docs: ## Build the book into docs/book
+	@scripts/docs.sh
+
+clean: ## Remove what builds made; the tools in .deps stay
+	@scripts/clean.sh

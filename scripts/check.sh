@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The static gate: nothing here runs the product. Every stage can fail, and all run before it ends.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+. "$ROOT/scripts/stages.sh"
+cd "$ROOT"
+
+lockfile() { cd "$1" && cargo metadata --locked --format-version 1 >/dev/null; }
+format() { cd "$1" && cargo fmt --all --check; }
+lint() { cd "$1" && cargo clippy --locked --workspace --all-targets -- -D warnings; }
+rustdoc() { cd "$1" && RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items; }
+dependencies() {
+    cargo-deny --locked --all-features --manifest-path "$1/Cargo.toml" check --config "$ROOT/deny.toml" \
+        --hide-inclusion-graph licenses bans sources
+}
+shell_scripts() {
+    git ls-files --cached --others --exclude-standard '*.sh' .ci/run | sort -u | xargs shellcheck
+}
+spelling() { git ls-files --cached --others --exclude-standard | xargs typos --config typos.toml; }
+
+# House rules that no linter knows. Each prints the offending lines.
+house_rules() {
+    local status=0 files
+    files=$(git ls-files --cached --others --exclude-standard -- ':!*.lock' ':!*-lock.json')
+    # A path of one machine, or a registry's address, would not work on another.
+    if grep -nE '/(root|home)/[a-z]|[a-z0-9]\.(crates|pypi|npmjs)\.(io|org)|registry\.npm' $(printf '%s\n' "$files" | grep -v '^scripts/check.sh$') 2>/dev/null; then
+        echo "the lines above name a machine's path or a registry's address" >&2
+        status=1
+    fi
+    # The node must not reach the libraries whose features change consensus (docs/adr/0003).
+    if cargo metadata --locked --format-version 1 | grep -qE '"name":"(tch|llguidance)"'; then
+        echo "the root workspace depends on tch or llguidance: see docs/adr/0003-three-workspaces.md" >&2
+        status=1
+    fi
+    # Long files hide things.
+    while read -r file; do
+        if [ "$(wc -l <"$file")" -gt 600 ]; then
+            echo "$file has more than 600 lines" >&2
+            status=1
+        fi
+    done < <(printf '%s\n' "$files" | grep -E '\.(rs|py|sh|mjs|js|ts)$')
+    return $status
+}
+
+for manifest in "${WORKSPACES[@]}"; do
+    folder=$(dirname "$manifest")
+    name=$(basename "$folder")
+    [ "$folder" = "$ROOT" ] && name=node
+    stage "$name: lockfile" lockfile "$folder"
+    stage "$name: format" format "$folder"
+    stage "$name: clippy" lint "$folder"
+    stage "$name: rustdoc" rustdoc "$folder"
+    stage "$name: licences, bans, sources" dependencies "$folder"
+done
+stage "shell scripts" shell_scripts
+stage "spelling" spelling
+stage "house rules" house_rules
+stage "book" scripts/docs.sh
+stages_end "make check: where the time went (advisories: not checked, see deny.toml)"

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The whole suite. Arguments select stages by name, all by default: node contracts worker clients.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+. "$ROOT/scripts/stages.sh"
+cd "$ROOT"
+ONLY=("$@")
+
+wanted() {
+    [ "${#ONLY[@]}" -eq 0 ] && return 0
+    local name
+    for name in "${ONLY[@]}"; do [ "$name" = "$1" ] && return 0; done
+    return 1
+}
+
+cargo_test() { cd "$1" && cargo test --locked --workspace --no-fail-fast; }
+
+# First, as tests of the node run the contracts that this builds.
+if wanted contracts && [ -f contracts/Cargo.toml ]; then
+    stage "contracts: artefacts" scripts/contracts.sh
+    stage "contracts: native tests" cargo_test contracts
+fi
+if wanted node; then stage "node: cargo test" cargo_test .; fi
+if wanted worker && [ -f inference-worker/Cargo.toml ]; then
+    stage "worker: cargo test" cargo_test inference-worker
+fi
+if wanted clients && [ -x tests/e2e/run.sh ]; then stage "clients: end to end" tests/e2e/run.sh; fi
+stages_end "make test: where the time went"
