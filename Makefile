@@ -24,7 +24,7 @@ check: ## Run the static gate: format, lints, docs, dependency rules, generated 
 bench: ## Print the project's figures beside their comparators
 	@scripts/bench.sh
 
-docs: ## Build the book into docs/book
+docs: ## Build the book into target/book
 	@scripts/docs.sh
 
 clean: ## Remove what builds made; the tools in .deps stay
