@@ -1,7 +1,7 @@
 //! Entry points of the probe.
 use cosmwasm_std::{
-    entry_point, from_json, to_json_binary, to_json_vec, BankMsg, Binary, Deps, DepsMut, Empty, Env, MessageInfo,
-    Reply, Response, StdError, StdResult, SubMsg, SubMsgResult, WasmMsg,
+    entry_point, from_json, to_json_binary, to_json_vec, BankMsg, Binary, Deps, DepsMut, Empty, Env,
+    MessageInfo, Reply, Response, StdError, StdResult, SubMsg, SubMsgResult, WasmMsg,
 };
 
 use crate::msg::{ExecuteMsg, InstantiateMsg, LastReply, MigrateMsg, QueryMsg, SudoMsg};
@@ -16,8 +16,15 @@ fn data_key(key: &str) -> Vec<u8> {
 
 /// Answers with the attributes and submessages asked for.
 #[entry_point]
-pub fn instantiate(_deps: DepsMut, _env: Env, _info: MessageInfo, msg: InstantiateMsg) -> StdResult<Response> {
-    Ok(Response::new().add_attributes(msg.attrs).add_submessages(msg.msgs))
+pub fn instantiate(
+    _deps: DepsMut,
+    _env: Env,
+    _info: MessageInfo,
+    msg: InstantiateMsg,
+) -> StdResult<Response> {
+    Ok(Response::new()
+        .add_attributes(msg.attrs)
+        .add_submessages(msg.msgs))
 }
 
 /// Does what the test asks. The wasm export stands in `rubbish`, which must answer with broken bytes.
@@ -29,7 +36,10 @@ pub fn execute(deps: DepsMut, env: Env, _info: MessageInfo, msg: ExecuteMsg) -> 
             response.data = data;
             Ok(response)
         }
-        ExecuteMsg::BankSend { to, amount } => Ok(response.add_message(BankMsg::Send { to_address: to, amount })),
+        ExecuteMsg::BankSend { to, amount } => Ok(response.add_message(BankMsg::Send {
+            to_address: to,
+            amount,
+        })),
         ExecuteMsg::Sub { msgs } => Ok(response.add_submessages(msgs)),
         ExecuteMsg::Set { key, value } => {
             deps.storage.set(&data_key(&key), value.as_bytes());
@@ -43,8 +53,9 @@ pub fn execute(deps: DepsMut, env: Env, _info: MessageInfo, msg: ExecuteMsg) -> 
             None => response.add_attribute("recursed", "done"),
         }),
         ExecuteMsg::QueryRecurse { depth } => {
-            let reached: u32 =
-                deps.querier.query_wasm_smart(&env.contract.address, &QueryMsg::Recurse { depth })?;
+            let reached: u32 = deps
+                .querier
+                .query_wasm_smart(&env.contract.address, &QueryMsg::Recurse { depth })?;
             Ok(response.set_data(to_json_binary(&reached)?))
         }
         ExecuteMsg::BigData { len } => Ok(response.set_data(vec![0; len as usize])),
@@ -95,7 +106,11 @@ pub fn reply(deps: DepsMut, _env: Env, reply: Reply) -> StdResult<Response> {
         SubMsgResult::Err(error) => last.error = Some(error),
         SubMsgResult::Ok(result) => {
             last.events = result.events;
-            last.msg_responses = result.msg_responses.into_iter().map(|r| (r.type_url, r.value)).collect();
+            last.msg_responses = result
+                .msg_responses
+                .into_iter()
+                .map(|r| (r.type_url, r.value))
+                .collect();
             #[allow(deprecated)] // Older contracts read it, so the host must fill it.
             {
                 last.data = result.data;
@@ -130,15 +145,20 @@ pub fn sudo(deps: DepsMut, _env: Env, msg: SudoMsg) -> StdResult<Response> {
 pub fn query(deps: Deps<Empty>, env: Env, msg: QueryMsg) -> StdResult<Binary> {
     match msg {
         QueryMsg::Get { key } => {
-            let value = deps.storage.get(&data_key(&key)).map(String::from_utf8).transpose();
+            let value = deps
+                .storage
+                .get(&data_key(&key))
+                .map(String::from_utf8)
+                .transpose();
             to_json_binary(&value.map_err(|_| StdError::msg("the stored value is not text"))?)
         }
         QueryMsg::Env {} => to_json_binary(&env),
         QueryMsg::Recurse { depth } => {
             let reached: u32 = match depth.checked_sub(1) {
                 Some(depth) => {
-                    let below: u32 =
-                        deps.querier.query_wasm_smart(&env.contract.address, &QueryMsg::Recurse { depth })?;
+                    let below: u32 = deps
+                        .querier
+                        .query_wasm_smart(&env.contract.address, &QueryMsg::Recurse { depth })?;
                     below + 1
                 }
                 None => 0,

@@ -32,6 +32,10 @@ extern "C" fn execute(env: u32, info: u32, msg: u32) -> u32 {
     }
     let bytes: &'static [u8] = b"{\"ok\":{\"messages\":7";
     let length = bytes.len() as u32;
-    let region = Region { offset: bytes.as_ptr() as u32, capacity: length, length };
+    let region = Region {
+        offset: bytes.as_ptr() as u32,
+        capacity: length,
+        length,
+    };
     Box::into_raw(Box::new(region)) as u32
 }
