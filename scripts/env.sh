@@ -6,5 +6,5 @@ export PATH="$DEPS/bin:$PATH"
 # Workspaces that exist, each with its own lockfile.
 WORKSPACES=()
 for manifest in "$ROOT/Cargo.toml" "$ROOT/contracts/Cargo.toml" "$ROOT/inference-worker/Cargo.toml"; do
-    [ -f "$manifest" ] && WORKSPACES+=("$manifest")
+    if [ -f "$manifest" ]; then WORKSPACES+=("$manifest"); fi
 done

@@ -17,8 +17,10 @@ if grep -q '"resolved": *"http' "$tests/package-lock.json"; then
 fi
 rm -rf "$DEPS/node"
 mkdir -p "$DEPS/node"
-cp "$tests/package.json" "$tests/package-lock.json" "$DEPS/node/"
+cp "$tests"/package.json "$tests"/package-lock.json "$DEPS/node/"
+[ ! -f "$tests/.npmrc" ] || cp "$tests/.npmrc" "$DEPS/node/"
 say "installing the JavaScript clients"
 (cd "$DEPS/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+rm -rf "$tests/node_modules"
 ln -sfn ../../../.deps/node/node_modules "$tests/node_modules"
 step_done
