@@ -8,6 +8,7 @@ mod events;
 mod frame;
 mod gas;
 mod kv;
+mod page;
 mod router;
 
 pub use cx::{BlockFacts, Cx, Mode, TxFacts};
@@ -15,6 +16,7 @@ pub use events::EventLog;
 pub use frame::CallFrame;
 pub use gas::{Gas, GasMeter};
 pub use kv::{Kv, KvRange};
+pub use page::paginate;
 pub use router::{AnyMsg, MsgOutput, Router};
 
 /// Converts a storage failure, which no transaction can cause, into the error that stops the node.

@@ -1,1 +1,27 @@
 //! Wire types of the profile wasmd 0.61.14, generated at build time from published descriptors.
+//!
+//! The generated modules follow the protobuf packages, for example [`cosmos::bank::v1beta1`].
+//! [`unknown`] refuses fields that a decoder would drop in silence.
+
+mod pool;
+pub mod unknown;
+
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    rustdoc::all,
+    unused_qualifications
+)]
+mod wire {
+    include!(concat!(env!("OUT_DIR"), "/wire.rs"));
+}
+
+pub use pool::{DESCRIPTORS, pool};
+pub use prost_types::Any;
+pub use wire::{cosmos, cosmwasm};
+
+/// Type URL of a generated message, as in `google.protobuf.Any`.
+pub fn type_url<M: prost::Name>() -> String {
+    format!("/{}", M::full_name())
+}

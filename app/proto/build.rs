@@ -1,0 +1,69 @@
+//! Generates prost types from the descriptor set that `make setup` dumps out of a published package.
+//! No proto file of a third party is kept in this repository.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
+
+/// Packages that the node speaks today. Tendermint's own come from `tendermint-proto`.
+const PACKAGES: &[&str] = &[
+    "cosmos.auth.v1beta1",
+    "cosmos.bank.v1beta1",
+    "cosmos.base.abci.v1beta1",
+    "cosmos.base.node.v1beta1",
+    "cosmos.base.query.v1beta1",
+    "cosmos.base.tendermint.v1beta1",
+    "cosmos.base.v1beta1",
+    "cosmos.consensus.v1",
+    "cosmos.crypto.ed25519",
+    "cosmos.crypto.multisig",
+    "cosmos.crypto.multisig.v1beta1",
+    "cosmos.crypto.secp256k1",
+    "cosmos.distribution.v1beta1",
+    "cosmos.gov.v1",
+    "cosmos.gov.v1beta1",
+    "cosmos.params.v1beta1",
+    "cosmos.staking.v1beta1",
+    "cosmos.tx.signing.v1beta1",
+    "cosmos.tx.v1beta1",
+    "cosmwasm.wasm.v1",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let manifest_dir = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let path = manifest_dir.join("../../.deps/descriptors/cosmos.binpb");
+    println!("cargo:rerun-if-changed={}", path.display());
+    let bytes = fs::read(&path).map_err(|e| {
+        format!(
+            "{}: {e}. Run `make setup` first: it dumps the protocol descriptors there.",
+            path.display()
+        )
+    })?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.binpb"), &bytes)?;
+
+    let mut set = FileDescriptorSet::decode(bytes.as_slice())?;
+    for file in &mut set.file {
+        // Doc comments of the original would break rustdoc and are not ours to ship.
+        file.source_code_info = None;
+    }
+    // Types behind `extern_path` are not generated, but the generator must see them.
+    let seen = |package: &str| package.starts_with("tendermint.") || package == "google.protobuf";
+    // prost gives this file's nested message and its oneof the same name; nothing here uses it yet.
+    set.file
+        .retain(|f| f.name() != "cosmos/staking/v1beta1/authz.proto");
+    set.file
+        .retain(|f| PACKAGES.contains(&f.package()) || seen(f.package()));
+
+    let mut config = prost_build::Config::new();
+    config
+        .out_dir(&out)
+        .include_file("wire.rs")
+        .extern_path(".tendermint", "::tendermint_proto::v0_38")
+        .extern_path(".google.protobuf.Any", "::prost_types::Any")
+        .enable_type_names()
+        .type_name_domain(["."], "")
+        .compile_fds(set)?;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! The descriptors of the whole profile, for reflection and for checks by field number.
+
+use std::sync::LazyLock;
+
+use prost_reflect::DescriptorPool;
+
+/// Encoded `google.protobuf.FileDescriptorSet` of the whole profile.
+pub static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
+
+static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    // The bytes are fixed at build time and a test decodes them; an empty pool refuses every type.
+    DescriptorPool::decode(DESCRIPTORS).unwrap_or_default()
+});
+
+/// The decoded descriptors.
+pub fn pool() -> &'static DescriptorPool {
+    &POOL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_is_sdk_0_53() {
+        let body = pool().get_message_by_name("cosmos.tx.v1beta1.TxBody").unwrap();
+        assert_eq!(body.get_field(4).unwrap().name(), "unordered");
+        assert_eq!(body.get_field(5).unwrap().name(), "timeout_timestamp");
+        assert!(
+            pool()
+                .get_message_by_name("cosmwasm.wasm.v1.MsgStoreAndMigrateContract")
+                .is_some()
+        );
+    }
+}
