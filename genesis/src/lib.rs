@@ -1,1 +1,31 @@
-//! Typed genesis builder, network profiles and validation.
+//! The genesis document: CometBFT's frame and the application state in the Cosmos SDK's JSON.
+//!
+//! Reading is strict. An unknown field, a duplicate, another chain's address, a supply that is not the
+//! sum of its balances: each is an error that names the place, because a genesis that two nodes read
+//! differently is a fork at height 1.
+
+mod auth;
+mod bank;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod consensus;
+mod document;
+mod error;
+mod metadata;
+mod text;
+mod validator;
+mod wasm;
+
+pub use auth::{Account, AuthGenesis, AuthParams, BaseAccount, ModuleAccount, PubKey};
+pub use bank::{Balance, BankGenesis, BankParams, SendEnabled};
+pub use consensus::{
+    AbciParams, BlockParams, ConsensusParams, EvidenceParams, ValidatorParams, VersionParams,
+};
+pub use document::{AppState, Document};
+pub use error::{GenesisError, Result};
+pub use metadata::{DenomUnit, Metadata};
+pub use validator::{ConsensusKey, Validator};
+pub use wasm::{
+    AbsoluteTxPosition, AccessConfig, AccessType, Code, CodeInfo, Contract, ContractInfo, HistoryEntry,
+    HistoryOperation, Model, Sequence, WasmGenesis, WasmParams,
+};
