@@ -1,0 +1,200 @@
+//! Errors in OpenAI's shape: `{"error": {"message", "type", "param", "code"}}`.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+/// A refusal or failure as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// What happened and what to do, in words.
+    pub message: String,
+    /// OpenAI's error class.
+    pub kind: &'static str,
+    /// The parameter at fault.
+    pub param: Option<String>,
+    /// Stable code for programs.
+    pub code: Option<&'static str>,
+    /// Seconds after which another attempt makes sense.
+    pub retry_after: Option<u32>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, kind: &'static str, code: Option<&'static str>, message: String) -> Self {
+        Self {
+            status,
+            message,
+            kind,
+            param: None,
+            code,
+            retry_after: None,
+        }
+    }
+
+    /// A parameter has a value that cannot be.
+    pub fn invalid(param: &str, message: impl Into<String>) -> Self {
+        let kind = "invalid_request_error";
+        let error = Self::new(
+            StatusCode::BAD_REQUEST,
+            kind,
+            Some("invalid_value"),
+            message.into(),
+        );
+        Self {
+            param: Some(param.to_owned()),
+            ..error
+        }
+    }
+
+    /// A parameter of the schema that this server does not implement.
+    pub fn unsupported(param: &str) -> Self {
+        let message =
+            format!("Unsupported parameter: '{param}' is not supported by this server; leave it out.");
+        Self {
+            code: Some("unsupported_parameter"),
+            ..Self::invalid(param, message)
+        }
+    }
+
+    /// A parameter that no schema knows.
+    pub fn unknown(param: &str) -> Self {
+        let message = format!("Unrecognized request argument supplied: {param}");
+        Self {
+            code: Some("unknown_parameter"),
+            ..Self::invalid(param, message)
+        }
+    }
+
+    /// A parameter is missing.
+    pub fn missing(param: &str) -> Self {
+        let message = format!("Missing required parameter: '{param}'.");
+        Self {
+            code: Some("missing_required_parameter"),
+            ..Self::invalid(param, message)
+        }
+    }
+
+    /// The body is not what an endpoint takes.
+    pub fn body(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            None,
+            message.into(),
+        )
+    }
+
+    /// The body exceeds the size cap.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("The request body is larger than {limit} bytes.");
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_request_error",
+            Some("request_too_large"),
+            message,
+        )
+    }
+
+    /// Prompt, or prompt and output together, exceed the context.
+    pub fn context(param: &str, context: usize, prompt: usize, output: usize) -> Self {
+        let message = format!(
+            "This model's maximum context length is {context} tokens. However, you requested {} tokens ({prompt} in \
+             the prompt, {output} for the output). Please shorten the prompt or the output.",
+            prompt + output,
+        );
+        Self {
+            code: Some("context_length_exceeded"),
+            ..Self::invalid(param, message)
+        }
+    }
+
+    /// The model is not served here.
+    pub fn no_model(model: &str) -> Self {
+        let message = format!("The model `{model}` does not exist or is not served here; see /v1/models.");
+        let kind = "invalid_request_error";
+        let error = Self::new(StatusCode::NOT_FOUND, kind, Some("model_not_found"), message);
+        Self {
+            param: Some("model".into()),
+            ..error
+        }
+    }
+
+    /// No such endpoint or method.
+    pub fn no_route(method: &str, path: &str) -> Self {
+        let message =
+            format!("Unknown request URL: {method} {path}. See the documentation for the endpoints.");
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("unknown_url"),
+            message,
+        )
+    }
+
+    /// The API key is missing or wrong.
+    pub fn unauthorized() -> Self {
+        let message = "Incorrect or missing API key; send it as 'Authorization: Bearer KEY'.".to_owned();
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            message,
+        )
+    }
+
+    /// Admission control: come back later.
+    pub fn busy(retry_after: u32) -> Self {
+        let message = "The server is at capacity; retry after the time in the Retry-After header.".to_owned();
+        let code = Some("rate_limit_exceeded");
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", code, message);
+        Self {
+            retry_after: Some(retry_after),
+            ..error
+        }
+    }
+
+    /// Nobody can answer now.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        let code = Some("unavailable");
+        let error = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            code,
+            message.into(),
+        );
+        Self {
+            retry_after: Some(1),
+            ..error
+        }
+    }
+
+    /// Something failed on our side.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "server_error",
+            Some("internal_error"),
+            message.into(),
+        )
+    }
+
+    /// The JSON body of the error.
+    pub fn to_json(&self) -> Value {
+        json!({"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}})
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.to_json().to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

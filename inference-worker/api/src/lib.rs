@@ -1,0 +1,16 @@
+//! The OpenAI-compatible surface that worker and router share.
+//!
+//! - [`request`]: a body becomes a [`Request`] in which every parameter is either honoured or refused by name;
+//! - [`response`]: what goes back, whole or in chunks;
+//! - [`error`]: OpenAI's error shape with stable codes.
+
+pub mod error;
+mod fields;
+pub mod request;
+pub mod response;
+
+pub use error::ApiError;
+pub use request::{Endpoint, Input, Message, Request};
+
+/// Largest request body, in bytes.
+pub const MAX_BODY: usize = 4 * 1024 * 1024;

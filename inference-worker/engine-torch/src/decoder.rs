@@ -1,0 +1,395 @@
+//! The engine: prefill of one sequence, decoding of many.
+
+use crate::backend;
+use crate::cache::KvCache;
+use crate::layer::{Layer, Shape};
+use crate::rope;
+use crate::weights::{LoadError, Weights};
+use quern_engine::config::ModelConfig;
+use quern_engine::{Engine, EngineError, Logits, Slot};
+use std::path::Path;
+use tch::{Device, Kind, TchError, Tensor, no_grad};
+
+/// Positions of one sequence that go through the layers at once; bounds the memory of a long prompt.
+const CHUNK: usize = 512;
+
+/// How to load a model.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// Sequences held at once.
+    pub slots: usize,
+    /// Upper bound of the context, below the model's own if given.
+    pub context: Option<usize>,
+    /// Where to compute.
+    pub device: Device,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            slots: 8,
+            context: None,
+            device: Device::Cpu,
+        }
+    }
+}
+
+/// A Llama-architecture decoder and its cache.
+pub struct LlamaEngine {
+    model: Model,
+    cache: KvCache,
+    slots: usize,
+}
+
+struct Model {
+    shape: Shape,
+    embedding: Tensor,
+    layers: Vec<Layer>,
+    norm: Tensor,
+    head: Tensor,
+    turns: Tensor,
+    context: usize,
+    vocab: usize,
+    device: Device,
+}
+
+impl LlamaEngine {
+    /// Loads `config.json` and the weights of a model folder.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the file, field or tensor that is missing or wrong.
+    pub fn load(folder: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        let config = ModelConfig::load(folder)?;
+        if options.device.is_cuda() && !tch::Cuda::is_available() {
+            return Err(LoadError::NoCuda);
+        }
+        let context = options
+            .context
+            .map_or(config.context, |limit| limit.clamp(1, config.context));
+        let model = no_grad(|| Model::load(folder, &config, context, options.device))?;
+        let slots = options.slots.max(1);
+        let cache = model.cache(slots)?;
+        Ok(Self { model, cache, slots })
+    }
+}
+
+impl Model {
+    fn load(folder: &Path, config: &ModelConfig, context: usize, device: Device) -> Result<Self, LoadError> {
+        let mut weights = Weights::open(folder, device)?;
+        let table = [config.vocab_size, config.hidden_size];
+        let embedding = weights.take("model.embed_tokens.weight", &table)?;
+        let layers = (0..config.layers)
+            .map(|index| Layer::load(&mut weights, config, index))
+            .collect::<Result<Vec<_>, _>>()?;
+        let norm = weights.take("model.norm.weight", &[config.hidden_size])?;
+        // Some tied checkpoints say so only by storing no output layer.
+        let tied = config.tie_word_embeddings || !weights.contains("lm_head.weight");
+        let head = if tied {
+            embedding.shallow_clone()
+        } else {
+            weights.take("lm_head.weight", &table)?
+        };
+        weights.finish(tied)?;
+        Ok(Self {
+            shape: Shape::new(config),
+            embedding,
+            layers,
+            norm,
+            head,
+            turns: rope::table(config, context, device)?,
+            context,
+            vocab: config.vocab_size,
+            device,
+        })
+    }
+
+    fn cache(&self, slots: usize) -> Result<KvCache, TchError> {
+        let Shape {
+            kv_heads, head_dim, ..
+        } = self.shape;
+        KvCache::new(
+            self.layers.len(),
+            slots,
+            kv_heads,
+            head_dim,
+            self.context,
+            self.device,
+        )
+    }
+
+    fn check(&self, tokens: &[u32], length: usize) -> Result<(), EngineError> {
+        if tokens.is_empty() {
+            return Err(EngineError::Request("a step needs at least one token"));
+        }
+        if length > self.context {
+            return Err(EngineError::Context {
+                asked: length,
+                context: self.context,
+            });
+        }
+        match tokens.iter().find(|id| **id as usize >= self.vocab) {
+            Some(&id) => Err(EngineError::Token {
+                id,
+                vocab: self.vocab,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn embed(&self, tokens: &[u32]) -> Result<Tensor, TchError> {
+        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
+        let ids = Tensor::f_from_slice(&ids)?.f_to_device(self.device)?;
+        self.embedding.f_index_select(0, &ids)
+    }
+
+    /// Final norm and output layer for rows of the residual stream.
+    fn logits(&self, x: &Tensor) -> Result<Vec<f32>, TchError> {
+        let normed = x.f_rms_norm([self.shape.hidden], Some(&self.norm), self.shape.eps)?;
+        let rows = normed
+            .f_linear(&self.head, None::<&Tensor>)?
+            .f_to_device(Device::Cpu)?
+            .f_contiguous()?;
+        let mut values = vec![0f32; rows.numel()];
+        let length = values.len();
+        rows.f_copy_data(&mut values, length)?;
+        Ok(values)
+    }
+
+    /// Appends a piece of one sequence to the cache and returns its rows of the residual stream.
+    fn append(
+        &self,
+        cache: &mut KvCache,
+        slot: usize,
+        at: usize,
+        tokens: &[u32],
+    ) -> Result<Tensor, TchError> {
+        let Shape {
+            kv_heads,
+            head_dim,
+            heads,
+            ..
+        } = self.shape;
+        let (n, group) = (tokens.len() as i64, self.shape.group());
+        let end = at + tokens.len();
+        cache.reserve(end)?;
+        let mut x = self.embed(tokens)?;
+        let turn = self.turns.f_narrow(0, at as i64, n)?;
+        // Row i sees positions 0 ..= at + i.
+        let mask = if at == 0 || n == 1 {
+            None
+        } else {
+            let blocked = Tensor::f_full([n, end as i64], f64::NEG_INFINITY, (Kind::Float, self.device))?;
+            Some(blocked.f_triu(at as i64 + 1)?)
+        };
+        for (index, layer) in self.layers.iter().enumerate() {
+            layer.forward(&mut x, &self.shape, &turn, |q, kv| {
+                cache.write_run(index, slot, at, kv)?;
+                let (k, v) = cache.read(index, slot, 1, end)?;
+                // Groups stand in the batch dimension and share the keys without a copy.
+                let q = q
+                    .f_view([n, group, kv_heads, head_dim])?
+                    .f_permute([1, 2, 0, 3])?;
+                let shared = [group, kv_heads, end as i64, head_dim];
+                let (k, v) = (k.f_expand(shared, false)?, v.f_expand(shared, false)?);
+                let causal = at == 0 && n > 1;
+                attention(&q, &k, &v, mask.as_ref(), causal)?
+                    .f_permute([2, 0, 1, 3])?
+                    .f_reshape([n, heads * head_dim])
+            })?;
+        }
+        Ok(x)
+    }
+
+    /// One token for each of several sequences, given as (slot, cached length, token) in ascending order of slots.
+    fn step(&self, cache: &mut KvCache, batch: &[(usize, usize, u32)]) -> Result<Tensor, TchError> {
+        let Shape {
+            kv_heads,
+            head_dim,
+            heads,
+            ..
+        } = self.shape;
+        let (n, group) = (batch.len() as i64, self.shape.group());
+        let to_device = |values: Vec<i64>| Tensor::f_from_slice(&values)?.f_to_device(self.device);
+        let slots = to_device(batch.iter().map(|(slot, ..)| *slot as i64).collect())?;
+        let positions = to_device(batch.iter().map(|(_, length, _)| *length as i64).collect())?;
+        cache.reserve(batch.iter().map(|(_, length, _)| length + 1).max().unwrap_or(1))?;
+        let tokens: Vec<u32> = batch.iter().map(|(.., token)| *token).collect();
+        let mut x = self.embed(&tokens)?;
+        let turn = self.turns.f_index_select(0, &positions)?;
+        let runs = runs(batch)
+            .map(|run| Run::new(batch, run, self.device))
+            .collect::<Result<Vec<_>, _>>()?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            layer.forward(&mut x, &self.shape, &turn, |q, kv| {
+                match batch {
+                    [(slot, length, _)] => cache.write_run(index, *slot, *length, kv)?,
+                    _ => cache.write_each(index, &slots, &positions, kv)?,
+                }
+                // The queries of one key head are a short sequence that all sees the same keys.
+                let q = q.f_view([n, group, kv_heads, head_dim])?.f_transpose(1, 2)?;
+                let attend = |run: &Run| {
+                    let (k, v) = cache.read(index, run.slot, run.count, run.length)?;
+                    let q = q.f_narrow(0, run.row as i64, run.count as i64)?;
+                    attention(&q, &k, &v, run.mask.as_ref(), false)?
+                        .f_transpose(1, 2)?
+                        .f_reshape([run.count as i64, heads * head_dim])
+                };
+                match runs.as_slice() {
+                    [run] => attend(run),
+                    runs => Tensor::f_cat(&runs.iter().map(attend).collect::<Result<Vec<_>, _>>()?, 0),
+                }
+            })?;
+        }
+        Ok(x)
+    }
+}
+
+fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: Option<&Tensor>,
+    causal: bool,
+) -> Result<Tensor, TchError> {
+    Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, causal, None, false)
+}
+
+/// Rows of a batch whose slots are neighbours, so that their caches read as one view.
+struct Run {
+    row: usize,
+    slot: usize,
+    count: usize,
+    length: usize,
+    mask: Option<Tensor>,
+}
+
+impl Run {
+    fn new(
+        batch: &[(usize, usize, u32)],
+        rows: std::ops::Range<usize>,
+        device: Device,
+    ) -> Result<Self, TchError> {
+        let members = &batch[rows.clone()];
+        let length = members.iter().map(|(_, length, _)| length + 1).max().unwrap_or(0);
+        let mask = if members.iter().all(|(_, own, _)| own + 1 == length) {
+            None
+        } else {
+            let row =
+                |own: usize| (0..length).map(move |at| if at <= own { 0f32 } else { f32::NEG_INFINITY });
+            let values: Vec<f32> = members.iter().flat_map(|(_, own, _)| row(*own)).collect();
+            let mask = Tensor::f_from_slice(&values)?.f_view([members.len() as i64, 1, 1, length as i64])?;
+            Some(mask.f_to_device(device)?)
+        };
+        Ok(Self {
+            row: rows.start,
+            slot: members[0].0,
+            count: members.len(),
+            length,
+            mask,
+        })
+    }
+}
+
+/// Ranges of rows with neighbouring slots.
+fn runs(batch: &[(usize, usize, u32)]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    let mut start = 0;
+    (1..=batch.len()).filter_map(move |end| {
+        let joined = batch.get(end).is_some_and(|next| next.0 == batch[end - 1].0 + 1);
+        if joined {
+            return None;
+        }
+        let range = start..end;
+        start = end;
+        Some(range)
+    })
+}
+
+impl Engine for LlamaEngine {
+    fn context(&self) -> usize {
+        self.model.context
+    }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn open(&mut self) -> Result<Slot, EngineError> {
+        self.cache.open().map(Slot).ok_or(EngineError::NoSlot(self.slots))
+    }
+
+    fn close(&mut self, slot: Slot) {
+        self.cache.close(slot.0);
+    }
+
+    fn prefill(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
+        let start = self.cache.length(slot.0)?;
+        self.model.check(tokens, start + tokens.len())?;
+        let (model, cache) = (&self.model, &mut self.cache);
+        let values = no_grad(|| -> Result<_, TchError> {
+            let mut last = None;
+            for (index, piece) in tokens.chunks(CHUNK).enumerate() {
+                let x = model.append(cache, slot.0, start + index * CHUNK, piece)?;
+                last = Some(x.f_narrow(0, piece.len() as i64 - 1, 1)?);
+            }
+            last.map_or_else(|| Ok(Vec::new()), |x| model.logits(&x))
+        });
+        let values = values.map_err(backend)?;
+        self.cache.set_length(slot.0, start + tokens.len());
+        Ok(Logits {
+            values,
+            vocab: self.model.vocab,
+        })
+    }
+
+    fn decode(&mut self, batch: &[(Slot, u32)]) -> Result<Logits, EngineError> {
+        let mut sorted = Vec::with_capacity(batch.len());
+        for (row, (slot, token)) in batch.iter().enumerate() {
+            let length = self.cache.length(slot.0)?;
+            self.model.check(&[*token], length + 1)?;
+            sorted.push((slot.0, length, *token, row));
+        }
+        sorted.sort_unstable();
+        if sorted.is_empty() || sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(EngineError::Request("a batch needs distinct slots, at least one"));
+        }
+        let rows: Vec<_> = sorted
+            .iter()
+            .map(|(slot, length, token, _)| (*slot, *length, *token))
+            .collect();
+        let (model, cache) = (&self.model, &mut self.cache);
+        let values = no_grad(|| model.step(cache, &rows).and_then(|x| model.logits(&x))).map_err(backend)?;
+        for (slot, length, ..) in &rows {
+            self.cache.set_length(*slot, length + 1);
+        }
+        let vocab = self.model.vocab;
+        if sorted.iter().enumerate().all(|(index, entry)| entry.3 == index) {
+            return Ok(Logits { values, vocab });
+        }
+        let mut ordered = vec![0f32; values.len()];
+        for (from, (.., to)) in sorted.iter().enumerate() {
+            ordered[to * vocab..(to + 1) * vocab].copy_from_slice(&values[from * vocab..(from + 1) * vocab]);
+        }
+        Ok(Logits {
+            values: ordered,
+            vocab,
+        })
+    }
+
+    fn score(&mut self, tokens: &[u32]) -> Result<Logits, EngineError> {
+        self.model.check(tokens, tokens.len())?;
+        let model = &self.model;
+        let values = no_grad(|| -> Result<_, TchError> {
+            let mut cache = model.cache(1)?;
+            let mut values = Vec::with_capacity(tokens.len() * model.vocab);
+            for (index, piece) in tokens.chunks(CHUNK).enumerate() {
+                let x = model.append(&mut cache, 0, index * CHUNK, piece)?;
+                values.extend(model.logits(&x)?);
+            }
+            Ok(values)
+        });
+        Ok(Logits {
+            values: values.map_err(backend)?,
+            vocab: self.model.vocab,
+        })
+    }
+}

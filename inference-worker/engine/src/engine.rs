@@ -1,0 +1,95 @@
+//! The trait that hides a decoder.
+
+/// A place in an engine's key-value cache that one sequence occupies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot(pub usize);
+
+/// Rows of logits, one per position asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logits {
+    /// Row-major values.
+    pub values: Vec<f32>,
+    /// Length of a row: the model's vocabulary, padding ids included.
+    pub vocab: usize,
+}
+
+impl Logits {
+    /// Row `index`.
+    pub fn row(&self, index: usize) -> Option<&[f32]> {
+        self.values.chunks_exact(self.vocab).nth(index)
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.values.len().checked_div(self.vocab).unwrap_or(0)
+    }
+}
+
+/// Why an engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// All slots are taken.
+    #[error("all {0} slots of the engine are taken")]
+    NoSlot(usize),
+    /// The slot holds no sequence.
+    #[error("slot {0} holds no sequence")]
+    NotOpen(usize),
+    /// A sequence would outgrow the context.
+    #[error("{asked} tokens do not fit the context of {context}")]
+    Context {
+        /// Tokens the sequence would have.
+        asked: usize,
+        /// The model's context length.
+        context: usize,
+    },
+    /// An id the model has no row for.
+    #[error("token id {id} is outside the model's vocabulary of {vocab}")]
+    Token {
+        /// The id.
+        id: u32,
+        /// Rows of the embedding.
+        vocab: usize,
+    },
+    /// The same slot twice, or no token at all.
+    #[error("{0}")]
+    Request(&'static str),
+    /// The library below failed.
+    #[error("decoder: {0}")]
+    Backend(String),
+}
+
+/// A decoder with a cache of several sequences. It is driven by one owning thread.
+pub trait Engine {
+    /// Longest sequence, prompt and output together, in tokens.
+    fn context(&self) -> usize;
+
+    /// How many sequences it holds at once.
+    fn slots(&self) -> usize;
+
+    /// Takes a slot for a new sequence.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSlot`] when all are taken.
+    fn open(&mut self) -> Result<Slot, EngineError>;
+
+    /// Gives a slot back; what it cached is forgotten. A slot that is not open is left as it is.
+    fn close(&mut self, slot: Slot);
+
+    /// Appends tokens to a sequence and returns the logits after the last of them. Long prompts may come in pieces.
+    ///
+    /// # Errors
+    /// On a slot that is not open, too many tokens, an unknown id or a failure below.
+    fn prefill(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError>;
+
+    /// Appends one token to each of several sequences of any lengths and returns one row of logits for each.
+    ///
+    /// # Errors
+    /// As [`Engine::prefill`], and when a slot appears twice; then nothing was appended.
+    fn decode(&mut self, batch: &[(Slot, u32)]) -> Result<Logits, EngineError>;
+
+    /// Logits after every token of a sequence of its own, without touching any slot.
+    ///
+    /// # Errors
+    /// As [`Engine::prefill`].
+    fn score(&mut self, tokens: &[u32]) -> Result<Logits, EngineError>;
+}

@@ -1,0 +1,18 @@
+//! What every engine of the inference worker shares, in pure Rust.
+//!
+//! - [`sampler`]: the seeded sampler of `docs/spec/sampler.md` and the verifier's gap score over the same code;
+//! - [`seed`]: how the 32-byte seed of a request is derived;
+//! - [`engine`]: the trait that hides a decoder (libtorch, later others);
+//! - [`config`]: `config.json` of Llama-architecture checkpoints, unknown maths refused by name;
+//! - [`tokenizer`], [`detokenize`], [`stop`], [`chat`]: text in and text out.
+
+pub mod chat;
+pub mod config;
+pub mod detokenize;
+pub mod engine;
+pub mod sampler;
+pub mod seed;
+pub mod stop;
+pub mod tokenizer;
+
+pub use engine::{Engine, EngineError, Logits, Slot};

@@ -1,0 +1,151 @@
+//! `tokenizer.json` and the special tokens that a model folder names.
+
+use crate::sampler::TokenMask;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Why a tokenizer cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenizerError {
+    /// A file of the model folder is missing or unreadable.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of the model folder is not what it should be.
+    #[error("{path} is not valid: {reason}", path = path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Encoding or decoding failed.
+    #[error("tokenizer: {0}")]
+    Use(String),
+}
+
+/// A model's tokenizer.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    tokens: TokenMask,
+    end: BTreeSet<u32>,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("tokens", &self.tokens.len())
+            .field("end", &self.end)
+            .finish()
+    }
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json` from a model folder, and the end-of-text ids from `generation_config.json` or,
+    /// failing that, `config.json`.
+    ///
+    /// # Errors
+    /// Names the file that is missing or not valid.
+    pub fn load(folder: &Path) -> Result<Self, TokenizerError> {
+        let path = folder.join("tokenizer.json");
+        let bytes = read(&path)?;
+        let invalid = |reason: String| TokenizerError::Invalid {
+            path: path.clone(),
+            reason,
+        };
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| invalid(e.to_string()))?;
+        // A file may carry the training run's truncation and padding, which would cut or fill prompts silently.
+        inner.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
+        inner.with_padding(None);
+        let tokens: TokenMask = inner.get_vocab(true).into_values().collect();
+        if tokens.is_empty() {
+            return Err(invalid("it holds no tokens".into()));
+        }
+        Ok(Self {
+            inner,
+            tokens,
+            end: end_of_text(folder)?,
+        })
+    }
+
+    /// Token ids of a text. Special tokens are added by the tokenizer's own template only if `special`.
+    ///
+    /// # Errors
+    /// When the tokenizer fails on the text.
+    pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, TokenizerError> {
+        let encoding = self
+            .inner
+            .encode(text, special)
+            .map_err(|e| TokenizerError::Use(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Text of token ids, special tokens left out; bytes that are no UTF-8 come out as U+FFFD.
+    ///
+    /// # Errors
+    /// When the tokenizer fails on the ids.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
+        self.inner
+            .decode(ids, true)
+            .map_err(|e| TokenizerError::Use(e.to_string()))
+    }
+
+    /// All ids that the tokenizer knows.
+    pub fn tokens(&self) -> &TokenMask {
+        &self.tokens
+    }
+
+    /// Whether `id` ends the output.
+    pub fn is_end(&self, id: u32) -> bool {
+        self.end.contains(&id)
+    }
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TokenizerError> {
+    std::fs::read(path).map_err(|source| TokenizerError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Reads a JSON file that a model folder may lack.
+pub(crate) fn read_optional(path: &Path) -> Result<Option<Value>, TokenizerError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    serde_json::from_slice(&read(path)?)
+        .map(Some)
+        .map_err(|e| TokenizerError::Invalid {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })
+}
+
+fn end_of_text(folder: &Path) -> Result<BTreeSet<u32>, TokenizerError> {
+    for name in ["generation_config.json", "config.json"] {
+        let path = folder.join(name);
+        let Some(file) = read_optional(&path)? else {
+            continue;
+        };
+        let ids: Vec<&Value> = match file.get("eos_token_id") {
+            None | Some(Value::Null) => continue,
+            Some(Value::Array(ids)) => ids.iter().collect(),
+            Some(id) => vec![id],
+        };
+        let read = ids
+            .iter()
+            .map(|id| id.as_u64().and_then(|id| u32::try_from(id).ok()))
+            .collect();
+        let reason = || "eos_token_id must be a token id or a list of them".to_owned();
+        return Option::<BTreeSet<u32>>::ok_or_else(read, || TokenizerError::Invalid {
+            path,
+            reason: reason(),
+        });
+    }
+    Ok(BTreeSet::new())
+}

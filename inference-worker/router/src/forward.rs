@@ -1,0 +1,126 @@
+//! One request: choose a worker, send, and try the next one until the first bytes of an answer are there.
+
+use crate::body::Relay;
+use crate::metrics::Metrics;
+use crate::pool::{Pool, Worker};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
+use quern_inference_api::{ApiError, Endpoint};
+use std::sync::Arc;
+
+/// Most workers that one request is offered to.
+const ATTEMPTS: usize = 3;
+
+/// How one worker answered.
+enum Attempt {
+    Answered(Response),
+    /// Full: others may have room, and the worker is well.
+    Busy(Option<HeaderValue>),
+    Failed(String),
+}
+
+/// Sends a checked request body to the workers of its model in turn.
+pub(crate) async fn forward(
+    pool: &Pool,
+    metrics: &Metrics,
+    endpoint: Endpoint,
+    model: &str,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let candidates = pool.candidates(model);
+    if candidates.is_empty() {
+        let (alive, all) = pool.alive();
+        return Err(if alive == all {
+            ApiError::no_model(model)
+        } else {
+            let message =
+                format!("No worker that serves `{model}` is answering ({alive} of {all} workers are up).");
+            ApiError::unavailable(message)
+        });
+    }
+    let mut busy = None;
+    for (index, worker) in candidates.into_iter().take(ATTEMPTS).enumerate() {
+        if index > 0 {
+            metrics.retries.inc();
+        }
+        match attempt(pool, metrics, endpoint, &worker, body.clone()).await {
+            Attempt::Answered(response) => return Ok(response),
+            Attempt::Busy(after) => busy = Some(after),
+            Attempt::Failed(reason) => {
+                tracing::warn!(worker = worker.url(), reason, "attempt failed");
+            }
+        }
+    }
+    match busy {
+        Some(after) => {
+            let after = after.and_then(|value| value.to_str().ok()?.parse().ok());
+            Err(ApiError::busy(after.unwrap_or(1)))
+        }
+        None => Err(ApiError::unavailable(
+            "No worker could answer; retry in a moment.",
+        )),
+    }
+}
+
+async fn attempt(
+    pool: &Pool,
+    metrics: &Metrics,
+    endpoint: Endpoint,
+    worker: &Arc<Worker>,
+    body: Bytes,
+) -> Attempt {
+    let in_flight = worker.begin();
+    let path = match endpoint {
+        Endpoint::Chat => "/v1/chat/completions",
+        Endpoint::Completions => "/v1/completions",
+    };
+    let answer = match pool.post(worker, path, body).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            worker.mark_down();
+            return Attempt::Failed(format!("{error:#}"));
+        }
+    };
+    let status = answer.status();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return Attempt::Busy(answer.headers().get(header::RETRY_AFTER).cloned());
+    }
+    if status.is_server_error() {
+        return Attempt::Failed(format!("status {status}"));
+    }
+    let kind = answer.headers().get(header::CONTENT_TYPE).cloned();
+    let events = kind
+        .as_ref()
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    let length = answer.headers().get(header::CONTENT_LENGTH).cloned();
+    // Headers promise nothing: only bytes of the answer do.
+    let mut rest = answer.into_body();
+    let first = match rest.frame().await {
+        Some(Ok(frame)) => frame,
+        Some(Err(error)) => return Attempt::Failed(error.to_string()),
+        None => return Attempt::Failed("an empty answer".into()),
+    };
+    let relay = Relay {
+        first: Some(first),
+        rest: Some(rest),
+        events,
+        metrics: metrics.clone(),
+        _in_flight: in_flight,
+    };
+    let mut response = Response::new(Body::new(relay));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Some(kind) = kind {
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+    if events {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+    Attempt::Answered(response)
+}

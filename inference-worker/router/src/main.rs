@@ -1,0 +1,52 @@
+//! `quern-router`: the OpenAI-compatible gateway in front of workers.
+
+mod body;
+mod forward;
+mod http_api;
+mod keys;
+mod metrics;
+mod pool;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The OpenAI-compatible gateway.
+#[derive(Debug, Parser)]
+#[command(name = "quern-router", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the gateway.
+    Serve(serve::Serve),
+    /// Make an API key: prints the key, which is shown once, and the line for the keys file.
+    NewKey {
+        /// Whom the key is for.
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Cli::parse().command {
+        Command::Serve(command) => command.run(),
+        Command::NewKey { name } => keys::new_key(&name).map(|(key, line)| {
+            println!("key: {key}\nline for the keys file: {line}");
+        }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

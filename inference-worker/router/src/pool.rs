@@ -1,0 +1,169 @@
+//! The workers behind the router: who is well, what they serve, how busy they are.
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http::{Method, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use quern_inference_api::response::{Model, ModelList};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Largest answer of `/v1/models` that is read.
+const MODELS_BODY: usize = 1 << 20;
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    base: String,
+    in_flight: AtomicUsize,
+    /// What it serves; none while it does not answer.
+    models: RwLock<Option<Vec<Model>>>,
+}
+
+/// A request under way at a worker, counted until dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Worker>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Worker {
+    fn new(url: &str) -> anyhow::Result<Self> {
+        let base = url.trim_end_matches('/').to_owned();
+        let uri: Uri = base.parse().with_context(|| format!("{url} is not a URL"))?;
+        if uri.scheme_str() != Some("http") || uri.host().is_none() || uri.path() != "/" {
+            bail!("{url} is not of the form http://HOST:PORT");
+        }
+        Ok(Self {
+            base,
+            in_flight: AtomicUsize::new(0),
+            models: RwLock::new(None),
+        })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.base
+    }
+
+    fn models(&self) -> Option<Vec<Model>> {
+        self.models.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn serves(&self, model: &str) -> bool {
+        let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
+        models
+            .as_ref()
+            .is_some_and(|models| models.iter().any(|m| m.id == model))
+    }
+
+    /// Takes the worker out of the choice until the next good probe.
+    pub(crate) fn mark_down(&self) {
+        *self.models.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(self.clone())
+    }
+}
+
+/// All workers and the connections to them.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    workers: Arc<Vec<Arc<Worker>>>,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Pool {
+    pub(crate) fn new(urls: &[String]) -> anyhow::Result<Self> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(2)));
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let workers = urls
+            .iter()
+            .map(|url| Worker::new(url).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            workers: Arc::new(workers),
+            client,
+        })
+    }
+
+    /// Workers that serve a model, the least busy first.
+    pub(crate) fn candidates(&self, model: &str) -> Vec<Arc<Worker>> {
+        let mut found: Vec<_> = self.workers.iter().filter(|w| w.serves(model)).cloned().collect();
+        found.sort_by_key(|worker| worker.in_flight.load(Ordering::Relaxed));
+        found
+    }
+
+    /// How many workers answer, and how many there are.
+    pub(crate) fn alive(&self) -> (usize, usize) {
+        (
+            self.workers.iter().filter(|w| w.models().is_some()).count(),
+            self.workers.len(),
+        )
+    }
+
+    /// What all workers serve together; the context of a model is the least that a worker offers.
+    pub(crate) fn models(&self) -> ModelList {
+        let mut merged: BTreeMap<String, Model> = BTreeMap::new();
+        for model in self.workers.iter().filter_map(|worker| worker.models()).flatten() {
+            let entry = merged.entry(model.id.clone()).or_insert_with(|| model.clone());
+            entry.context_length = entry.context_length.min(model.context_length);
+        }
+        ModelList::new(merged.into_values().collect())
+    }
+
+    /// Sends a JSON body to an endpoint of a worker.
+    pub(crate) async fn post(
+        &self,
+        worker: &Worker,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<http::Response<Incoming>> {
+        let request = http::Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}{path}", worker.base))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))?;
+        Ok(self.client.request(request).await?)
+    }
+
+    /// Asks every worker once what it serves.
+    pub(crate) async fn probe_all(&self) {
+        for worker in self.workers.iter() {
+            let models = tokio::time::timeout(PROBE_TIMEOUT, self.probe(worker)).await;
+            let models = models.map_err(anyhow::Error::from).flatten();
+            let was_up = worker.models().is_some();
+            match &models {
+                Ok(_) if !was_up => tracing::info!(worker = worker.base, "worker is up"),
+                Err(error) if was_up => tracing::warn!(worker = worker.base, %error, "worker is down"),
+                _ => {}
+            }
+            *worker.models.write().unwrap_or_else(PoisonError::into_inner) = models.ok();
+        }
+    }
+
+    async fn probe(&self, worker: &Worker) -> anyhow::Result<Vec<Model>> {
+        let uri: Uri = format!("{}/v1/models", worker.base).parse()?;
+        let response = self.client.get(uri).await?;
+        if !response.status().is_success() {
+            bail!("status {}", response.status());
+        }
+        let body = Limited::new(response.into_body(), MODELS_BODY).collect().await;
+        let body = body.map_err(|e| anyhow::anyhow!("{e}"))?.to_bytes();
+        let list: ModelList = serde_json::from_slice(&body)?;
+        Ok(list.data)
+    }
+}

@@ -1,0 +1,107 @@
+//! `quern-router serve`: probes, HTTP server, orderly end.
+
+use crate::http_api;
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+use crate::pool::Pool;
+use anyhow::{Context, bail};
+use axum::serve::ListenerExt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Serve the gateway.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// A worker's base URL; repeat for several.
+    #[arg(long = "worker", value_name = "URL", required = true)]
+    workers: Vec<String>,
+    /// Where to listen; port 0 takes a free one, which is printed.
+    #[arg(long, default_value = "127.0.0.1:8000")]
+    listen: SocketAddr,
+    /// File of API keys: one 'sha256-in-hex name' a line.
+    #[arg(long, value_name = "FILE", required_unless_present = "open")]
+    keys: Option<PathBuf>,
+    /// Serve anyone, without keys.
+    #[arg(long, conflicts_with = "keys")]
+    open: bool,
+    /// Seconds between two probes of a worker.
+    #[arg(long, default_value_t = 2)]
+    probe: u64,
+    /// Seconds that running requests get to finish after SIGTERM.
+    #[arg(long, default_value_t = 20)]
+    grace: u64,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        if !self.listen.ip().is_loopback() {
+            bail!(
+                "{} is not a loopback address; the router listens on loopback only",
+                self.listen
+            );
+        }
+        let keys = match &self.keys {
+            Some(path) => Keys::load(path)?,
+            None => Keys::Open,
+        };
+        let pool = Pool::new(&self.workers)?;
+        let service = http_api::Service {
+            keys,
+            pool: pool.clone(),
+            metrics: Metrics::new()?,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime.block_on(self.listen(pool, service))
+    }
+
+    async fn listen(&self, pool: Pool, service: http_api::Service) -> anyhow::Result<()> {
+        let listener = tokio::net::TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}; is another server there?", self.listen))?;
+        let address = listener.local_addr()?;
+        pool.probe_all().await;
+        let (alive, all) = pool.alive();
+        tracing::info!(%address, "serving; {alive} of {all} workers are up");
+        println!("listening on http://{address}");
+        let pause = Duration::from_secs(self.probe.max(1));
+        let probes = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                pool.probe_all().await;
+            }
+        });
+        let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+        let signal = async move {
+            terminated().await;
+            tracing::info!("shutting down; running requests may finish");
+            let _ = stopping.send(true);
+        };
+        let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
+        let server = axum::serve(listener, http_api::router(service)).with_graceful_shutdown(signal);
+        let out_of_time = async move {
+            let _ = stopped.wait_for(|stopping| *stopping).await;
+            tokio::time::sleep(Duration::from_secs(self.grace)).await;
+        };
+        let result = tokio::select! {
+            result = async { server.await } => result.context("the HTTP server failed"),
+            () = out_of_time => Ok(()),
+        };
+        probes.abort();
+        result
+    }
+}
+
+async fn terminated() {
+    let interrupt = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut term) => tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt => {}
+        },
+        Err(_) => drop(interrupt.await),
+    }
+}

@@ -1,0 +1,130 @@
+//! One output as it grows: sampling, text, stop conditions.
+
+use quern_engine::detokenize::Detokenizer;
+use quern_engine::sampler::{Draw, History, Noise, Position, SampleError, SamplingParams, sample};
+use quern_engine::seed::{ClientSeed, Seed, hash_fields};
+use quern_engine::stop::StopWatch;
+use quern_engine::tokenizer::{Tokenizer, TokenizerError};
+use quern_inference_api::response::{FinishReason, Usage};
+
+/// Everything that determines an output.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) prompt: Vec<u32>,
+    /// At least 1; prompt and output together fit the context.
+    pub(crate) max_tokens: u32,
+    pub(crate) params: SamplingParams,
+    pub(crate) stop: Vec<String>,
+    pub(crate) seed: i64,
+}
+
+impl Job {
+    /// The seed of a worker without a chain: the client's domain with an empty chain id and session 0, over a hash
+    /// of all that shapes the output. The same request with the same `seed` repeats.
+    fn noise_seed(&self, model: &str) -> Seed {
+        let prompt: Vec<u8> = self.prompt.iter().flat_map(|id| id.to_be_bytes()).collect();
+        let numbers = [self.params.temperature, self.params.top_p]
+            .map(|n| n.to_bits().to_be_bytes())
+            .concat();
+        let limit = self.max_tokens.to_be_bytes();
+        let mut fields = vec![
+            &b"quern.worker.request"[..],
+            model.as_bytes(),
+            &prompt,
+            &numbers,
+            &limit,
+        ];
+        fields.extend(self.stop.iter().map(String::as_bytes));
+        let request_hash = hash_fields(&fields).0;
+        ClientSeed {
+            chain_id: "",
+            session: 0,
+            request_hash: &request_hash,
+            seed: self.seed,
+        }
+        .derive()
+    }
+}
+
+/// Why an output cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GenerateError {
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+    #[error(transparent)]
+    Text(#[from] TokenizerError),
+}
+
+/// What one more token brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) token: u32,
+    pub(crate) text: String,
+    pub(crate) finish: Option<FinishReason>,
+}
+
+/// An output in progress.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    pub(crate) job: Job,
+    output: Vec<u32>,
+    noise: Noise,
+    detokenizer: Detokenizer,
+    watch: StopWatch,
+}
+
+impl Sequence {
+    pub(crate) fn new(job: Job, model: &str) -> Self {
+        Self {
+            noise: Noise::new(&job.noise_seed(model)),
+            watch: StopWatch::new(job.stop.clone()),
+            output: Vec::new(),
+            detokenizer: Detokenizer::default(),
+            job,
+        }
+    }
+
+    /// Draws the next token from its logits.
+    pub(crate) fn advance(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<Step, GenerateError> {
+        let t = self.output.len() as u32;
+        let history = History {
+            prompt: &self.job.prompt,
+            output: &self.output,
+        };
+        let draw = Draw {
+            params: &self.job.params,
+            noise: &self.noise,
+            at: Position { t, c: 0 },
+            history,
+            tokens: tokenizer.tokens(),
+            grammar: None,
+        };
+        let token = sample(logits, &draw)?;
+        self.output.push(token);
+        let ended = tokenizer.is_end(token);
+        let full = self.output.len() as u32 >= self.job.max_tokens;
+        let mut piece = if ended {
+            String::new()
+        } else {
+            self.detokenizer.push(tokenizer, token)?
+        };
+        if ended || full {
+            piece.push_str(&self.detokenizer.finish(tokenizer)?);
+        }
+        let released = self.watch.push(&piece);
+        let mut text = released.text;
+        let finish = if released.stopped || ended {
+            Some(FinishReason::Stop)
+        } else {
+            full.then_some(FinishReason::Length)
+        };
+        if finish.is_some() && !released.stopped {
+            text.push_str(&self.watch.finish());
+        }
+        Ok(Step { token, text, finish })
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage::new(self.job.prompt.len() as u32, self.output.len() as u32)
+    }
+}

@@ -1,0 +1,52 @@
+//! `quern-worker`: serves a model over HTTP, or runs it once from the command line.
+
+mod generate;
+mod http;
+mod logits;
+mod metrics;
+mod model;
+mod run;
+mod scheduler;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A host's inference worker.
+#[derive(Debug, Parser)]
+#[command(name = "quern-worker", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a model over an OpenAI-compatible HTTP interface.
+    Serve(serve::Serve),
+    /// Generate text once and print it.
+    Run(run::Run),
+    /// Write the logits of token ids to a .npy file: float32, [positions, vocabulary].
+    Logits(logits::LogitsCommand),
+}
+
+fn main() -> ExitCode {
+    // Logs go to stderr, so that `run` can be piped.
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Cli::parse().command {
+        Command::Serve(command) => command.run(),
+        Command::Run(command) => command.run(),
+        Command::Logits(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Prometheus metrics of a worker.
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// Counters, gauges and histograms, registered once.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Requests by outcome: stop, length, cancelled, failed, refused, busy.
+    pub(crate) requests: IntCounterVec,
+    pub(crate) prompt_tokens: IntCounter,
+    pub(crate) completion_tokens: IntCounter,
+    pub(crate) active: IntGauge,
+    pub(crate) queued: IntGauge,
+    pub(crate) first_token: Histogram,
+    pub(crate) step: Histogram,
+}
+
+const SECONDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+impl Metrics {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(Some("quern_worker".into()), None)?;
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let metric = IntCounter::new(name, help)?;
+            registry.register(Box::new(metric.clone())).map(|()| metric)
+        };
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
+            let metric = IntGauge::new(name, help)?;
+            registry.register(Box::new(metric.clone())).map(|()| metric)
+        };
+        let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
+            let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()))?;
+            registry.register(Box::new(metric.clone())).map(|()| metric)
+        };
+        let requests = IntCounterVec::new(Opts::new("requests_total", "Requests by outcome."), &["outcome"])?;
+        registry.register(Box::new(requests.clone()))?;
+        Ok(Self {
+            requests,
+            prompt_tokens: counter("prompt_tokens_total", "Tokens read.")?,
+            completion_tokens: counter("completion_tokens_total", "Tokens written.")?,
+            active: gauge("active_requests", "Requests that hold a slot of the engine.")?,
+            queued: gauge("queued_requests", "Requests that wait for a slot.")?,
+            first_token: seconds("first_token_seconds", "From admission to the first token.")?,
+            step: seconds("step_seconds", "Duration of one batched decoding step.")?,
+            registry,
+        })
+    }
+
+    pub(crate) fn count(&self, outcome: &str) {
+        self.requests.with_label_values(&[outcome]).inc();
+    }
+
+    /// The text format of Prometheus.
+    pub(crate) fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut out = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
+        Ok(out)
+    }
+}

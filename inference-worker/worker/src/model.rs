@@ -1,0 +1,85 @@
+//! A model folder, opened.
+
+use anyhow::{Context, bail};
+use quern_engine::chat::ChatTemplate;
+use quern_engine::config::ModelConfig;
+use quern_engine::tokenizer::Tokenizer;
+use quern_engine_torch::{Device, LlamaEngine, LoadOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where a model lies and how to compute it.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ModelArgs {
+    /// Model folder: config.json, tokenizer.json, model.safetensors (or its shards).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// Threads of one operation; all cores by default.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Cut the model's context to this many tokens.
+    #[arg(long, value_name = "TOKENS")]
+    context: Option<usize>,
+    /// Compute on a CUDA device (never tested).
+    #[arg(long)]
+    cuda: bool,
+}
+
+impl ModelArgs {
+    /// Loads the decoder with room for `slots` sequences.
+    pub(crate) fn engine(&self, slots: usize) -> anyhow::Result<LlamaEngine> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        quern_engine_torch::set_threads(self.threads.unwrap_or(cores).max(1));
+        let device = if self.cuda { Device::Cuda(0) } else { Device::Cpu };
+        let options = LoadOptions {
+            slots,
+            context: self.context,
+            device,
+        };
+        LlamaEngine::load(&self.model, &options).with_context(|| self.what())
+    }
+
+    /// Loads the tokenizer and checks that the model has a row for each of its ids.
+    pub(crate) fn text(&self) -> anyhow::Result<Text> {
+        let text = Text::load(&self.model).with_context(|| self.what())?;
+        let config = ModelConfig::load(&self.model).with_context(|| self.what())?;
+        let rows = config.vocab_size as u32;
+        if let Some(id) = text.tokenizer.tokens().last().filter(|id| *id >= rows) {
+            bail!(
+                "{}: tokenizer.json has token id {id}, but config.json says {rows} ids",
+                self.what()
+            );
+        }
+        Ok(text)
+    }
+
+    /// The folder's name, which is the model's id unless another is given.
+    pub(crate) fn name(&self) -> anyhow::Result<String> {
+        let folder = self.model.canonicalize().with_context(|| self.what())?;
+        let name = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .map(str::to_owned);
+        name.context("the model folder's name is no valid id; choose one with --model-id")
+    }
+
+    fn what(&self) -> String {
+        format!("cannot load the model in {}", self.model.display())
+    }
+}
+
+/// The text side of a model.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) tokenizer: Arc<Tokenizer>,
+    pub(crate) chat: ChatTemplate,
+}
+
+impl Text {
+    fn load(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            tokenizer: Arc::new(Tokenizer::load(folder)?),
+            chat: ChatTemplate::load(folder)?,
+        })
+    }
+}

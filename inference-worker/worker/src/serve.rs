@@ -1,0 +1,132 @@
+//! `quern-worker serve`: engine thread, HTTP server, orderly end.
+
+use crate::http;
+use crate::metrics::Metrics;
+use crate::model::ModelArgs;
+use crate::scheduler::Scheduler;
+use anyhow::{Context, bail};
+use axum::serve::ListenerExt;
+use quern_engine::Engine;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Serve a model over an OpenAI-compatible HTTP interface.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Where to listen; port 0 takes a free one, which is printed.
+    #[arg(long, default_value = "127.0.0.1:8100")]
+    listen: SocketAddr,
+    /// Id under which the model is served; the folder's name by default.
+    #[arg(long)]
+    model_id: Option<String>,
+    /// Requests computed together.
+    #[arg(long, default_value_t = 8)]
+    slots: usize,
+    /// Requests that may wait for a slot; beyond them comes 429.
+    #[arg(long, default_value_t = 16)]
+    queue: usize,
+    /// Seconds that running requests get to finish after SIGTERM.
+    #[arg(long, default_value_t = 20)]
+    grace: u64,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        if !self.listen.ip().is_loopback() {
+            bail!(
+                "{} is not a loopback address; workers listen on loopback only",
+                self.listen
+            );
+        }
+        let model_id = match &self.model_id {
+            Some(id) => id.clone(),
+            None => self.model.name()?,
+        };
+        let text = Arc::new(self.model.text()?);
+        let metrics = Metrics::new()?;
+        let tokenizer = text.tokenizer.clone();
+        let (scheduler, serving) = Scheduler::new(self.queue, metrics.clone(), tokenizer, model_id.clone());
+        let (ready, loaded) = sync_channel(1);
+        let (args, slots) = (self.model.clone(), self.slots);
+        // The engine is made and used on one thread and never leaves it.
+        let engine = std::thread::Builder::new().name("engine".into()).spawn(move || {
+            let mut engine = match args.engine(slots) {
+                Ok(engine) => engine,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            if ready.send(Ok(engine.context())).is_ok() {
+                serving.run(&mut engine);
+            }
+        })?;
+        let context = loaded.recv().context("the engine thread ended early")??;
+        let created = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |age| age.as_secs());
+        let service = http::Service {
+            model_id,
+            created,
+            context,
+            text,
+            scheduler: scheduler.clone(),
+            metrics,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime.block_on(listen(self.listen, service, self.grace, scheduler))?;
+        drop(runtime);
+        engine
+            .join()
+            .map_err(|_| anyhow::anyhow!("the engine thread panicked"))
+    }
+}
+
+async fn listen(
+    address: SocketAddr,
+    service: http::Service,
+    grace: u64,
+    scheduler: Scheduler,
+) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; is another server there?"))?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, model = service.model_id, context = service.context, "serving");
+    println!("listening on http://{address}");
+    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let signal = async move {
+        terminated().await;
+        tracing::info!("shutting down; running requests may finish");
+        let _ = stopping.send(true);
+    };
+    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
+    let server = axum::serve(listener, http::router(service)).with_graceful_shutdown(signal);
+    let out_of_time = async move {
+        let _ = stopped.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(Duration::from_secs(grace)).await;
+        tracing::warn!("requests did not finish in time; cancelling them");
+        scheduler.abort();
+        // Receivers are told at the next step; give the last bytes a moment to leave.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    };
+    tokio::select! {
+        result = async { server.await } => result.context("the HTTP server failed"),
+        () = out_of_time => Ok(()),
+    }
+}
+
+async fn terminated() {
+    let interrupt = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut term) => tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt => {}
+        },
+        Err(_) => drop(interrupt.await),
+    }
+}
