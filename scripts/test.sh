@@ -24,5 +24,9 @@ if wanted node; then stage "node: cargo test" cargo_test .; fi
 if wanted worker && [ -f inference-worker/Cargo.toml ]; then
     stage "worker: cargo test" cargo_test inference-worker
 fi
-if wanted clients && [ -x tests/e2e/run.sh ]; then stage "clients: end to end" tests/e2e/run.sh; fi
+if wanted clients && [ -f tests/e2e/run.sh ]; then
+    # Alone, as a build of the whole workspace may give its dependencies other features.
+    stage "clients: build quernd" cargo build --locked -p quern-node
+    stage "clients: end to end" bash tests/e2e/run.sh
+fi
 stages_end "make test: where the time went"
