@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # quernd as a wallet against a running node: what an operator types, and the exit codes scripts rely on.
 # run.sh sets QUERND, HOME_DIR, RPC and WORK.
-set -euo pipefail
+set -uo pipefail # a failing command is a failing check, not the end
 passed=0
 failed=0
 
@@ -27,6 +27,13 @@ exits() {
     else
         fail "$name: exit $status, not $code with '$text'; said: $(head -c 400 "$WORK/err")"
     fi
+}
+
+# does NAME COMMAND...: the command must succeed.
+does() {
+    local name=$1
+    shift
+    if "$@" >"$WORK/out" 2>"$WORK/err" </dev/null; then pass "$name"; else fail "$name: $(head -c 400 "$WORK/err")"; fi
 }
 
 get() { python3 -c 'import json,sys
@@ -59,8 +66,8 @@ fee=(--fees 5000nqrn --node "$RPC" --chain-id quern-e2e-1 -y -o json)
 hash=$(q tx bank send "$there" 1000000nqrn --from cli "${fee[@]}" --wait | get txhash)
 check "a sent coin arrives" 1000000 "$(q query bank balance "$there" nqrn --node "$RPC" -o json | get balance.amount)"
 check "the transaction is found" 0 "$(q query tx "$hash" --node "$RPC" -o json | get code)"
-q tx bank send "$js" 1nqrn --from cli --gas auto --gas-prices 0.01nqrn --node "$RPC" -y -o json --wait >/dev/null \
-    && pass "gas is simulated and priced, chain and node come from the home" || fail "gas auto"
+does "gas is simulated and priced, chain and node come from the home" \
+    q tx bank send "$js" 1nqrn --from cli --gas auto --gas-prices 0.01nqrn -y -o json --wait
 check "a dry run names the gas" 1 "$(q tx bank send "$js" 1nqrn --from cli --dry-run --node "$RPC" -o json | get gas_estimate | grep -cE '^[1-9][0-9]+$')"
 
 # --- offline signing
@@ -69,7 +76,7 @@ sequence=$(q query auth account "$cli" --node "$RPC" -o json | get account.seque
 q tx bank send "$there" 77nqrn --from cli --fees 5000nqrn --generate-only --offline >"$WORK/unsigned.json"
 q tx sign "$WORK/unsigned.json" --from cli --offline --chain-id quern-e2e-1 \
     --account-number "$number" --sequence "$sequence" >"$WORK/signed.json"
-q tx broadcast "$WORK/signed.json" --node "$RPC" -o json --wait >/dev/null && pass "signed offline, sent later" || fail "offline"
+does "signed offline, sent later" q tx broadcast "$WORK/signed.json" --node "$RPC" -o json --wait
 encoded=$(q tx encode "$WORK/signed.json")
 check "encode and decode agree" "$(get body.messages.0.amount.0.amount <"$WORK/signed.json")" \
     "$(q tx decode "$encoded" -o json | get body.messages.0.amount.0.amount)"
@@ -103,15 +110,15 @@ check "supply at an earlier height" "$(q query bank total --denom nqrn --node "$
 # --- contracts
 big=(--from cli --gas auto --gas-prices 0.01nqrn --node "$RPC" -y -o json --wait)
 wasm=$(dirname "$0")/../../contracts/artifacts/cw20_base.wasm
-q tx wasm store "$wasm" "${big[@]}" >/dev/null && pass "a contract is stored" || fail "store"
+does "a contract is stored" q tx wasm store "$wasm" "${big[@]}"
 code=$(q query wasm list-code --reverse --limit 1 --node "$RPC" -o json | get code_infos.0.code_id)
 init="{\"name\":\"Cli\",\"symbol\":\"CLI\",\"decimals\":6,\"initial_balances\":[{\"address\":\"$cli\",\"amount\":\"50\"}]}"
-q tx wasm instantiate "$code" "$init" --label cli --admin "$cli" "${big[@]}" >/dev/null && pass "instantiated" || fail "instantiate"
+does "instantiated" q tx wasm instantiate "$code" "$init" --label cli --admin "$cli" "${big[@]}"
 token=$(q query wasm list-contract-by-code "$code" --node "$RPC" -o json | get contracts.0)
-q tx wasm execute "$token" "{\"transfer\":{\"recipient\":\"$js\",\"amount\":\"20\"}}" "${big[@]}" >/dev/null && pass "executed" || fail "execute"
+does "executed" q tx wasm execute "$token" "{\"transfer\":{\"recipient\":\"$js\",\"amount\":\"20\"}}" "${big[@]}"
 check "the contract answers" 20 \
     "$(q query wasm contract-state smart "$token" "{\"balance\":{\"address\":\"$js\"}}" --node "$RPC" -o json | get data.balance)"
-q tx wasm migrate "$token" "$code" '{}' "${big[@]}" >/dev/null && pass "migrated" || fail "migrate"
+does "migrated" q tx wasm migrate "$token" "$code" '{}' "${big[@]}"
 exits "the contract refuses" 3 "wasm/5" \
     q tx wasm execute "$token" "{\"transfer\":{\"recipient\":\"$js\",\"amount\":\"9999\"}}" --from cli --gas 2000000 --fees 50000nqrn \
     --node "$RPC" -y --wait

@@ -24,6 +24,7 @@ done
 work=$(mktemp -d)
 home=$work/home
 node=
+# shellcheck disable=SC2317 # called by the trap
 finish() {
     status=$?
     trap - EXIT INT TERM
