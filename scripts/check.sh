@@ -59,6 +59,7 @@ for manifest in "${WORKSPACES[@]}"; do
     stage "$name: rustdoc" rustdoc "$folder"
     stage "$name: licences, bans, sources" dependencies "$folder"
 done
+if [ -f contracts/Cargo.toml ]; then stage "contracts: artefacts" scripts/contracts.sh; fi
 stage "shell scripts" shell_scripts
 stage "spelling" spelling
 stage "house rules" house_rules
