@@ -64,6 +64,13 @@ class Server:
         self.process.kill()
         self.process.wait()
 
+    def discard(self):
+        """Ends the process if a test has not, and its log with it."""
+        if self.process.poll() is None:
+            self.kill()
+        self.process.stdout.close()
+        self.log.close()
+
     def stop(self, seconds=30):
         """Ends the process in order and returns its exit code."""
         if self.process.poll() is None:
@@ -73,18 +80,18 @@ class Server:
         except subprocess.TimeoutExpired:
             self.kill()
             raise
-        finally:
-            self.process.stdout.close()
 
 
 def worker(model=MODEL, **options):
+    """A worker of one thread per operation, which suits a small model and a busy machine."""
+    options = {"threads": "1"} | {name: str(value) for name, value in options.items()}
     flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
     return Server(BINARIES / "quern-worker", "serve", "--model", model, "--listen", "127.0.0.1:0", *flags)
 
 
 def router(workers, keys=None, **options):
     flags = [part for each in workers for part in ("--worker", each if isinstance(each, str) else each.url)]
-    flags += [part for name, value in options.items() for part in (f"--{name}", value)]
+    flags += [part for name, value in options.items() for part in (f"--{name}", str(value))]
     flags += ["--keys", keys] if keys else ["--open"]
     return Server(BINARIES / "quern-router", "serve", "--listen", "127.0.0.1:0", *flags)
 

@@ -23,6 +23,7 @@ def setUpModule():
 def tearDownModule():
     for server in [gateway, *workers]:
         server.stop()
+        server.discard()
     folder.cleanup()
 
 

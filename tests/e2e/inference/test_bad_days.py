@@ -27,12 +27,7 @@ def tearDownModule():
 
 class BadDays(unittest.TestCase):
     def start(self, server):
-        def stop():
-            if server.process.poll() is None:
-                server.kill()
-            server.process.stdout.close()
-
-        self.addCleanup(stop)
+        self.addCleanup(server.discard)
         return server
 
     def endless(self, **options):

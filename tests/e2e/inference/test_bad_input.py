@@ -24,8 +24,9 @@ def setUpModule():
 
 
 def tearDownModule():
-    gateway.stop()
-    worker.stop()
+    for server in (gateway, worker):
+        server.stop()
+        server.discard()
     folder.cleanup()
 
 
@@ -33,9 +34,12 @@ def raw(server, body, path="/v1/chat/completions", method="POST"):
     """Status and parsed body of a request that no client library would send."""
     connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=30)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    connection.request(method, path, body=body, headers=headers)
-    response = connection.getresponse()
-    return response.status, json.loads(response.read())
+    try:
+        connection.request(method, path, body=body, headers=headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
 
 
 class BadInput(unittest.TestCase):

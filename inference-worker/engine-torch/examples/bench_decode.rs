@@ -1,0 +1,134 @@
+//! Decoding speed beside `transformers` eager: same weights, threads, prompts and number of tokens.
+//!
+//! Both run in turn, five rounds, and medians are compared. One JSON object a line:
+//! `cargo run -p quern-engine-torch --example bench_decode -- --model DIR [--batch 1,8] [--threads 2] [--tokens 64]`
+
+use quern_engine::{Engine, Slot};
+use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+const PROMPT: usize = 32;
+
+struct Options {
+    model: PathBuf,
+    batches: Vec<usize>,
+    threads: usize,
+    tokens: usize,
+    rounds: usize,
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn options() -> Result<Options, Failure> {
+    let mut options = Options {
+        model: PathBuf::new(),
+        batches: vec![1, 8],
+        threads: 2,
+        tokens: 64,
+        rounds: 5,
+    };
+    let mut args = std::env::args().skip(1);
+    while let Some(name) = args.next() {
+        let value = args.next().ok_or("every option takes a value")?;
+        match name.as_str() {
+            "--model" => options.model = value.into(),
+            "--batch" => options.batches = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--threads" => options.threads = value.parse()?,
+            "--tokens" => options.tokens = value.parse()?,
+            "--rounds" => options.rounds = value.parse()?,
+            _ => return Err(format!("unknown option {name}").into()),
+        }
+    }
+    Ok(options)
+}
+
+fn argmax(row: &[f32]) -> u32 {
+    let best = row.iter().enumerate().fold(
+        (0, f32::NEG_INFINITY),
+        |best, (i, x)| {
+            if *x > best.1 { (i, *x) } else { best }
+        },
+    );
+    best.0 as u32
+}
+
+/// Tokens per second of all sequences together, prompts not counted.
+fn ours(engine: &mut LlamaEngine, batch: usize, tokens: usize) -> Result<f64, Failure> {
+    let mut state: Vec<(Slot, u32)> = Vec::new();
+    for row in 0..batch {
+        let slot = engine.open()?;
+        let vocab = engine.prefill(slot, &[0])?.vocab;
+        engine.close(slot);
+        let slot = engine.open()?;
+        let prompt: Vec<u32> = (0..PROMPT).map(|i| ((row * PROMPT + i) % vocab) as u32).collect();
+        state.push((slot, argmax(&engine.prefill(slot, &prompt)?.values)));
+    }
+    let started = Instant::now();
+    for _ in 0..tokens {
+        let logits = engine.decode(&state)?;
+        for (row, entry) in state.iter_mut().enumerate() {
+            entry.1 = argmax(logits.row(row).unwrap_or_default());
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    state.iter().for_each(|(slot, _)| engine.close(*slot));
+    Ok((batch * tokens) as f64 / seconds)
+}
+
+fn theirs(root: &Path, options: &Options, batch: usize) -> Result<f64, Failure> {
+    let output = Command::new(root.join("../.deps/python/bin/python"))
+        .arg(root.join("reference/bench_transformers.py"))
+        .arg("--model")
+        .arg(&options.model)
+        .args(["--batch", &batch.to_string(), "--prompt", &PROMPT.to_string()])
+        .args([
+            "--tokens",
+            &options.tokens.to_string(),
+            "--threads",
+            &options.threads.to_string(),
+        ])
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    report["tokens_per_s"]
+        .as_f64()
+        .ok_or_else(|| "the comparator printed no tokens_per_s".into())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() -> Result<(), Failure> {
+    let options = options()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    set_threads(options.threads);
+    let slots = options.batches.iter().copied().max().unwrap_or(1);
+    let mut engine = LlamaEngine::load(
+        &options.model,
+        &LoadOptions {
+            slots,
+            ..LoadOptions::default()
+        },
+    )?;
+    for &batch in &options.batches {
+        ours(&mut engine, batch, options.tokens.min(8))?;
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        for _ in 0..options.rounds {
+            a.push(ours(&mut engine, batch, options.tokens)?);
+            b.push(theirs(&root, &options, batch)?);
+        }
+        let (ours, theirs) = (median(a), median(b));
+        let line = serde_json::json!({
+            "batch": batch, "threads": options.threads, "ours": ours.round(), "transformers": theirs.round(),
+            "ratio": (ours / theirs * 100.0).round() / 100.0, "unit": "tokens/s",
+        });
+        println!("{line}");
+    }
+    Ok(())
+}
