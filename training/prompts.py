@@ -1,4 +1,4 @@
-"""Write the prompts of the held-out splits: one distinct user message a verse, one JSON object a line."""
+"""Write the prompts of the held-out splits, no two the same: a user message a verse, a JSON object a line."""
 
 import argparse
 import json
