@@ -1,7 +1,7 @@
 //! Ordered iteration over a branch that may change meanwhile.
 
+use crate::backend::Bounds;
 use crate::branch::Branch;
-use crate::snapshot::Bounds;
 use crate::{Key, StoreError, Value};
 use std::collections::VecDeque;
 use std::ops::Bound;

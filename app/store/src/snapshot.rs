@@ -1,5 +1,6 @@
 //! Immutable views of committed state.
 
+use crate::backend::Bounds;
 use crate::branch::Branch;
 use crate::range::Range;
 use crate::{Key, Order, StoreError, Value};
@@ -14,21 +15,6 @@ pub(crate) trait View: Send + Sync {
 
     /// At most `limit` entries of `bounds` in `order`; fewer means that there are no more.
     fn scan(&self, bounds: &Bounds, order: Order, limit: usize) -> Result<Vec<(Key, Value)>, StoreError>;
-}
-
-/// What a scan covers.
-#[derive(Clone, Debug)]
-pub(crate) struct Bounds {
-    /// First key, inclusive.
-    pub start: Key,
-    /// End key, exclusive; `None` reaches to the last key.
-    pub end: Option<Key>,
-}
-
-impl Bounds {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.end.as_ref().is_some_and(|end| *end <= self.start)
-    }
 }
 
 /// An immutable view of committed state at one version. Cheap to clone.

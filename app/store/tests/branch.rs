@@ -1,4 +1,5 @@
 //! Branches against a plain map, under random operations.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,0 +1,476 @@
+//! The multistore: versions of the state on disk, one per block.
+
+use crate::backend::{Backend, Batch, ReadView, RedbBackend};
+use crate::commit::{self, CommitInfo, StoreRoot};
+use crate::commitment::node::{NodeReader, UPPER_DEPTH, UpperNodes};
+use crate::commitment::update::{Leaf, update};
+use crate::commitment::{STORES, prove, route, simple};
+use crate::history::{self, StateAt};
+use crate::keys::{self, Meta};
+use crate::prune::{Pruning, prune};
+use crate::snapshot::View;
+use crate::{ChangeSet, Key, Proof, ProveError, Snapshot, SnapshotError, StoreError, Value, parallel};
+use parking_lot::{Mutex, RwLock};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The on-disk format. A change of anything in `keys.rs` or of a row's content needs a new one.
+pub const FORMAT: u32 = 1;
+
+/// Name of the database file in its folder.
+const FILE: &str = "state.redb";
+const UNFINISHED: &str = "state.redb.new";
+
+/// How to open a [`MultiStore`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder of the database, made if missing.
+    pub path: PathBuf,
+    /// Which versions to keep.
+    pub pruning: Pruning,
+    /// Whether to check every page on opening, which reads the whole file.
+    pub verify: bool,
+}
+
+/// Committed state of all kept versions. A handle: clones share it.
+#[derive(Clone)]
+pub struct MultiStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    backend: Arc<dyn Backend>,
+    pruning: Pruning,
+    head: RwLock<Head>,
+    /// Held by whoever prepares, commits or rolls back. Upper tree nodes of the latest version, in
+    /// the order of [`STORES`].
+    writer: Mutex<Vec<UpperNodes>>,
+}
+
+/// The latest version.
+#[derive(Clone)]
+struct Head {
+    rows: Arc<dyn ReadView>,
+    info: Option<CommitInfo>,
+    first: u64,
+    oldest: u64,
+}
+
+/// A version that is computed and not written. Dropping it forgets it.
+pub struct Pending {
+    base: Option<CommitInfo>,
+    info: CommitInfo,
+    /// What each written group now holds.
+    writes: Vec<(Key, Option<Value>)>,
+    /// Upper nodes that change, in the order of [`STORES`].
+    upper: Vec<Vec<(Vec<u8>, Option<Arc<crate::commitment::node::Node>>)>>,
+}
+
+impl Pending {
+    /// The app hash of the version, once committed.
+    pub fn app_hash(&self) -> [u8; 32] {
+        self.info.app_hash
+    }
+
+    /// The version, a block height.
+    pub fn version(&self) -> u64 {
+        self.info.version
+    }
+}
+
+impl MultiStore {
+    /// Opens the state database, or makes an empty one.
+    pub fn open(config: Config) -> Result<Self, StoreError> {
+        let failed = |action, error: std::io::Error| StoreError::Io {
+            action,
+            reason: error.to_string(),
+        };
+        std::fs::create_dir_all(&config.path).map_err(|error| failed("make its folder", error))?;
+        let file = config.path.join(FILE);
+        if !file.exists() {
+            // Made whole under another name first: a power cut here leaves nothing half made.
+            let unfinished = config.path.join(UNFINISHED);
+            if unfinished.exists() {
+                std::fs::remove_file(&unfinished)
+                    .map_err(|error| failed("remove an unfinished file", error))?;
+            }
+            drop(Self::on_backend(
+                Arc::new(RedbBackend::open(&unfinished, false)?),
+                config.pruning,
+            )?);
+            std::fs::rename(&unfinished, &file).map_err(|error| failed("name its file", error))?;
+            let folder = std::fs::File::open(&config.path);
+            folder
+                .and_then(|folder| folder.sync_all())
+                .map_err(|error| failed("sync its folder", error))?;
+        }
+        Self::on_backend(Arc::new(RedbBackend::open(&file, config.verify)?), config.pruning)
+    }
+
+    /// A multistore that lives as long as the process, for tests.
+    pub fn in_memory(pruning: Pruning) -> Result<Self, StoreError> {
+        Self::on_backend(Arc::new(RedbBackend::in_memory()?), pruning)
+    }
+
+    /// Opens the multistore in any database.
+    pub fn on_backend(backend: Arc<dyn Backend>, pruning: Pruning) -> Result<Self, StoreError> {
+        let mut rows = backend.view()?;
+        match read_number(rows.as_ref(), Meta::Format)? {
+            Some(found) if found == u64::from(FORMAT) => {}
+            Some(found) => {
+                let found = u32::try_from(found).unwrap_or(u32::MAX);
+                return Err(StoreError::Format {
+                    found,
+                    supported: FORMAT,
+                });
+            }
+            None => {
+                let all = crate::backend::Bounds {
+                    start: Key::new(),
+                    end: None,
+                };
+                if !rows.scan_keys(&all, 1)?.is_empty() {
+                    return Err(StoreError::Format {
+                        found: 0,
+                        supported: FORMAT,
+                    });
+                }
+                backend.write(vec![number(Meta::Format, u64::from(FORMAT))])?;
+                rows = backend.view()?;
+            }
+        }
+        let head = RwLock::new(Head::read(rows)?);
+        let writer = Mutex::new(vec![UpperNodes::new(); STORES.len()]);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                backend,
+                pruning,
+                head,
+                writer,
+            }),
+        })
+    }
+
+    /// The latest committed version, if there is one.
+    pub fn latest(&self) -> Option<CommitInfo> {
+        self.inner.head.read().info.clone()
+    }
+
+    /// The latest committed state; version 0, empty, before the first commit.
+    pub fn snapshot(&self) -> Snapshot {
+        self.head().snapshot()
+    }
+
+    /// State at `version`. It stays readable for as long as it is held, whatever is pruned meanwhile;
+    /// the database cannot reuse the space of what it shows, so hold it briefly.
+    pub fn snapshot_at(&self, version: u64) -> Result<Snapshot, SnapshotError> {
+        let head = self.head();
+        if version == 0 && head.info.is_none() {
+            return Ok(head.snapshot());
+        }
+        head.commit(version)?;
+        Ok(Snapshot::new(
+            version,
+            Arc::new(StateAt {
+                rows: head.rows,
+                version,
+            }),
+        ))
+    }
+
+    /// What was committed as `version`.
+    pub fn commit_info(&self, version: u64) -> Result<CommitInfo, SnapshotError> {
+        self.head().commit(version)
+    }
+
+    /// Computes the app hash of `changes` as `version`, and writes nothing.
+    ///
+    /// `version` follows the latest one; the first may be any height from 1.
+    pub fn prepare(&self, version: u64, changes: &ChangeSet) -> Result<Pending, StoreError> {
+        let upper = self.inner.writer.lock();
+        let head = self.head();
+        let latest = head.info.as_ref().map_or(0, |info| info.version);
+        if version <= latest || (head.info.is_some() && version != latest.saturating_add(1)) {
+            return Err(StoreError::Order { latest, got: version });
+        }
+
+        let (mut writes, leaves) = effective(&head.state(), changes)?;
+        let mut stores = Vec::with_capacity(STORES.len());
+        let mut upper_writes = Vec::with_capacity(STORES.len());
+        for ((spec, leaves), upper) in STORES.iter().zip(leaves).zip(upper.iter()) {
+            let old = head.info.as_ref().map(|info| info.root_of(spec.name));
+            let (root, nodes) = match old {
+                Some(root) if leaves.is_empty() => (root, Default::default()),
+                _ => {
+                    let rows = head.rows.as_ref();
+                    update(
+                        &NodeReader {
+                            rows,
+                            store: spec.id,
+                            version: latest,
+                            upper: Some(upper),
+                        },
+                        leaves,
+                    )?
+                }
+            };
+            stores.push(StoreRoot {
+                name: spec.name,
+                root,
+            });
+            let mut near = Vec::new();
+            for (path, node) in nodes {
+                writes.push((
+                    keys::node_group(spec.id, &path),
+                    node.as_ref().map(|node| node.encode()),
+                ));
+                if path.len() < UPPER_DEPTH {
+                    near.push((path, node));
+                }
+            }
+            upper_writes.push(near);
+        }
+        let info = CommitInfo::new(version, stores);
+        Ok(Pending {
+            base: head.info,
+            info,
+            writes,
+            upper: upper_writes,
+        })
+    }
+
+    /// Writes `pending`, durable when this returns, and forgets a bounded amount of old state.
+    /// After an error the node must stop: what is on disk is either version, whole.
+    pub fn commit(&self, pending: Pending) -> Result<CommitInfo, StoreError> {
+        let mut upper = self.inner.writer.lock();
+        let head = self.head();
+        let Pending {
+            base,
+            info,
+            writes,
+            upper: near,
+        } = pending;
+        if head.info != base {
+            let latest = head.info.map_or(0, |info| info.version);
+            return Err(StoreError::Order {
+                latest,
+                got: info.version,
+            });
+        }
+        let version = info.version;
+        let mut batch = Batch::with_capacity(writes.len().saturating_mul(2));
+        if base.is_some() {
+            let journal = commit::encode_journal(writes.iter().map(|(group, _)| group));
+            batch.push((keys::journal(version), Some(journal)));
+        } else {
+            batch.push(number(Meta::First, version));
+        }
+        for (group, value) in writes {
+            batch.push((keys::row(&group, version), Some(history::encode(value))));
+        }
+        let oldest = if base.is_some() { head.oldest } else { version };
+        let horizon = self.inner.pruning.horizon(version, oldest);
+        prune(
+            head.rows.as_ref(),
+            self.inner.pruning,
+            version,
+            horizon,
+            &mut batch,
+        )?;
+        batch.push((keys::commit(version), Some(info.encode())));
+        batch.push(number(Meta::Latest, version));
+        batch.push(number(Meta::Oldest, horizon));
+        self.write(batch)?;
+
+        for (nodes, writes) in upper.iter_mut().zip(near) {
+            for (path, node) in writes {
+                match node {
+                    Some(node) => nodes.insert(path, node),
+                    None => nodes.remove(&path),
+                };
+            }
+        }
+        Ok(info)
+    }
+
+    /// Proves `key` of the store called `store` at `version`: its value, or that it has none. `key`
+    /// is without the store's prefix.
+    pub fn prove(&self, store: &str, key: &[u8], version: u64) -> Result<(Option<Value>, Proof), ProveError> {
+        let unknown = || ProveError::UnknownStore(store.to_owned());
+        let spec = STORES
+            .iter()
+            .find(|spec| spec.name == store)
+            .ok_or_else(unknown)?;
+        let head = self.head();
+        let info = head.commit(version)?;
+        let roots = info.named_roots();
+        let index = roots
+            .iter()
+            .position(|(name, _)| *name == store)
+            .ok_or_else(unknown)?;
+        let state = StateAt {
+            rows: head.rows.clone(),
+            version,
+        };
+        let reader = NodeReader {
+            rows: head.rows.as_ref(),
+            store: spec.id,
+            version,
+            upper: None,
+        };
+        let (value, key) = prove::prove(&reader, key, |key| state.get(&[spec.prefix, key].concat()))?;
+        let proof = simple::prove(&roots, index).ok_or_else(unknown)?;
+        Ok((
+            value,
+            Proof {
+                key,
+                store: proof,
+                store_root: info.root_of(store),
+            },
+        ))
+    }
+
+    /// Removes the latest version, as if it had never been committed.
+    pub fn rollback_one(&self) -> Result<CommitInfo, StoreError> {
+        let mut upper = self.inner.writer.lock();
+        let head = self.head();
+        let latest = head.info.as_ref().map_or(0, |info| info.version);
+        let before = latest.saturating_sub(1);
+        let journal = head.rows.get(&keys::journal(latest))?;
+        let (Some(journal), Ok(info)) = (journal, head.commit(before)) else {
+            return Err(StoreError::NothingBefore { latest });
+        };
+        let groups = commit::decode_journal(&journal)?;
+        let mut batch: Batch = groups
+            .iter()
+            .map(|group| (keys::row(group, latest), None))
+            .collect();
+        batch.push((keys::journal(latest), None));
+        batch.push((keys::commit(latest), None));
+        batch.push(number(Meta::Latest, before));
+        upper.iter_mut().for_each(UpperNodes::clear);
+        self.write(batch)?;
+        Ok(info)
+    }
+
+    fn head(&self) -> Head {
+        self.inner.head.read().clone()
+    }
+
+    /// Writes `batch` and shows its result to readers.
+    fn write(&self, mut batch: Batch) -> Result<(), StoreError> {
+        batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        self.inner.backend.write(batch)?;
+        let head = Head::read(self.inner.backend.view()?)?;
+        *self.inner.head.write() = head;
+        Ok(())
+    }
+}
+
+impl Head {
+    fn read(rows: Arc<dyn ReadView>) -> Result<Self, StoreError> {
+        let number = |field| Ok(read_number(rows.as_ref(), field)?.unwrap_or(0));
+        let (latest, first, oldest) = (number(Meta::Latest)?, number(Meta::First)?, number(Meta::Oldest)?);
+        let info = match latest {
+            0 => None,
+            _ => Some(read_commit(rows.as_ref(), latest)?.ok_or_else(|| {
+                StoreError::Corrupt(format!("the record of the latest commit, {latest}, is missing"))
+            })?),
+        };
+        Ok(Self {
+            rows,
+            info,
+            first,
+            oldest,
+        })
+    }
+
+    fn state(&self) -> StateAt {
+        StateAt {
+            rows: self.rows.clone(),
+            version: self.info.as_ref().map_or(0, |info| info.version),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        Snapshot::new(state.version, Arc::new(state))
+    }
+
+    /// The record of `version`, if it can be read.
+    fn commit(&self, version: u64) -> Result<CommitInfo, SnapshotError> {
+        let latest = self.info.as_ref().map_or(0, |info| info.version);
+        if version > latest {
+            return Err(SnapshotError::Future { version, latest });
+        }
+        if version < self.first {
+            return Err(SnapshotError::NotFound(version));
+        }
+        if version < self.oldest {
+            return Err(SnapshotError::Pruned {
+                version,
+                oldest: self.oldest,
+            });
+        }
+        read_commit(self.rows.as_ref(), version)?.ok_or(SnapshotError::NotFound(version))
+    }
+}
+
+/// What `changes` do to `state`: the groups to write, and the leaves that change in each store.
+#[expect(
+    clippy::type_complexity,
+    reason = "two lists that belong together nowhere else"
+)]
+fn effective(
+    state: &StateAt,
+    changes: &ChangeSet,
+) -> Result<(Vec<(Key, Option<Value>)>, Vec<Vec<Leaf>>), StoreError> {
+    let changes: Vec<_> = changes.iter().collect();
+    let results = parallel::map(&changes, changes.len(), |(key, value)| {
+        let index = route(key);
+        let in_store = STORES
+            .get(index)
+            .and_then(|spec| key.get(spec.prefix.len()..))
+            .unwrap_or_default();
+        if in_store.is_empty() {
+            return Err(StoreError::EmptyKey);
+        }
+        if state.get(key)? == **value {
+            return Ok(None);
+        }
+        Ok(Some((
+            index,
+            (keys::value_group(key), (*value).clone()),
+            Leaf::new(in_store, value.as_deref()),
+        )))
+    })?;
+    let mut writes = Vec::with_capacity(changes.len());
+    let mut leaves = vec![Vec::new(); STORES.len()];
+    for result in results {
+        if let Some((index, write, leaf)) = result? {
+            writes.push(write);
+            if let Some(leaves) = leaves.get_mut(index) {
+                leaves.push(leaf);
+            }
+        }
+    }
+    Ok((writes, leaves))
+}
+
+fn number(field: Meta, value: u64) -> (Key, Option<Value>) {
+    (keys::meta(field), Some(value.to_be_bytes().to_vec()))
+}
+
+fn read_number(rows: &dyn ReadView, field: Meta) -> Result<Option<u64>, StoreError> {
+    let Some(row) = rows.get(&keys::meta(field))? else {
+        return Ok(None);
+    };
+    let bytes =
+        <[u8; 8]>::try_from(row).map_err(|_| StoreError::Corrupt("a meta row is malformed".into()))?;
+    Ok(Some(u64::from_be_bytes(bytes)))
+}
+
+fn read_commit(rows: &dyn ReadView, version: u64) -> Result<Option<CommitInfo>, StoreError> {
+    let row = rows.get(&keys::commit(version))?;
+    row.map(|row| CommitInfo::decode(version, &row)).transpose()
+}
