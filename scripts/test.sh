@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole suite. Arguments select stages by name, all by default: node contracts worker clients.
+# The whole suite. Arguments select stages by name, all by default: node contracts worker model clients.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 . "$ROOT/scripts/stages.sh"
@@ -23,6 +23,10 @@ fi
 if wanted node; then stage "node: cargo test" cargo_test .; fi
 if wanted worker && [ -f inference-worker/Cargo.toml ]; then
     stage "worker: cargo test" cargo_test inference-worker
+fi
+if wanted model; then
+    stage "model: text of its training" bash training/fetch-text.sh
+    stage "model: files, log, prompts" .deps/python/bin/python training/test_model.py
 fi
 if wanted clients && [ -f tests/e2e/run.sh ]; then
     # Alone, as a build of the whole workspace may give its dependencies other features.
