@@ -9,6 +9,10 @@ use crate::msg::{ExecuteMsg, InstantiateMsg, LastReply, MigrateMsg, QueryMsg, Su
 const LAST_REPLY: &[u8] = b"last_reply";
 /// A reply with this id fails.
 const FAIL_IN_REPLY: u64 = u64::MAX;
+/// A reply with this id asks for another one like it.
+const RECURSE_IN_REPLY: u64 = u64::MAX - 1;
+/// A reply whose payload starts so answers with the rest of it as data.
+const DATA_MARK: &[u8] = b"data:";
 
 fn data_key(key: &str) -> Vec<u8> {
     [b"data/", key.as_bytes()].concat()
@@ -68,6 +72,11 @@ pub fn execute(deps: DepsMut, env: Env, _info: MessageInfo, msg: ExecuteMsg) -> 
             let call = call_self(&env, &ExecuteMsg::Recurse { depth: 0 })?;
             Ok(response.add_submessage(SubMsg::reply_always(call, FAIL_IN_REPLY)))
         }
+        ExecuteMsg::RecurseInReply {} => Ok(response.add_submessage(recurse_in_reply(&env)?)),
+        ExecuteMsg::Receive { sender, amount, msg } => Ok(response
+            .add_attribute("received_from", sender)
+            .add_attribute("received", amount)
+            .add_attribute("words", msg.to_base64())),
     }
 }
 
@@ -79,6 +88,11 @@ fn call_self(env: &Env, msg: &ExecuteMsg) -> StdResult<WasmMsg> {
     })
 }
 
+fn recurse_in_reply(env: &Env) -> StdResult<SubMsg> {
+    let call = call_self(env, &ExecuteMsg::Recurse { depth: 0 })?;
+    Ok(SubMsg::reply_always(call, RECURSE_IN_REPLY))
+}
+
 fn run_forever() -> ! {
     let mut counter = 0u64;
     loop {
@@ -88,10 +102,15 @@ fn run_forever() -> ! {
 
 /// Keeps the reply for [`QueryMsg::LastReply`].
 #[entry_point]
-pub fn reply(deps: DepsMut, _env: Env, reply: Reply) -> StdResult<Response> {
+pub fn reply(deps: DepsMut, env: Env, reply: Reply) -> StdResult<Response> {
     if reply.id == FAIL_IN_REPLY {
         return Err(StdError::msg("probe failed in reply as asked"));
     }
+    if reply.id == RECURSE_IN_REPLY {
+        return Ok(Response::new().add_submessage(recurse_in_reply(&env)?));
+    }
+    let mut response = Response::new().add_attribute("reply_id", reply.id.to_string());
+    response.data = reply.payload.strip_prefix(DATA_MARK).map(Binary::from);
     let mut last = LastReply {
         id: reply.id,
         payload: reply.payload,
@@ -118,7 +137,7 @@ pub fn reply(deps: DepsMut, _env: Env, reply: Reply) -> StdResult<Response> {
         }
     }
     deps.storage.set(LAST_REPLY, &to_json_vec(&last)?);
-    Ok(Response::new().add_attribute("reply_id", last.id.to_string()))
+    Ok(response)
 }
 
 /// Notes the migration.
@@ -169,6 +188,7 @@ pub fn query(deps: Deps<Empty>, env: Env, msg: QueryMsg) -> StdResult<Binary> {
             let last: Option<LastReply> = deps.storage.get(LAST_REPLY).map(from_json).transpose()?;
             to_json_binary(&last)
         }
+        QueryMsg::Chain { request } => to_json_binary(&deps.querier.raw_query(&request)),
         QueryMsg::Loop {} => run_forever(),
     }
 }

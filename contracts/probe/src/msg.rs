@@ -103,6 +103,17 @@ pub enum ExecuteMsg {
     BadReply {},
     /// Calls itself and fails in the reply.
     FailInReply {},
+    /// Calls itself, and again in the reply, without end.
+    RecurseInReply {},
+    /// What a cw20 token tells the contract that it is sent to.
+    Receive {
+        /// Who sent it.
+        sender: String,
+        /// How much, in decimal.
+        amount: String,
+        /// The sender's own words.
+        msg: Binary,
+    },
 }
 
 /// What a test may read.
@@ -123,6 +134,11 @@ pub enum QueryMsg {
     },
     /// The last reply: `Option<LastReply>`.
     LastReply {},
+    /// Asks the chain: `SystemResult<ContractResult<Binary>>`, as the host answers.
+    Chain {
+        /// JSON of a query, or anything else.
+        request: Binary,
+    },
     /// Computes for ever.
     Loop {},
 }
