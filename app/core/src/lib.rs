@@ -1,1 +1,25 @@
 //! The application: transaction pipeline, ordered hooks, block execution and query routing.
+//!
+//! [`App`] implements `tendermint_abci::Application`; everything below it is synchronous. A
+//! transaction goes `tx` (decode, strictly) → `ante` (who pays, who signed) → `execute` (messages
+//! on an inner branch, so that a failed message still pays its fee). A block goes `block`
+//! (begin hooks → transactions → end hooks → app hash). Only [`App`] acts on a halt.
+
+mod ante;
+mod app;
+mod application;
+mod block;
+mod decimal;
+mod execute;
+mod export;
+mod hooks;
+mod msg;
+mod options;
+mod query;
+mod router;
+mod tx;
+
+pub use app::App;
+pub use decimal::GasPrices;
+pub use msg::Msg;
+pub use options::{OpenError, Options};

@@ -5,7 +5,7 @@ use quern_context::{Cx, paginate};
 use quern_proto::cosmos::{bank::v1beta1 as wire, base::v1beta1 as base};
 use quern_types::{AccAddress, Coin, Denom, Error, Result, errors};
 
-use crate::{MODULE, keys, metadata, params, state, supply};
+use crate::{MODULE, keys, metadata, metadata::decode, params, state, supply};
 
 /// Answers a query of this module; `None` for another's path.
 pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
@@ -52,7 +52,7 @@ pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
         }),
         "SupplyOf" => answer(request, |r: wire::QuerySupplyOfRequest| {
             let denom = denom(&r.denom)?;
-            let amount = supply::supply(cx, &denom)?;
+            let amount = supply(cx, &denom)?;
             Ok(wire::QuerySupplyOfResponse {
                 amount: Some(to_wire(&Coin { denom, amount })),
             })
@@ -76,9 +76,8 @@ pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
         }),
         "DenomsMetadata" => answer(request, |r: wire::QueryDenomsMetadataRequest| {
             let kv = cx.kv(MODULE).under(keys::METADATA);
-            let (metadatas, page) = paginate(&kv, r.pagination.as_ref(), |_, value| {
-                Ok(Some(metadata::decode(value)?))
-            })?;
+            let (metadatas, page) =
+                paginate(&kv, r.pagination.as_ref(), |_, value| Ok(Some(decode(value)?)))?;
             Ok(wire::QueryDenomsMetadataResponse {
                 metadatas,
                 pagination: Some(page),
@@ -136,7 +135,7 @@ fn find_metadata(cx: &Cx, denom: &str) -> Result<wire::Metadata> {
     if denom.is_empty() {
         return Err(errors::INVALID_REQUEST.wrap("invalid denom"));
     }
-    metadata::metadata(cx, denom)?
+    metadata(cx, denom)?
         .ok_or_else(|| errors::KEY_NOT_FOUND.wrap(format!("client metadata for denom {denom}")))
 }
 

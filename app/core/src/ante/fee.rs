@@ -1,0 +1,81 @@
+//! The fee: enough for this node's mempool, and taken from the payer.
+
+use quern_auth::FEE_COLLECTOR;
+use quern_context::{Cx, Mode};
+use quern_types::{Coin, Coins, Event, Result, errors};
+
+use crate::{GasPrices, tx::Tx};
+
+pub(super) fn deduct(cx: &Cx, tx: &Tx, min_gas_prices: &GasPrices) -> Result<()> {
+    let simulate = cx.mode == Mode::Simulate;
+    if !simulate && cx.block.height > 0 && tx.gas_limit() == 0 {
+        return Err(errors::INVALID_GAS_LIMIT.wrap("must provide positive gas"));
+    }
+    let fee = fee(tx)?;
+    if matches!(cx.mode, Mode::Check | Mode::Recheck) {
+        check_price(&fee, tx.gas_limit(), min_gas_prices)?;
+    }
+    if tx
+        .auth_info
+        .fee
+        .as_ref()
+        .is_some_and(|fee| !fee.granter.is_empty())
+    {
+        return Err(errors::INVALID_REQUEST.wrap("fee grants are not enabled"));
+    }
+    let payer = tx.fee_payer()?;
+    if !quern_auth::has(cx, &payer)? {
+        return Err(errors::UNKNOWN_ADDRESS.wrap(format!("fee payer address: {payer} does not exist")));
+    }
+    if !fee.is_empty() {
+        let collector = quern_auth::module_account(cx, FEE_COLLECTOR, &[])?;
+        quern_bank::send_coins(cx, &payer, &collector.address, &fee).map_err(|e| {
+            // the SDK wraps the whole text of the transfer's error again
+            if e.is_halt() || e.is(&errors::OUT_OF_GAS) {
+                e
+            } else {
+                errors::INSUFFICIENT_FUNDS.wrap(e.to_string())
+            }
+        })?;
+    }
+    cx.emit(Event::new("tx").with("fee", &fee).with("fee_payer", &payer));
+    Ok(())
+}
+
+fn fee(tx: &Tx) -> Result<Coins> {
+    let amount = tx
+        .auth_info
+        .fee
+        .as_ref()
+        .map(|fee| fee.amount.as_slice())
+        .unwrap_or_default();
+    amount
+        .iter()
+        .map(|coin| Coin::parse(&coin.denom, &coin.amount))
+        .collect::<Result<Vec<_>>>()
+        .and_then(Coins::try_from_sorted)
+        .map_err(|_| {
+            let shown = amount
+                .iter()
+                .map(|c| format!("{}{}", c.amount, c.denom))
+                .collect::<Vec<_>>();
+            errors::INSUFFICIENT_FEE.wrap(format!("invalid fee amount: {}", shown.join(",")))
+        })
+}
+
+/// A fee that meets the price in any one denomination is enough.
+fn check_price(fee: &Coins, gas: u64, prices: &GasPrices) -> Result<()> {
+    if prices.is_zero() {
+        return Ok(());
+    }
+    let required = prices.required(gas);
+    // the SDK's IsAnyGTE leaves zero requirements out
+    if required
+        .iter()
+        .any(|coin| coin.amount > 0 && fee.amount_of(&coin.denom) >= coin.amount)
+    {
+        return Ok(());
+    }
+    let required = required.iter().map(Coin::to_string).collect::<Vec<_>>().join(",");
+    Err(errors::INSUFFICIENT_FEE.wrap(format!("insufficient fees; got: {fee} required: {required}")))
+}

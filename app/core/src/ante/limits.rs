@@ -1,0 +1,104 @@
+//! Checks of the transaction's frame.
+
+use quern_auth::Params;
+use quern_context::Cx;
+use quern_types::{AccAddress, Result, Timestamp, errors};
+
+use crate::tx::Tx;
+
+/// Largest gas limit that a fee may name (`MaxGasWanted`).
+const MAX_GAS_WANTED: u64 = (1 << 63) - 1;
+
+pub(super) fn extension_options(tx: &Tx) -> Result<()> {
+    if tx.body.extension_options.is_empty() {
+        return Ok(());
+    }
+    Err((&errors::UNKNOWN_EXTENSION_OPTIONS).into())
+}
+
+pub(super) fn validate_basic(tx: &Tx) -> Result<()> {
+    let fee = tx
+        .auth_info
+        .fee
+        .as_ref()
+        .ok_or_else(|| errors::INVALID_REQUEST.wrap("fee is missing"))?;
+    if fee.gas_limit > MAX_GAS_WANTED {
+        return Err(errors::INVALID_REQUEST.wrap(format!(
+            "invalid gas supplied; {} > {MAX_GAS_WANTED}",
+            fee.gas_limit
+        )));
+    }
+    if let Some(coin) = fee.amount.iter().find(|coin| coin.amount.starts_with('-')) {
+        return Err(
+            errors::INSUFFICIENT_FEE.wrap(format!("invalid fee provided: {}{}", coin.amount, coin.denom))
+        );
+    }
+    if !fee.payer.is_empty() {
+        AccAddress::from_bech32(&fee.payer)
+            .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid fee payer address ({e})")))?;
+    }
+    if tx.signatures.is_empty() {
+        return Err((&errors::NO_SIGNATURES).into());
+    }
+    if tx.signatures.len() != tx.signers.len() {
+        return Err(errors::UNAUTHORIZED.wrap(format!(
+            "wrong number of signers; expected {}, got {}",
+            tx.signers.len(),
+            tx.signatures.len()
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn timeout(cx: &Cx, tx: &Tx) -> Result<()> {
+    let (now, height) = (cx.block.height, tx.body.timeout_height);
+    if height > 0 && now > height {
+        return Err(errors::TX_TIMEOUT_HEIGHT.wrap(format!("block height: {now}, timeout height: {height}")));
+    }
+    let Some(at) = &tx.body.timeout_timestamp else {
+        return Ok(());
+    };
+    let nanos = u32::try_from(at.nanos).ok().filter(|n| *n < 1_000_000_000);
+    let nanos = nanos.ok_or_else(|| errors::INVALID_REQUEST.wrap("invalid timeout timestamp"))?;
+    let deadline = Timestamp {
+        seconds: at.seconds,
+        nanos,
+    };
+    // The SDK takes Unix time zero as unset.
+    if deadline != Timestamp::default() && cx.block.time > deadline {
+        return Err(errors::TX_TIMEOUT.wrap(format!(
+            "block time: {}, timeout timestamp: {deadline}",
+            cx.block.time
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn memo(params: &Params, tx: &Tx) -> Result<()> {
+    let (len, max) = (as_u64(tx.body.memo.len()), params.max_memo_characters);
+    if len > max {
+        return Err(errors::MEMO_TOO_LARGE.wrap(format!(
+            "maximum number of characters is {max} but received {len} characters"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn size(cx: &Cx, params: &Params, tx: &Tx) -> Result<()> {
+    cx.gas.consume(
+        params.tx_size_cost_per_byte.saturating_mul(as_u64(tx.size)),
+        "txSize",
+    )
+}
+
+pub(super) fn signature_count(params: &Params, tx: &Tx) -> Result<()> {
+    let (count, limit) = (as_u64(tx.auth_info.signer_infos.len()), params.tx_sig_limit);
+    if count > limit {
+        return Err(errors::TOO_MANY_SIGNATURES.wrap(format!("signatures: {count}, limit: {limit}")));
+    }
+    Ok(())
+}
+
+fn as_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,154 @@
+//! The application object and what its connections share.
+
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use quern_context::{BlockFacts, Cx, Mode};
+use quern_store::{Branch, MultiStore, Snapshot};
+use quern_types::{Error, Result};
+use quern_wasm::Wasm;
+
+use crate::{
+    OpenError, Options,
+    ante::{Ante, Verified},
+    block::{Chain, header},
+    execute::Executor,
+    router::AppRouter,
+};
+
+/// The application. Clones share everything; each ABCI connection holds one.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub store: MultiStore,
+    pub wasm: Wasm,
+    pub router: Arc<AppRouter>,
+    pub options: Options,
+    pub verified: Verified,
+    /// Held by the consensus connection while it works.
+    pub chain: Mutex<Chain>,
+    /// Held by the mempool connection, and by Commit while it replaces it.
+    pub check: Mutex<CheckState>,
+    halted: OnceLock<String>,
+}
+
+/// State that transactions are admitted against: the last committed block and what was admitted since.
+#[derive(Clone)]
+pub(crate) struct CheckState {
+    pub branch: Branch,
+    pub block: Arc<BlockFacts>,
+    pub max_gas: Option<u64>,
+}
+
+impl App {
+    /// Opens the state in `options.data_dir`, or starts an empty one.
+    ///
+    /// # Errors
+    /// [`OpenError`], with what to do.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let store = MultiStore::open(quern_store::Config {
+            path: options.data_dir.join("state"),
+            pruning: options.pruning,
+            verify: options.verify,
+        })?;
+        let wasm = Wasm::open(quern_wasm::Options::new(options.data_dir.join("wasm")))?;
+        Self::assemble(store, wasm, options)
+    }
+
+    /// Puts an application together on an open state, for tests that bring their own storage.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub fn assemble(store: MultiStore, wasm: Wasm, options: Options) -> Result<Self, OpenError> {
+        let corrupt = |e: Error| OpenError::Corrupt(e.to_string());
+        let snapshot = store.snapshot();
+        let header = header::read(&snapshot).map_err(corrupt)?;
+        let router = AppRouter::new(wasm.clone());
+        let facts = header.as_ref().map(header::Header::facts).unwrap_or_default();
+        let cx = Cx::new(Branch::new(snapshot.clone()), Arc::new(facts), Mode::Query);
+        if header.is_some() {
+            wasm.check_requirements(&cx)?;
+            wasm.recover_pins(&cx).map_err(corrupt)?;
+        }
+        let check = CheckState::at(snapshot, &cx.block).map_err(corrupt)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                store,
+                wasm,
+                router,
+                options,
+                verified: Verified::default(),
+                chain: Mutex::new(Chain::new(header)),
+                check: Mutex::new(check),
+                halted: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// Height of the last committed block, 0 before the first.
+    pub fn last_height(&self) -> u64 {
+        self.shared.store.latest().map_or(0, |info| info.version)
+    }
+
+    /// App hash after the last committed block, empty before the first.
+    pub fn last_app_hash(&self) -> Vec<u8> {
+        self.shared
+            .store
+            .latest()
+            .map_or_else(Vec::new, |info| info.app_hash.to_vec())
+    }
+
+    /// The committed state, for tools that compare nodes key by key.
+    pub fn store(&self) -> &MultiStore {
+        &self.shared.store
+    }
+
+    /// Why the node must stop, once it must. The answer to the running request is then void.
+    pub fn halted(&self) -> Option<String> {
+        self.shared.halted.get().cloned()
+    }
+}
+
+impl Shared {
+    /// Records that the node must stop.
+    pub fn halt(&self, cause: &Error) {
+        tracing::error!(%cause, "halting");
+        let _ = self.halted.set(cause.to_string()); // the first cause stands
+    }
+
+    pub fn executor(&self, max_gas: Option<u64>) -> Executor<'_> {
+        Executor {
+            ante: Ante {
+                wasm: &self.wasm,
+                min_gas_prices: &self.options.min_gas_prices,
+                verified: &self.verified,
+            },
+            router: &self.router,
+            max_gas,
+        }
+    }
+}
+
+impl CheckState {
+    /// A fresh state on `snapshot`, committed by `block`.
+    pub fn at(snapshot: Snapshot, block: &Arc<BlockFacts>) -> Result<Self> {
+        Self::on(Branch::new(snapshot), block)
+    }
+
+    pub fn on(branch: Branch, block: &Arc<BlockFacts>) -> Result<Self> {
+        let cx = Cx::new(branch.clone(), block.clone(), Mode::Check);
+        let max_gas = quern_consensus::max_gas(&quern_consensus::get(&cx)?);
+        Ok(Self {
+            branch,
+            block: block.clone(),
+            max_gas,
+        })
+    }
+
+    pub fn cx(&self, mode: Mode) -> Cx {
+        Cx::new(self.branch.clone(), self.block.clone(), mode)
+    }
+}

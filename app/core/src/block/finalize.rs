@@ -1,0 +1,90 @@
+//! FinalizeBlock: executes a decided block and computes the app hash. Nothing is written.
+
+use std::sync::Arc;
+
+use quern_context::{Cx, Mode};
+use quern_types::{Attribute, Error, Event, Result, errors};
+use tendermint_proto::v0_38::abci::{RequestFinalizeBlock, ResponseFinalizeBlock};
+
+use super::{PendingBlock, exec_result, header::Header, to_abci_event};
+use crate::{
+    app::Shared,
+    execute::{Depth, Outcome},
+    hooks,
+};
+
+impl Shared {
+    pub fn finalize_block(&self, request: &RequestFinalizeBlock) -> Result<ResponseFinalizeBlock> {
+        let mut chain = self.chain.lock();
+        let parent = chain.parent()?;
+        let height = u64::try_from(request.height).unwrap_or(0);
+        if parent.height.checked_add(1) != Some(height) {
+            return Err(Error::halt(format!(
+                "block {height} came after block {}",
+                parent.height
+            )));
+        }
+        let time = request.time.unwrap_or_default();
+        let header = Header {
+            chain_id: parent.chain_id.clone(),
+            height,
+            seconds: time.seconds,
+            nanos: u32::try_from(time.nanos).unwrap_or(0),
+            proposer: request.proposer_address.to_vec(),
+        };
+        let cx = Cx::new(
+            chain.branch(&self.store),
+            Arc::new(header.facts()),
+            Mode::Finalize,
+        );
+        let params = quern_consensus::get(&cx)?;
+        let max_gas = quern_consensus::max_gas(&params);
+
+        let mut events = border(&cx, hooks::BEGIN_BLOCK, "BeginBlock")?;
+        let executor = self.executor(max_gas);
+        let mut tx_results = Vec::with_capacity(request.txs.len());
+        let mut block_gas = 0u64;
+        for tx in &request.txs {
+            let outcome = if max_gas.is_some_and(|max| block_gas >= max) {
+                // ProcessProposal refuses such a block, so only an unsound majority gets here
+                let error = Some(errors::OUT_OF_GAS.wrap("no block gas left to run tx"));
+                Outcome {
+                    error,
+                    ..Outcome::default()
+                }
+            } else {
+                executor.run(&cx, tx, Depth::Messages)?
+            };
+            block_gas = block_gas.saturating_add(outcome.gas_used.min(outcome.gas_wanted));
+            tx_results.push(exec_result(outcome));
+        }
+        events.extend(border(&cx, hooks::END_BLOCK, "EndBlock")?);
+
+        let changed = quern_consensus::get(&cx)?;
+        header.write(&cx)?;
+        let changes = cx.branch().changes();
+        let pending = self.store.prepare(height, &changes).map_err(Error::halt)?;
+        let app_hash = pending.app_hash();
+        chain.pending = Some(PendingBlock { header, pending });
+        Ok(ResponseFinalizeBlock {
+            events: events.into_iter().map(to_abci_event).collect(),
+            tx_results,
+            validator_updates: Vec::new(),
+            consensus_param_updates: (changed != params).then_some(changed),
+            app_hash: app_hash.to_vec().into(),
+        })
+    }
+}
+
+/// Runs a border's hooks; its events carry the mode last, as the SDK's do.
+fn border(cx: &Cx, table: &[(&'static str, hooks::Hook)], mode: &str) -> Result<Vec<Event>> {
+    hooks::run(cx, table)?;
+    let mut events = cx.events.take();
+    for event in &mut events {
+        event.attributes.push(Attribute {
+            key: "mode".to_owned(),
+            value: mode.to_owned(),
+        });
+    }
+    Ok(events)
+}

@@ -1,0 +1,58 @@
+//! InitChain: genesis into a branch that the first block commits.
+
+use std::sync::Arc;
+
+use quern_context::{Cx, Mode};
+use quern_genesis::AppState;
+use quern_types::{Error, Result};
+use tendermint_proto::v0_38::abci::{RequestInitChain, ResponseInitChain};
+
+use super::{Genesis, header::Header};
+use crate::app::{CheckState, Shared};
+
+impl Shared {
+    /// Builds the state of genesis. CometBFT's own validators stand.
+    pub fn init_chain(&self, request: RequestInitChain) -> Result<ResponseInitChain> {
+        let mut chain = self.chain.lock();
+        if chain.committed.is_some() {
+            return Err(Error::halt("InitChain on a state that already has blocks"));
+        }
+        let time = request.time.unwrap_or_default();
+        let first = u64::try_from(request.initial_height).unwrap_or(0).max(1);
+        let header = Header {
+            chain_id: request.chain_id,
+            height: first.saturating_sub(1),
+            seconds: time.seconds,
+            nanos: u32::try_from(time.nanos).unwrap_or(0),
+            proposer: Vec::new(),
+        };
+        // Contracts instantiated in genesis see height 0, as in the SDK.
+        let mut facts = header.facts();
+        facts.height = 0;
+        let cx = Cx::new(
+            quern_store::Branch::new(self.store.snapshot()),
+            Arc::new(facts),
+            Mode::Genesis,
+        );
+
+        let bad = |what: &str, e: &dyn std::fmt::Display| Error::halt(format!("genesis: {what}: {e}"));
+        let state = AppState::from_json(&request.app_state_bytes).map_err(|e| bad("app_state", &e))?;
+        if let Some(params) = &request.consensus_params {
+            quern_consensus::validate(params).map_err(|e| bad("consensus_params", &e))?;
+            quern_consensus::set(&cx, params)?;
+        }
+        quern_auth::init_genesis(&cx, &state.auth).map_err(|e| bad("auth", &e))?;
+        quern_bank::init_genesis(&cx, &state.bank).map_err(|e| bad("bank", &e))?;
+        self.wasm
+            .init_genesis(&cx, &state.wasm)
+            .map_err(|e| bad("wasm", &e))?;
+        header.write(&cx)?;
+
+        *self.check.lock() = CheckState::on(cx.branch().fork(), &Arc::new(header.facts()))?;
+        chain.genesis = Some(Genesis {
+            header,
+            changes: cx.branch().changes(),
+        });
+        Ok(ResponseInitChain::default())
+    }
+}

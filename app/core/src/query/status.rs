@@ -1,0 +1,53 @@
+//! gRPC status in the words that clients match: `rpc error: code = <Name> desc = <text>: <registered>`.
+
+use quern_types::{Error, Registered, errors};
+
+/// Errors outside codespace `sdk` whose gRPC status is NotFound (wasmd registers them so).
+const NOT_FOUND: &[(&str, u32)] = &[("wasm", 8), ("wasm", 22), ("wasm", 28)];
+
+/// Turns a handler's error into what an SDK node answers over ABCI.
+pub(super) fn grpc_error(error: &Error) -> Error {
+    let other_not_found = NOT_FOUND.contains(&(error.codespace(), error.code()));
+    let (name, row): (&str, &'static Registered) = if error.is(&errors::KEY_NOT_FOUND) || other_not_found {
+        ("NotFound", &errors::KEY_NOT_FOUND)
+    } else if error.is(&errors::INVALID_REQUEST) {
+        ("InvalidArgument", &errors::INVALID_REQUEST)
+    } else if error.is(&errors::UNAUTHORIZED) {
+        ("Unauthenticated", &errors::UNAUTHORIZED)
+    } else {
+        ("Unknown", &errors::UNKNOWN_REQUEST)
+    };
+    let text = error.to_string();
+    let own = if error.is(row) {
+        text.strip_suffix(&format!(": {}", row.text)).unwrap_or(&text)
+    } else {
+        &text
+    };
+    row.wrap(format!("rpc error: code = {name} desc = {own}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_account_reads_as_cosmjs_expects() {
+        let error = grpc_error(&errors::KEY_NOT_FOUND.wrap("account quern1x not found"));
+        assert_eq!(error.code(), 22);
+        assert_eq!(
+            error.to_string(),
+            "rpc error: code = NotFound desc = account quern1x not found: key not found"
+        );
+    }
+
+    #[test]
+    fn a_contracts_failure_keeps_its_whole_text() {
+        static QUERY: Registered = Registered::new("wasm", 9, "query wasm contract failed");
+        let error = grpc_error(&QUERY.wrap("Generic error: no"));
+        assert_eq!(error.code(), 6);
+        assert_eq!(
+            error.to_string(),
+            "rpc error: code = Unknown desc = Generic error: no: query wasm contract failed: unknown request"
+        );
+    }
+}

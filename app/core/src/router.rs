@@ -1,0 +1,70 @@
+//! Dispatch of messages and queries to modules.
+
+use std::sync::{Arc, Weak};
+
+use quern_context::{AnyMsg, Cx, MsgOutput, Router};
+use quern_types::{AccAddress, Error, Result, errors};
+use quern_wasm::Wasm;
+
+use crate::Msg;
+
+/// The application's router. Contracts hold it while they run, hence the handle to itself.
+pub(crate) struct AppRouter {
+    wasm: Wasm,
+    this: Weak<Self>,
+}
+
+impl AppRouter {
+    pub(crate) fn new(wasm: Wasm) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            wasm,
+            this: this.clone(),
+        })
+    }
+
+    fn handle(&self) -> Result<Arc<dyn Router>> {
+        let this: Arc<dyn Router> = self
+            .this
+            .upgrade()
+            .ok_or_else(|| Error::halt("the router is gone"))?;
+        Ok(this)
+    }
+
+    /// Executes a decoded and validated message.
+    pub(crate) fn execute_msg(&self, cx: &Cx, msg: Msg) -> Result<MsgOutput> {
+        match msg {
+            Msg::Auth(msg) => msg.execute(cx),
+            Msg::Bank(msg) => msg.execute(cx),
+            Msg::Consensus(msg) => msg.execute(cx),
+            Msg::Wasm(msg) => self.wasm.execute(cx, &self.handle()?, msg),
+        }
+    }
+
+    /// Answers a module's query; `None` if no module serves the path.
+    pub(crate) fn answer(&self, cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
+        quern_auth::query(cx, path, request)
+            .or_else(|| quern_bank::query(cx, path, request))
+            .or_else(|| quern_consensus::query(cx, path, request))
+            .or_else(|| match self.handle() {
+                Ok(router) => self.wasm.query(cx, &router, path, request),
+                Err(halt) => Some(Err(halt)),
+            })
+    }
+}
+
+impl Router for AppRouter {
+    fn signers(&self, msg: &AnyMsg) -> Result<Vec<AccAddress>> {
+        Msg::decode(msg)?.signers()
+    }
+
+    fn execute(&self, cx: &Cx, msg: &AnyMsg) -> Result<MsgOutput> {
+        let msg = Msg::decode(msg)?;
+        msg.validate()?;
+        self.execute_msg(cx, msg)
+    }
+
+    fn query(&self, cx: &Cx, path: &str, request: &[u8]) -> Result<Vec<u8>> {
+        self.answer(cx, path, request)
+            .unwrap_or_else(|| Err(errors::UNKNOWN_REQUEST.wrap(format!("No route to query '{path}'"))))
+    }
+}

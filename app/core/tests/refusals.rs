@@ -1,0 +1,294 @@
+//! Every kind of bad transaction gets its own code, and nothing is lost by it.
+
+mod support;
+
+use prost::Message;
+use quern_core::{App, Options};
+use quern_proto::{Any, cosmos::tx::v1beta1::TxRaw};
+use quern_testkit::{Chain, Genesis, TxBuilder, User, bank_send};
+use support::open;
+
+struct World {
+    _dir: tempfile::TempDir,
+    chain: Chain<App>,
+    alice: User,
+    bob: User,
+}
+
+fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let (alice, bob) = (User::new("alice"), User::new("bob"));
+    let mut chain = Chain::start(open(dir.path()), Genesis::new().fund(&alice, "1000000nqrn"));
+    chain.empty_blocks(2);
+    World {
+        _dir: dir,
+        chain,
+        alice,
+        bob,
+    }
+}
+
+impl World {
+    fn send(&self) -> TxBuilder {
+        self.chain
+            .tx(&self.alice)
+            .message(bank_send(&self.alice, &self.bob, "1nqrn"))
+            .fee("10nqrn")
+    }
+
+    /// Refused by the mempool and, should a proposer include it, by the block; the sender keeps all.
+    #[track_caller]
+    fn refused(&mut self, tx: Vec<u8>, codespace: &str, code: u32, text: &str) {
+        let check = self.chain.check(&tx);
+        assert_eq!(
+            (check.codespace.as_str(), check.code),
+            (codespace, code),
+            "{}",
+            check.log
+        );
+        assert!(check.log.contains(text), "{:?} lacks {text:?}", check.log);
+        assert!(check.events.is_empty());
+        assert!(
+            !self.chain.accepts([tx.clone()]),
+            "a proposal with it is rejected"
+        );
+        let result = &self.chain.block([tx]).tx_results[0];
+        assert_eq!(
+            (result.codespace.as_str(), result.code),
+            (codespace, code),
+            "{}",
+            result.log
+        );
+        assert_eq!(self.chain.balance(&self.alice, "nqrn"), 1_000_000);
+        assert_eq!(self.chain.account(&self.alice).unwrap().sequence, 0);
+    }
+}
+
+#[test]
+fn garbage_empty_and_oversized_bytes_do_not_parse() {
+    let mut w = world();
+    w.refused(vec![0xff; 40], "sdk", 2, "tx parse error");
+    w.refused(Vec::new(), "sdk", 18, "must contain at least one message");
+    w.refused(vec![0x0a; 1 << 20], "sdk", 2, "tx parse error");
+}
+
+#[test]
+fn unknown_fields_are_refused_wherever_they_hide() {
+    let mut w = world();
+    // an unknown critical field 100 in the body, inside the signature
+    let mut tx = w.send();
+    tx.extra_body = vec![0xa2, 0x06, 0x01, 0x00];
+    let bytes = tx.sign(&w.alice);
+    w.refused(
+        bytes,
+        "sdk",
+        2,
+        r#"errUnknownField "*tx.TxBody": {TagNum: 100, WireType:"bytes"}"#,
+    );
+    // appended to the outer frame, outside the signature
+    let mut bytes = w.send().sign(&w.alice);
+    bytes.extend_from_slice(&[0x22, 0]);
+    w.refused(bytes, "sdk", 2, "tx parse error");
+}
+
+#[test]
+fn the_outer_frame_has_one_encoding() {
+    let mut w = world();
+    let raw = w.send().sign_raw(&w.alice);
+    let reordered = [
+        TxRaw {
+            body_bytes: Vec::new(),
+            ..raw.clone()
+        }
+        .encode_to_vec(),
+        TxRaw {
+            body_bytes: raw.body_bytes.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec(),
+    ]
+    .concat();
+    w.refused(reordered, "sdk", 2, "non ascending order");
+}
+
+#[test]
+fn a_message_type_that_is_not_served_is_refused() {
+    let mut w = world();
+    let vote = Any {
+        type_url: "/cosmos.gov.v1.MsgVote".into(),
+        value: Vec::new(),
+    };
+    let tx = w.chain.tx(&w.alice).message(vote).fee("10nqrn").sign(&w.alice);
+    w.refused(tx, "sdk", 2, "unable to resolve type URL /cosmos.gov.v1.MsgVote");
+}
+
+#[test]
+fn signatures_of_another_key_chain_account_or_document_are_refused() {
+    let mut w = world();
+    let mut other_chain = w.send();
+    other_chain.chain_id = "other-1".into();
+    let tx = other_chain.sign(&w.alice);
+    w.refused(
+        tx,
+        "sdk",
+        4,
+        "please verify account number (0) and chain-id (quern-test-1)",
+    );
+    let mut other_number = w.send();
+    other_number.account_number = 9;
+    let tx = other_number.sign(&w.alice);
+    w.refused(tx, "sdk", 4, "signature verification failed");
+    let tx = w.send().sign(&w.bob); // bob's key for alice's coins
+    w.refused(tx, "sdk", 8, "pubKey does not match signer address");
+    let mut raw = w.send().sign_raw(&w.alice);
+    raw.signatures[0][40] ^= 1;
+    w.refused(
+        raw.encode_to_vec(),
+        "sdk",
+        4,
+        "unable to verify single signer signature",
+    );
+    let mut raw = w.send().sign_raw(&w.alice);
+    raw.signatures.clear();
+    w.refused(raw.encode_to_vec(), "sdk", 15, "no signatures supplied");
+    let mut raw = w.send().sign_raw(&w.alice);
+    raw.signatures.push(vec![1; 64]);
+    w.refused(
+        raw.encode_to_vec(),
+        "sdk",
+        4,
+        "wrong number of signers; expected 1, got 2",
+    );
+}
+
+#[test]
+fn a_wrong_sequence_is_named_as_relayers_parse_it() {
+    let mut w = world();
+    let tx = w.send().sequence(5).sign(&w.alice);
+    w.refused(
+        tx,
+        "sdk",
+        32,
+        "account sequence mismatch, expected 0, got 5: incorrect account sequence",
+    );
+}
+
+#[test]
+fn memo_timeout_gas_and_unordered_rules_have_their_codes() {
+    let mut w = world();
+    let tx = w.send().memo(&"x".repeat(257)).sign(&w.alice);
+    w.refused(
+        tx,
+        "sdk",
+        12,
+        "maximum number of characters is 256 but received 257 characters",
+    );
+    let tx = w.send().body(|b| b.timeout_height = 1).sign(&w.alice);
+    w.refused(tx, "sdk", 30, "block height: 2, timeout height: 1");
+    let tx = w
+        .send()
+        .body(|b| b.timeout_timestamp = Some(prost_types::Timestamp { seconds: 1, nanos: 0 }))
+        .sign(&w.alice);
+    w.refused(tx, "sdk", 42, "timeout timestamp: 1970-01-01T00:00:01Z");
+    let tx = w.send().gas(0).sign(&w.alice);
+    w.refused(tx, "sdk", 11, "out of gas in location: txSize; gasWanted: 0");
+    let tx = w.send().gas(2000).sign(&w.alice);
+    w.refused(tx, "sdk", 11, "gasWanted: 2000");
+    let tx = w.send().gas(u64::MAX).sign(&w.alice);
+    w.refused(tx, "sdk", 18, "invalid gas supplied");
+    let tx = w.send().body(|b| b.unordered = true).sign(&w.alice);
+    w.refused(tx, "sdk", 37, "unordered transactions are not enabled");
+    let option = Any {
+        type_url: "/cosmos.crypto.secp256k1.PubKey".into(),
+        value: Vec::new(),
+    };
+    let tx = w
+        .send()
+        .body(|b| b.extension_options = vec![option])
+        .sign(&w.alice);
+    w.refused(tx, "sdk", 31, "unknown extension options");
+}
+
+#[test]
+fn absurd_amounts_are_refused_before_anything_is_charged() {
+    let mut w = world();
+    let coin = |amount: &str| quern_proto::cosmos::base::v1beta1::Coin {
+        denom: "nqrn".into(),
+        amount: amount.into(),
+    };
+    for amount in [
+        "0",
+        "-5",
+        "1.5",
+        "340282366920938463463374607431768211456",
+        "",
+        "1e9",
+    ] {
+        let msg = quern_proto::cosmos::bank::v1beta1::MsgSend {
+            from_address: w.alice.address().to_string(),
+            to_address: w.bob.address().to_string(),
+            amount: vec![coin(amount)],
+        };
+        let tx = w
+            .chain
+            .tx(&w.alice)
+            .message(quern_testkit::any(&msg))
+            .fee("10nqrn")
+            .sign(&w.alice);
+        w.refused(tx, "sdk", 10, "invalid coins");
+    }
+    let mut tx = w.send();
+    tx.fee.amount = vec![coin("-5")];
+    let tx = tx.sign(&w.alice);
+    w.refused(tx, "sdk", 13, "invalid fee provided");
+    let tx = w.send().fee("2000000nqrn").sign(&w.alice);
+    w.refused(
+        tx,
+        "sdk",
+        5,
+        "spendable balance 1000000nqrn is smaller than 2000000nqrn",
+    );
+}
+
+#[test]
+fn a_fee_below_the_nodes_price_is_refused_by_the_mempool_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (alice, bob) = (User::new("alice"), User::new("bob"));
+    let options = Options {
+        min_gas_prices: "0.025nqrn".parse().unwrap(),
+        ..Options::new(dir.path())
+    };
+    let mut chain = Chain::start(
+        App::open(options).unwrap(),
+        Genesis::new().fund(&alice, "1000000nqrn"),
+    );
+    chain.empty_blocks(1);
+    let tx = chain
+        .tx(&alice)
+        .message(bank_send(&alice, &bob, "1nqrn"))
+        .gas(100_001)
+        .fee("2500nqrn")
+        .sign(&alice);
+    let check = chain.check(&tx);
+    assert_eq!(check.code, 13);
+    assert_eq!(
+        check.log,
+        "insufficient fees; got: 2500nqrn required: 2501nqrn: insufficient fee"
+    );
+    assert!(
+        chain.accepts([tx.clone()]),
+        "a price of one node's own never splits consensus"
+    );
+    assert_eq!(chain.block([tx]).tx_results[0].code, 0);
+}
+
+#[test]
+fn an_account_that_does_not_exist_cannot_pay() {
+    let mut w = world();
+    let carol = User::new("carol");
+    let tx = TxBuilder::new(0, 0)
+        .message(bank_send(&carol, &w.bob, "1nqrn"))
+        .fee("1nqrn")
+        .sign(&carol);
+    w.refused(tx, "sdk", 9, "does not exist: unknown address");
+}
