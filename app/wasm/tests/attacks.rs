@@ -1,6 +1,8 @@
 //! What hostile contracts and senders try. Numbers are those of the attack list in
 //! `docs/spec/wasm-host.md`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Messages that contracts send, and the replies that they get.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
+
 mod common;
 
 use common::{Chain, account, base64, execute_msg, sub, wasm_execute};

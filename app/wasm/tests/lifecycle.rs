@@ -1,5 +1,7 @@
 //! Storing, making, calling, moving and administering contracts.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
+
 mod common;
 
 use std::io::Write;

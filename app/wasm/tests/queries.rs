@@ -1,5 +1,7 @@
 //! Queries that contracts ask of the chain.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
+
 mod common;
 
 use common::{Chain, account, base64};

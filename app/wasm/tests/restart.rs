@@ -1,5 +1,7 @@
 //! The files of codes: what a restart, a crash or a lost folder does.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
+
 mod common;
 
 use common::{Chain, account, probe};

@@ -1,6 +1,12 @@
 //! A chain of bank and wasm alone, in memory, with the module's own router between them.
 
-#![allow(dead_code)] // each test binary uses a part
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a surprise"
+)]
 
 use std::{
     collections::BTreeMap,
