@@ -22,11 +22,14 @@ pub(crate) fn encode(value: Option<Value>) -> Value {
     }
 }
 
-fn decode(row: &[u8]) -> Result<Option<Value>, StoreError> {
-    match row {
-        [] => Ok(None),
-        [PRESENT, value @ ..] => Ok(Some(value.to_vec())),
-        _ => Err(StoreError::Corrupt("a row has an unknown tag".into())),
+fn decode(mut row: Value) -> Result<Option<Value>, StoreError> {
+    match row.first() {
+        None => Ok(None),
+        Some(&PRESENT) => {
+            row.remove(0);
+            Ok(Some(row))
+        }
+        Some(_) => Err(StoreError::Corrupt("a row has an unknown tag".into())),
     }
 }
 
@@ -36,8 +39,8 @@ pub(crate) fn read(rows: &dyn ReadView, group: &[u8], version: u64) -> Result<Op
         start: keys::row(group, version),
         end: crate::prefix_end(group),
     };
-    match rows.scan(&bounds, Order::Ascending, 1)?.first() {
-        Some((_, row)) => decode(row),
+    match rows.first(&bounds)? {
+        Some(row) => decode(row),
         None => Ok(None),
     }
 }
@@ -109,7 +112,7 @@ impl StateAt {
             }
             // The last group may go on beyond what was fetched.
             let value = match seen {
-                Some(row) if rows.peek().is_some() => decode(row)?,
+                Some(row) if rows.peek().is_some() => decode(row.clone())?,
                 _ => read(self.rows.as_ref(), &group, self.version)?,
             };
             match order {

@@ -1,15 +1,16 @@
 //! The multistore: versions of the state on disk, one per block.
 
-use crate::backend::{Backend, Batch, ReadView, RedbBackend};
-use crate::commit::{self, CommitInfo, StoreRoot};
-use crate::commitment::node::{NodeReader, UPPER_DEPTH, UpperNodes};
-use crate::commitment::update::{Leaf, update};
-use crate::commitment::{STORES, prove, route, simple};
+use crate::backend::{Backend, Batch, Bounds, RedbBackend};
+use crate::commit::{self, CommitInfo};
+use crate::commitment::node::{NodeReader, UpperNodes};
+use crate::commitment::{STORES, prove, simple};
+use crate::head::{Head, number, read_number};
 use crate::history::{self, StateAt};
 use crate::keys::{self, Meta};
+use crate::prepare::Pending;
 use crate::prune::{Pruning, prune};
 use crate::snapshot::View;
-use crate::{ChangeSet, Key, Proof, ProveError, Snapshot, SnapshotError, StoreError, Value, parallel};
+use crate::{ChangeSet, Key, Proof, ProveError, Snapshot, SnapshotError, StoreError, Value};
 use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,37 +46,6 @@ struct Inner {
     /// Held by whoever prepares, commits or rolls back. Upper tree nodes of the latest version, in
     /// the order of [`STORES`].
     writer: Mutex<Vec<UpperNodes>>,
-}
-
-/// The latest version.
-#[derive(Clone)]
-struct Head {
-    rows: Arc<dyn ReadView>,
-    info: Option<CommitInfo>,
-    first: u64,
-    oldest: u64,
-}
-
-/// A version that is computed and not written. Dropping it forgets it.
-pub struct Pending {
-    base: Option<CommitInfo>,
-    info: CommitInfo,
-    /// What each written group now holds.
-    writes: Vec<(Key, Option<Value>)>,
-    /// Upper nodes that change, in the order of [`STORES`].
-    upper: Vec<Vec<(Vec<u8>, Option<Arc<crate::commitment::node::Node>>)>>,
-}
-
-impl Pending {
-    /// The app hash of the version, once committed.
-    pub fn app_hash(&self) -> [u8; 32] {
-        self.info.app_hash
-    }
-
-    /// The version, a block height.
-    pub fn version(&self) -> u64 {
-        self.info.version
-    }
 }
 
 impl MultiStore {
@@ -125,7 +95,7 @@ impl MultiStore {
                 });
             }
             None => {
-                let all = crate::backend::Bounds {
+                let all = Bounds {
                     start: Key::new(),
                     end: None,
                 };
@@ -194,49 +164,7 @@ impl MultiStore {
             return Err(StoreError::Order { latest, got: version });
         }
 
-        let (mut writes, leaves) = effective(&head.state(), changes)?;
-        let mut stores = Vec::with_capacity(STORES.len());
-        let mut upper_writes = Vec::with_capacity(STORES.len());
-        for ((spec, leaves), upper) in STORES.iter().zip(leaves).zip(upper.iter()) {
-            let old = head.info.as_ref().map(|info| info.root_of(spec.name));
-            let (root, nodes) = match old {
-                Some(root) if leaves.is_empty() => (root, Default::default()),
-                _ => {
-                    let rows = head.rows.as_ref();
-                    update(
-                        &NodeReader {
-                            rows,
-                            store: spec.id,
-                            version: latest,
-                            upper: Some(upper),
-                        },
-                        leaves,
-                    )?
-                }
-            };
-            stores.push(StoreRoot {
-                name: spec.name,
-                root,
-            });
-            let mut near = Vec::new();
-            for (path, node) in nodes {
-                writes.push((
-                    keys::node_group(spec.id, &path),
-                    node.as_ref().map(|node| node.encode()),
-                ));
-                if path.len() < UPPER_DEPTH {
-                    near.push((path, node));
-                }
-            }
-            upper_writes.push(near);
-        }
-        let info = CommitInfo::new(version, stores);
-        Ok(Pending {
-            base: head.info,
-            info,
-            writes,
-            upper: upper_writes,
-        })
+        Pending::compute(head, version, changes, &upper)
     }
 
     /// Writes `pending`, durable when this returns, and forgets a bounded amount of old state.
@@ -365,112 +293,4 @@ impl MultiStore {
         *self.inner.head.write() = head;
         Ok(())
     }
-}
-
-impl Head {
-    fn read(rows: Arc<dyn ReadView>) -> Result<Self, StoreError> {
-        let number = |field| Ok(read_number(rows.as_ref(), field)?.unwrap_or(0));
-        let (latest, first, oldest) = (number(Meta::Latest)?, number(Meta::First)?, number(Meta::Oldest)?);
-        let info = match latest {
-            0 => None,
-            _ => Some(read_commit(rows.as_ref(), latest)?.ok_or_else(|| {
-                StoreError::Corrupt(format!("the record of the latest commit, {latest}, is missing"))
-            })?),
-        };
-        Ok(Self {
-            rows,
-            info,
-            first,
-            oldest,
-        })
-    }
-
-    fn state(&self) -> StateAt {
-        StateAt {
-            rows: self.rows.clone(),
-            version: self.info.as_ref().map_or(0, |info| info.version),
-        }
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let state = self.state();
-        Snapshot::new(state.version, Arc::new(state))
-    }
-
-    /// The record of `version`, if it can be read.
-    fn commit(&self, version: u64) -> Result<CommitInfo, SnapshotError> {
-        let latest = self.info.as_ref().map_or(0, |info| info.version);
-        if version > latest {
-            return Err(SnapshotError::Future { version, latest });
-        }
-        if version < self.first {
-            return Err(SnapshotError::NotFound(version));
-        }
-        if version < self.oldest {
-            return Err(SnapshotError::Pruned {
-                version,
-                oldest: self.oldest,
-            });
-        }
-        read_commit(self.rows.as_ref(), version)?.ok_or(SnapshotError::NotFound(version))
-    }
-}
-
-/// What `changes` do to `state`: the groups to write, and the leaves that change in each store.
-#[expect(
-    clippy::type_complexity,
-    reason = "two lists that belong together nowhere else"
-)]
-fn effective(
-    state: &StateAt,
-    changes: &ChangeSet,
-) -> Result<(Vec<(Key, Option<Value>)>, Vec<Vec<Leaf>>), StoreError> {
-    let changes: Vec<_> = changes.iter().collect();
-    let results = parallel::map(&changes, changes.len(), |(key, value)| {
-        let index = route(key);
-        let in_store = STORES
-            .get(index)
-            .and_then(|spec| key.get(spec.prefix.len()..))
-            .unwrap_or_default();
-        if in_store.is_empty() {
-            return Err(StoreError::EmptyKey);
-        }
-        if state.get(key)? == **value {
-            return Ok(None);
-        }
-        Ok(Some((
-            index,
-            (keys::value_group(key), (*value).clone()),
-            Leaf::new(in_store, value.as_deref()),
-        )))
-    })?;
-    let mut writes = Vec::with_capacity(changes.len());
-    let mut leaves = vec![Vec::new(); STORES.len()];
-    for result in results {
-        if let Some((index, write, leaf)) = result? {
-            writes.push(write);
-            if let Some(leaves) = leaves.get_mut(index) {
-                leaves.push(leaf);
-            }
-        }
-    }
-    Ok((writes, leaves))
-}
-
-fn number(field: Meta, value: u64) -> (Key, Option<Value>) {
-    (keys::meta(field), Some(value.to_be_bytes().to_vec()))
-}
-
-fn read_number(rows: &dyn ReadView, field: Meta) -> Result<Option<u64>, StoreError> {
-    let Some(row) = rows.get(&keys::meta(field))? else {
-        return Ok(None);
-    };
-    let bytes =
-        <[u8; 8]>::try_from(row).map_err(|_| StoreError::Corrupt("a meta row is malformed".into()))?;
-    Ok(Some(u64::from_be_bytes(bytes)))
-}
-
-fn read_commit(rows: &dyn ReadView, version: u64) -> Result<Option<CommitInfo>, StoreError> {
-    let row = rows.get(&keys::commit(version))?;
-    row.map(|row| CommitInfo::decode(version, &row)).transpose()
 }

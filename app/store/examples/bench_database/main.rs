@@ -119,7 +119,7 @@ impl Contender {
         for _ in 0..COMMITS {
             let mut changes = ChangeSet::new();
             while changes.len() < CHANGES {
-                let fresh = changes.len() % 2 == 0;
+                let fresh = changes.len().is_multiple_of(2);
                 let key = if fresh { key(&mut self.rng) } else { self.any_key() };
                 if fresh {
                     self.keys.push(key.clone());
@@ -182,7 +182,7 @@ impl Contender {
             &mut self.raw_point,
             &mut self.range,
         ]
-        .map(median);
+        .map(|times| median(times));
         let ratio = whole / raw;
         println!("{name:6} raw batch              {raw:8.2} ms");
         println!("{name:6} durable commit         {whole:8.2} ms (prepare {prepare:.2}, commit {commit:.2})");
@@ -219,7 +219,7 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-fn median(times: &mut Vec<f64>) -> f64 {
+fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -27,6 +27,14 @@ pub trait ReadView: Send + Sync {
     /// At most `limit` rows of `bounds` in `order`; fewer means that there are no more.
     fn scan(&self, bounds: &Bounds, order: Order, limit: usize) -> Result<Vec<(Key, Value)>, StoreError>;
 
+    /// The content of the first row of `bounds`.
+    fn first(&self, bounds: &Bounds) -> Result<Option<Value>, StoreError> {
+        Ok(self
+            .scan(bounds, Order::Ascending, 1)?
+            .pop()
+            .map(|(_, value)| value))
+    }
+
     /// As [`ReadView::scan`] in ascending order, with the length of each row for its content.
     fn scan_keys(&self, bounds: &Bounds, limit: usize) -> Result<Vec<(Key, usize)>, StoreError> {
         let rows = self.scan(bounds, Order::Ascending, limit)?;

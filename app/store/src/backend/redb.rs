@@ -163,6 +163,14 @@ impl ReadView for RedbView {
         Ok(rows)
     }
 
+    fn first(&self, bounds: &Bounds) -> Result<Option<Value>, StoreError> {
+        let mut first = None;
+        self.visit(bounds, Order::Ascending, 1, |_, value| {
+            first = Some(value.to_vec())
+        })?;
+        Ok(first)
+    }
+
     fn scan_keys(&self, bounds: &Bounds, limit: usize) -> Result<Vec<(Key, usize)>, StoreError> {
         let mut rows = Vec::new();
         self.visit(bounds, Order::Ascending, limit, |key, value| {
