@@ -4,7 +4,7 @@ use quern_types::{Error, Result};
 
 /// Levels that run on the caller's own stack. Nearly all transactions stay within them.
 const SHALLOW: u32 = 8;
-/// Stack for the levels beyond, up to the deepest that is allowed; measured need is a tenth of it.
+/// Stack for the levels beyond, up to the deepest that is allowed. Only what is touched uses memory.
 const DEEP_STACK_BYTES: usize = 64 << 20;
 
 /// Runs `work` at call depth `depth`, on a stack of its own once the calls get deep, so that a

@@ -10,7 +10,7 @@ use cosmwasm_vm::{
     Backend, InstanceOptions, VmError, VmResult, call_execute_raw, call_instantiate_raw,
     call_migrate_with_info_raw, call_query_raw, call_reply_raw, call_sudo_raw,
 };
-use quern_context::{Cx, GasMeter, Router};
+use quern_context::{Cx, GasMeter, Mode, Router};
 use quern_types::{AccAddress, Error, Result, errors as sdk};
 use serde::de::DeserializeOwned;
 
@@ -181,10 +181,16 @@ impl Call<'_> {
                 time: time.to_string(),
                 chain_id: block.chain_id.clone(),
             },
-            transaction: self.cx.tx.as_ref().map(|tx| TxInfo {
-                index: tx.index,
-                hash: tx.hash.into(),
-            }),
+            // wasmd counts no transaction while it simulates one.
+            transaction: self
+                .cx
+                .tx
+                .as_ref()
+                .filter(|_| self.cx.mode != Mode::Simulate)
+                .map(|tx| TxInfo {
+                    index: tx.index,
+                    hash: tx.hash.into(),
+                }),
             contract: ContractRef {
                 address: self.contract.to_string(),
             },

@@ -133,6 +133,8 @@ impl Wasm {
 
     /// Calls a contract as the chain itself. Its messages run with the contract's own rights.
     ///
+    /// A context without a gas limit lets the contract run for ever: a hook must set one.
+    ///
     /// # Errors
     /// `wasm/22` for an unknown contract, `wasm/5` for the contract's own failure, `wasm/29` for one of
     /// the VM, and those of the messages that it sends.
