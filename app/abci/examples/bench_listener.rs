@@ -1,7 +1,7 @@
 //! Throughput of the listener with a no-op application, beside `abci-cli kvstore` over the same
 //! kind of socket, each under a real single-validator CometBFT loaded by its own load generator.
 //!
-//! `cargo run -p quern-abci --example bench_listener`; `ROUNDS` and `SECONDS` shorten it. The
+//! `cargo run -p quern-abci --example bench_listener`; `BENCH_ROUNDS` and `BENCH_SECONDS` shorten it. The
 //! rounds alternate between the two; one more run, with the application inside CometBFT, shows
 //! what the load generator can do at most. Writes `target/bench/abci.json`.
 #![allow(
@@ -69,8 +69,8 @@ fn main() {
         while server.wait(Duration::from_secs(3600)).is_none() {}
         return;
     }
-    let rounds = setting("ROUNDS", 5);
-    let seconds = setting("SECONDS", 10);
+    let rounds = setting("BENCH_ROUNDS", 5);
+    let seconds = setting("BENCH_SECONDS", 10);
     let ceiling = round(App::InProcess, seconds);
     println!("ceiling of the load generator (application inside CometBFT): {ceiling:.0} tx/s");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -158,14 +158,12 @@ fn round(app: App, seconds: u64) -> f64 {
 
     let first = height(rpc);
     let started = Instant::now();
-    let status = tool("load")
-        .args(["-c", "2", "-r", "5000", "-s", "250", "--broadcast-tx-method", "sync"])
+    let load = tool("load")
+        .args(["-c", "4", "-r", "1250", "-s", "250", "--broadcast-tx-method", "sync"])
         .args(["-T", &seconds.to_string(), "--endpoints", &format!("ws://127.0.0.1:{rpc}/websocket")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "the load generator failed");
+    assert!(load.status.success(), "the load generator failed: {}", String::from_utf8_lossy(&load.stderr));
     let last = height(rpc);
     let took = started.elapsed().as_secs_f64();
     let mut committed = 0;
