@@ -4,11 +4,13 @@
 //! - [`response`]: what goes back, whole or in chunks;
 //! - [`error`]: OpenAI's error shape with stable codes.
 
+mod body;
 pub mod error;
 mod fields;
 pub mod request;
 pub mod response;
 
+pub use body::read_body;
 pub use error::ApiError;
 pub use request::{Endpoint, Input, Message, Request};
 

@@ -1,5 +1,12 @@
 //! Every parameter of a request is honoured or refused by name; none is dropped silently.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+
 use quern_inference_api::{Endpoint, Input, Request};
 use serde_json::{Value, json};
 

@@ -3,6 +3,7 @@
 use crate::backend;
 use crate::cache::KvCache;
 use crate::layer::{Layer, Shape};
+use crate::linear::Linear;
 use crate::rope;
 use crate::weights::{LoadError, Weights};
 use quern_engine::config::ModelConfig;
@@ -46,7 +47,7 @@ struct Model {
     embedding: Tensor,
     layers: Vec<Layer>,
     norm: Tensor,
-    head: Tensor,
+    head: Linear,
     turns: Tensor,
     context: usize,
     vocab: usize,
@@ -95,7 +96,7 @@ impl Model {
             embedding,
             layers,
             norm,
-            head,
+            head: Linear::new(head, None)?,
             turns: rope::table(config, context, device)?,
             context,
             vocab: config.vocab_size,
@@ -145,8 +146,9 @@ impl Model {
     /// Final norm and output layer for rows of the residual stream.
     fn logits(&self, x: &Tensor) -> Result<Vec<f32>, TchError> {
         let normed = x.f_rms_norm([self.shape.hidden], Some(&self.norm), self.shape.eps)?;
-        let rows = normed
-            .f_linear(&self.head, None::<&Tensor>)?
+        let rows = self
+            .head
+            .apply(&normed)?
             .f_to_device(Device::Cpu)?
             .f_contiguous()?;
         let mut values = vec![0f32; rows.numel()];

@@ -1,9 +1,10 @@
 //! One decoder layer with its projections fused at load.
 
+use crate::linear::Linear;
 use crate::rope;
 use crate::weights::{LoadError, Weights};
 use quern_engine::config::ModelConfig;
-use tch::{Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 /// Sizes that shapes are built from.
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +39,11 @@ impl Shape {
 /// checkpoint: attention then returns its output in the order in which `out` reads it, without a copy.
 pub(crate) struct Layer {
     attention_norm: Tensor,
-    qkv: Tensor,
-    qkv_bias: Option<Tensor>,
-    out: Tensor,
-    out_bias: Option<Tensor>,
+    qkv: Linear,
+    out: Linear,
     mlp_norm: Tensor,
-    gate_up: Tensor,
-    gate_up_bias: Option<Tensor>,
-    down: Tensor,
-    down_bias: Option<Tensor>,
+    gate_up: Linear,
+    down: Linear,
 }
 
 impl Layer {
@@ -95,21 +92,19 @@ impl Layer {
         } else {
             None
         };
+        let down = take("mlp.down_proj.weight", &[h, i])?;
+        let down_bias = if config.mlp_bias {
+            Some(take("mlp.down_proj.bias", &[h])?)
+        } else {
+            None
+        };
         Ok(Self {
             attention_norm: take("input_layernorm.weight", &[h])?,
-            qkv,
-            qkv_bias,
-            out: out.f_tr()?,
-            out_bias,
+            qkv: Linear::new(qkv, qkv_bias)?,
+            out: Linear::new(out, out_bias)?,
             mlp_norm: take("post_attention_layernorm.weight", &[h])?,
-            gate_up,
-            gate_up_bias,
-            down: take("mlp.down_proj.weight", &[h, i])?.f_tr()?,
-            down_bias: if config.mlp_bias {
-                Some(take("mlp.down_proj.bias", &[h])?)
-            } else {
-                None
-            },
+            gate_up: Linear::new(gate_up, gate_up_bias)?,
+            down: Linear::new(down, down_bias)?,
         })
     }
 
@@ -125,7 +120,7 @@ impl Layer {
     ) -> Result<(), TchError> {
         let n = x.size()[0];
         let normed = x.f_rms_norm([shape.hidden], Some(&self.attention_norm), shape.eps)?;
-        let qkv = normed.f_linear(&self.qkv, self.qkv_bias.as_ref())?;
+        let qkv = self.qkv.apply(&normed)?;
         let qkv = qkv.f_view([n, shape.heads + 2 * shape.kv_heads, shape.head_dim])?;
         let _ = qkv
             .f_narrow(1, 0, shape.heads + shape.kv_heads)?
@@ -136,28 +131,18 @@ impl Layer {
             &qkv.f_narrow(1, 0, shape.heads)?,
             &qkv.f_narrow(1, shape.heads, 2 * shape.kv_heads)?,
         )?;
-        accumulate(x, &attended, &self.out, self.out_bias.as_ref())?;
+        self.out.accumulate(x, &attended)?;
 
         let normed = x.f_rms_norm([shape.hidden], Some(&self.mlp_norm), shape.eps)?;
-        let gate_up = normed.f_linear(&self.gate_up, self.gate_up_bias.as_ref())?;
+        let gate_up = self.gate_up.apply(&normed)?;
         let mut inner = gate_up.f_narrow(1, 0, shape.inner)?.f_silu()?;
         let _ = inner.f_mul_(&gate_up.f_narrow(1, shape.inner, shape.inner)?)?;
-        accumulate(x, &inner, &self.down, self.down_bias.as_ref())
+        self.down.accumulate(x, &inner)
     }
-}
-
-/// `x += a @ weight + bias`, the addition of the residual inside the matrix product.
-fn accumulate(x: &mut Tensor, a: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<(), TchError> {
-    let _ = x.f_addmm_(a, weight)?;
-    if let Some(bias) = bias {
-        let _ = x.f_add_(bias)?;
-    }
-    Ok(())
 }
 
 /// Reorders rows, [heads * head_dim, ...], from (kv head, group) to (group, kv head).
 fn group_major(weight: &Tensor, shape: &Shape) -> Result<Tensor, TchError> {
-    debug_assert_eq!(weight.kind(), Kind::Float);
     let size = weight.size();
     weight
         .f_view([shape.kv_heads, shape.group(), shape.head_dim, -1])?

@@ -5,12 +5,14 @@
 //!
 //! What makes a step cheap: query, key and value (and gate and up) projections are one matrix each; rotary
 //! embedding is one complex multiplication in place; keys and values go into a preallocated cache in one write;
-//! grouped queries attend as one short sequence per key head, so keys are never repeated; residual additions
+//! rows of a batch
+//! go through the kernel that streams weights best; grouped queries attend as one short sequence per key head, so keys are never repeated; residual additions
 //! happen inside the output matrix products.
 
 mod cache;
 mod decoder;
 mod layer;
+mod linear;
 mod rope;
 mod weights;
 

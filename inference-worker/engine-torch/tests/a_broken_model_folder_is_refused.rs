@@ -1,5 +1,12 @@
 //! Whatever is wrong with a model folder, the error names it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+
 use quern_engine::{Engine, EngineError, Slot};
 use quern_engine_torch::{LlamaEngine, LoadOptions};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};

@@ -3,6 +3,13 @@
 //!
 //! Needs the Python environment of `make setup`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+
 use quern_engine::{Engine, Slot};
 use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,12 @@
 //! `tests/vectors/sampler.json` comes from an independent implementation of `docs/spec/sampler.md`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+
 use quern_engine::sampler::{
     Draw, GapRule, History, Noise, Position, SamplingParams, TokenMask, gap, philox4x32_10, sample,
 };
@@ -185,5 +192,19 @@ fn every_draw_picks_the_vectors_token_from_the_vectors_support() {
             let supported = gap(&v.logits, y, &draw, &rule).unwrap().supported;
             assert_eq!(supported, v.support.contains(&y), "draw {index}, token {y}");
         }
+    }
+}
+
+#[test]
+fn the_spec_quotes_the_vectors() {
+    let spec = include_str!("../../../docs/spec/sampler.md");
+    let vectors = vectors();
+    assert!(spec.contains(&vectors.voucher_seeds[0].seed) && spec.contains(&vectors.client_seeds[1].seed));
+    for v in vectors.noise {
+        assert!(
+            spec.contains(&format!("v {:<7} G {}", v.v, v.gumbel)),
+            "noise of token {}",
+            v.v
+        );
     }
 }

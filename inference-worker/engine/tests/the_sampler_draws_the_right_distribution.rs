@@ -1,5 +1,12 @@
 //! The noise gives softmax probabilities, in whatever order and company tokens are drawn.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+
 use proptest::prelude::*;
 use quern_engine::sampler::{
     Draw, Gap, GapRule, History, Noise, Position, SamplingParams, TokenMask, gap, sample,

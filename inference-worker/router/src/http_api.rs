@@ -4,13 +4,13 @@ use crate::forward::forward;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode, header};
-use quern_inference_api::{ApiError, Endpoint, MAX_BODY, Request};
+use quern_inference_api::{ApiError, Endpoint, Request, read_body};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -102,9 +102,7 @@ async fn relay(
     endpoint: Endpoint,
 ) -> Result<Response, ApiError> {
     authorize(service, headers)?;
-    let body = to_bytes(body, MAX_BODY)
-        .await
-        .map_err(|_| ApiError::too_large(MAX_BODY))?;
+    let body = read_body(body).await?;
     // Refused here, a bad request costs no worker anything.
     let request = Request::parse(endpoint, &body)?;
     forward(&service.pool, &service.metrics, endpoint, &request.model, body).await

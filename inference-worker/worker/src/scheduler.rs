@@ -9,9 +9,9 @@ use crate::metrics::Metrics;
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine::{Engine, EngineError, Logits, Slot};
 use quern_inference_api::response::{FinishReason, Usage};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -47,6 +47,7 @@ pub(crate) enum Refused {
 pub(crate) struct Scheduler {
     queue: SyncSender<Ticket>,
     abort: Arc<AtomicBool>,
+    serving: Weak<()>,
     metrics: Metrics,
 }
 
@@ -54,6 +55,8 @@ pub(crate) struct Scheduler {
 pub(crate) struct Loop {
     queue: Receiver<Ticket>,
     abort: Arc<AtomicBool>,
+    /// Gone when the loop is, for whatever reason.
+    _serving: Arc<()>,
     metrics: Metrics,
     tokenizer: Arc<Tokenizer>,
     model: String,
@@ -69,9 +72,11 @@ impl Scheduler {
     ) -> (Self, Loop) {
         let (sender, receiver) = sync_channel(depth.max(1));
         let abort = Arc::new(AtomicBool::new(false));
+        let serving = Arc::new(());
         let scheduler = Self {
             queue: sender,
             abort: abort.clone(),
+            serving: Arc::downgrade(&serving),
             metrics: metrics.clone(),
         };
         (
@@ -79,11 +84,17 @@ impl Scheduler {
             Loop {
                 queue: receiver,
                 abort,
+                _serving: serving,
                 metrics,
                 tokenizer,
                 model,
             },
         )
+    }
+
+    /// Whether the engine thread still serves.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.serving.strong_count() > 0
     }
 
     /// Admits a request or refuses it at once. Dropping the receiver cancels it.

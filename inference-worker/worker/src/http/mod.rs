@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 use crate::model::Text;
 use crate::run::random_seed;
 use crate::scheduler::{Refused, Scheduler};
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use quern_engine::chat::Message;
 use quern_engine::sampler::SamplingParams;
 use quern_inference_api::response::{Frame, Model, ModelList};
-use quern_inference_api::{ApiError, Endpoint, Input, MAX_BODY, Request};
+use quern_inference_api::{ApiError, Endpoint, Input, Request, read_body};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,10 +36,7 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
         .route("/v1/models", get(models))
-        .route(
-            "/health",
-            get(|| async { Json(serde_json::json!({"status": "ok"})) }),
-        )
+        .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
@@ -48,6 +45,14 @@ pub(crate) fn router(service: Service) -> Router {
 
 async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
     ApiError::no_route(method.as_str(), uri.path())
+}
+
+async fn health(State(service): State<Arc<Service>>) -> Result<Json<serde_json::Value>, ApiError> {
+    if service.scheduler.is_serving() {
+        Ok(Json(serde_json::json!({"status": "ok"})))
+    } else {
+        Err(ApiError::unavailable("The engine has ended; restart the worker."))
+    }
 }
 
 async fn models(State(service): State<Arc<Service>>) -> Json<ModelList> {
@@ -84,9 +89,7 @@ async fn completions(State(service): State<Arc<Service>>, body: Body, endpoint: 
 }
 
 async fn start(service: &Service, body: Body, endpoint: Endpoint) -> Result<Response, ApiError> {
-    let body = to_bytes(body, MAX_BODY)
-        .await
-        .map_err(|_| ApiError::too_large(MAX_BODY))?;
+    let body = read_body(body).await?;
     let request = Request::parse(endpoint, &body)?;
     if request.model != service.model_id {
         return Err(ApiError::no_model(&request.model));
