@@ -1,0 +1,80 @@
+use quern_proto::cosmos::base::abci::v1beta1::TxResponse;
+use quern_proto::cosmos::tx::v1beta1::{
+    BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse,
+};
+use tendermint::Hash;
+use tendermint::block::Height;
+use tendermint_rpc::Client;
+use tonic::Status;
+
+use crate::services::tx_response::{decode_tx, tx_response};
+use crate::services::{Answer, Node, decode, encode, reason, rpc};
+
+/// CometBFT's refusals before the application sees a transaction, and the `sdk` code for each.
+const MEMPOOL_REFUSALS: [(&str, u32); 3] =
+    [("tx already exists in cache", 19), ("mempool is full", 20), ("tx too large", 21)];
+
+impl Node {
+    pub(super) async fn broadcast_tx(&self, data: &[u8]) -> Answer {
+        let request: BroadcastTxRequest = decode(data)?;
+        if request.tx_bytes.is_empty() {
+            return Err(Status::invalid_argument("invalid empty tx"));
+        }
+        let hash = hex::encode_upper(sha256(&request.tx_bytes));
+        let sent = match request.mode() {
+            BroadcastMode::Sync => self.client.broadcast_tx_sync(request.tx_bytes).await.map(|sent| {
+                (sent.code.value(), sent.codespace, hex::encode_upper(&sent.data), sent.log)
+            }),
+            BroadcastMode::Async => self.client.broadcast_tx_async(request.tx_bytes).await.map(|sent| {
+                (sent.code.value(), String::new(), hex::encode_upper(&sent.data), sent.log)
+            }),
+            _ => return Err(Status::invalid_argument("supported modes are BROADCAST_MODE_SYNC and BROADCAST_MODE_ASYNC")),
+        };
+        let (code, codespace, data, raw_log) = match sent {
+            Ok(sent) => sent,
+            Err(error) => refusal(&error).ok_or_else(|| rpc(error))?,
+        };
+        let answer = TxResponse { txhash: hash, code, codespace, data, raw_log, ..TxResponse::default() };
+        encode(&BroadcastTxResponse { tx_response: Some(answer) })
+    }
+
+    pub(super) async fn get_tx(&self, data: &[u8]) -> Answer {
+        let request: GetTxRequest = decode(data)?;
+        if request.hash.is_empty() {
+            return Err(Status::invalid_argument("tx hash cannot be empty"));
+        }
+        let hash = hex::decode(&request.hash)
+            .ok()
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+            .ok_or_else(|| Status::invalid_argument("tx hash must be 64 hexadecimal digits"))?;
+        let found = self.client.tx(Hash::Sha256(hash), false).await.map_err(|error| {
+            if reason(&error).contains("not found") {
+                return Status::not_found(format!("tx not found: {}", request.hash));
+            }
+            rpc(error)
+        })?;
+        let timestamp = self.block_time(found.height).await?;
+        encode(&GetTxResponse {
+            tx: Some(decode_tx(&found.tx)?),
+            tx_response: Some(tx_response(&found, &timestamp)),
+        })
+    }
+
+    /// RFC 3339 time of a block.
+    pub(super) async fn block_time(&self, height: Height) -> Result<String, Status> {
+        let block = self.client.block(height).await.map_err(rpc)?;
+        Ok(block.block.header.time.to_rfc3339())
+    }
+}
+
+fn refusal(error: &tendermint_rpc::Error) -> Option<(u32, String, String, String)> {
+    let text = reason(error);
+    let lower = text.to_lowercase();
+    let (_, code) = MEMPOOL_REFUSALS.iter().find(|(known, _)| lower.contains(known))?;
+    Some((*code, "sdk".to_owned(), String::new(), text))
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).into()
+}
