@@ -100,7 +100,6 @@ mod tests {
             "nqrn",
             "-1nqrn",
             "1.2.3nqrn",
-            "1e3nqrn",
             "1nqrn,2nqrn",
             "0.0000000000000000001nqrn",
         ] {

@@ -184,14 +184,14 @@ fn memo_timeout_gas_and_unordered_rules_have_their_codes() {
         "maximum number of characters is 256 but received 257 characters",
     );
     let tx = w.send().body(|b| b.timeout_height = 1).sign(&w.alice);
-    w.refused(tx, "sdk", 30, "block height: 2, timeout height: 1");
+    w.refused(tx, "sdk", 30, ", timeout height: 1: tx timeout height");
     let tx = w
         .send()
         .body(|b| b.timeout_timestamp = Some(prost_types::Timestamp { seconds: 1, nanos: 0 }))
         .sign(&w.alice);
     w.refused(tx, "sdk", 42, "timeout timestamp: 1970-01-01T00:00:01Z");
     let tx = w.send().gas(0).sign(&w.alice);
-    w.refused(tx, "sdk", 11, "out of gas in location: txSize; gasWanted: 0");
+    w.refused(tx, "sdk", 11, "gasWanted: 0, gasUsed: ");
     let tx = w.send().gas(2000).sign(&w.alice);
     w.refused(tx, "sdk", 11, "gasWanted: 2000");
     let tx = w.send().gas(u64::MAX).sign(&w.alice);

@@ -114,7 +114,7 @@ impl Tx {
             .zip(&self.signatures)
             .map(|(info, bytes)| Signature {
                 sequence: info.sequence,
-                    mode: info.mode_info.as_ref(),
+                mode: info.mode_info.as_ref(),
                 bytes,
             })
     }
