@@ -76,16 +76,27 @@ fn main() {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for index in 0..rounds {
         // Alternating which goes first evens out a machine that warms up or slows down.
-        let order = if index % 2 == 0 { [App::Ours, App::Kvstore] } else { [App::Kvstore, App::Ours] };
+        let order = if index % 2 == 0 {
+            [App::Ours, App::Kvstore]
+        } else {
+            [App::Kvstore, App::Ours]
+        };
         for app in order {
             let rate = round(app, seconds);
             if app == App::Ours { &mut ours } else { &mut theirs }.push(rate);
         }
-        println!("round {}: ours {:.0} tx/s, abci-cli {:.0} tx/s", index + 1, ours[ours.len() - 1], theirs[theirs.len() - 1]);
+        println!(
+            "round {}: ours {:.0} tx/s, abci-cli {:.0} tx/s",
+            index + 1,
+            ours[ours.len() - 1],
+            theirs[theirs.len() - 1]
+        );
     }
     let (ours, theirs) = (median(ours), median(theirs));
     let ratio = ours / theirs;
-    println!("median: ours {ours:.0}, abci-cli kvstore {theirs:.0}, ratio {ratio:.2} (target at least {TARGET})");
+    println!(
+        "median: ours {ours:.0}, abci-cli kvstore {theirs:.0}, ratio {ratio:.2} (target at least {TARGET})"
+    );
     if ours.max(theirs) > 0.9 * ceiling {
         println!("warning: the load generator is the ceiling here; the ratio says little");
     }
@@ -100,11 +111,18 @@ fn main() {
 }
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .to_owned()
 }
 
 fn tool(name: &str) -> Command {
@@ -123,9 +141,21 @@ fn round(app: App, seconds: u64) -> f64 {
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path();
     let run = |command: &mut Command| {
-        Running(command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).spawn().unwrap())
+        Running(
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .stdin(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
     };
-    let status = tool("cometbft").args(["init", "--home"]).arg(home).stdout(Stdio::null()).status().unwrap();
+    let status = tool("cometbft")
+        .args(["init", "--home"])
+        .arg(home)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
     assert!(status.success());
     let config = home.join("config/config.toml");
     let text = fs::read_to_string(&config).unwrap();
@@ -140,7 +170,13 @@ fn round(app: App, seconds: u64) -> f64 {
     let socket = format!("unix://{}", home.join("app.sock").display());
     let _app = match app {
         App::Ours => Some(run(Command::new(std::env::current_exe().unwrap()).arg(&socket))),
-        App::Kvstore => Some(run(tool("abci-cli").args(["kvstore", "--log_level", "error", "--address", &socket]))),
+        App::Kvstore => Some(run(tool("abci-cli").args([
+            "kvstore",
+            "--log_level",
+            "error",
+            "--address",
+            &socket,
+        ]))),
         App::InProcess => None,
     };
     if app != App::InProcess {
@@ -159,17 +195,37 @@ fn round(app: App, seconds: u64) -> f64 {
     let first = height(rpc);
     let started = Instant::now();
     let load = tool("load")
-        .args(["-c", "4", "-r", "1250", "-s", "250", "--broadcast-tx-method", "sync"])
-        .args(["-T", &seconds.to_string(), "--endpoints", &format!("ws://127.0.0.1:{rpc}/websocket")])
+        .args([
+            "-c",
+            "4",
+            "-r",
+            "1250",
+            "-s",
+            "250",
+            "--broadcast-tx-method",
+            "sync",
+        ])
+        .args([
+            "-T",
+            &seconds.to_string(),
+            "--endpoints",
+            &format!("ws://127.0.0.1:{rpc}/websocket"),
+        ])
         .output()
         .unwrap();
-    assert!(load.status.success(), "the load generator failed: {}", String::from_utf8_lossy(&load.stderr));
+    assert!(
+        load.status.success(),
+        "the load generator failed: {}",
+        String::from_utf8_lossy(&load.stderr)
+    );
     let last = height(rpc);
     let took = started.elapsed().as_secs_f64();
     let mut committed = 0;
     for height in first + 1..=last {
         let meta = get(rpc, &format!("/blockchain?minHeight={height}&maxHeight={height}"));
-        let count = meta.pointer("/result/block_metas/0/num_txs").and_then(Value::as_str);
+        let count = meta
+            .pointer("/result/block_metas/0/num_txs")
+            .and_then(Value::as_str);
         committed += count.unwrap().parse::<u64>().unwrap();
     }
     assert!(committed > 0, "no transaction was committed");
@@ -177,20 +233,29 @@ fn round(app: App, seconds: u64) -> f64 {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn wait_until(what: &str, done: impl Fn() -> bool) {
     let started = Instant::now();
     while !done() {
-        assert!(started.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "waited in vain until {what}"
+        );
         sleep(Duration::from_millis(50));
     }
 }
 
 fn height(rpc: u16) -> u64 {
     let status = get(rpc, "/status");
-    let height = status.pointer("/result/sync_info/latest_block_height").and_then(Value::as_str);
+    let height = status
+        .pointer("/result/sync_info/latest_block_height")
+        .and_then(Value::as_str);
     height.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 

@@ -21,7 +21,9 @@ pub enum AddressError {
     #[error("address {0:?} must start with unix:// or tcp://")]
     Scheme(String),
     /// `unix://` without a path, or one longer than a socket address can hold.
-    #[error("address {0:?} needs a socket path of 1 to 107 bytes; use a shorter home or tcp://127.0.0.1:26658")]
+    #[error(
+        "address {0:?} needs a socket path of 1 to 107 bytes; use a shorter home or tcp://127.0.0.1:26658"
+    )]
     Path(String),
     /// Not `IP:port`.
     #[error("address {0:?} is not an IP address and port, such as tcp://127.0.0.1:26658")]
@@ -47,8 +49,9 @@ impl FromStr for Address {
         let Some(socket) = text.strip_prefix("tcp://") else {
             return Err(AddressError::Scheme(text.to_owned()));
         };
-        let socket: SocketAddr =
-            socket.parse().map_err(|_| AddressError::Socket(text.to_owned()))?;
+        let socket: SocketAddr = socket
+            .parse()
+            .map_err(|_| AddressError::Socket(text.to_owned()))?;
         if !socket.ip().is_loopback() {
             return Err(AddressError::NotLoopback(text.to_owned()));
         }
@@ -85,7 +88,9 @@ mod tests {
 
     #[test]
     fn a_path_too_long_for_a_socket_is_refused_with_what_to_do() {
-        let error = format!("unix:///{}", "a".repeat(200)).parse::<Address>().unwrap_err();
+        let error = format!("unix:///{}", "a".repeat(200))
+            .parse::<Address>()
+            .unwrap_err();
         assert!(error.to_string().contains("use a shorter home"));
     }
 }

@@ -40,7 +40,10 @@ pub(crate) enum End {
 
 /// Serves one connection until it ends.
 pub(crate) fn serve<A: Application>(app: &A, stream: Stream, options: &Options) -> End {
-    let mut connection = Connection { stream, out: Vec::with_capacity(WRITE_BUFFER) };
+    let mut connection = Connection {
+        stream,
+        out: Vec::with_capacity(WRITE_BUFFER),
+    };
     match connection.run(app, options) {
         Ok(end) => end,
         Err(error) => {
@@ -94,12 +97,7 @@ impl Connection {
     }
 
     /// Runs one call and queues its answer; a value means that the server must stop.
-    fn answer<A: Application>(
-        &mut self,
-        app: &A,
-        call: Call,
-        options: &Options,
-    ) -> io::Result<Option<Stop>> {
+    fn answer<A: Application>(&mut self, app: &A, call: Call, options: &Options) -> io::Result<Option<Stop>> {
         let is_flush = matches!(call, Call::Flush(_));
         let name = method(&call);
         let started = options.observer.as_ref().map(|_| Instant::now());
@@ -109,7 +107,10 @@ impl Connection {
             observer(name, started.elapsed());
         }
         let stop = match outcome {
-            Err(panic) => Some(Stop::Panicked { method: name, message: panic_text(&*panic) }),
+            Err(panic) => Some(Stop::Panicked {
+                method: name,
+                message: panic_text(&*panic),
+            }),
             Ok(response) => match options.halted.as_ref().and_then(|halted| halted()) {
                 Some(reason) => Some(Stop::Halted { reason }),
                 None => {
@@ -130,8 +131,14 @@ impl Connection {
     }
 
     fn queue(&mut self, response: &Response) -> io::Result<()> {
-        response.encode_length_delimited(&mut self.out).map_err(io::Error::other)?;
-        if self.out.len() >= WRITE_BUFFER { self.flush() } else { Ok(()) }
+        response
+            .encode_length_delimited(&mut self.out)
+            .map_err(io::Error::other)?;
+        if self.out.len() >= WRITE_BUFFER {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -37,18 +37,12 @@ pub(crate) fn dispatch<A: Application>(app: &A, call: Call) -> Response {
         Call::Commit(_) => Answer::Commit(app.commit()),
         Call::ListSnapshots(_) => Answer::ListSnapshots(app.list_snapshots()),
         Call::OfferSnapshot(request) => Answer::OfferSnapshot(app.offer_snapshot(request)),
-        Call::LoadSnapshotChunk(request) => {
-            Answer::LoadSnapshotChunk(app.load_snapshot_chunk(request))
-        }
-        Call::ApplySnapshotChunk(request) => {
-            Answer::ApplySnapshotChunk(app.apply_snapshot_chunk(request))
-        }
+        Call::LoadSnapshotChunk(request) => Answer::LoadSnapshotChunk(app.load_snapshot_chunk(request)),
+        Call::ApplySnapshotChunk(request) => Answer::ApplySnapshotChunk(app.apply_snapshot_chunk(request)),
         Call::PrepareProposal(request) => Answer::PrepareProposal(app.prepare_proposal(request)),
         Call::ProcessProposal(request) => Answer::ProcessProposal(app.process_proposal(request)),
         Call::ExtendVote(request) => Answer::ExtendVote(app.extend_vote(request)),
-        Call::VerifyVoteExtension(request) => {
-            Answer::VerifyVoteExtension(app.verify_vote_extension(request))
-        }
+        Call::VerifyVoteExtension(request) => Answer::VerifyVoteExtension(app.verify_vote_extension(request)),
         Call::FinalizeBlock(request) => Answer::FinalizeBlock(app.finalize_block(request)),
     };
     Response { value: Some(answer) }
@@ -56,5 +50,7 @@ pub(crate) fn dispatch<A: Application>(app: &A, call: Call) -> Response {
 
 /// The answer that makes CometBFT stop and print `error`.
 pub(crate) fn exception(error: String) -> Response {
-    Response { value: Some(Answer::Exception(ResponseException { error })) }
+    Response {
+        value: Some(Answer::Exception(ResponseException { error })),
+    }
 }

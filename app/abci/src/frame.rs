@@ -25,17 +25,17 @@ pub enum FrameError {
 /// Takes the next whole message off the front of `buffer`; `None` when it is not there yet.
 ///
 /// The message shares the buffer's memory, so it is not copied.
-pub(crate) fn take_frame(
-    buffer: &mut BytesMut,
-    limit: usize,
-) -> Result<Option<Bytes>, FrameError> {
+pub(crate) fn take_frame(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, FrameError> {
     let Some((length, prefix)) = read_varint(buffer)? else {
         return Ok(None);
     };
     let too_large = FrameError::TooLarge { length, limit };
     let length = usize::try_from(length).map_err(|_| too_large)?;
     if length > limit {
-        return Err(FrameError::TooLarge { length: length as u64, limit });
+        return Err(FrameError::TooLarge {
+            length: length as u64,
+            limit,
+        });
     }
     if buffer.len().saturating_sub(prefix) < length {
         return Ok(None);
@@ -59,7 +59,11 @@ fn read_varint(bytes: &[u8]) -> Result<Option<(u64, usize)>, FrameError> {
             return Ok(Some((value, index.saturating_add(1))));
         }
     }
-    if bytes.len() >= MAX_VARINT_BYTES { Err(FrameError::Length) } else { Ok(None) }
+    if bytes.len() >= MAX_VARINT_BYTES {
+        Err(FrameError::Length)
+    } else {
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +96,13 @@ mod tests {
     fn a_length_over_the_limit_is_refused_before_its_bytes_arrive() {
         let mut buffer = BytesMut::from(&[0xad, 0x02][..]);
         let error = take_frame(&mut buffer, 300).unwrap_err();
-        assert_eq!(error, FrameError::TooLarge { length: 301, limit: 300 });
+        assert_eq!(
+            error,
+            FrameError::TooLarge {
+                length: 301,
+                limit: 300
+            }
+        );
     }
 
     #[test]

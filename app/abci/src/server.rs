@@ -87,23 +87,29 @@ impl Server {
     ///
     /// # Errors
     /// [`StartError`] when the address is taken or the system refuses it.
-    pub fn start<A: Application>(
-        address: &Address,
-        app: A,
-        options: Options,
-    ) -> Result<Self, StartError> {
+    pub fn start<A: Application>(address: &Address, app: A, options: Options) -> Result<Self, StartError> {
         let (listener, address) = Listener::bind(address)?;
         let shared = Arc::new(Shared::default());
         let (sender, stops) = channel();
         let accept = {
             let shared = Arc::clone(&shared);
-            thread::Builder::new().name("abci-accept".to_owned()).spawn(move || {
-                accept_loop(&listener, &app, &options, &shared, &sender);
-            })
+            thread::Builder::new()
+                .name("abci-accept".to_owned())
+                .spawn(move || {
+                    accept_loop(&listener, &app, &options, &shared, &sender);
+                })
         };
-        let accept = accept.map_err(|source| StartError::Io { address: address.clone(), source })?;
+        let accept = accept.map_err(|source| StartError::Io {
+            address: address.clone(),
+            source,
+        })?;
         tracing::info!(%address, "ABCI listener is ready");
-        Ok(Self { address, shared, stops, accept: Some(accept) })
+        Ok(Self {
+            address,
+            shared,
+            stops,
+            accept: Some(accept),
+        })
     }
 
     /// The address in use, with the port that the system chose.
@@ -163,7 +169,10 @@ impl Listener {
             if source.kind() == ErrorKind::AddrInUse {
                 StartError::InUse(address.clone())
             } else {
-                StartError::Io { address: address.clone(), source }
+                StartError::Io {
+                    address: address.clone(),
+                    source,
+                }
             }
         };
         match address {
@@ -196,15 +205,19 @@ impl Listener {
 
 /// Removes a socket file that nobody serves any more; refuses anything else at the path.
 fn clear_stale_socket(path: &Path, address: &Address) -> Result<(), StartError> {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return Ok(());
+    };
     if !metadata.file_type().is_socket() {
         return Err(StartError::NotASocket(address.clone()));
     }
     if UnixStream::connect(path).is_ok() {
         return Err(StartError::InUse(address.clone()));
     }
-    std::fs::remove_file(path)
-        .map_err(|source| StartError::Io { address: address.clone(), source })
+    std::fs::remove_file(path).map_err(|source| StartError::Io {
+        address: address.clone(),
+        source,
+    })
 }
 
 fn accept_loop<A: Application>(
@@ -230,9 +243,7 @@ fn accept_loop<A: Application>(
             Err(error)
                 if matches!(
                     error.kind(),
-                    ErrorKind::ConnectionAborted
-                        | ErrorKind::ConnectionReset
-                        | ErrorKind::Interrupted
+                    ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
                 ) => {}
             Err(error) => {
                 let _ = sender.send(Stop::Listener(error.to_string()));
@@ -261,15 +272,14 @@ fn spawn_connection<A: Application>(
     }
     let inner = Arc::clone(shared);
     let sender = sender.clone();
-    let handle =
-        thread::Builder::new().name(format!("abci-{id}")).spawn(move || {
-            let end = serve(&app, stream, &options);
-            lock(&inner.open).remove(&id);
-            if let End::Fatal(stop) = end {
-                tracing::error!(%stop, "the ABCI server stops");
-                let _ = sender.send(stop);
-            }
-        })?;
+    let handle = thread::Builder::new().name(format!("abci-{id}")).spawn(move || {
+        let end = serve(&app, stream, &options);
+        lock(&inner.open).remove(&id);
+        if let End::Fatal(stop) = end {
+            tracing::error!(%stop, "the ABCI server stops");
+            let _ = sender.send(stop);
+        }
+    })?;
     lock(&shared.threads).push(handle);
     Ok(())
 }

@@ -29,7 +29,10 @@ struct Probe {
 impl Application for Probe {
     fn check_tx(&self, request: RequestCheckTx) -> ResponseCheckTx {
         assert_ne!(&request.tx[..], b"panic", "told to panic");
-        ResponseCheckTx { data: request.tx, ..Default::default() }
+        ResponseCheckTx {
+            data: request.tx,
+            ..Default::default()
+        }
     }
 
     fn commit(&self) -> ResponseCommit {
@@ -52,14 +55,21 @@ fn start_probe(probe: Probe, options: Options) -> Net {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("app.sock");
     let server = Server::start(&Address::Unix(path.clone()), probe, options).unwrap();
-    Net { server, path, _dir: dir }
+    Net {
+        server,
+        path,
+        _dir: dir,
+    }
 }
 
 impl Net {
     fn connect(&self) -> Client {
         let stream = UnixStream::connect(&self.path).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        Client { stream, input: BytesMut::new() }
+        Client {
+            stream,
+            input: BytesMut::new(),
+        }
     }
 }
 
@@ -104,13 +114,20 @@ impl Client {
 fn encode(calls: &[Call]) -> Vec<u8> {
     let mut wire = Vec::new();
     for call in calls {
-        Request { value: Some(call.clone()) }.encode_length_delimited(&mut wire).unwrap();
+        Request {
+            value: Some(call.clone()),
+        }
+        .encode_length_delimited(&mut wire)
+        .unwrap();
     }
     wire
 }
 
 fn check(tx: impl Into<Vec<u8>>) -> Call {
-    Call::CheckTx(RequestCheckTx { tx: tx.into().into(), r#type: 0 })
+    Call::CheckTx(RequestCheckTx {
+        tx: tx.into().into(),
+        r#type: 0,
+    })
 }
 
 fn flush() -> Call {
@@ -118,7 +135,9 @@ fn flush() -> Call {
 }
 
 fn echo(text: &str) -> Call {
-    Call::Echo(RequestEcho { message: text.to_owned() })
+    Call::Echo(RequestEcho {
+        message: text.to_owned(),
+    })
 }
 
 fn checked(answer: Option<Answer>) -> Vec<u8> {
@@ -134,7 +153,9 @@ fn ten_thousand_pipelined_requests_are_answered_in_order() {
     let mut client = net.connect();
     let mut writer = client.stream.try_clone().unwrap();
     let sender = thread::spawn(move || {
-        let calls: Vec<_> = (0..10_000_u32).map(|n| check(n.to_be_bytes().repeat(60))).collect();
+        let calls: Vec<_> = (0..10_000_u32)
+            .map(|n| check(n.to_be_bytes().repeat(60)))
+            .collect();
         writer.write_all(&encode(&calls)).unwrap();
         writer.write_all(&encode(&[flush()])).unwrap();
     });
@@ -179,7 +200,10 @@ fn a_request_larger_than_every_buffer_is_answered_whole() {
 
 #[test]
 fn an_oversized_request_is_refused_with_its_size_and_only_that_connection_closes() {
-    let net = start(Options { max_message_bytes: 1000, ..Options::default() });
+    let net = start(Options {
+        max_message_bytes: 1000,
+        ..Options::default()
+    });
     let mut other = net.connect();
     let mut client = net.connect();
     client.send(&[echo("before")]);
@@ -248,7 +272,10 @@ fn sixteen_clients_at_once_each_get_their_own_answers() {
 
 #[test]
 fn connections_over_the_limit_are_closed_and_the_others_stay() {
-    let net = start(Options { max_connections: 1, ..Options::default() });
+    let net = start(Options {
+        max_connections: 1,
+        ..Options::default()
+    });
     let mut first = net.connect();
     first.send(&[echo("in"), flush()]);
     assert!(matches!(first.receive(), Some(Answer::Echo(_))));
@@ -268,7 +295,10 @@ fn a_panic_of_the_application_stops_the_server_after_the_earlier_answers() {
     assert!(client.exception().contains("told to panic"));
     assert_eq!(client.receive(), None);
     match net.server.wait(Duration::from_secs(5)) {
-        Some(Stop::Panicked { method: "check_tx", message }) => assert!(message.contains("told")),
+        Some(Stop::Panicked {
+            method: "check_tx",
+            message,
+        }) => assert!(message.contains("told")),
         other => panic!("expected the panic, got {other:?}"),
     }
 }
@@ -290,7 +320,9 @@ fn the_answer_of_a_call_that_halted_the_application_is_never_sent() {
     assert_eq!(client.receive(), None);
     assert_eq!(
         net.server.wait(Duration::from_secs(5)),
-        Some(Stop::Halted { reason: "disk full".to_owned() })
+        Some(Stop::Halted {
+            reason: "disk full".to_owned()
+        })
     );
 }
 
@@ -323,8 +355,7 @@ fn a_file_at_the_socket_path_is_never_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("app.sock");
     std::fs::write(&path, "precious").unwrap();
-    let refused =
-        Server::start(&Address::Unix(path.clone()), Probe::default(), Options::default());
+    let refused = Server::start(&Address::Unix(path.clone()), Probe::default(), Options::default());
     assert!(matches!(refused, Err(StartError::NotASocket(_))));
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
 }
@@ -334,6 +365,8 @@ fn a_tcp_port_in_use_is_reported_with_what_to_do() {
     let any = "tcp://127.0.0.1:0".parse().unwrap();
     let server = Server::start(&any, Probe::default(), Options::default()).unwrap();
     let taken = Server::start(server.address(), Probe::default(), Options::default());
-    let Err(error) = taken else { panic!("the port was taken") };
+    let Err(error) = taken else {
+        panic!("the port was taken")
+    };
     assert!(error.to_string().contains("stop it or choose another address"));
 }

@@ -29,7 +29,11 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn new(source: Arc<dyn Queries>, node: Node, parallel: usize) -> Self {
-        Self { source, node: Arc::new(node), permits: Arc::new(Semaphore::new(parallel)) }
+        Self {
+            source,
+            node: Arc::new(node),
+            permits: Arc::new(Semaphore::new(parallel)),
+        }
     }
 
     async fn answer(self, path: String, request: Request<Bytes>) -> Result<Response<Bytes>, Status> {
@@ -38,7 +42,11 @@ impl Gateway {
         if let Some(value) = self.node.answer(&path, &data).await {
             return value.map(Response::new);
         }
-        let permit = self.permits.acquire_owned().await.map_err(|_| Status::unavailable("shutting down"))?;
+        let permit = self
+            .permits
+            .acquire_owned()
+            .await
+            .map_err(|_| Status::unavailable("shutting down"))?;
         let source = self.source;
         let (path, answer) = tokio::task::spawn_blocking(move || {
             let answer = source.query(&path, &data, height);
@@ -51,13 +59,17 @@ impl Gateway {
             return Err(status::from_abci(&path, &answer));
         }
         let mut response = Response::new(answer.value);
-        response.metadata_mut().insert(BLOCK_HEIGHT, MetadataValue::<Ascii>::from(answer.height));
+        response
+            .metadata_mut()
+            .insert(BLOCK_HEIGHT, MetadataValue::<Ascii>::from(answer.height));
         Ok(response)
     }
 }
 
 fn requested_height(metadata: &MetadataMap) -> Result<u64, Status> {
-    let Some(value) = metadata.get(BLOCK_HEIGHT) else { return Ok(0) };
+    let Some(value) = metadata.get(BLOCK_HEIGHT) else {
+        return Ok(0);
+    };
     let height = value.to_str().ok().and_then(|text| text.parse::<i64>().ok());
     let height = height.and_then(|height| u64::try_from(height).ok());
     height.ok_or_else(|| Status::invalid_argument(format!("{BLOCK_HEIGHT} must be a height, 0 or more")))
@@ -74,7 +86,11 @@ impl UnaryService<Bytes> for Call {
     type Future = BoxFuture<Response<Bytes>, Status>;
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        Box::pin(self.gateway.clone().answer(std::mem::take(&mut self.path), request))
+        Box::pin(
+            self.gateway
+                .clone()
+                .answer(std::mem::take(&mut self.path), request),
+        )
     }
 }
 
@@ -88,7 +104,10 @@ impl Service<http::Request<axum::body::Body>> for Gateway {
     }
 
     fn call(&mut self, request: http::Request<axum::body::Body>) -> Self::Future {
-        let call = Call { gateway: self.clone(), path: request.uri().path().to_owned() };
+        let call = Call {
+            gateway: self.clone(),
+            path: request.uri().path().to_owned(),
+        };
         Box::pin(async move {
             let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(MAX_REQUEST_BYTES);
             Ok(grpc.unary(call, request).await)

@@ -57,7 +57,8 @@ pub async fn serve(
     if !address.ip().is_loopback() {
         return Err(ServeError::NotLoopback(address));
     }
-    let client = HttpClient::new(options.rpc.as_str()).map_err(|error| ServeError::Rpc(options.rpc, error))?;
+    let client =
+        HttpClient::new(options.rpc.as_str()).map_err(|error| ServeError::Rpc(options.rpc, error))?;
     let gateway = Gateway::new(source, Node::new(client), options.parallel_queries);
     let routes = Routes::default()
         .add_service(reflection().build_v1()?)
@@ -76,5 +77,7 @@ pub async fn serve(
 fn reflection() -> tonic_reflection::server::Builder<'static> {
     let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(quern_proto::DESCRIPTORS);
-    SERVED.iter().fold(builder, |builder, name| builder.with_service_name(*name))
+    SERVED
+        .iter()
+        .fold(builder, |builder, name| builder.with_service_name(*name))
 }

@@ -22,7 +22,12 @@ const NAMES: [(&str, Code); 16] = [
 ];
 
 /// Texts that the ABCI boundary appends for its own code and that gRPC clients never see.
-const APPENDED: [&str; 4] = [": key not found", ": invalid request", ": unauthorized", ": unknown request"];
+const APPENDED: [&str; 4] = [
+    ": key not found",
+    ": invalid request",
+    ": unauthorized",
+    ": unknown request",
+];
 
 /// The gRPC status of a failed ABCI query.
 ///
@@ -50,7 +55,10 @@ pub(crate) fn unknown_method(path: &str) -> Status {
 fn parse_log(log: &str) -> Option<(Code, String)> {
     let (name, text) = log.strip_prefix("rpc error: code = ")?.split_once(" desc = ")?;
     let (_, code) = NAMES.iter().find(|(known, _)| *known == name)?;
-    let text = APPENDED.iter().find_map(|tail| text.strip_suffix(tail)).unwrap_or(text);
+    let text = APPENDED
+        .iter()
+        .find_map(|tail| text.strip_suffix(tail))
+        .unwrap_or(text);
     Some((*code, text.to_owned()))
 }
 
@@ -60,28 +68,48 @@ mod tests {
     use tonic::Code;
 
     fn failed(code: u32, log: &str) -> ResponseQuery {
-        ResponseQuery { code, log: log.to_owned(), codespace: "sdk".to_owned(), ..Default::default() }
+        ResponseQuery {
+            code,
+            log: log.to_owned(),
+            codespace: "sdk".to_owned(),
+            ..Default::default()
+        }
     }
 
     #[test]
     fn a_handler_s_status_comes_out_as_the_handler_gave_it() {
-        let answer = failed(22, "rpc error: code = NotFound desc = account quern1x not found: key not found");
+        let answer = failed(
+            22,
+            "rpc error: code = NotFound desc = account quern1x not found: key not found",
+        );
         let status = from_abci("/a.Query/B", &answer);
-        assert_eq!((status.code(), status.message()), (Code::NotFound, "account quern1x not found"));
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::NotFound, "account quern1x not found")
+        );
     }
 
     #[test]
     fn an_unknown_path_is_unimplemented_with_go_s_words() {
-        let status = from_abci("/ibc.core.client.v1.Query/X", &failed(6, "unknown query path: unknown request"));
+        let status = from_abci(
+            "/ibc.core.client.v1.Query/X",
+            &failed(6, "unknown query path: unknown request"),
+        );
         assert_eq!(status.code(), Code::Unimplemented);
-        assert_eq!(status.message(), "unknown method X for service ibc.core.client.v1.Query");
+        assert_eq!(
+            status.message(),
+            "unknown method X for service ibc.core.client.v1.Query"
+        );
     }
 
     #[test]
     fn other_failures_map_by_code() {
-        for (code, expected) in
-            [(18, Code::InvalidArgument), (4, Code::Unauthenticated), (22, Code::NotFound), (26, Code::Unknown)]
-        {
+        for (code, expected) in [
+            (18, Code::InvalidArgument),
+            (4, Code::Unauthenticated),
+            (22, Code::NotFound),
+            (26, Code::Unknown),
+        ] {
             assert_eq!(from_abci("/a/b", &failed(code, "x")).code(), expected);
         }
     }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
+use prost::Message;
 use quern_api::{BLOCK_HEIGHT, MAX_REQUEST_BYTES, Options, serve};
 use quern_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
 use quern_proto::cosmos::base::v1beta1::Coin;
 use quern_proto::cosmos::tx::v1beta1::{BroadcastTxRequest, BroadcastTxResponse};
-use prost::Message;
 use tendermint_proto::v0_38::abci::ResponseQuery;
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt;
@@ -37,12 +37,22 @@ fn application(path: &str, data: &[u8], height: u64) -> ResponseQuery {
     let request = QueryBalanceRequest::decode(data).unwrap();
     match request.address.as_str() {
         "panic" => panic!("a handler panicked"),
-        "nobody" => failed(22, "rpc error: code = NotFound desc = no such account: key not found"),
+        "nobody" => failed(
+            22,
+            "rpc error: code = NotFound desc = no such account: key not found",
+        ),
         _ => {
             let height = if height == 0 { 77 } else { height };
-            let coin = Coin { denom: request.denom, amount: height.to_string() };
+            let coin = Coin {
+                denom: request.denom,
+                amount: height.to_string(),
+            };
             let answer = QueryBalanceResponse { balance: Some(coin) };
-            ResponseQuery { value: answer.encode_to_vec().into(), height: height as i64, ..Default::default() }
+            ResponseQuery {
+                value: answer.encode_to_vec().into(),
+                height: height as i64,
+                ..Default::default()
+            }
         }
     }
 }
@@ -51,9 +61,21 @@ async fn start() -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     // Nothing listens on port 1: calls that need CometBFT must say so.
-    let options = Options { rpc: "http://127.0.0.1:1".to_owned(), parallel_queries: 4 };
-    tokio::spawn(serve(listener, Arc::new(application), options, std::future::pending()));
-    Endpoint::try_from(format!("http://{address}")).unwrap().connect().await.unwrap()
+    let options = Options {
+        rpc: "http://127.0.0.1:1".to_owned(),
+        parallel_queries: 4,
+    };
+    tokio::spawn(serve(
+        listener,
+        Arc::new(application),
+        options,
+        std::future::pending(),
+    ));
+    Endpoint::try_from(format!("http://{address}"))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap()
 }
 
 async fn call<Q, A>(channel: Channel, path: &'static str, request: Request<Q>) -> Result<Response<A>, Status>
@@ -63,13 +85,24 @@ where
 {
     let mut client = Grpc::new(channel);
     client.ready().await.unwrap();
-    client.unary(request, PathAndQuery::from_static(path), ProstCodec::default()).await
+    client
+        .unary(request, PathAndQuery::from_static(path), ProstCodec::default())
+        .await
 }
 
-async fn balance(channel: Channel, who: &str, height: Option<&str>) -> Result<Response<QueryBalanceResponse>, Status> {
-    let mut request = Request::new(QueryBalanceRequest { address: who.to_owned(), denom: "nqrn".to_owned() });
+async fn balance(
+    channel: Channel,
+    who: &str,
+    height: Option<&str>,
+) -> Result<Response<QueryBalanceResponse>, Status> {
+    let mut request = Request::new(QueryBalanceRequest {
+        address: who.to_owned(),
+        denom: "nqrn".to_owned(),
+    });
     if let Some(height) = height {
-        request.metadata_mut().insert(BLOCK_HEIGHT, height.parse().unwrap());
+        request
+            .metadata_mut()
+            .insert(BLOCK_HEIGHT, height.parse().unwrap());
     }
     call(channel, BALANCE, request).await
 }
@@ -83,7 +116,9 @@ async fn a_query_is_answered_at_the_height_asked_for_and_says_which() {
         assert_eq!(answer.into_inner().balance.unwrap().amount, answered);
     }
     for wrong in ["-1", "many", "99999999999999999999"] {
-        let status = balance(channel.clone(), "someone", Some(wrong)).await.unwrap_err();
+        let status = balance(channel.clone(), "someone", Some(wrong))
+            .await
+            .unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{wrong}");
     }
 }
@@ -92,12 +127,21 @@ async fn a_query_is_answered_at_the_height_asked_for_and_says_which() {
 async fn failures_keep_the_handler_s_code_and_text() {
     let channel = start().await;
     let status = balance(channel.clone(), "nobody", None).await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::NotFound, "no such account"));
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::NotFound, "no such account")
+    );
     let request = Request::new(QueryBalanceRequest::default());
     let path = "/ibc.core.client.v1.Query/ConsensusStateHeights";
-    let status = call::<_, QueryBalanceResponse>(channel, path, request).await.unwrap_err();
+    let status = call::<_, QueryBalanceResponse>(channel, path, request)
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
-    assert!(status.message().starts_with("unknown method ConsensusStateHeights"));
+    assert!(
+        status
+            .message()
+            .starts_with("unknown method ConsensusStateHeights")
+    );
 }
 
 #[tokio::test]
@@ -115,7 +159,9 @@ async fn a_query_that_panics_fails_alone() {
 #[tokio::test]
 async fn a_request_over_ten_mebibytes_is_refused() {
     let channel = start().await;
-    let status = balance(channel.clone(), &"x".repeat(MAX_REQUEST_BYTES), None).await.unwrap_err();
+    let status = balance(channel.clone(), &"x".repeat(MAX_REQUEST_BYTES), None)
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange);
     balance(channel, "someone", None).await.unwrap();
 }
@@ -124,11 +170,21 @@ async fn a_request_over_ten_mebibytes_is_refused() {
 async fn a_broadcast_without_cometbft_says_that_its_rpc_is_unreachable() {
     let channel = start().await;
     let path = "/cosmos.tx.v1beta1.Service/BroadcastTx";
-    let request = Request::new(BroadcastTxRequest { tx_bytes: vec![1], mode: 2 });
-    let status = call::<_, BroadcastTxResponse>(channel.clone(), path, request).await.unwrap_err();
+    let request = Request::new(BroadcastTxRequest {
+        tx_bytes: vec![1],
+        mode: 2,
+    });
+    let status = call::<_, BroadcastTxResponse>(channel.clone(), path, request)
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    let request = Request::new(BroadcastTxRequest { tx_bytes: vec![1], mode: 1 });
-    let status = call::<_, BroadcastTxResponse>(channel, path, request).await.unwrap_err();
+    let request = Request::new(BroadcastTxRequest {
+        tx_bytes: vec![1],
+        mode: 1,
+    });
+    let status = call::<_, BroadcastTxResponse>(channel, path, request)
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
 }
 
@@ -136,14 +192,33 @@ async fn a_broadcast_without_cometbft_says_that_its_rpc_is_unreachable() {
 async fn reflection_names_the_services_and_describes_a_message() {
     let mut client = ServerReflectionClient::new(start().await);
     let mut ask = async |request: MessageRequest| -> ServerReflectionResponse {
-        let request = ServerReflectionRequest { host: String::new(), message_request: Some(request) };
-        let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+        let request = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(request),
+        };
+        let mut answers = client
+            .server_reflection_info(tokio_stream::once(request))
+            .await
+            .unwrap()
+            .into_inner();
         answers.next().await.unwrap().unwrap()
     };
     let listed = ask(MessageRequest::ListServices(String::new())).await;
-    let Some(MessageResponse::ListServicesResponse(list)) = listed.message_response else { panic!("{listed:?}") };
-    assert!(list.service.iter().any(|service| service.name == "cosmos.bank.v1beta1.Query"));
+    let Some(MessageResponse::ListServicesResponse(list)) = listed.message_response else {
+        panic!("{listed:?}")
+    };
+    assert!(
+        list.service
+            .iter()
+            .any(|service| service.name == "cosmos.bank.v1beta1.Query")
+    );
     let symbol = "cosmos.bank.v1beta1.QueryBalanceRequest".to_owned();
     let found = ask(MessageRequest::FileContainingSymbol(symbol)).await;
-    assert!(matches!(found.message_response, Some(MessageResponse::FileDescriptorResponse(_))), "{found:?}");
+    assert!(
+        matches!(
+            found.message_response,
+            Some(MessageResponse::FileDescriptorResponse(_))
+        ),
+        "{found:?}"
+    );
 }

@@ -22,9 +22,17 @@ impl Node {
 
     pub(super) async fn block_by_height(&self, data: &[u8]) -> Answer {
         let request: GetBlockByHeightRequest = decode(data)?;
-        let height = u64::try_from(request.height).ok().and_then(|height| Height::try_from(height).ok());
+        let height = u64::try_from(request.height)
+            .ok()
+            .and_then(|height| Height::try_from(height).ok());
         let height = height.ok_or_else(|| Status::invalid_argument("height must not be negative"))?;
-        let newest = self.client.status().await.map_err(rpc)?.sync_info.latest_block_height;
+        let newest = self
+            .client
+            .status()
+            .await
+            .map_err(rpc)?
+            .sync_info
+            .latest_block_height;
         if height > newest {
             return Err(Status::invalid_argument(
                 "requested block height is bigger then the chain length",
@@ -46,7 +54,10 @@ fn sdk_block(block: &wire::Block) -> Block {
         version: header.version,
         chain_id: header.chain_id,
         height: header.height,
-        time: header.time.map(|time| prost_types::Timestamp { seconds: time.seconds, nanos: time.nanos }),
+        time: header.time.map(|time| prost_types::Timestamp {
+            seconds: time.seconds,
+            nanos: time.nanos,
+        }),
         last_block_id: header.last_block_id,
         last_commit_hash: header.last_commit_hash,
         data_hash: header.data_hash,

@@ -80,7 +80,11 @@ fn rpc(error: tendermint_rpc::Error) -> Status {
 fn reason(error: &tendermint_rpc::Error) -> String {
     use tendermint_rpc::error::ErrorDetail;
     match error.detail() {
-        ErrorDetail::Response(detail) => detail.source.data().unwrap_or_else(|| detail.source.message()).to_owned(),
+        ErrorDetail::Response(detail) => detail
+            .source
+            .data()
+            .unwrap_or_else(|| detail.source.message())
+            .to_owned(),
         detail => detail.to_string(),
     }
 }

@@ -62,12 +62,16 @@ impl Node {
 
     pub(super) async fn syncing(&self) -> Answer {
         let status = self.client.status().await.map_err(rpc)?;
-        encode(&GetSyncingResponse { syncing: status.sync_info.catching_up })
+        encode(&GetSyncingResponse {
+            syncing: status.sync_info.catching_up,
+        })
     }
 
     pub(super) async fn abci_query(&self, data: &[u8]) -> Answer {
         let request: AbciQueryRequest = decode(data)?;
-        let height = u64::try_from(request.height).ok().and_then(|height| Height::try_from(height).ok());
+        let height = u64::try_from(request.height)
+            .ok()
+            .and_then(|height| Height::try_from(height).ok());
         let height = height.ok_or_else(|| Status::invalid_argument("height must not be negative"))?;
         let found = self
             .client
@@ -78,7 +82,11 @@ impl Node {
             ops: ops
                 .ops
                 .into_iter()
-                .map(|op| ProofOp { r#type: op.field_type, key: op.key, data: op.data })
+                .map(|op| ProofOp {
+                    r#type: op.field_type,
+                    key: op.key,
+                    data: op.data,
+                })
                 .collect(),
         };
         encode(&AbciQueryResponse {

@@ -31,14 +31,23 @@ impl Node {
             .join(" AND ")
             .parse()
             .map_err(|error| Status::invalid_argument(format!("the query does not parse: {error}")))?;
-        let page = u32::try_from(request.page.max(1)).map_err(|_| Status::invalid_argument("page is too large"))?;
-        let limit = if request.limit == 0 { DEFAULT_LIMIT } else { request.limit };
+        let page =
+            u32::try_from(request.page.max(1)).map_err(|_| Status::invalid_argument("page is too large"))?;
+        let limit = if request.limit == 0 {
+            DEFAULT_LIMIT
+        } else {
+            request.limit
+        };
         let limit = u8::try_from(limit.min(DEFAULT_LIMIT)).unwrap_or(100);
         let order = match request.order_by() {
             OrderBy::Desc => Order::Descending,
             _ => Order::Ascending,
         };
-        let found = self.client.tx_search(query, false, page, limit, order).await.map_err(rpc)?;
+        let found = self
+            .client
+            .tx_search(query, false, page, limit, order)
+            .await
+            .map_err(rpc)?;
         let mut times = BTreeMap::new();
         let (mut txs, mut responses) = (Vec::new(), Vec::new());
         for tx in &found.txs {
@@ -64,12 +73,16 @@ impl Node {
     pub(super) async fn block_with_txs(&self, data: &[u8]) -> Answer {
         let request: GetBlockWithTxsRequest = decode(data)?;
         let height = u64::try_from(request.height).ok().filter(|height| *height > 0);
-        let height = height.and_then(|height| Height::try_from(height).ok()).ok_or_else(|| {
-            Status::invalid_argument("requested height must be at least 1")
-        })?;
+        let height = height
+            .and_then(|height| Height::try_from(height).ok())
+            .ok_or_else(|| Status::invalid_argument("requested height must be at least 1"))?;
         let found = self.client.block(height).await.map_err(rpc)?;
         let page = request.pagination.unwrap_or_default();
-        let limit = if page.limit == 0 { DEFAULT_LIMIT } else { page.limit };
+        let limit = if page.limit == 0 {
+            DEFAULT_LIMIT
+        } else {
+            page.limit
+        };
         let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
         let take = usize::try_from(limit).unwrap_or(usize::MAX);
         let total = found.block.data.len();
@@ -78,13 +91,22 @@ impl Node {
                 "out of range: offset {skip} of a block with {total} transactions"
             )));
         }
-        let txs = found.block.data.iter().skip(skip).take(take).map(|tx| decode_tx(tx));
+        let txs = found
+            .block
+            .data
+            .iter()
+            .skip(skip)
+            .take(take)
+            .map(|tx| decode_tx(tx));
         let txs = txs.collect::<Result<Vec<_>, _>>()?;
         encode(&GetBlockWithTxsResponse {
             txs,
             block_id: Some(found.block_id.into()),
             block: Some(found.block.into()),
-            pagination: Some(PageResponse { next_key: Vec::new(), total: total as u64 }),
+            pagination: Some(PageResponse {
+                next_key: Vec::new(),
+                total: total as u64,
+            }),
         })
     }
 }

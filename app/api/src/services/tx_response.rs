@@ -19,7 +19,10 @@ pub(super) fn tx_response(found: &Response, timestamp: &str) -> TxResponse {
         gas_wanted: result.gas_wanted,
         gas_used: result.gas_used,
         // `Tx` and the `TxRaw` on the wire have the same bytes.
-        tx: Some(prost_types::Any { type_url: "/cosmos.tx.v1beta1.Tx".to_owned(), value: found.tx.clone() }),
+        tx: Some(prost_types::Any {
+            type_url: "/cosmos.tx.v1beta1.Tx".to_owned(),
+            value: found.tx.clone(),
+        }),
         timestamp: timestamp.to_owned(),
         events: result.events.iter().cloned().map(Into::into).collect(),
     }

@@ -11,8 +11,11 @@ use crate::services::tx_response::{decode_tx, tx_response};
 use crate::services::{Answer, Node, decode, encode, reason, rpc};
 
 /// CometBFT's refusals before the application sees a transaction, and the `sdk` code for each.
-const MEMPOOL_REFUSALS: [(&str, u32); 3] =
-    [("tx already exists in cache", 19), ("mempool is full", 20), ("tx too large", 21)];
+const MEMPOOL_REFUSALS: [(&str, u32); 3] = [
+    ("tx already exists in cache", 19),
+    ("mempool is full", 20),
+    ("tx too large", 21),
+];
 
 impl Node {
     pub(super) async fn broadcast_tx(&self, data: &[u8]) -> Answer {
@@ -23,19 +26,46 @@ impl Node {
         let hash = hex::encode_upper(sha256(&request.tx_bytes));
         let sent = match request.mode() {
             BroadcastMode::Sync => self.client.broadcast_tx_sync(request.tx_bytes).await.map(|sent| {
-                (sent.code.value(), sent.codespace, hex::encode_upper(&sent.data), sent.log)
+                (
+                    sent.code.value(),
+                    sent.codespace,
+                    hex::encode_upper(&sent.data),
+                    sent.log,
+                )
             }),
-            BroadcastMode::Async => self.client.broadcast_tx_async(request.tx_bytes).await.map(|sent| {
-                (sent.code.value(), String::new(), hex::encode_upper(&sent.data), sent.log)
-            }),
-            _ => return Err(Status::invalid_argument("supported modes are BROADCAST_MODE_SYNC and BROADCAST_MODE_ASYNC")),
+            BroadcastMode::Async => self
+                .client
+                .broadcast_tx_async(request.tx_bytes)
+                .await
+                .map(|sent| {
+                    (
+                        sent.code.value(),
+                        String::new(),
+                        hex::encode_upper(&sent.data),
+                        sent.log,
+                    )
+                }),
+            _ => {
+                return Err(Status::invalid_argument(
+                    "supported modes are BROADCAST_MODE_SYNC and BROADCAST_MODE_ASYNC",
+                ));
+            }
         };
         let (code, codespace, data, raw_log) = match sent {
             Ok(sent) => sent,
             Err(error) => refusal(&error).ok_or_else(|| rpc(error))?,
         };
-        let answer = TxResponse { txhash: hash, code, codespace, data, raw_log, ..TxResponse::default() };
-        encode(&BroadcastTxResponse { tx_response: Some(answer) })
+        let answer = TxResponse {
+            txhash: hash,
+            code,
+            codespace,
+            data,
+            raw_log,
+            ..TxResponse::default()
+        };
+        encode(&BroadcastTxResponse {
+            tx_response: Some(answer),
+        })
     }
 
     pub(super) async fn get_tx(&self, data: &[u8]) -> Answer {
