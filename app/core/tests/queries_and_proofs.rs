@@ -1,5 +1,12 @@
 //! What clients read over ABCI: values, error texts, heights, proofs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a surprise"
+)]
+
 mod support;
 
 use ics23::{CommitmentProof, HostFunctionsManager};

@@ -1,5 +1,12 @@
 //! Every kind of bad transaction gets its own code, and nothing is lost by it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a surprise"
+)]
+
 mod support;
 
 use prost::Message;
@@ -195,7 +202,7 @@ fn memo_timeout_gas_and_unordered_rules_have_their_codes() {
     let tx = w.send().gas(2000).sign(&w.alice);
     w.refused(tx, "sdk", 11, "gasWanted: 2000");
     let tx = w.send().gas(u64::MAX).sign(&w.alice);
-    w.refused(tx, "sdk", 18, "invalid gas supplied");
+    w.refused(tx, "sdk", 41, "exceeds block max gas");
     let tx = w.send().body(|b| b.unordered = true).sign(&w.alice);
     w.refused(tx, "sdk", 37, "unordered transactions are not enabled");
     let option = Any {
