@@ -1,0 +1,214 @@
+//! The node that a command talks to, over CometBFT's RPC.
+
+use std::{path::Path, time::Duration};
+
+use prost::{Message, Name};
+use tendermint::{Hash, block::Height};
+use tendermint_rpc::{
+    Client, HttpClient,
+    endpoint::{abci_query::AbciQuery, broadcast, tx},
+};
+
+use crate::{Failure, Result, failure::usage};
+
+/// Where CometBFT listens unless told otherwise.
+const DEFAULT_URL: &str = "tcp://127.0.0.1:26657";
+
+/// The flag `--node`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct NodeFlag {
+    /// CometBFT RPC of a node [default: the home's own, else tcp://127.0.0.1:26657]
+    #[arg(long, value_name = "URL", env = "QUERN_NODE", global = true)]
+    pub node: Option<String>,
+}
+
+/// A node's RPC.
+pub(crate) struct Node {
+    client: HttpClient,
+    url: String,
+}
+
+impl NodeFlag {
+    /// A client for the flag's node, or for the one that the home's `config/config.toml` starts.
+    pub(crate) fn connect(&self, home: &Path) -> Result<Node> {
+        let url = self
+            .node
+            .clone()
+            .or_else(|| configured(home))
+            .unwrap_or_else(|| DEFAULT_URL.to_owned());
+        let http = url.replacen("tcp://", "http://", 1);
+        let client = HttpClient::new(http.as_str()).map_err(|e| {
+            Failure::Usage(format!(
+                "--node {url:?}: {e}. Write tcp://HOST:PORT or http://HOST:PORT"
+            ))
+        })?;
+        Ok(Node { client, url })
+    }
+}
+
+fn configured(home: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(home.join("config").join("config.toml")).ok()?;
+    let config: toml::Table = text.parse().ok()?;
+    let address = config.get("rpc")?.get("laddr")?.as_str()?;
+    Some(address.replacen("://0.0.0.0:", "://127.0.0.1:", 1))
+}
+
+impl Node {
+    fn failed(&self, e: tendermint_rpc::Error) -> Failure {
+        Failure::Unreachable {
+            url: self.url.clone(),
+            reason: short(&e),
+        }
+    }
+
+    /// Asks a gRPC method of the application; `height` 0 is the latest.
+    pub(crate) async fn query<Q: Message, A: Message + Default>(
+        &self,
+        path: &str,
+        request: &Q,
+        height: u64,
+    ) -> Result<A> {
+        let answer = self
+            .raw_query(path, request.encode_to_vec(), height, false)
+            .await?;
+        A::decode(answer.value.as_slice())
+            .map_err(|e| Failure::Local(format!("the node's answer to {path} cannot be read: {e}")))
+    }
+
+    /// An ABCI query whose refusal is a [`Failure::Query`].
+    pub(crate) async fn raw_query(
+        &self,
+        path: &str,
+        data: Vec<u8>,
+        height: u64,
+        prove: bool,
+    ) -> Result<AbciQuery> {
+        let height = Height::try_from(height).map_err(usage)?;
+        let answer = self
+            .client
+            .abci_query(Some(path.to_owned()), data, Some(height), prove)
+            .await
+            .map_err(|e| self.failed(e))?;
+        match answer.code.value() {
+            0 => Ok(answer),
+            code => Err(Failure::Query {
+                codespace: answer.codespace,
+                code,
+                log: answer.log,
+            }),
+        }
+    }
+
+    /// Hands a transaction to the mempool and waits for its check.
+    pub(crate) async fn broadcast_sync(&self, tx: Vec<u8>) -> Result<broadcast::tx_sync::Response> {
+        self.client
+            .broadcast_tx_sync(tx)
+            .await
+            .map_err(|e| self.refused(e))
+    }
+
+    /// Hands a transaction to the mempool and does not wait.
+    pub(crate) async fn broadcast_async(&self, tx: Vec<u8>) -> Result<broadcast::tx_async::Response> {
+        self.client
+            .broadcast_tx_async(tx)
+            .await
+            .map_err(|e| self.refused(e))
+    }
+
+    /// CometBFT's own refusals come as RPC errors; the SDK gives them codes.
+    fn refused(&self, e: tendermint_rpc::Error) -> Failure {
+        let text = e.to_string().to_lowercase();
+        let code = [
+            ("tx already exists in cache", 19),
+            ("mempool is full", 20),
+            ("tx too large", 21),
+        ]
+        .into_iter()
+        .find_map(|(needle, code)| text.contains(needle).then_some(code));
+        match code {
+            Some(code) => Failure::Refused {
+                hash: String::new(),
+                codespace: "sdk".into(),
+                code,
+                log: short(&e),
+            },
+            None => self.failed(e),
+        }
+    }
+
+    /// A transaction in a block; `None` if the node knows none of that hash.
+    pub(crate) async fn tx(&self, hash: &str) -> Result<Option<tx::Response>> {
+        let hash: Hash = hash
+            .parse()
+            .map_err(|_| Failure::Usage(format!("{hash:?} is no transaction hash: 64 hexadecimal digits")))?;
+        match self.client.tx(hash, false).await {
+            Ok(tx) => Ok(Some(tx)),
+            Err(e) if e.to_string().contains("not found") => Ok(None),
+            Err(e) => Err(self.failed(e)),
+        }
+    }
+
+    /// Waits until a transaction is in a block.
+    pub(crate) async fn wait_for(&self, hash: &str, seconds: u64) -> Result<tx::Response> {
+        let polls = seconds.saturating_mul(4).max(1);
+        for _ in 0..polls {
+            if let Some(tx) = self.tx(hash).await? {
+                return Ok(tx);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        Err(Failure::Pending {
+            hash: hash.to_owned(),
+            seconds,
+        })
+    }
+
+    /// A block with its id; `None` for the latest.
+    pub(crate) async fn block(
+        &self,
+        height: Option<u64>,
+    ) -> Result<tendermint_rpc::endpoint::block::Response> {
+        match height {
+            None => self.client.latest_block().await.map_err(|e| self.failed(e)),
+            Some(height) => {
+                let height: u32 = height.try_into().map_err(usage)?;
+                self.client.block(height).await.map_err(|e| match e.to_string() {
+                    text if text.contains("height") => Failure::Query {
+                        codespace: "rpc".into(),
+                        code: 1,
+                        log: short(&e),
+                    },
+                    _ => self.failed(e),
+                })
+            }
+        }
+    }
+
+    /// Chain id that the node claims.
+    pub(crate) async fn chain_id(&self) -> Result<String> {
+        Ok(self
+            .client
+            .status()
+            .await
+            .map_err(|e| self.failed(e))?
+            .node_info
+            .network
+            .to_string())
+    }
+}
+
+/// The first line of an error, without the trace behind it.
+fn short(e: &tendermint_rpc::Error) -> String {
+    e.to_string().lines().next().unwrap_or_default().trim().to_owned()
+}
+
+/// A named message's gRPC answer, printed in the SDK's JSON.
+pub(crate) async fn ask<Q: Message, A: Message + Name + Default>(
+    node: &Node,
+    path: &str,
+    request: &Q,
+    height: u64,
+) -> Result<String> {
+    let answer: A = node.query(path, request, height).await?;
+    crate::json::print(&answer)
+}

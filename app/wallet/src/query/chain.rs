@@ -1,0 +1,105 @@
+//! Blocks, transactions, raw state and consensus parameters.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use prost::Message;
+use quern_proto::{
+    Any,
+    cosmos::{
+        base::abci::v1beta1::TxResponse,
+        consensus::v1::{QueryParamsRequest, QueryParamsResponse},
+        tx::v1beta1::{AuthInfo, Tx, TxBody, TxRaw},
+    },
+    type_url,
+};
+use serde_json::json;
+use tendermint_rpc::endpoint::tx;
+
+use crate::{
+    Failure, Result,
+    failure::usage,
+    node::{Node, ask},
+};
+
+/// Commands of `quernd query consensus`.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum ConsensusCommand {
+    /// Parameters
+    Params,
+}
+
+impl ConsensusCommand {
+    pub(super) async fn run(self, node: &Node, height: u64) -> Result<String> {
+        let Self::Params = self;
+        ask::<_, QueryParamsResponse>(
+            node,
+            "/cosmos.consensus.v1.Query/Params",
+            &QueryParamsRequest {},
+            height,
+        )
+        .await
+    }
+}
+
+/// The SDK's view of a transaction in a block.
+pub(crate) async fn tx_response(node: &Node, found: tx::Response) -> Result<TxResponse> {
+    let raw = TxRaw::decode(found.tx.as_slice()).map_err(usage)?;
+    let tx = Tx {
+        body: TxBody::decode(raw.body_bytes.as_slice()).ok(),
+        auth_info: AuthInfo::decode(raw.auth_info_bytes.as_slice()).ok(),
+        signatures: raw.signatures,
+    };
+    let block = node.block(Some(found.height.value())).await?;
+    let result = found.tx_result;
+    Ok(TxResponse {
+        height: i64::try_from(found.height.value()).map_err(usage)?,
+        txhash: found.hash.to_string(),
+        codespace: result.codespace,
+        code: result.code.value(),
+        data: hex::encode_upper(&result.data),
+        raw_log: result.log,
+        info: result.info,
+        gas_wanted: result.gas_wanted,
+        gas_used: result.gas_used,
+        tx: Some(Any {
+            type_url: type_url::<Tx>(),
+            value: tx.encode_to_vec(),
+        }),
+        timestamp: block.block.header.time.to_rfc3339(),
+        events: result.events.into_iter().map(Into::into).collect(),
+        ..Default::default()
+    })
+}
+
+pub(super) async fn tx(node: &Node, hash: &str) -> Result<String> {
+    let found = node.tx(hash).await?.ok_or_else(|| Failure::Query {
+        codespace: "sdk".into(),
+        code: 38,
+        log: format!("tx ({hash}) not found in any block of this node"),
+    })?;
+    crate::json::print(&tx_response(node, found).await?)
+}
+
+pub(super) async fn block(node: &Node, height: Option<u64>) -> Result<String> {
+    serde_json::to_string(&node.block(height).await?).map_err(usage)
+}
+
+pub(super) async fn store(node: &Node, store: &str, key: &str, height: u64, prove: bool) -> Result<String> {
+    let data = hex::decode(key).map_err(|e| Failure::Usage(format!("the key must be hexadecimal: {e}")))?;
+    let answer = node
+        .raw_query(&format!("/store/{store}/key"), data, height, prove)
+        .await?;
+    let ops = answer.proof.map(|proof| {
+        proof
+            .ops
+            .iter()
+            .map(|op| json!({"type": op.field_type, "key": STANDARD.encode(&op.key), "data": STANDARD.encode(&op.data)}))
+            .collect::<Vec<_>>()
+    });
+    let shown = json!({
+        "height": answer.height.to_string(),
+        "key": hex::encode(&answer.key),
+        "value": STANDARD.encode(&answer.value),
+        "proof_ops": ops,
+    });
+    Ok(shown.to_string())
+}

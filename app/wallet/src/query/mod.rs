@@ -1,0 +1,148 @@
+//! `quernd query`.
+
+mod auth;
+mod bank;
+mod chain;
+mod wasm;
+
+use std::path::Path;
+
+pub(crate) use chain::tx_response;
+
+use crate::{Result, node::NodeFlag, output::OutputFlag};
+
+/// Commands of `quernd query`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct QueryCommand {
+    /// What to ask.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Node.
+    #[command(flatten)]
+    pub node: NodeFlag,
+    /// Output format.
+    #[command(flatten)]
+    pub output: OutputFlag,
+    /// State after this block; 0 for the latest
+    #[arg(
+        long,
+        value_name = "HEIGHT",
+        default_value_t = 0,
+        hide_default_value = true,
+        global = true
+    )]
+    pub height: u64,
+}
+
+/// One command of `quernd query`.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Accounts
+    Auth {
+        /// What to ask.
+        #[command(subcommand)]
+        command: auth::Command,
+    },
+    /// Coins
+    Bank {
+        /// What to ask.
+        #[command(subcommand)]
+        command: bank::Command,
+    },
+    /// Contracts
+    Wasm {
+        /// What to ask.
+        #[command(subcommand)]
+        command: wasm::Command,
+    },
+    /// Consensus parameters
+    Consensus {
+        /// What to ask.
+        #[command(subcommand)]
+        command: chain::ConsensusCommand,
+    },
+    /// A transaction by its hash
+    Tx {
+        /// 64 hexadecimal digits
+        hash: String,
+    },
+    /// A block
+    Block {
+        /// Height, else the latest
+        block: Option<u64>,
+    },
+    /// A value of the state by its key, with a proof on request
+    Store {
+        /// Name of the store
+        store: String,
+        /// Key in hexadecimal
+        key: String,
+        /// Ask for the proof
+        #[arg(long)]
+        prove: bool,
+    },
+}
+
+/// Which part of a long list to show.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct PageFlags {
+    /// Most entries; 0 for the node's default of 100
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    limit: u64,
+    /// Entries to skip
+    #[arg(
+        long,
+        default_value_t = 0,
+        hide_default_value = true,
+        conflicts_with = "page_key"
+    )]
+    offset: u64,
+    /// The `next_key` of the answer before
+    #[arg(long, value_name = "BASE64")]
+    page_key: Option<String>,
+    /// Count all entries
+    #[arg(long)]
+    count_total: bool,
+    /// Last entries first
+    #[arg(long)]
+    reverse: bool,
+}
+
+impl PageFlags {
+    pub(crate) fn request(&self) -> Result<Option<quern_proto::cosmos::base::query::v1beta1::PageRequest>> {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let key = match &self.page_key {
+            Some(text) => STANDARD.decode(text).map_err(crate::failure::usage)?,
+            None => Vec::new(),
+        };
+        Ok(Some(quern_proto::cosmos::base::query::v1beta1::PageRequest {
+            key,
+            offset: self.offset,
+            limit: self.limit,
+            count_total: self.count_total,
+            reverse: self.reverse,
+        }))
+    }
+}
+
+impl QueryCommand {
+    /// Runs the command and returns what to print.
+    ///
+    /// # Errors
+    /// With the exit code of [`crate::Failure::exit_code`].
+    pub async fn run(self, home: &Path) -> Result<String> {
+        let node = self.node.connect(home)?;
+        let json = match self.command {
+            Command::Auth { command } => command.run(&node, self.height).await?,
+            Command::Bank { command } => command.run(&node, self.height).await?,
+            Command::Wasm { command } => command.run(&node, self.height).await?,
+            Command::Consensus { command } => command.run(&node, self.height).await?,
+            Command::Tx { hash } => chain::tx(&node, &hash).await?,
+            Command::Block { block } => chain::block(&node, block).await?,
+            Command::Store { store, key, prove } => {
+                chain::store(&node, &store, &key, self.height, prove).await?
+            }
+        };
+        Ok(self.output.output.show(&json))
+    }
+}
