@@ -2,6 +2,8 @@
 
 use crate::backend::ReadView;
 use crate::commit::CommitInfo;
+use crate::commitment::upper::Upper;
+use crate::commitment::{STORES, StoreSpec};
 use crate::history::StateAt;
 use crate::keys::{self, Meta};
 use crate::{Key, Snapshot, SnapshotError, StoreError, Value};
@@ -14,10 +16,13 @@ pub(crate) struct Head {
     pub info: Option<CommitInfo>,
     pub first: u64,
     pub oldest: u64,
+    /// In the order of [`STORES`].
+    pub upper: Arc<Vec<Upper>>,
 }
 
 impl Head {
-    pub fn read(rows: Arc<dyn ReadView>) -> Result<Self, StoreError> {
+    /// The latest version of the database. `upper` is at hand after a commit, and is read otherwise.
+    pub fn read(rows: Arc<dyn ReadView>, upper: Option<Vec<Upper>>) -> Result<Self, StoreError> {
         let number = |field| Ok(read_number(rows.as_ref(), field)?.unwrap_or(0));
         let (latest, first, oldest) = (number(Meta::Latest)?, number(Meta::First)?, number(Meta::Oldest)?);
         let info = match latest {
@@ -26,11 +31,19 @@ impl Head {
                 StoreError::Corrupt(format!("the record of the latest commit, {latest}, is missing"))
             })?),
         };
+        let upper = match upper {
+            Some(upper) => upper,
+            None => {
+                let load = |spec: &StoreSpec| Upper::load(rows.as_ref(), spec.id, latest);
+                STORES.iter().map(load).collect::<Result<_, _>>()?
+            }
+        };
         Ok(Self {
             rows,
             info,
             first,
             oldest,
+            upper: Arc::new(upper),
         })
     }
 

@@ -4,8 +4,10 @@
 //! 0x01 field                              meta, see Meta
 //! 0x02 version                            commit: app hash and store roots
 //! 0x03 version                            journal: the groups that this version wrote
+//! 0x04 store, version                     what the version changed of the upper tree nodes
+//! 0x05 store, version                     all upper tree nodes
 //! 0x10 escaped key, terminator, !version  state value
-//! 0x20 store, depth, packed path, !version  tree node
+//! 0x20 store, depth, packed path, !version  tree node, not an upper one
 //! ```
 //!
 //! Versions are 8 bytes, big-endian; `!version` is the complement, so that the newest row of a group
@@ -17,6 +19,8 @@ use crate::{Key, StoreError};
 const META: u8 = 0x01;
 const COMMITS: u8 = 0x02;
 const JOURNAL: u8 = 0x03;
+const UPPER_CHANGES: u8 = 0x04;
+const UPPER_ALL: u8 = 0x05;
 const VALUES: u8 = 0x10;
 const NODES: u8 = 0x20;
 
@@ -63,6 +67,41 @@ pub(crate) fn journals_below(version: u64) -> Bounds {
     Bounds {
         start: journal(0),
         end: Some(journal(version)),
+    }
+}
+
+/// What `version` changed of the upper nodes of `store`.
+pub(crate) fn upper_changes(store: u8, version: u64) -> Key {
+    versioned(vec![UPPER_CHANGES, store], version)
+}
+
+/// All upper nodes of `store` as of `version`.
+pub(crate) fn upper_all(store: u8, version: u64) -> Key {
+    versioned(vec![UPPER_ALL, store], version)
+}
+
+/// The changes of the upper nodes of `store` up to `version`.
+pub(crate) fn upper_changes_through(store: u8, version: u64) -> Bounds {
+    Bounds {
+        start: upper_changes(store, 0),
+        end: Some(upper_changes(store, version.saturating_add(1))),
+    }
+}
+
+/// Where the changes after the row `all` begin, which is one of [`upper_all`].
+pub(crate) fn upper_changes_after(store: u8, all: &[u8]) -> Result<Key, StoreError> {
+    let version = all
+        .last_chunk::<VERSION_BYTES>()
+        .map(|version| u64::from_be_bytes(*version));
+    let version = version.ok_or_else(|| StoreError::Corrupt("a row key is too short".into()))?;
+    Ok(upper_changes(store, version.saturating_add(1)))
+}
+
+/// The rows of all upper nodes of `store` up to `version`.
+pub(crate) fn upper_all_through(store: u8, version: u64) -> Bounds {
+    Bounds {
+        start: upper_all(store, 0),
+        end: Some(upper_all(store, version.saturating_add(1))),
     }
 }
 

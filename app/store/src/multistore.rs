@@ -2,7 +2,8 @@
 
 use crate::backend::{Backend, Batch, Bounds, RedbBackend};
 use crate::commit::{self, CommitInfo};
-use crate::commitment::node::{NodeReader, UpperNodes};
+use crate::commitment::node::NodeReader;
+use crate::commitment::upper::{Upper, UpperRow};
 use crate::commitment::{STORES, prove, simple};
 use crate::head::{Head, number, read_number};
 use crate::history::{self, StateAt};
@@ -43,9 +44,8 @@ struct Inner {
     backend: Arc<dyn Backend>,
     pruning: Pruning,
     head: RwLock<Head>,
-    /// Held by whoever prepares, commits or rolls back. Upper tree nodes of the latest version, in
-    /// the order of [`STORES`].
-    writer: Mutex<Vec<UpperNodes>>,
+    /// Held by whoever commits or rolls back.
+    writer: Mutex<()>,
 }
 
 impl MultiStore {
@@ -109,14 +109,13 @@ impl MultiStore {
                 rows = backend.view()?;
             }
         }
-        let head = RwLock::new(Head::read(rows)?);
-        let writer = Mutex::new(vec![UpperNodes::new(); STORES.len()]);
+        let head = RwLock::new(Head::read(rows, None)?);
         Ok(Self {
             inner: Arc::new(Inner {
                 backend,
                 pruning,
                 head,
-                writer,
+                writer: Mutex::new(()),
             }),
         })
     }
@@ -157,26 +156,26 @@ impl MultiStore {
     ///
     /// `version` follows the latest one; the first may be any height from 1.
     pub fn prepare(&self, version: u64, changes: &ChangeSet) -> Result<Pending, StoreError> {
-        let upper = self.inner.writer.lock();
         let head = self.head();
         let latest = head.info.as_ref().map_or(0, |info| info.version);
         if version <= latest || (head.info.is_some() && version != latest.saturating_add(1)) {
             return Err(StoreError::Order { latest, got: version });
         }
 
-        Pending::compute(head, version, changes, &upper)
+        Pending::compute(head, version, changes)
     }
 
     /// Writes `pending`, durable when this returns, and forgets a bounded amount of old state.
     /// After an error the node must stop: what is on disk is either version, whole.
     pub fn commit(&self, pending: Pending) -> Result<CommitInfo, StoreError> {
-        let mut upper = self.inner.writer.lock();
+        let _writer = self.inner.writer.lock();
         let head = self.head();
         let Pending {
             base,
             info,
             writes,
-            upper: near,
+            upper,
+            upper_rows,
         } = pending;
         if head.info != base {
             let latest = head.info.map_or(0, |info| info.version);
@@ -196,6 +195,12 @@ impl MultiStore {
         for (group, value) in writes {
             batch.push((keys::row(&group, version), Some(history::encode(value))));
         }
+        for (store, row) in upper_rows {
+            batch.push(match row {
+                UpperRow::Changes(row) => (keys::upper_changes(store, version), Some(row)),
+                UpperRow::All(row) => (keys::upper_all(store, version), Some(row)),
+            });
+        }
         let oldest = if base.is_some() { head.oldest } else { version };
         let horizon = self.inner.pruning.horizon(version, oldest);
         prune(
@@ -208,16 +213,7 @@ impl MultiStore {
         batch.push((keys::commit(version), Some(info.encode())));
         batch.push(number(Meta::Latest, version));
         batch.push(number(Meta::Oldest, horizon));
-        self.write(batch)?;
-
-        for (nodes, writes) in upper.iter_mut().zip(near) {
-            for (path, node) in writes {
-                match node {
-                    Some(node) => nodes.insert(path, node),
-                    None => nodes.remove(&path),
-                };
-            }
-        }
+        self.write(batch, Some(upper))?;
         Ok(info)
     }
 
@@ -225,10 +221,8 @@ impl MultiStore {
     /// is without the store's prefix.
     pub fn prove(&self, store: &str, key: &[u8], version: u64) -> Result<(Option<Value>, Proof), ProveError> {
         let unknown = || ProveError::UnknownStore(store.to_owned());
-        let spec = STORES
-            .iter()
-            .find(|spec| spec.name == store)
-            .ok_or_else(unknown)?;
+        let known = STORES.iter().enumerate().find(|(_, spec)| spec.name == store);
+        let (position, spec) = known.ok_or_else(unknown)?;
         let head = self.head();
         let info = head.commit(version)?;
         let roots = info.named_roots();
@@ -240,11 +234,19 @@ impl MultiStore {
             rows: head.rows.clone(),
             version,
         };
+        let loaded;
+        let upper = match head.upper.get(position) {
+            Some(upper) if head.info.as_ref() == Some(&info) => upper,
+            _ => {
+                loaded = Upper::load(head.rows.as_ref(), spec.id, version)?;
+                &loaded
+            }
+        };
         let reader = NodeReader {
             rows: head.rows.as_ref(),
             store: spec.id,
             version,
-            upper: None,
+            upper,
         };
         let (value, key) = prove::prove(&reader, key, |key| state.get(&[spec.prefix, key].concat()))?;
         let proof = simple::prove(&roots, index).ok_or_else(unknown)?;
@@ -260,7 +262,7 @@ impl MultiStore {
 
     /// Removes the latest version, as if it had never been committed.
     pub fn rollback_one(&self) -> Result<CommitInfo, StoreError> {
-        let mut upper = self.inner.writer.lock();
+        let _writer = self.inner.writer.lock();
         let head = self.head();
         let latest = head.info.as_ref().map_or(0, |info| info.version);
         let before = latest.saturating_sub(1);
@@ -276,8 +278,11 @@ impl MultiStore {
         batch.push((keys::journal(latest), None));
         batch.push((keys::commit(latest), None));
         batch.push(number(Meta::Latest, before));
-        upper.iter_mut().for_each(UpperNodes::clear);
-        self.write(batch)?;
+        for spec in STORES {
+            batch.push((keys::upper_changes(spec.id, latest), None));
+            batch.push((keys::upper_all(spec.id, latest), None));
+        }
+        self.write(batch, None)?;
         Ok(info)
     }
 
@@ -286,10 +291,10 @@ impl MultiStore {
     }
 
     /// Writes `batch` and shows its result to readers.
-    fn write(&self, mut batch: Batch) -> Result<(), StoreError> {
+    fn write(&self, mut batch: Batch, upper: Option<Vec<Upper>>) -> Result<(), StoreError> {
         batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         self.inner.backend.write(batch)?;
-        let head = Head::read(self.inner.backend.view()?)?;
+        let head = Head::read(self.inner.backend.view()?, upper)?;
         *self.inner.head.write() = head;
         Ok(())
     }

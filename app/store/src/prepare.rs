@@ -1,8 +1,9 @@
 //! Computing a version without writing it.
 
 use crate::commit::{CommitInfo, StoreRoot};
-use crate::commitment::node::{NodeReader, NodeWrites, UPPER_DEPTH, UpperNodes};
+use crate::commitment::node::{NodeReader, NodeWrites};
 use crate::commitment::update::{Leaf, update};
+use crate::commitment::upper::{UPPER_DEPTH, Upper, UpperRow};
 use crate::commitment::{STORES, route};
 use crate::head::Head;
 use crate::history::StateAt;
@@ -18,8 +19,9 @@ pub struct Pending {
     pub(crate) base: Option<CommitInfo>,
     pub(crate) info: CommitInfo,
     pub(crate) writes: Vec<Write>,
-    /// Upper nodes that change, in the order of [`STORES`].
-    pub(crate) upper: Vec<NodeWrites>,
+    /// Upper nodes as of the version, in the order of [`STORES`], and the rows to write for them.
+    pub(crate) upper: Vec<Upper>,
+    pub(crate) upper_rows: Vec<(u8, UpperRow)>,
 }
 
 impl Pending {
@@ -33,52 +35,53 @@ impl Pending {
         self.info.version
     }
 
-    /// `changes` to the state of `head`, of which `upper` holds nodes.
-    pub(crate) fn compute(
-        head: Head,
-        version: u64,
-        changes: &ChangeSet,
-        upper: &[UpperNodes],
-    ) -> Result<Self, StoreError> {
+    /// `changes` to the state of `head`.
+    pub(crate) fn compute(head: Head, version: u64, changes: &ChangeSet) -> Result<Self, StoreError> {
         let state = head.state();
         let (mut writes, leaves) = effective(&state, changes)?;
         let mut stores = Vec::with_capacity(STORES.len());
-        let mut upper_writes = Vec::with_capacity(STORES.len());
-        for ((spec, leaves), upper) in STORES.iter().zip(leaves).zip(upper) {
+        let mut upper = head.upper.as_ref().clone();
+        let mut upper_rows = Vec::new();
+        for ((spec, leaves), upper) in STORES.iter().zip(leaves).zip(&mut upper) {
             let old = head.info.as_ref().map(|info| info.root_of(spec.name));
-            let (root, mut nodes) = match old {
+            let (root, nodes) = match old {
                 Some(root) if leaves.is_empty() => (root, NodeWrites::new()),
                 _ => {
                     let rows = state.rows.as_ref();
-                    let reader = NodeReader {
-                        rows,
-                        store: spec.id,
-                        version: state.version,
-                        upper: Some(upper),
-                    };
-                    update(&reader, leaves)?
+                    update(
+                        &NodeReader {
+                            rows,
+                            store: spec.id,
+                            version: state.version,
+                            upper,
+                        },
+                        leaves,
+                    )?
                 }
             };
             stores.push(StoreRoot {
                 name: spec.name,
                 root,
             });
-            let new = nodes.iter().collect::<Vec<_>>();
-            writes.extend(parallel::map(&new, new.len(), |(path, node)| {
+            let lower: Vec<_> = nodes
+                .iter()
+                .filter(|(path, _)| path.len() >= UPPER_DEPTH)
+                .collect();
+            writes.extend(parallel::map(&lower, lower.len(), |(path, node)| {
                 (
                     keys::node_group(spec.id, path),
                     node.as_ref().map(|node| node.encode()),
                 )
             })?);
-            nodes.retain(|path, _| path.len() < UPPER_DEPTH);
-            upper_writes.push(nodes);
+            upper_rows.extend(upper.change(&nodes).map(|row| (spec.id, row)));
         }
         let info = CommitInfo::new(version, stores);
         Ok(Self {
             base: head.info,
             info,
             writes,
-            upper: upper_writes,
+            upper,
+            upper_rows,
         })
     }
 }

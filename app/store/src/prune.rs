@@ -5,8 +5,9 @@
 //! garbage stays a fixed share of the state however fast it is written.
 
 use crate::backend::{Batch, Bounds, ReadView};
+use crate::commitment::STORES;
 use crate::keys::{self, Meta};
-use crate::{Key, StoreError};
+use crate::{Key, Order, StoreError};
 
 /// Which versions can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,24 @@ pub(crate) fn prune(
     for bounds in [journals, keys::commits_below(horizon)] {
         let old = rows.scan_keys(&bounds, RECORDS)?;
         batch.extend(old.into_iter().map(|(key, _)| (key, None)));
+    }
+    for spec in STORES {
+        // What the horizon reads begins at the last row of all upper nodes.
+        let all = rows.scan(&keys::upper_all_through(spec.id, horizon), Order::Descending, 1)?;
+        if let Some((all, _)) = all.first() {
+            let changes = Bounds {
+                start: keys::upper_changes(spec.id, 0),
+                end: Some(keys::upper_changes_after(spec.id, all)?),
+            };
+            let older = Bounds {
+                start: keys::upper_all(spec.id, 0),
+                end: Some(all.clone()),
+            };
+            for bounds in [changes, older] {
+                let old = rows.scan_keys(&bounds, RECORDS)?;
+                batch.extend(old.into_iter().map(|(key, _)| (key, None)));
+            }
+        }
     }
     if pruning != Pruning::Nothing {
         let budget = written

@@ -6,7 +6,7 @@ mod support;
 use ics23::{HostFunctionsManager, tendermint_spec, verify_membership, verify_non_membership};
 use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, Sha256Jmt};
-use quern_store::{ChangeSet, MultiStore, Proof, ProveError, Pruning, SnapshotError, jellyfish_spec};
+use quern_store::{ChangeSet, Config, MultiStore, Proof, ProveError, Pruning, SnapshotError, jellyfish_spec};
 use rand::Rng;
 use sha2::{Digest, Sha256};
 use support::{Model, apply, changes, commit, rng};
@@ -125,6 +125,77 @@ fn every_key_and_every_absence_is_proven_up_to_the_app_hash() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_long_chain_proves_every_kept_height_also_after_a_restart_and_a_rollback() {
+    for pruning in [
+        Pruning::Nothing,
+        Pruning::KeepRecent(280),
+        Pruning::KeepRecent(20),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let path = folder.path().to_owned();
+            MultiStore::open(Config {
+                path,
+                pruning,
+                verify: false,
+            })
+            .unwrap()
+        };
+        let store = open();
+        let mut rng = rng(9);
+        let mut model = Model::new();
+        let mut versions = Vec::new();
+        for version in 1..=700 {
+            let count = rng.gen_range(0..12);
+            let block = changes(&mut rng, count, 500);
+            let app_hash = commit(&store, version, &block);
+            apply(&mut model, &block);
+            versions.push((version, app_hash, model.clone()));
+        }
+        let check = |store: &MultiStore, latest: u64| {
+            let oldest = match pruning {
+                Pruning::Nothing => 1,
+                Pruning::KeepRecent(count) => 701 - count,
+            };
+            for (version, app_hash, model) in &versions {
+                if *version < oldest || *version > latest || (version % 7 != 0 && *version != oldest) {
+                    continue;
+                }
+                for index in [1, 77, 200, 450, 9_999] {
+                    let key = format!("k{index}").into_bytes();
+                    match store.prove("main", &key, *version) {
+                        Ok((value, proof)) => {
+                            assert_eq!(value.as_ref(), model.get(&key));
+                            assert!(
+                                verifies(&proof, app_hash, &key, value.as_deref()),
+                                "version {version}"
+                            );
+                        }
+                        Err(error) => assert!(error == ProveError::EmptyStore && model.is_empty(), "{error}"),
+                    }
+                }
+            }
+        };
+        check(&store, 700);
+        drop(store);
+        let store = open();
+        check(&store, 700);
+        for latest in (690..700).rev() {
+            assert_eq!(store.rollback_one().unwrap().version, latest);
+        }
+        check(&store, 690);
+        // Going on from there gives the roots of the state again.
+        let mut model = versions[689].2.clone();
+        for version in 691..=960 {
+            let block = changes(&mut rng, 5, 500);
+            commit(&store, version, &block);
+            apply(&mut model, &block);
+        }
+        assert_eq!(store.latest().unwrap().stores[0].root, reference_root(&model));
     }
 }
 

@@ -26,8 +26,9 @@ const COMMITS: usize = 20;
 const CHANGES: usize = 1_000;
 const READS: usize = 20_000;
 const RANGES: usize = 500;
-const LOADED_AT_ONCE: usize = 50_000;
-/// Old versions that stay readable, so that pruning is at work while commits are timed.
+/// Commits before the timed ones, so that pruning has as much to do as it always will.
+const WARM_UP: usize = 120;
+/// Old versions that stay readable.
 const KEPT: u64 = 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -89,17 +90,15 @@ impl Contender {
         let store = MultiStore::on_backend(backend, Pruning::KeepRecent(KEPT))?;
         let mut rng = StdRng::seed_from_u64(1);
         let keys: Vec<Key> = (0..keys).map(|_| key(&mut rng)).collect();
-        for (version, keys) in (1..).zip(keys.chunks(LOADED_AT_ONCE)) {
-            let changes: ChangeSet = keys
-                .iter()
-                .map(|key| (key.clone(), Some(value(&mut rng))))
-                .collect();
-            raw.write(changes.clone().into_iter().collect())?;
-            store.commit(store.prepare(version, &changes)?)?;
-        }
+        let changes: ChangeSet = keys
+            .iter()
+            .map(|key| (key.clone(), Some(value(&mut rng))))
+            .collect();
+        store.commit(store.prepare(1, &changes)?)?;
+        raw.write(changes.into_iter().collect())?;
         eprintln!("{name}: {} keys loaded", keys.len());
         let times = Vec::new;
-        Ok(Self {
+        let mut contender = Self {
             name,
             raw,
             store,
@@ -112,11 +111,23 @@ impl Contender {
             point: times(),
             raw_point: times(),
             range: times(),
-        })
+        };
+        contender.commits(WARM_UP)?;
+        for times in [
+            &mut contender.raw_commit,
+            &mut contender.prepare,
+            &mut contender.commit,
+            &mut contender.whole,
+        ] {
+            times.clear();
+        }
+        eprintln!("{name}: warm");
+        Ok(contender)
     }
 
-    fn round(&mut self) -> Result<(), Box<dyn Error>> {
-        for _ in 0..COMMITS {
+    /// The same changes to both, the raw database first.
+    fn commits(&mut self, count: usize) -> Result<(), Box<dyn Error>> {
+        for _ in 0..count {
             let mut changes = ChangeSet::new();
             while changes.len() < CHANGES {
                 let fresh = changes.len().is_multiple_of(2);
@@ -140,6 +151,11 @@ impl Contender {
             self.commit.push(milliseconds(prepared));
             self.whole.push(milliseconds(start));
         }
+        Ok(())
+    }
+
+    fn round(&mut self) -> Result<(), Box<dyn Error>> {
+        self.commits(COMMITS)?;
         let wanted: Vec<Key> = (0..READS).map(|_| self.any_key()).collect();
         let snapshot = self.store.snapshot();
         let start = Instant::now();

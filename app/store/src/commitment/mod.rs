@@ -5,6 +5,7 @@ pub(crate) mod node;
 pub(crate) mod prove;
 pub(crate) mod simple;
 pub(crate) mod update;
+pub(crate) mod upper;
 
 /// The kind of tree that commits to a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! proof finds the key that a hash stands for without a table of preimages.
 
 use super::hash::{Hash, Subtree, sha256};
+use super::upper::{UPPER_DEPTH, Upper};
 use crate::backend::ReadView;
 use crate::{Key, StoreError, Value, history, keys};
 use std::collections::BTreeMap;
@@ -106,27 +107,20 @@ impl Node {
 /// New nodes by path, `None` for those that are gone.
 pub(crate) type NodeWrites = BTreeMap<Vec<u8>, Option<Arc<Node>>>;
 
-/// Nodes near the root, which every update reads, kept decoded. At most 4,369 of them.
-pub(crate) type UpperNodes = BTreeMap<Vec<u8>, Arc<Node>>;
-
-/// Depth below which nodes are kept in [`UpperNodes`].
-pub(crate) const UPPER_DEPTH: usize = 4;
-
 /// Reads the nodes of one store at one version.
 #[derive(Clone, Copy)]
 pub(crate) struct NodeReader<'a> {
     pub rows: &'a dyn ReadView,
     pub store: u8,
     pub version: u64,
-    /// Only for the latest version.
-    pub upper: Option<&'a UpperNodes>,
+    pub upper: &'a Upper,
 }
 
 impl NodeReader<'_> {
     /// The node at `path`, if it exists.
     pub fn find(&self, path: &[u8]) -> Result<Option<Arc<Node>>, StoreError> {
-        if let Some(node) = self.upper.and_then(|upper| upper.get(path)) {
-            return Ok(Some(node.clone()));
+        if path.len() < UPPER_DEPTH {
+            return Ok(self.upper.get(path).cloned());
         }
         let row = history::read(self.rows, &keys::node_group(self.store, path), self.version)?;
         row.map(|row| Node::decode(&row).map(Arc::new)).transpose()
