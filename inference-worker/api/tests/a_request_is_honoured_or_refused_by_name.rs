@@ -191,3 +191,13 @@ fn a_broken_body_is_a_client_error() {
         assert_eq!(error.status.as_u16(), 400, "{body:.20}");
     }
 }
+
+#[test]
+fn a_decimal_becomes_the_nearest_double() {
+    // A quick parser gives a neighbour of this one.
+    let request = completion(serde_json::from_str("{\"temperature\": 1.3957037755198793}").unwrap()).unwrap();
+    assert_eq!(
+        request.temperature.to_bits(),
+        "1.3957037755198793".parse::<f64>().unwrap().to_bits()
+    );
+}

@@ -1,7 +1,9 @@
 //! Decoding speed beside `transformers` eager: same weights, threads, prompts and number of tokens.
 //!
-//! Both run in turn, five rounds, and medians are compared. One JSON object a line:
-//! `cargo run -p quern-engine-torch --example bench_decode -- --model DIR [--batch 1,8] [--threads 2] [--tokens 64]`
+//! Both run in turn, five rounds, and medians are compared. Prints rows {name, ours, comparator, ratio, target, unit,
+//! holds}, and writes them to a file if `--report FILE` is given:
+//! `cargo run -p quern-engine-torch --example bench_decode -- --model DIR [--batch 1,8] [--target 1.0,1.5]
+//! [--threads 2] [--tokens 64] [--rounds 5] [--report FILE]`
 
 use quern_engine::{Engine, Slot};
 use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
@@ -14,6 +16,8 @@ const PROMPT: usize = 32;
 struct Options {
     model: PathBuf,
     batches: Vec<usize>,
+    targets: Vec<f64>,
+    report: Option<PathBuf>,
     threads: usize,
     tokens: usize,
     rounds: usize,
@@ -25,6 +29,8 @@ fn options() -> Result<Options, Failure> {
     let mut options = Options {
         model: PathBuf::new(),
         batches: vec![1, 8],
+        targets: vec![1.0, 1.5],
+        report: None,
         threads: 2,
         tokens: 64,
         rounds: 5,
@@ -35,6 +41,8 @@ fn options() -> Result<Options, Failure> {
         match name.as_str() {
             "--model" => options.model = value.into(),
             "--batch" => options.batches = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--target" => options.targets = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--report" => options.report = Some(value.into()),
             "--threads" => options.threads = value.parse()?,
             "--tokens" => options.tokens = value.parse()?,
             "--rounds" => options.rounds = value.parse()?,
@@ -116,7 +124,12 @@ fn main() -> Result<(), Failure> {
             ..LoadOptions::default()
         },
     )?;
-    for &batch in &options.batches {
+    let model = options
+        .model
+        .file_name()
+        .map_or_else(String::new, |name| name.display().to_string());
+    let mut rows = Vec::new();
+    for (&batch, &target) in options.batches.iter().zip(&options.targets) {
         ours(&mut engine, batch, options.tokens.min(8))?;
         let (mut a, mut b) = (Vec::new(), Vec::new());
         for _ in 0..options.rounds {
@@ -124,11 +137,17 @@ fn main() -> Result<(), Failure> {
             b.push(theirs(&root, &options, batch)?);
         }
         let (ours, theirs) = (median(a), median(b));
-        let line = serde_json::json!({
-            "batch": batch, "threads": options.threads, "ours": ours.round(), "transformers": theirs.round(),
-            "ratio": (ours / theirs * 100.0).round() / 100.0, "unit": "tokens/s",
+        let ratio = (ours / theirs * 100.0).round() / 100.0;
+        let row = serde_json::json!({
+            "name": format!("decode {model}, batch {batch}, {} threads, beside transformers eager", options.threads),
+            "ours": ours.round(), "comparator": theirs.round(), "ratio": ratio, "target": target,
+            "unit": "tokens/s", "holds": ratio >= target,
         });
-        println!("{line}");
+        println!("{row}");
+        rows.push(row);
+    }
+    if let Some(path) = &options.report {
+        std::fs::write(path, serde_json::to_vec_pretty(&rows)?)?;
     }
     Ok(())
 }

@@ -83,8 +83,7 @@ impl Model {
             .map(|index| Layer::load(&mut weights, config, index))
             .collect::<Result<Vec<_>, _>>()?;
         let norm = weights.take("model.norm.weight", &[config.hidden_size])?;
-        // Some tied checkpoints say so only by storing no output layer.
-        let tied = config.tie_word_embeddings || !weights.contains("lm_head.weight");
+        let tied = config.tie_word_embeddings;
         let head = if tied {
             embedding.shallow_clone()
         } else {

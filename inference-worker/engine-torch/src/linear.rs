@@ -61,3 +61,33 @@ impl Linear {
             .f_to_dense(None, false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    #[test]
+    fn every_kernel_computes_the_same_product() {
+        let options = (Kind::Float, Device::Cpu);
+        let (inputs, outputs) = (1024, 1152);
+        let weight = (Tensor::f_rand([outputs, inputs], options).unwrap() - 0.5) * 0.1;
+        let bias = Tensor::f_rand([outputs], options).unwrap();
+        let linear = Linear::new(weight.shallow_clone(), Some(bias.shallow_clone())).unwrap();
+        assert!(
+            linear.streamed,
+            "the weight must be large enough to reach both kernels"
+        );
+        for rows in [1, 3, 4, 8, 64, 65] {
+            let x = Tensor::f_rand([rows, inputs], options).unwrap() - 0.5;
+            let plain = x.f_linear(&weight, Some(&bias)).unwrap();
+            let worst =
+                |found: &Tensor, wanted: &Tensor| (found - wanted).abs().max().f_double_value(&[]).unwrap();
+            assert!(worst(&linear.apply(&x).unwrap(), &plain) < 1e-5, "{rows} rows");
+            let start = Tensor::f_rand([rows, outputs], options).unwrap();
+            let mut sum = start.copy();
+            linear.accumulate(&mut sum, &x).unwrap();
+            assert!(worst(&sum, &(start + plain)) < 1e-5, "{rows} rows, accumulated");
+        }
+    }
+}

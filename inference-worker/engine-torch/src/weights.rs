@@ -99,11 +99,6 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Whether a tensor of this name is stored.
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.place.contains_key(name)
-    }
-
     /// A tensor as fp32 on the device, its shape and values checked.
     pub(crate) fn take(&mut self, name: &str, wanted: &[usize]) -> Result<Tensor, LoadError> {
         let missing = || LoadError::Missing(name.to_owned());

@@ -110,6 +110,9 @@ fn a_wrong_shape_a_missing_and_a_superfluous_tensor_are_named() {
     let mut short = shapes();
     short.remove(8);
     assert!(refused(&config(), &short, 0.5).contains("gate_proj"));
+    let mut untied = config();
+    untied["tie_word_embeddings"] = json!(false);
+    assert!(refused(&untied, &shapes(), 0.5).contains("lm_head"));
     let mut long = shapes();
     long.push(("model.layers.1.input_layernorm.weight".into(), vec![HIDDEN]));
     assert!(refused(&config(), &long, 0.5).contains("layers.1"));

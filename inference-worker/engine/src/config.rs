@@ -65,15 +65,20 @@ pub enum RopeScaling {
 
 /// Fields that do not reach the logits of a forward pass in fp32.
 const WITHOUT_EFFECT: &[&str] = &[
+    "_attn_implementation_autoset",
     "_name_or_path",
     "attention_dropout",
     "bos_token_id",
     "dtype",
     "eos_token_id",
     "initializer_range",
+    "is_llama_config",
     "pad_token_id",
     "torch_dtype",
+    "transformers.js_config",
     "transformers_version",
+    "unsloth_fixed",
+    "unsloth_version",
     "use_cache",
 ];
 
@@ -118,6 +123,9 @@ impl ModelConfig {
         fields.only("hidden_act", "silu")?;
         fields.unset("quantization_config")?;
         fields.unset("sliding_window")?;
+        if fields.flag("rope_interleaved")? {
+            return Err("rope_interleaved is not supported".into());
+        }
         match fields.take("pretraining_tp") {
             Some(value) if value != 1 => return Err("pretraining_tp other than 1 is not supported".into()),
             _ => {}
@@ -309,6 +317,7 @@ mod tests {
         for (change, name) in [
             (json!({"quantization_config": {"bits": 4}}), "quantization_config"),
             (json!({"hidden_act": "gelu"}), "hidden_act"),
+            (json!({"rope_interleaved": true}), "rope_interleaved"),
             (json!({"rope_scaling": {"type": "yarn", "factor": 2.0}}), "yarn"),
             (
                 json!({"rope_scaling": {"type": "linear", "factor": 2.0, "beta": 1}}),

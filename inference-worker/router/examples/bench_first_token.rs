@@ -1,8 +1,9 @@
 //! What a router adds to the time to the first token: the same seeded stream, asked for in turn from a worker
-//! directly and through the router. Each request takes a new connection, as a new client would.
+//! directly and through the router, each over a connection that is kept alive.
 //!
-//! `cargo run -p quern-router --example bench_first_token -- WORKER_URL ROUTER_URL MODEL [REQUESTS]`
-//! (router with --open). `tests/e2e/inference/bench_first_token.sh` starts both and runs it.
+//! `cargo run -p quern-router --example bench_first_token -- WORKER_URL ROUTER_URL MODEL [REQUESTS [REPORT_FILE]]`
+//! (router with --open). `tests/e2e/inference/bench_first_token.sh` starts both and runs it. The disk's fsync time is
+//! printed beside it, for what a router will have to make durable.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,33 +11,47 @@ use std::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Milliseconds from connecting to the first event that carries text.
-fn first_token(url: &str, body: &str) -> Result<f64, Failure> {
-    let host = url
-        .strip_prefix("http://")
-        .ok_or("URLs must begin with http://")?;
-    let request = format!(
-        "POST /v1/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{body}",
-        body.len(),
-    );
-    let started = Instant::now();
-    let mut stream = TcpStream::connect(host)?;
-    stream.set_nodelay(true)?;
-    stream.write_all(request.as_bytes())?;
-    let (mut seen, mut buffer) = (Vec::new(), [0u8; 4096]);
-    loop {
-        let n = stream.read(&mut buffer)?;
-        if n == 0 {
-            return Err(format!("no event from {url}: {}", String::from_utf8_lossy(&seen)).into());
+/// One kept-alive connection, as client libraries hold them.
+struct Client {
+    stream: TcpStream,
+    request: Vec<u8>,
+}
+
+impl Client {
+    fn connect(url: &str, body: &str) -> Result<Self, Failure> {
+        let host = url
+            .strip_prefix("http://")
+            .ok_or("URLs must begin with http://")?;
+        let request = format!(
+            "POST /v1/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len(),
+        );
+        let stream = TcpStream::connect(host)?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            request: request.into_bytes(),
+        })
+    }
+
+    /// Milliseconds from sending the request to the first event that carries text.
+    fn first_token(&mut self) -> Result<f64, Failure> {
+        let started = Instant::now();
+        self.stream.write_all(&self.request)?;
+        let (mut seen, mut buffer, mut first) = (Vec::new(), [0u8; 4096], None);
+        // The rest is read too, so that the next request meets an idle worker.
+        while !seen.ends_with(b"\r\n0\r\n\r\n") {
+            let n = self.stream.read(&mut buffer)?;
+            if n == 0 {
+                return Err(format!("the answer broke off: {}", String::from_utf8_lossy(&seen)).into());
+            }
+            seen.extend_from_slice(&buffer[..n]);
+            if first.is_none() && seen.windows(8).any(|window| window == b"\"text\":\"") {
+                first = Some(started.elapsed().as_secs_f64() * 1e3);
+            }
         }
-        seen.extend_from_slice(&buffer[..n]);
-        if seen.windows(8).any(|window| window == b"\"text\":\"") {
-            let elapsed = started.elapsed().as_secs_f64() * 1e3;
-            // The rest is read so that the next request meets an idle worker.
-            stream.read_to_end(&mut seen)?;
-            return Ok(elapsed);
-        }
+        first.ok_or_else(|| format!("no event: {}", String::from_utf8_lossy(&seen)).into())
     }
 }
 
@@ -54,30 +69,53 @@ fn main() -> Result<(), Failure> {
     let body = serde_json::json!({"model": model, "prompt": "And it came to pass", "max_tokens": 4, "temperature": 0,
                                   "stream": true})
     .to_string();
-    for url in [worker, router] {
-        for _ in 0..5 {
-            first_token(url, &body)?;
-        }
+    let (mut worker, mut router) = (Client::connect(worker, &body)?, Client::connect(router, &body)?);
+    for _ in 0..5 {
+        worker.first_token()?;
+        router.first_token()?;
     }
     let (mut direct, mut routed, mut added) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..requests {
         // Who goes first alternates, so that neither always finds a warm cache.
         let (a, b) = if round % 2 == 0 {
-            let a = first_token(worker, &body)?;
-            (a, first_token(router, &body)?)
+            let a = worker.first_token()?;
+            (a, router.first_token()?)
         } else {
-            let b = first_token(router, &body)?;
-            (first_token(worker, &body)?, b)
+            let b = router.first_token()?;
+            (worker.first_token()?, b)
         };
         direct.push(a);
         routed.push(b);
         added.push(b - a);
     }
+    let mut syncs = fsync_times()?;
     let round = |ms: f64| (ms * 1000.0).round() / 1000.0;
-    let line = serde_json::json!({
-        "requests": requests, "direct_ms": round(median(&mut direct)), "routed_ms": round(median(&mut routed)),
-        "added_ms": round(median(&mut added)),
+    let (direct, added) = (round(median(&mut direct)), round(median(&mut added)));
+    let row = serde_json::json!({
+        "name": format!(
+            "router's added time to first token, median of {requests} (direct {direct} ms, routed {} ms, fsync {} ms)",
+            round(median(&mut routed)), round(median(&mut syncs)),
+        ),
+        "ours": added, "comparator": direct, "ratio": null, "target": 2.0, "unit": "ms", "holds": added <= 2.0,
     });
-    println!("{line}");
+    println!("{row}");
+    if let Some(path) = rest.get(1) {
+        std::fs::write(path, serde_json::to_vec_pretty(&[row])?)?;
+    }
     Ok(())
+}
+
+/// Milliseconds of an fsync after appending 4 KiB.
+fn fsync_times() -> Result<Vec<f64>, Failure> {
+    let path = std::env::temp_dir().join(format!("quern-fsync-{}", std::process::id()));
+    let mut file = std::fs::File::create(&path)?;
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        file.write_all(&[0; 4096])?;
+        let started = Instant::now();
+        file.sync_data()?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    std::fs::remove_file(path)?;
+    Ok(times)
 }

@@ -81,6 +81,8 @@ impl Worker {
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     workers: Arc<Vec<Arc<Worker>>>,
+    /// Counts choices, so that equals take turns.
+    turn: Arc<AtomicUsize>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -96,13 +98,18 @@ impl Pool {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             workers: Arc::new(workers),
+            turn: Arc::default(),
             client,
         })
     }
 
-    /// Workers that serve a model, the least busy first.
+    /// Workers that serve a model, the least busy first, equals in turn.
     pub(crate) fn candidates(&self, model: &str) -> Vec<Arc<Worker>> {
         let mut found: Vec<_> = self.workers.iter().filter(|w| w.serves(model)).cloned().collect();
+        if !found.is_empty() {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % found.len();
+            found.rotate_left(turn);
+        }
         found.sort_by_key(|worker| worker.in_flight.load(Ordering::Relaxed));
         found
     }

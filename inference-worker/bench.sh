@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Decoding beside `transformers` and the router's added time to the first token. Rows go to target/bench/*.json below
+# the repository's root, where `make bench` collects them. Needs 4 GB of memory and a quiet machine.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/.." && pwd)
+reports="$root/target/bench"
+large="$here/target/bench-models/random-250m"
+mkdir -p "$reports" "$(dirname "$large")"
+cd "$here"
+cargo build --quiet --locked -p quern-worker -p quern-router -p quern-engine-torch --bins --examples
+[ -f "$large/tokenizer_config.json" ] ||
+    "$root/.deps/python/bin/python" reference/make_checkpoints.py --out "$large" --random-250m
+decode=target/debug/examples/bench_decode
+"$decode" --model "$root/models/quern-small" --target 1.5,1.5 --report "$reports/decode-small.json"
+"$decode" --model "$large" --target 1.0,1.5 --tokens 24 --report "$reports/decode-250m.json"
+"$root/tests/e2e/inference/bench_first_token.sh" 300 "$reports/router.json"
