@@ -54,7 +54,7 @@ rpc=http://127.0.0.1:$rpc_port
 
 "$QUERND" init e2e --chain-id "$CHAIN" --home "$home" --pace fast \
     --rpc-port "$rpc_port" --p2p-port "$p2p_port" --grpc-port "$grpc_port" --telemetry-port "$metrics_port" >/dev/null
-sed -i "s/^minimum-gas-prices *=.*/minimum-gas-prices = \"$MIN_GAS_PRICE\"/" "$home/config/app.toml"
+"$QUERND" config set app minimum-gas-prices "$MIN_GAS_PRICE" --home "$home" >/dev/null
 for name in "${ACCOUNTS[@]}"; do
     "$QUERND" keys add "$name" --home "$home" -o json >"$work/$name.json" 2>/dev/null
     "$QUERND" genesis add-account "$("$QUERND" keys show "$name" -a --home "$home")" "$FUNDS" --home "$home" >/dev/null
