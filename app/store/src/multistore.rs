@@ -266,10 +266,13 @@ impl MultiStore {
         let head = self.head();
         let latest = head.info.as_ref().map_or(0, |info| info.version);
         let before = latest.saturating_sub(1);
-        let journal = head.rows.get(&keys::journal(latest))?;
-        let (Some(journal), Ok(info)) = (journal, head.commit(before)) else {
-            return Err(StoreError::NothingBefore { latest });
+        let info = match head.commit(before) {
+            Ok(info) => info,
+            Err(SnapshotError::Store(error)) => return Err(error),
+            Err(_) => return Err(StoreError::NothingBefore { latest }),
         };
+        let journal = head.rows.get(&keys::journal(latest))?;
+        let journal = journal.ok_or(StoreError::NothingBefore { latest })?;
         let groups = commit::decode_journal(&journal)?;
         let mut batch: Batch = groups
             .iter()
