@@ -17,6 +17,7 @@ wanted() {
 # Each leaves target/bench/NAME.json.
 if wanted abci; then cargo run --locked -p quern-abci --example bench_listener; fi
 if wanted node; then cargo build --locked -p quern-node && cargo run --locked -p quern-node --example bench_idle; fi
+if wanted inference; then inference-worker/bench.sh; fi
 
 python3 - <<'PY'
 import glob, json

@@ -23,6 +23,7 @@ fi
 if wanted node; then stage "node: cargo test" cargo_test .; fi
 if wanted worker && [ -f inference-worker/Cargo.toml ]; then
     stage "worker: cargo test" cargo_test inference-worker
+    stage "worker: openai client end to end" bash tests/e2e/inference/run.sh
 fi
 if wanted model; then
     stage "model: text of its training" bash training/fetch-text.sh

@@ -10,7 +10,7 @@ const STREAMED_ROWS: std::ops::RangeInclusive<i64> = 4..=64;
 /// Elements from which on a weight is streamed from memory (4 MB of fp32).
 const STREAMED_WEIGHT: usize = 1 << 20;
 
-/// A projection: weight [out, in] and perhaps a bias [out].
+/// A projection: weight `[out, in]` and perhaps a bias `[out]`.
 pub(crate) struct Linear {
     weight: Tensor,
     transposed: Tensor,
