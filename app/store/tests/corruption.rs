@@ -68,6 +68,33 @@ fn flipped_bytes_are_found_when_the_file_is_verified() {
 }
 
 #[test]
+fn flipped_bytes_that_nobody_looked_for_are_never_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, _) = sound(folder.path());
+    let mut rng = rng(2);
+    for _ in 0..150 {
+        let mut damaged = file.clone();
+        for _ in 0..rng.gen_range(1..200) {
+            let at = rng.gen_range(0..damaged.len());
+            damaged[at] ^= rng.gen_range(1..=255u8);
+        }
+        fs::write(folder.path().join("state.redb"), damaged).unwrap();
+        let used = open(folder.path(), false).and_then(|store| {
+            let state = store.snapshot().range(None, None, quern_store::Order::Ascending);
+            state.collect::<Result<Model, _>>()?;
+            if let Some(info) = store.latest() {
+                let pending = store.prepare(info.version + 1, &changes(&mut rng, 60, 300))?;
+                store.commit(pending)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = used {
+            assert_clear(&error);
+        }
+    }
+}
+
+#[test]
 fn truncated_and_foreign_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (file, _) = sound(folder.path());

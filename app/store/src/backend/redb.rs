@@ -19,7 +19,8 @@ const CACHE_BYTES: usize = 128 << 20;
 
 /// A redb database.
 pub struct RedbBackend {
-    database: Database,
+    /// `None` only while it is being dropped.
+    database: Option<Database>,
 }
 
 impl RedbBackend {
@@ -53,7 +54,16 @@ impl RedbBackend {
 
     fn start(opened: Result<Database, redb::DatabaseError>) -> Result<Self, StoreError> {
         let database = opened.map_err(|error| failure("open its file", error.into()))?;
-        Ok(Self { database })
+        Ok(Self {
+            database: Some(database),
+        })
+    }
+
+    fn database(&self) -> Result<&Database, StoreError> {
+        self.database.as_ref().ok_or(StoreError::Io {
+            action: "use its file",
+            reason: "it is closed".into(),
+        })
     }
 
     /// redb may panic on a page whose content it could not have written. To the node that is a
@@ -67,11 +77,22 @@ impl RedbBackend {
     }
 }
 
+impl Drop for RedbBackend {
+    /// Closing writes, so it may meet a corrupt page as well. The next opening finds out.
+    fn drop(&mut self) {
+        let database = self.database.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+    }
+}
+
 impl Backend for RedbBackend {
     fn view(&self) -> Result<Arc<dyn ReadView>, StoreError> {
         Self::guarded("begin reading", || {
             let failed = |error| failure("begin reading", error);
-            let transaction = self.database.begin_read().map_err(|error| failed(error.into()))?;
+            let transaction = self
+                .database()?
+                .begin_read()
+                .map_err(|error| failed(error.into()))?;
             match transaction.open_table(ROWS) {
                 Ok(table) => Ok(Arc::new(RedbView { table: Some(table) }) as Arc<dyn ReadView>),
                 // Nothing was ever written.
@@ -85,7 +106,7 @@ impl Backend for RedbBackend {
         Self::guarded("write a batch", || {
             // The default durability of a commit is an fsync before it returns.
             let transaction = self
-                .database
+                .database()?
                 .begin_write()
                 .map_err(|error| failure("begin writing", error.into()))?;
             {
