@@ -1,0 +1,180 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use quern_genesis::cli::GenesisCommand;
+use quern_wallet::{KeysCommand, QueryCommand, TxCommand};
+use serde_json::Value;
+
+use crate::comet::locate;
+use crate::commands::{comet, config, export, rollback, status, version};
+use crate::exit::{At, Exit, Outcome};
+use crate::home::Home;
+use crate::init::{InitArgs, init};
+use crate::output::{Format, print, say};
+use crate::start::{ChildArgs, StartArgs, become_child, start};
+
+/// Quern: a chain for open AI compute.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "quernd", version, about)]
+pub struct Cli {
+    /// Directory of configuration, keys and data
+    #[arg(long, global = true, env = "QUERN_HOME", default_value_os_t = Home::default_root())]
+    pub home: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How a command prints its result.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct OutputArgs {
+    /// Output format
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Format,
+}
+
+/// Which CometBFT a command runs.
+#[derive(Clone, Debug, Args)]
+pub struct CometArgs {
+    /// CometBFT 0.38 program
+    #[arg(long, env = "QUERN_COMETBFT")]
+    pub comet_bin: Option<PathBuf>,
+}
+
+/// Commands of `quernd`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Make the home of a new network with this node as its validator
+    Init {
+        /// Its arguments.
+        #[command(flatten)]
+        args: InitArgs,
+        /// CometBFT.
+        #[command(flatten)]
+        comet: CometArgs,
+        /// Output.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Run the node: the application and CometBFT, until SIGTERM or Ctrl-C
+    Start(StartArgs),
+    /// Print what the running node says about itself
+    Status {
+        /// Its arguments.
+        #[command(flatten)]
+        args: status::StatusArgs,
+        /// Output.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Prepare and check the genesis document
+    #[command(subcommand)]
+    Genesis(GenesisCommand),
+    /// Make, import and show keys
+    Keys(KeysCommand),
+    /// Build, sign and send transactions
+    #[command(visible_alias = "transactions")]
+    Tx(TxCommand),
+    /// Ask the chain
+    #[command(visible_alias = "q")]
+    Query(QueryCommand),
+    /// The consensus side: ids, keys, reset
+    Comet {
+        /// What to do.
+        #[command(subcommand)]
+        command: comet::CometCommand,
+        /// CometBFT.
+        #[command(flatten)]
+        comet: CometArgs,
+        /// Output.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Read or change one setting
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: config::ConfigCommand,
+        /// Output.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Take the last block back, in the application and in CometBFT
+    Rollback {
+        /// CometBFT.
+        #[command(flatten)]
+        comet: CometArgs,
+        /// Output.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Print the state of the stopped node as the genesis document of a new chain
+    Export(export::ExportArgs),
+    /// Print the version
+    Version {
+        /// With what it is compatible with
+        #[arg(long)]
+        long: bool,
+        /// Output.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Start of a supervised process
+    #[command(name = "__child", hide = true)]
+    Child(ChildArgs),
+}
+
+/// Runs the command and prints its result.
+///
+/// # Errors
+/// With the exit code of the failure.
+pub fn run(cli: Cli) -> Outcome {
+    let home = Home::new(&cli.home)?;
+    let (format, value) = match cli.command {
+        Command::Start(args) => return start(&args, &home),
+        Command::Child(args) => return become_child(&args, &home),
+        Command::Genesis(command) => {
+            let said = quern_genesis::cli::run(command, home.root()).at(Exit::BadFile, "genesis")?;
+            (Format::Text, Value::String(said))
+        }
+        Command::Keys(command) => return say(&command.run(home.root())?),
+        Command::Tx(command) => return say(&wait(command.run(home.root()))??),
+        Command::Query(command) => return say(&wait(command.run(home.root()))??),
+        Command::Init { args, comet, output } => {
+            let comet = locate(comet.comet_bin.as_deref())?;
+            (output.output, init(&args, &home, &comet)?)
+        }
+        Command::Status { args, output } => (output.output, status::status(&args, &home)?),
+        Command::Comet {
+            command,
+            comet,
+            output,
+        } => (
+            output.output,
+            comet::run(&command, &home, comet.comet_bin.as_ref())?,
+        ),
+        Command::Config { command, output } => (output.output, config::run(&command, &home)?),
+        Command::Rollback { comet, output } => (
+            output.output,
+            rollback::rollback(&home, comet.comet_bin.as_ref())?,
+        ),
+        // A genesis document has one form.
+        Command::Export(args) => (Format::Json, export::export(&args, &home)?),
+        Command::Version { long, output } => (output.output, version::version(long)),
+    };
+    if value != Value::Null {
+        print(format, &value);
+    }
+    Ok(())
+}
+
+/// Runs one asynchronous command.
+fn wait<T>(command: impl Future<Output = T>) -> Outcome<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .at(Exit::Failure, "cannot start the runtime")?;
+    Ok(runtime.block_on(command))
+}

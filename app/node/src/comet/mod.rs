@@ -1,0 +1,7 @@
+//! The CometBFT program beside us: where it is, which version, and its one-shot commands.
+
+mod locate;
+mod program;
+
+pub use locate::locate;
+pub use program::{Comet, MIN_VERSION};

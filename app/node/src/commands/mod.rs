@@ -1,0 +1,8 @@
+//! The one-shot commands of an operator.
+
+pub mod comet;
+pub mod config;
+pub mod export;
+pub mod rollback;
+pub mod status;
+pub mod version;

@@ -1,0 +1,193 @@
+//! `app.toml`: the application's settings, under the names that Cosmos operators know.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::exit::{At, Exit, Failure, Outcome};
+
+/// Settings of the application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AppConfig {
+    /// Least gas prices that this node's mempool accepts, such as `0.01nqrn`; any one denom suffices.
+    pub minimum_gas_prices: String,
+    /// `default`, `nothing`, `everything` or `custom`.
+    pub pruning: Pruning,
+    /// States kept with `custom`.
+    pub pruning_keep_recent: u64,
+    /// gRPC server.
+    pub grpc: Grpc,
+    /// Prometheus endpoint of the application.
+    pub telemetry: Telemetry,
+}
+
+/// Which past states stay readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pruning {
+    /// The last 362,880 states, as in the Cosmos SDK.
+    Default,
+    /// Every state: an archive node.
+    Nothing,
+    /// Only the last two states.
+    Everything,
+    /// `pruning-keep-recent` states.
+    Custom,
+}
+
+/// The gRPC server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Grpc {
+    /// Whether it runs.
+    pub enable: bool,
+    /// `IP:port`.
+    pub address: SocketAddr,
+}
+
+/// Prometheus metrics at `/metrics`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Telemetry {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// `IP:port`.
+    pub address: SocketAddr,
+}
+
+const LOOPBACK: std::net::Ipv4Addr = std::net::Ipv4Addr::LOCALHOST;
+
+impl Default for Grpc {
+    fn default() -> Self {
+        Self {
+            enable: true,
+            address: SocketAddr::from((LOOPBACK, 9090)),
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            address: SocketAddr::from((LOOPBACK, 26661)),
+        }
+    }
+}
+
+impl Default for AppConfig {
+    fn default() -> Self {
+        Self {
+            minimum_gas_prices: String::new(),
+            pruning: Pruning::Default,
+            pruning_keep_recent: 0,
+            grpc: Grpc::default(),
+            telemetry: Telemetry::default(),
+        }
+    }
+}
+
+impl AppConfig {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// [`Exit::BadFile`] with the line of the first mistake.
+    pub fn load(path: &Path) -> Outcome<Self> {
+        let text = fs::read_to_string(path).at(Exit::BadFile, path.display())?;
+        Self::parse(&text).at(Exit::BadFile, path.display())
+    }
+
+    /// Reads and checks the file's text.
+    ///
+    /// # Errors
+    /// As [`AppConfig::load`].
+    pub fn parse(text: &str) -> Outcome<Self> {
+        let config: Self = toml_edit::de::from_str(text).at(Exit::BadFile, "not valid")?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// States to keep behind the latest; `None` keeps all.
+    #[must_use]
+    pub const fn keep_recent(&self) -> Option<u64> {
+        match self.pruning {
+            Pruning::Default => Some(362_880),
+            Pruning::Nothing => None,
+            Pruning::Everything => Some(2),
+            Pruning::Custom => Some(self.pruning_keep_recent),
+        }
+    }
+
+    fn validate(&self) -> Outcome {
+        if self.pruning == Pruning::Custom && self.pruning_keep_recent < 2 {
+            return Err(Failure::new(
+                Exit::BadFile,
+                "pruning = \"custom\" needs pruning-keep-recent of at least 2",
+            ));
+        }
+        for (name, address) in [("grpc", self.grpc.address), ("telemetry", self.telemetry.address)] {
+            if !address.ip().is_loopback() {
+                let text = format!(
+                    "[{name}] address {address} is not a loopback address: put a proxy with access rules in front of 127.0.0.1 instead"
+                );
+                return Err(Failure::new(Exit::BadFile, text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file as `init` writes it.
+pub const TEMPLATE: &str = r#"# Settings of the Quern application. CometBFT's are in config.toml.
+
+# Least gas prices that this node's mempool accepts, for example "0.01nqrn".
+# A transaction that pays less in every listed denom is refused with code sdk/13.
+minimum-gas-prices = "0nqrn"
+
+# Which past states stay readable by height:
+#   default     the last 362880
+#   nothing     all (archive node)
+#   everything  the last 2
+#   custom      as many as pruning-keep-recent says
+pruning = "default"
+pruning-keep-recent = 0
+
+[grpc]
+# Queries, transactions and reflection over gRPC. Loopback only: put a proxy in front to publish it.
+enable = true
+address = "127.0.0.1:9090"
+
+[telemetry]
+# Prometheus metrics of the application at http://ADDRESS/metrics.
+enabled = true
+address = "127.0.0.1:26661"
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::{AppConfig, TEMPLATE};
+
+    #[test]
+    fn the_file_that_init_writes_holds_the_defaults() {
+        let mut written: AppConfig = toml_edit::de::from_str(TEMPLATE).unwrap();
+        assert_eq!(written.minimum_gas_prices, "0nqrn");
+        written.minimum_gas_prices.clear();
+        assert_eq!(written, AppConfig::default());
+        written.validate().unwrap();
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused_by_name() {
+        let error = toml_edit::de::from_str::<AppConfig>("minimum-gas-price = \"1nqrn\"").unwrap_err();
+        assert!(error.to_string().contains("minimum-gas-price"));
+    }
+
+    #[test]
+    fn a_server_open_to_the_network_is_refused() {
+        let config: AppConfig = toml_edit::de::from_str("[grpc]\naddress = \"0.0.0.0:9090\"").unwrap();
+        assert!(config.validate().unwrap_err().message.contains("loopback"));
+    }
+}

@@ -1,0 +1,114 @@
+//! Changes of single values that keep a file's comments and order.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use toml_edit::{DocumentMut, Item, Value};
+
+use crate::exit::{At, Exit, Failure, Outcome};
+
+/// Reads a TOML file for editing.
+///
+/// # Errors
+/// [`Exit::BadFile`] if it cannot be read or parsed.
+pub fn read(path: &Path) -> Outcome<DocumentMut> {
+    let text = fs::read_to_string(path).at(Exit::BadFile, path.display())?;
+    text.parse::<DocumentMut>().at(Exit::BadFile, path.display())
+}
+
+/// Replaces the file in one step, so that a crash leaves the old or the new one.
+///
+/// # Errors
+/// If the disk refuses; the old file is untouched then.
+pub fn write(path: &Path, contents: &[u8], mode: u32) -> Outcome {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let save = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(contents)?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    save().at(Exit::Failure, path.display())
+}
+
+/// The value at a dotted key such as `rpc.laddr`.
+///
+/// # Errors
+/// [`Exit::BadFile`] if there is none.
+pub fn get<'a>(document: &'a DocumentMut, key: &str) -> Outcome<&'a Value> {
+    let mut item: &Item = document.as_item();
+    for part in key.split('.') {
+        item = item.get(part).ok_or_else(|| unknown(key))?;
+    }
+    item.as_value().ok_or_else(|| unknown(key))
+}
+
+/// Sets an existing key to a value of the type it has.
+///
+/// # Errors
+/// [`Exit::BadFile`] for a key that the file does not have, [`Exit::Usage`] for a value of another type.
+pub fn set(document: &mut DocumentMut, key: &str, value: Value) -> Outcome {
+    let mut item: &mut Item = document.as_item_mut();
+    for part in key.split('.') {
+        item = item.get_mut(part).ok_or_else(|| unknown(key))?;
+    }
+    let old = item.as_value_mut().ok_or_else(|| unknown(key))?;
+    if std::mem::discriminant(old) != std::mem::discriminant(&value) {
+        let text = format!("{key} is a {}, not a {}", old.type_name(), value.type_name());
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    let decor = old.decor().clone();
+    *old = value;
+    *old.decor_mut() = decor;
+    Ok(())
+}
+
+/// Reads a command-line text as a value of the type that `like` has.
+///
+/// # Errors
+/// [`Exit::Usage`] if it is none.
+pub fn parse_like(like: &Value, text: &str) -> Outcome<Value> {
+    if like.is_str() {
+        return Ok(Value::from(text));
+    }
+    let wrong = || Failure::new(Exit::Usage, format!("{text:?} is not a {}", like.type_name()));
+    text.parse::<Value>().map_err(|_| wrong())
+}
+
+fn unknown(key: &str) -> Failure {
+    Failure::new(Exit::BadFile, format!("no setting named {key}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{get, parse_like, set};
+    use toml_edit::{DocumentMut, Value};
+
+    const FILE: &str = "# who\nmoniker = \"a\" # name\n[rpc]\nport = 1\n";
+
+    #[test]
+    fn a_change_keeps_every_comment() {
+        let mut document: DocumentMut = FILE.parse().unwrap();
+        set(&mut document, "moniker", Value::from("b")).unwrap();
+        set(&mut document, "rpc.port", Value::from(2)).unwrap();
+        assert_eq!(
+            document.to_string(),
+            FILE.replace("\"a\"", "\"b\"").replace("= 1", "= 2")
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_or_another_type_changes_nothing() {
+        let mut document: DocumentMut = FILE.parse().unwrap();
+        assert!(set(&mut document, "rpc.prot", Value::from(2)).is_err());
+        assert!(set(&mut document, "rpc.port", Value::from("2")).is_err());
+        assert_eq!(document.to_string(), FILE);
+        let port = get(&document, "rpc.port").unwrap();
+        assert!(parse_like(port, "many").is_err());
+        assert_eq!(parse_like(port, "7").unwrap().as_integer(), Some(7));
+    }
+}

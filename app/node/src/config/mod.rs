@@ -1,0 +1,5 @@
+//! The two configuration files of a home.
+
+pub mod app;
+pub mod comet;
+pub mod edit;

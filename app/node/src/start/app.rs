@@ -1,0 +1,161 @@
+//! The application process: ABCI, gRPC and metrics around one [`App`].
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use quern_abci::{Address, Options, Server, Stop};
+use quern_core::App;
+use quern_store::Pruning;
+use tendermint_proto::v0_38::abci::ResponseQuery;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::config::app::AppConfig;
+use crate::config::comet::rpc_url;
+use crate::exit::{At, Exit, Failure, Outcome};
+use crate::home::{APP_LOCK, Home};
+use crate::start::StartArgs;
+use crate::start::metrics::{self, Metrics};
+
+/// Application queries of gRPC that run at a time.
+const PARALLEL_QUERIES: usize = 8;
+
+/// Runs the application until a signal, or until it cannot go on.
+pub fn run(args: &StartArgs, home: &Home) -> Outcome {
+    let address: Address = args.listen.parse().at(Exit::Usage, "--listen")?;
+    // A predecessor that was killed may still be closing its files.
+    let _lock = home.lock(APP_LOCK, Duration::from_secs(10))?;
+    let config = AppConfig::load(&home.app_toml())?;
+    let app = open(home, &config, args.minimum_gas_prices.as_deref())?;
+    tracing::info!(height = app.last_height(), "application is open");
+    let metrics = Metrics::new()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(PARALLEL_QUERIES.saturating_add(8))
+        .enable_all()
+        .build()
+        .at(Exit::Failure, "cannot start the runtime")?;
+    let stop = runtime.block_on(serve(app, &address, &config, home, metrics))?;
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    match stop {
+        None => Ok(()),
+        Some(stop @ Stop::Halted { .. }) => Err(Failure::new(Exit::Halted, stop.to_string())),
+        Some(stop) => Err(Failure::new(Exit::Failure, stop.to_string())),
+    }
+}
+
+async fn serve(
+    app: App,
+    address: &Address,
+    config: &AppConfig,
+    home: &Home,
+    metrics: Metrics,
+) -> Outcome<Option<Stop>> {
+    let (finish, finished) = tokio::sync::watch::channel(false);
+    let done = |mut finished: tokio::sync::watch::Receiver<bool>| async move {
+        let _ = finished.wait_for(|finished| *finished).await;
+    };
+    let mut servers = Vec::new();
+    if config.telemetry.enabled {
+        let app = app.clone();
+        let height = Arc::new(move || app.last_height());
+        let page = metrics::serve(config.telemetry.address, metrics.clone(), height).await?;
+        let done = done(finished.clone());
+        servers.push(tokio::spawn(async move {
+            tokio::select! { _ = page => {}, () = done => {} }
+        }));
+    }
+    if config.grpc.enable {
+        let listener = TcpListener::bind(config.grpc.address).await.at(
+            Exit::InUse,
+            format!(
+                "cannot listen on {} ([grpc] address in app.toml)",
+                config.grpc.address
+            ),
+        )?;
+        let options = quern_api::Options {
+            rpc: rpc_url(home)?,
+            parallel_queries: PARALLEL_QUERIES,
+        };
+        let source = app.clone();
+        let source = move |path: &str, data: &[u8], height: u64| query(&source, path, data, height);
+        let done = done(finished.clone());
+        servers.push(tokio::spawn(async move {
+            if let Err(error) = quern_api::serve(listener, Arc::new(source), options, done).await {
+                tracing::error!(%error, "gRPC stopped");
+            }
+        }));
+    }
+    let halts = app.clone();
+    let options = Options {
+        halted: Some(Arc::new(move || halts.halted())),
+        observer: Some(Arc::new(move |method, took| metrics.observe(method, took))),
+        ..Options::default()
+    };
+    // Last: once CometBFT can connect, everything else is up.
+    let server = Server::start(address, app, options).at(Exit::InUse, "ABCI")?;
+    let stop = until_stopped(server).await?;
+    let _ = finish.send(true);
+    for server in servers {
+        let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
+    }
+    Ok(stop)
+}
+
+/// Waits for a signal or for the server's own end, then shuts the server down.
+async fn until_stopped(server: Server) -> Outcome<Option<Stop>> {
+    let mut terminate = signal(SignalKind::terminate()).at(Exit::Failure, "cannot listen for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).at(Exit::Failure, "cannot listen for signals")?;
+    let asked = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&asked);
+    let (sender, mut receiver) = oneshot::channel();
+    let watcher = std::thread::spawn(move || {
+        let mut stop = None;
+        while stop.is_none() && !seen.load(Ordering::SeqCst) {
+            stop = server.wait(Duration::from_millis(50));
+        }
+        server.shutdown();
+        let _ = sender.send(stop);
+    });
+    let early = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        stop = &mut receiver => Some(stop),
+    };
+    asked.store(true, Ordering::SeqCst);
+    let stop = match early {
+        Some(stop) => stop,
+        None => receiver.await,
+    };
+    let _ = watcher.join();
+    stop.at(Exit::Failure, "the ABCI thread")
+}
+
+/// A query from gRPC. A panic ends this query, not the process: queries change no state.
+fn query(app: &App, path: &str, data: &[u8], height: u64) -> ResponseQuery {
+    let answer = catch_unwind(AssertUnwindSafe(|| app.query(path, data, height, false)));
+    answer.unwrap_or_else(|_| ResponseQuery {
+        code: 1,
+        codespace: "undefined".to_owned(),
+        log: "internal error while answering the query".to_owned(),
+        ..ResponseQuery::default()
+    })
+}
+
+fn open(home: &Home, config: &AppConfig, prices: Option<&str>) -> Outcome<App> {
+    let what = format!("cannot open {}", home.app_data().display());
+    App::open(options(home, config, prices)?).at(Exit::BadFile, what)
+}
+
+fn options(home: &Home, config: &AppConfig, prices: Option<&str>) -> Outcome<quern_core::Options> {
+    let prices = prices.unwrap_or(&config.minimum_gas_prices);
+    let mut options = quern_core::Options::new(home.app_data());
+    options.min_gas_prices = prices
+        .parse()
+        .at(Exit::BadFile, format!("minimum-gas-prices {prices:?}"))?;
+    options.pruning = config.keep_recent().map_or(Pruning::Nothing, Pruning::KeepRecent);
+    Ok(options)
+}

@@ -1,0 +1,104 @@
+//! Children that never outlive their supervisor, and how they are stopped.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command as StdCommand, ExitStatus};
+use std::time::Duration;
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
+use tokio::process::{Child, Command};
+
+use crate::exit::{At, Exit, Failure, Outcome};
+use crate::home::Home;
+
+/// Arguments of the hidden command that a child starts through.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ChildArgs {
+    /// Process that this one must not outlive
+    #[arg(long)]
+    parent: i32,
+    /// Lock of the home that the program holds as long as it lives
+    #[arg(long)]
+    lock: String,
+    /// Program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    program: Vec<OsString>,
+}
+
+/// Asks the kernel to kill this process as soon as `parent` is gone, even by SIGKILL.
+///
+/// # Errors
+/// If the parent is gone already.
+pub fn die_with(parent: i32) -> Outcome {
+    set_parent_process_death_signal(Some(Signal::KILL)).at(Exit::Failure, "prctl")?;
+    if getppid().map(|pid| pid.as_raw_nonzero().get()) == Some(parent) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failure, "the supervisor is gone"))
+}
+
+/// See [`super::become_child`].
+pub fn become_child(args: &ChildArgs, home: &Home) -> Outcome {
+    die_with(args.parent)?;
+    // Kept open through exec: a successor waits until this process is gone for good.
+    let lock = home.lock(&args.lock, Duration::from_secs(10))?;
+    fcntl_setfd(&lock, FdFlags::empty()).at(Exit::Failure, "lock")?;
+    let (program, arguments) = args
+        .program
+        .split_first()
+        .ok_or_else(|| Failure::new(Exit::Usage, "no program given"))?;
+    let error = StdCommand::new(program).args(arguments).exec();
+    Err(Failure::new(
+        Exit::NoComet,
+        format!("cannot run {}: {error}", Path::new(program).display()),
+    ))
+}
+
+/// A running child with a name for messages.
+pub struct Supervised {
+    name: &'static str,
+    process: Child,
+}
+
+impl Supervised {
+    /// Starts this same program with `arguments`, in a process group of its own so that Ctrl-C
+    /// reaches the supervisor alone.
+    ///
+    /// # Errors
+    /// If the system refuses a new process.
+    pub fn spawn(name: &'static str, arguments: &[OsString]) -> Outcome<Self> {
+        // The link stays valid when the file is replaced by an upgrade.
+        let process = Command::new("/proc/self/exe")
+            .arg0("quernd")
+            .args(arguments)
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .at(Exit::Failure, format!("cannot start {name}"))?;
+        Ok(Self { name, process })
+    }
+
+    /// Waits for the child's end.
+    pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        self.process.wait().await
+    }
+
+    /// Asks the child to end with SIGTERM and, after `patience`, makes it end with SIGKILL.
+    pub async fn stop(&mut self, patience: Duration) {
+        let Some(pid) = self
+            .process
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw)
+        else {
+            return;
+        };
+        let _ = kill_process(pid, Signal::TERM);
+        if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
+            tracing::warn!(child = self.name, "did not stop in time, killing it");
+            let _ = self.process.kill().await;
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! `quernd` as an operator meets it: starting, stopping, breaking, and what it says.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use quern_node::devnet::{Devnet, Plan};
+use support::processes;
+use tempfile::TempDir;
+
+fn plan() -> Plan {
+    Plan {
+        program: Some(env!("CARGO_BIN_EXE_quernd").into()),
+        ..Plan::default()
+    }
+}
+
+fn quernd(home: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_quernd"))
+        .args(arguments)
+        .arg("--home")
+        .arg(home)
+        .output()
+        .unwrap()
+}
+
+/// Exit code and standard error of a command that must fail.
+fn fails(home: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = quernd(home, arguments);
+    assert!(!output.status.success(), "{arguments:?} should fail");
+    (
+        output.status.code().unwrap(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+fn succeeds(home: &Path, arguments: &[&str]) -> String {
+    let output = quernd(home, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn initialised() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    succeeds(dir.path(), &["init", "first", "--chain-id", "quern-test-1"]);
+    dir
+}
+
+fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() {
+            files.extend(tree(&entry.path()));
+        } else if entry.path().is_file() {
+            files.push((
+                entry.path().display().to_string(),
+                fs::read(entry.path()).unwrap(),
+            ));
+        }
+    }
+    files.sort();
+    files
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "waited in vain until {what}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_second_init_is_refused_and_changes_nothing() {
+    let dir = initialised();
+    let before = tree(dir.path());
+    let (code, error) = fails(dir.path(), &["init", "second", "--chain-id", "other-1"]);
+    assert_eq!(code, 11);
+    assert!(error.contains("Nothing was changed"), "{error}");
+    assert_eq!(tree(dir.path()), before);
+}
+
+#[test]
+fn an_init_with_a_bad_chain_id_leaves_no_half_made_home() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, error) = fails(dir.path(), &["init", "first", "--chain-id", "no spaces please"]);
+    assert_eq!(code, 2);
+    assert!(error.contains("chain_id"), "{error}");
+    assert!(tree(dir.path()).is_empty());
+}
+
+#[test]
+fn every_broken_file_is_named_before_anything_runs() {
+    for (file, contents) in [
+        ("config/genesis.json", "{ not json"),
+        ("config/genesis.json", "{}"),
+        ("config/app.toml", "minimum-gas-price = \"1nqrn\""),
+        ("config/config.toml", "= broken"),
+        ("config/priv_validator_key.json", "{\"pub_key\": 1}"),
+    ] {
+        let dir = initialised();
+        fs::write(dir.path().join(file), contents).unwrap();
+        let before = tree(&dir.path().join("config"));
+        let (code, error) = fails(dir.path(), &["start"]);
+        assert_eq!(code, 10, "{file}: {error}");
+        assert!(error.contains(file), "{file} is not named in: {error}");
+        assert_eq!(tree(&dir.path().join("config")), before);
+    }
+}
+
+#[test]
+fn a_start_without_a_home_says_to_run_init() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, error) = fails(dir.path(), &["start"]);
+    assert_eq!(code, 10);
+    assert!(error.contains("quernd init"), "{error}");
+}
+
+#[test]
+fn a_missing_or_wrong_cometbft_is_reported_with_what_to_do() {
+    let dir = initialised();
+    let (code, error) = fails(dir.path(), &["start", "--comet-bin", "/nowhere/cometbft"]);
+    assert_eq!((code, error.contains("/nowhere/cometbft")), (12, true), "{error}");
+    // `echo version` prints no version of CometBFT.
+    let (code, error) = fails(dir.path(), &["start", "--comet-bin", "/bin/echo"]);
+    assert_eq!((code, error.contains("make setup")), (12, true), "{error}");
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let dir = initialised();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let address = format!("tcp://127.0.0.1:{port}");
+    succeeds(dir.path(), &["config", "set", "config", "rpc.laddr", &address]);
+    assert_eq!(
+        succeeds(dir.path(), &["config", "get", "config", "rpc.laddr"]).trim(),
+        address
+    );
+    let (code, error) = fails(dir.path(), &["start"]);
+    assert_eq!(code, 13);
+    assert!(
+        error.contains(&port.to_string()) && error.contains("rpc.laddr"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_bad_setting_is_refused_and_the_file_stays() {
+    let dir = initialised();
+    let before = tree(dir.path());
+    assert_eq!(
+        fails(dir.path(), &["config", "set", "app", "pruning", "sometimes"]).0,
+        2
+    );
+    assert_eq!(fails(dir.path(), &["config", "set", "app", "no-such", "1"]).0, 10);
+    assert_eq!(tree(dir.path()), before);
+}
+
+#[test]
+fn a_status_without_a_node_says_how_to_start_one() {
+    let dir = initialised();
+    let (code, error) = fails(dir.path(), &["status", "--node", "tcp://127.0.0.1:1"]);
+    assert_eq!(code, 4);
+    assert!(error.contains("quernd start"), "{error}");
+}
+
+#[test]
+fn a_node_makes_blocks_reports_status_and_metrics_and_stops_cleanly() {
+    let mut net = Devnet::start(plan()).unwrap();
+    let home = net.home().root().to_owned();
+    let status: serde_json::Value =
+        serde_json::from_str(&succeeds(&home, &["status", "-o", "json"])).unwrap();
+    let height = status
+        .pointer("/sync_info/latest_block_height")
+        .unwrap()
+        .as_str()
+        .unwrap();
+    assert!(height.parse::<u64>().unwrap() >= 1);
+    assert_eq!(status.pointer("/node_info/network").unwrap(), "quern-dev-1");
+    // A second node on the same home would ruin it.
+    let (code, error) = fails(&home, &["start"]);
+    assert_eq!(code, 13, "{error}");
+    assert_eq!(fails(&home, &["rollback"]).0, 13);
+    assert_eq!(fails(&home, &["comet", "unsafe-reset-all"]).0, 13);
+
+    assert!(net.stop().unwrap().success());
+    assert_eq!(processes::that_name(&home), Vec::<String>::new());
+    let log = fs::read_to_string(net.log()).unwrap();
+    assert!(
+        !log.contains("panic") && !log.contains("CONSENSUS FAILURE"),
+        "{log}"
+    );
+    // It goes on from where it stopped.
+    let before: u64 = height.parse().unwrap();
+    net.launch().unwrap();
+    net.wait_for_height(before + 2, Duration::from_secs(60)).unwrap();
+}
+
+#[test]
+fn a_killed_supervisor_leaves_no_process_behind() {
+    let mut net = Devnet::start(plan()).unwrap();
+    let home = net.home().root().to_owned();
+    assert_eq!(processes::children(net.pid().unwrap()).len(), 2);
+    net.kill();
+    until("its processes are gone", || {
+        processes::that_name(&home).is_empty()
+    });
+}
+
+#[test]
+fn the_crash_of_either_process_restarts_both() {
+    let mut net = Devnet::start(plan()).unwrap();
+    for mark in ["--proxy_app", "--app-only"] {
+        let before = processes::children(net.pid().unwrap());
+        let (victim, _) = before.iter().find(|(_, line)| line.contains(mark)).unwrap();
+        let height = net.height().unwrap();
+        processes::kill(*victim);
+        until("both processes are new", || {
+            let now = processes::children(net.pid().unwrap());
+            now.len() == 2
+                && now
+                    .iter()
+                    .all(|(pid, _)| before.iter().all(|(old, _)| old != pid))
+        });
+        net.wait_for_height(height + 2, Duration::from_secs(60)).unwrap();
+    }
+    assert!(net.stop().unwrap().success());
+}
+
+#[test]
+fn a_node_that_keeps_crashing_gives_up_and_says_so() {
+    let mut plan = plan();
+    // The check before the start passes; CometBFT itself then fails every time.
+    plan.arguments = vec!["--max-restarts".into(), "1".into()];
+    let mut net = Devnet::prepare(plan).unwrap();
+    let state = net.home().data().join("priv_validator_state.json");
+    fs::write(&state, "{ broken").unwrap();
+    net.launch().unwrap();
+    until("it gives up", || {
+        processes::that_name(net.home().root()).is_empty()
+    });
+    let status = net.stop().unwrap();
+    assert_eq!(status.code(), Some(15));
+    assert!(net.log_tail().contains("CometBFT ended"), "{}", net.log_tail());
+}
+
+#[test]
+fn a_rollback_takes_one_block_back_and_the_node_runs_on() {
+    let mut net = Devnet::start(plan()).unwrap();
+    net.wait_for_height(3, Duration::from_secs(60)).unwrap();
+    assert!(net.stop().unwrap().success());
+    let home = net.home().root().to_owned();
+    let said: serde_json::Value =
+        serde_json::from_str(&succeeds(&home, &["rollback", "-o", "json"])).unwrap();
+    let height = said["height"].as_u64().unwrap();
+    net.launch().unwrap();
+    net.wait_for_height(height + 3, Duration::from_secs(60)).unwrap();
+    assert!(net.stop().unwrap().success());
+}
+
+#[test]
+fn a_reset_home_starts_over_from_genesis() {
+    let mut net = Devnet::start(plan()).unwrap();
+    net.wait_for_height(5, Duration::from_secs(60)).unwrap();
+    assert!(net.stop().unwrap().success());
+    let home = net.home().root().to_owned();
+    succeeds(&home, &["comet", "unsafe-reset-all"]);
+    net.launch().unwrap();
+    net.wait_for_height(1, Duration::from_secs(60)).unwrap();
+    assert!(net.stop().unwrap().success());
+}

@@ -1,0 +1,4 @@
+//! What the tests of the real node share.
+
+pub mod load;
+pub mod processes;

@@ -1,0 +1,39 @@
+//! Looking at processes through /proc.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Process ids and command lines of a process's children.
+pub fn children(pid: u32) -> Vec<(u32, String)> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .map(|pid: u32| (pid, command_line(pid)))
+        .collect()
+}
+
+/// Processes, of anyone, whose command line names this folder.
+pub fn that_name(folder: &Path) -> Vec<String> {
+    let folder = folder.display().to_string();
+    let pids = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    pids.map(command_line)
+        .filter(|line| line.contains(&folder))
+        .collect()
+}
+
+/// Ends one process at once.
+pub fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+fn command_line(pid: u32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
