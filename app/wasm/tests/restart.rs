@@ -13,6 +13,16 @@ fn reopened(chain: &Chain) -> Wasm {
     Wasm::open(Options::new(chain.dir.path())).unwrap()
 }
 
+/// All files below a folder.
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
 #[test]
 fn a_restarted_host_finds_its_codes_and_pins_them_again() {
     let (mut chain, contract) = Chain::with_probe();
@@ -78,20 +88,12 @@ fn a_code_lost_while_running_stops_the_node_instead_of_forking_it() {
 #[test]
 fn a_torn_compiled_module_is_made_again_from_the_code() {
     let (mut chain, contract) = Chain::with_probe();
-    let modules = chain.dir.path().join("cache/modules");
     let mut torn = 0;
-    for version in std::fs::read_dir(&modules).unwrap() {
-        for module in std::fs::read_dir(version.unwrap().path()).unwrap() {
-            let path = module.unwrap().path();
-            let len = std::fs::metadata(&path).unwrap().len();
-            std::fs::OpenOptions::new()
-                .write(true)
-                .open(&path)
-                .unwrap()
-                .set_len(len / 2)
-                .unwrap();
-            torn += 1;
-        }
+    for module in files(&chain.dir.path().join("cache/modules")) {
+        let len = std::fs::metadata(&module).unwrap().len();
+        let file = std::fs::OpenOptions::new().write(true).open(&module).unwrap();
+        file.set_len(len / 2).unwrap();
+        torn += 1;
     }
     assert_eq!(torn, 1);
     chain.wasm = reopened(&chain);

@@ -15,7 +15,7 @@ use super::{OpenError, Wasm};
 use crate::{iterate::Entries, keys, state};
 
 /// Where the VM keeps codes (`state/wasm/<sha256>.wasm`) and compiled modules
-/// (`cache/modules/<version>/<sha256>.module`).
+/// (`cache/modules/<version>/<target>/<sha256>.module`).
 #[derive(Debug)]
 pub(crate) struct CodeStore {
     codes: PathBuf,
@@ -60,17 +60,21 @@ impl CodeStore {
     }
 
     fn compiled(&self, checksum: &Checksum) -> io::Result<Vec<PathBuf>> {
-        let name = checksum.to_hex();
+        let name = format!("{}.module", checksum.to_hex());
         let mut found = Vec::new();
-        for version in fs::read_dir(&self.modules)? {
-            let version = version?.path();
-            if version.is_dir() {
-                let candidates = [version.join(&name), version.join(&name).with_extension("module")];
-                found.extend(candidates.into_iter().filter(|path| path.is_file()));
+        for version in folders(&self.modules)? {
+            for target in folders(&version)? {
+                found.extend(Some(target.join(&name)).filter(|path| path.is_file()));
             }
         }
         Ok(found)
     }
+}
+
+fn folders(within: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(within)?.map(|entry| Ok(entry?.path()));
+    let paths = paths.collect::<io::Result<Vec<_>>>()?;
+    Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 /// Whether this run's codes will be committed. Elsewhere nothing is written to disk, or anyone could

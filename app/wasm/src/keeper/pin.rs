@@ -1,6 +1,7 @@
 //! Codes that are always kept compiled in memory.
 
 use cosmwasm_std::Checksum;
+use cosmwasm_vm::VmResult;
 use quern_context::Cx;
 use quern_store::Order;
 use quern_types::{Error, Event, Result};
@@ -14,9 +15,21 @@ impl Wasm {
     /// # Errors
     /// A halt if a code cannot be loaded.
     pub fn recover_pins(&self, cx: &Cx) -> Result<()> {
-        self.vm()
-            .sync_pinned_codes(&pinned(cx, None)?)
+        self.pin_exactly(&pinned(cx, None)?)
             .map_err(|e| Error::halt(format!("cannot pin the chain's contracts: {e}")))
+    }
+
+    /// Pins these codes and no others. A compiled module that a crash has torn is made again.
+    fn pin_exactly(&self, checksums: &[Checksum]) -> VmResult<()> {
+        for checksum in checksums {
+            self.vm().pin(checksum).or_else(|error| {
+                if self.codes().drop_compiled(checksum).is_err() {
+                    return Err(error);
+                }
+                self.vm().pin(checksum)
+            })?;
+        }
+        self.vm().sync_pinned_codes(checksums)
     }
 
     pub(crate) fn pin(&self, cx: &Cx, code_id: u64) -> Result<()> {
@@ -44,7 +57,7 @@ impl Wasm {
         if !code_store::keeps_codes(cx) {
             return Ok(());
         }
-        self.vm().sync_pinned_codes(checksums).map_err(|e| {
+        self.pin_exactly(checksums).map_err(|e| {
             let error = call::vm_error(cx, &e);
             if error.is_halt() {
                 error
