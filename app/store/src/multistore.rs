@@ -74,6 +74,15 @@ impl MultiStore {
                 .and_then(|folder| folder.sync_all())
                 .map_err(|error| failed("sync its folder", error))?;
         }
+        // redb would take an empty file for a new database, and the state would be gone unnoticed.
+        if file
+            .metadata()
+            .map_err(|error| failed("open its file", error))?
+            .len()
+            == 0
+        {
+            return Err(StoreError::Corrupt("its file is empty".into()));
+        }
         Self::on_backend(Arc::new(RedbBackend::open(&file, config.verify)?), config.pruning)
     }
 

@@ -101,6 +101,7 @@ fn truncated_and_foreign_files_are_refused() {
     let path = folder.path().join("state.redb");
     for verify in [false, true] {
         for length in [
+            0,
             1,
             8,
             300,
