@@ -22,7 +22,7 @@ def setUpModule():
 
 def tearDownModule():
     for server in [gateway, *workers]:
-        server.stop()
+        assert server.stop() == 0, server.read_log()
         server.discard()
     folder.cleanup()
 

@@ -25,7 +25,7 @@ def setUpModule():
 
 def tearDownModule():
     for server in (gateway, worker):
-        server.stop()
+        assert server.stop() == 0, server.read_log()
         server.discard()
     folder.cleanup()
 
