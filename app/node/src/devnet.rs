@@ -95,7 +95,8 @@ impl Devnet {
             telemetry_port: telemetry.port(),
             pace: plan.pace,
         };
-        init(&args, &home, &locate(None)?)?;
+        let comet = std::env::var_os("QUERN_COMETBFT").map(PathBuf::from);
+        init(&args, &home, &locate(comet.as_deref())?)?;
         for (address, coins) in &plan.accounts {
             let command = quern_genesis::cli::GenesisCommand::AddAccount(quern_genesis::cli::AddAccount {
                 address: address.to_string(),

@@ -1,4 +1,5 @@
-//! What the tests of the real node share.
+//! What the tests of the real node share; each uses a part of it.
+#![allow(dead_code)]
 
 pub mod load;
 pub mod processes;
