@@ -45,6 +45,7 @@ pub struct CometArgs {
 
 /// Commands of `quernd`.
 #[derive(Clone, Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "parsed once a run")]
 pub enum Command {
     /// Make the home of a new network with this node as its validator
     Init {
