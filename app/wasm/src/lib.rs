@@ -22,7 +22,6 @@ pub mod limits;
 mod msg;
 mod querier;
 mod query;
-mod room;
 mod state;
 
 pub use keeper::{OpenError, Options, Wasm};

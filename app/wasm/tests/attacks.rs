@@ -7,7 +7,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Chain, account, base64, execute_msg, sub, vm_testdata, wasm_execute};
+use common::{Chain, Done, account, base64, execute_msg, sub, vm_testdata, wasm_execute};
 use quern_context::Cx;
 use quern_proto::cosmwasm::wasm::v1::{MsgExecuteContract, MsgInstantiateContract2};
 use quern_types::{AccAddress, errors as sdk, module_address};
@@ -163,28 +163,27 @@ fn messages_recurse_to_the_limit_and_then_fail_without_touching_the_native_stack
     chain
         .execute(&account(1), &contract, json!({"recurse": {"depth": 99}}))
         .unwrap();
-    let (error, _) = on_small_stack(chain, contract, json!({"recurse": {"depth": 100}}));
-    assert!(error.is(&errors::CALL_DEPTH), "{error:?}");
+    let (result, _) = on_small_stack(chain, contract, json!({"recurse": {"depth": 100}}));
+    assert!(result.unwrap_err().is(&errors::CALL_DEPTH));
 }
 
 #[test]
 fn replies_recurse_to_the_limit_and_then_fail_without_touching_the_native_stack() {
     let (chain, contract) = Chain::with_probe();
-    let (error, mut chain) = on_small_stack(chain, contract.clone(), json!({"recurse_in_reply": {}}));
-    assert!(error.is(&errors::CALL_DEPTH), "{error:?}");
+    let (result, mut chain) = on_small_stack(chain, contract.clone(), json!({"recurse_in_reply": {}}));
+    assert!(result.unwrap_err().is(&errors::CALL_DEPTH));
     chain
         .execute(&account(1), &contract, json!({"echo": {}}))
         .unwrap();
 }
 
-/// Runs a message that must fail on a thread with the standard stack.
-fn on_small_stack(mut chain: Chain, contract: AccAddress, msg: Value) -> (quern_types::Error, Chain) {
+/// Runs a message on a thread with a quarter of the standard stack.
+fn on_small_stack(mut chain: Chain, contract: AccAddress, msg: Value) -> (quern_types::Result<Done>, Chain) {
     std::thread::Builder::new()
-        .stack_size(2 << 20)
+        .stack_size(512 << 10)
         .spawn(move || {
             let msg = execute_msg(&account(1), &contract, msg);
-            let (result, _) = chain.deliver_with(500_000_000, &msg);
-            (result.unwrap_err(), chain)
+            (chain.deliver_with(500_000_000, &msg).0, chain)
         })
         .unwrap()
         .join()
@@ -194,14 +193,12 @@ fn on_small_stack(mut chain: Chain, contract: AccAddress, msg: Value) -> (quern_
 #[test]
 fn queries_recurse_ten_deep_and_no_deeper() {
     // 5: with the whole gas of the transaction at their disposal.
-    let (mut chain, contract) = Chain::with_probe();
+    let (chain, contract) = Chain::with_probe();
     let ask = |depth: u32| json!({"recurse": {"depth": depth}});
     assert_eq!(chain.ask(&contract, ask(9)).unwrap(), json!(9));
     assert!(chain.ask(&contract, ask(10)).is_err());
-    let done = chain
-        .execute(&account(1), &contract, json!({"query_recurse": {"depth": 9}}))
-        .unwrap();
-    assert_eq!(done.data(), b"9");
+    let (result, mut chain) = on_small_stack(chain, contract.clone(), json!({"query_recurse": {"depth": 9}}));
+    assert_eq!(result.unwrap().data(), b"9");
     let error = chain
         .execute(&account(1), &contract, json!({"query_recurse": {"depth": 10}}))
         .unwrap_err();

@@ -36,7 +36,7 @@ fn a_restarted_host_finds_its_codes_and_pins_them_again() {
         .unwrap()
         .gas;
     chain.wasm = reopened(&chain);
-    chain.router = common::TestRouter::new(chain.wasm.clone());
+    chain.router = common::TestRouter::over(chain.wasm.clone());
     chain.wasm.check_requirements(&chain.cx).unwrap();
     chain.wasm.recover_pins(&chain.cx).unwrap();
     let after = chain
@@ -75,7 +75,7 @@ fn a_code_lost_while_running_stops_the_node_instead_of_forking_it() {
     std::fs::remove_dir_all(chain.dir.path().join("state/wasm")).unwrap();
     std::fs::remove_dir_all(chain.dir.path().join("cache")).unwrap();
     chain.wasm = reopened(&chain);
-    chain.router = common::TestRouter::new(chain.wasm.clone());
+    chain.router = common::TestRouter::over(chain.wasm.clone());
     let error = chain
         .execute(&account(1), &contract, json!({"echo": {}}))
         .unwrap_err();
@@ -97,7 +97,7 @@ fn a_torn_compiled_module_is_made_again_from_the_code() {
     }
     assert_eq!(torn, 1);
     chain.wasm = reopened(&chain);
-    chain.router = common::TestRouter::new(chain.wasm.clone());
+    chain.router = common::TestRouter::over(chain.wasm.clone());
     chain
         .execute(&account(1), &contract, json!({"echo": {}}))
         .unwrap();

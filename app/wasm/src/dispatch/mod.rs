@@ -12,7 +12,7 @@ use std::sync::Arc;
 use quern_context::{Cx, Router};
 use quern_types::{AccAddress, Error, Result};
 
-use crate::{Wasm, errors, gas, json::Response, limits, room};
+use crate::{Wasm, errors, gas, json::Response, limits};
 
 pub(crate) use redact::{is_final, is_spent, redact};
 
@@ -30,8 +30,7 @@ pub(crate) fn handle(
     events::emit(cx, contract, &response.attributes, &response.events)?;
     let mut inner = cx.clone();
     inner.calls.depth = inner.calls.depth.saturating_add(1);
-    let depth = inner.calls.depth;
-    if depth > limits::CALL_DEPTH {
+    if inner.calls.depth > limits::CALL_DEPTH {
         return Err((&errors::CALL_DEPTH).into());
     }
     let sender = send::Sender {
@@ -40,11 +39,7 @@ pub(crate) fn handle(
         contract,
         ibc_port,
     };
-    let replied = if response.messages.is_empty() {
-        None
-    } else {
-        room::with_room(depth, || submessage::dispatch(&sender, &inner, response.messages))?
-    };
+    let replied = submessage::dispatch(&sender, &inner, response.messages)?;
     Ok(replied.or(response.data.map(Into::into)))
 }
 

@@ -37,7 +37,7 @@ pub struct TestRouter {
 }
 
 impl TestRouter {
-    pub fn new(wasm: Wasm) -> Arc<dyn Router> {
+    pub fn over(wasm: Wasm) -> Arc<dyn Router> {
         Arc::new_cyclic(|me| Self { wasm, me: me.clone() })
     }
 
@@ -144,7 +144,7 @@ impl Chain {
         let mut cx = cx;
         cx.mode = Mode::Finalize;
         Self {
-            router: TestRouter::new(wasm.clone()),
+            router: TestRouter::over(wasm.clone()),
             wasm,
             cx,
             dir,
