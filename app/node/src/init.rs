@@ -17,6 +17,9 @@ use crate::config::edit;
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 
+/// Version of the application's rules in block headers, the one that `quern-core` announces.
+const APP_VERSION: u64 = 1;
+
 /// Arguments of `quernd init`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InitArgs {
@@ -106,6 +109,8 @@ fn build(args: &InitArgs, home: &Home, comet: &Comet) -> Outcome<Value> {
 
     let key = validator_key(&home.validator_key())?;
     let mut document = Document::new(&args.chain_id, now()?);
+    // What the application's `Info` answers: CometBFT's rollback compares the two.
+    document.consensus_params.version.app = APP_VERSION;
     document.validators = vec![Validator::new(key, args.power, &args.moniker)];
     quern_genesis::cli::save(&home.genesis(), &document)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
