@@ -48,7 +48,14 @@ fn a_contract_reads_its_balance_through_the_chain() {
     assert_eq!(chain.balance(&account(3), "earth"), 70);
     assert_eq!(
         done.types(),
-        ["execute", "wasm", "coin_spent", "coin_received", "transfer"]
+        [
+            "execute",
+            "wasm",
+            "wasm-hackatom",
+            "coin_spent",
+            "coin_received",
+            "transfer"
+        ]
     );
     let recursed = chain
         .ask(&contract, json!({"recurse": {"depth": 3, "work": 10}}))
