@@ -79,6 +79,20 @@ def name_and_imports(descriptor):
     return name, imports
 
 
+def mend(name, descriptor):
+    """wasmd 0.61.0 to 0.61.4, which the package was made from, had two numbers of ContractInfo swapped;
+    later versions, and clients, have extension at 7 and ibc2_port_id at 8, as before."""
+    if name != "cosmwasm/wasm/v1/types.proto":
+        return descriptor
+    for field, wrong, right in [(b"extension", 8, 7), (b"ibc2_port_id", 7, 8)]:
+        # FieldDescriptorProto: name (1), then number (3)
+        named = b"\x0a" + bytes([len(field)]) + field + b"\x18"
+        if descriptor.count(named) != 1:
+            sys.exit(f"descriptors: {name} no longer has one field {field.decode()}; look at mend()")
+        descriptor = descriptor.replace(named + bytes([wrong]), named + bytes([right]))
+    return descriptor
+
+
 def in_import_order(files, roots):
     """The roots and what they import, each after its own imports."""
     done, order = set(), []
@@ -117,6 +131,10 @@ def check(wheels, encoded):
         assert body["unordered"].number == 4, "TxBody.unordered moved"
         assert body["timeout_timestamp"].number == 5, "TxBody.timeout_timestamp moved"
 
+        info = pool.FindMessageTypeByName("cosmwasm.wasm.v1.ContractInfo").fields_by_name
+        assert info["extension"].number == 7, "ContractInfo.extension moved"
+        assert info["ibc2_port_id"].number == 8, "ContractInfo.ibc2_port_id moved"
+
         # Options must be read with messages of the same pool, or extensions stay unknown fields.
         options = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))
         http = pool.FindExtensionByName("google.api.http")
@@ -140,7 +158,7 @@ def main(folder, output):
                 for descriptor in embedded_descriptors(archive.read(entry)):
                     name, imports = name_and_imports(descriptor)
                     # Where two wheels carry a file, the later name wins: protobuf's own over a copy.
-                    files[name] = (descriptor, imports)
+                    files[name] = (mend(name, descriptor), imports)
                     if wheel.name.startswith("cosmpy-"):
                         roots.add(name)
     order = in_import_order(files, roots)

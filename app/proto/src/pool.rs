@@ -31,5 +31,9 @@ mod tests {
                 .get_message_by_name("cosmwasm.wasm.v1.MsgStoreAndMigrateContract")
                 .is_some()
         );
+        // the numbers that clients read, not those of wasmd before 0.61.5
+        let info = pool().get_message_by_name("cosmwasm.wasm.v1.ContractInfo").unwrap();
+        assert_eq!(info.get_field(7).unwrap().name(), "extension");
+        assert_eq!(info.get_field(8).unwrap().name(), "ibc2_port_id");
     }
 }

@@ -39,7 +39,8 @@ test("an account that the chain has never seen is null, with a balance of zero",
 test("a genesis account has its number, its balance and no key until it signs", async () => {
   const found = await client.getAccount(alice.address);
   assert.equal(found.address, alice.address);
-  assert.equal(typeof found.accountNumber, "bigint");
+  assert.ok(Number.isSafeInteger(Number(found.accountNumber)));
+  assert.deepEqual([found.sequence, found.pubkey], [0, null]);
   const balance = await client.getBalance(alice.address, DENOM);
   assert.ok(BigInt(balance.amount) > 0n);
   assert.deepEqual(await client.getAllBalances(alice.address), [balance]);

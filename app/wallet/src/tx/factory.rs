@@ -89,7 +89,8 @@ pub(crate) async fn build(
         (_, Some(node)) => {
             let auth_info = AuthInfo {
                 signer_infos: vec![signer.info(account.sequence)],
-                fee: Some(fee(&Coins::empty(), 0)),
+                // A token fee, so that the gas of taking a fee is counted.
+                fee: Some(fee(&flags.fee(1)?, 0)),
                 ..Default::default()
             };
             adjusted(flags, simulate(node, &body, &auth_info).await?)?
