@@ -32,7 +32,9 @@ mod tests {
                 .is_some()
         );
         // the numbers that clients read, not those of wasmd before 0.61.5
-        let info = pool().get_message_by_name("cosmwasm.wasm.v1.ContractInfo").unwrap();
+        let info = pool()
+            .get_message_by_name("cosmwasm.wasm.v1.ContractInfo")
+            .unwrap();
         assert_eq!(info.get_field(7).unwrap().name(), "extension");
         assert_eq!(info.get_field(8).unwrap().name(), "ibc2_port_id");
     }
