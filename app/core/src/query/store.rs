@@ -39,6 +39,20 @@ pub(super) fn read(
         return Err(errors::INVALID_REQUEST
             .wrap("cannot query with proof when height <= 1; please provide a valid height"));
     }
+    if !prove {
+        // a proof cannot be had of everything that can be read, such as an empty value
+        let spec = quern_store::STORES
+            .iter()
+            .find(|spec| spec.name == store)
+            .ok_or_else(|| errors::UNKNOWN_REQUEST.wrap(format!("no store is named {store}")))?;
+        let state_key = [spec.prefix, key].concat();
+        let value = shared.snapshot(height)?.get(&state_key).map_err(Error::halt)?;
+        return Ok(Found {
+            key: key.to_vec(),
+            value: value.unwrap_or_default(),
+            proof_ops: None,
+        });
+    }
     let (value, proof) = shared
         .store
         .prove(store, key, height)
@@ -50,7 +64,7 @@ pub(super) fn read(
             ProveError::UnknownStore(_) => errors::UNKNOWN_REQUEST.wrap(error.to_string()),
             other => errors::INVALID_REQUEST.wrap(other.to_string()),
         })?;
-    let proof_ops = prove.then(|| ProofOps {
+    let proof_ops = Some(ProofOps {
         ops: vec![
             ProofOp {
                 r#type: OP_STORE.into(),
