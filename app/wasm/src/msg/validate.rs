@@ -234,7 +234,7 @@ mod tests {
         for good in [
             "x",
             "a b",
-            "caf\u{e9}",
+            "Z\u{fc}rich",
             "e\u{301}",
             "\u{4e16}",
             "back\\slash \"q\" 'q'",
