@@ -1,5 +1,7 @@
 //! The keyring keeps keys, whatever it is given.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at a surprise")]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
