@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(Format::Json.show(json), json);
         assert_eq!(
             Format::Text.show(json),
-            "a: \"1\"\nb:\n- c: 1\n  d: []\n- \"x\"\ne:\n  f: null"
+            "a: \"1\"\nb:\n  - c: 1\n    d: []\n  - \"x\"\ne:\n  f: null"
         );
     }
 }
