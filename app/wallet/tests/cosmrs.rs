@@ -1,6 +1,8 @@
 //! Unmodified cosmrs and tendermint-rpc against a running node. `tests/e2e/run.sh` starts the node and runs
 //! these; without its network they are ignored.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at a surprise")]
+
 use cosmrs::{
     AccountId, Any, Coin,
     bank::MsgSend,

@@ -1,5 +1,7 @@
 //! Transactions made and signed without a node.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at a surprise")]
+
 use std::{fs, path::Path};
 
 use clap::Parser;
