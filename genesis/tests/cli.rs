@@ -1,6 +1,10 @@
 //! The genesis commands lose nothing, whatever they are given.
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at a surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
 
 use std::{fs, path::Path};
 

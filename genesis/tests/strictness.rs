@@ -1,6 +1,10 @@
 //! A genesis that could be read in two ways is refused.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at a surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
 
 use quern_genesis::{AppState, ConsensusKey, Document, Validator};
 use quern_types::{AccAddress, module_address};

@@ -1,7 +1,11 @@
 //! Unmodified cosmrs and tendermint-rpc against a running node. `tests/e2e/run.sh` starts the node and runs
 //! these; without its network they are ignored.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at a surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
 
 use cosmrs::{
     AccountId, Any, Coin,

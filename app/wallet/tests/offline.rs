@@ -1,6 +1,10 @@
 //! Transactions made and signed without a node.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at a surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
 
 use std::{fs, path::Path};
 
