@@ -80,7 +80,7 @@ node=$!
 ready=
 for _ in $(seq 300); do
     kill -0 "$node" 2>/dev/null || die "the node ended while starting"
-    if "$QUERND" status --home "$home" 2>/dev/null | grep -qE '"latest_block_height": *"[1-9]'; then ready=1; break; fi
+    if "$QUERND" status --home "$home" -o json 2>/dev/null | grep -qE '"latest_block_height": *"[1-9]'; then ready=1; break; fi
     sleep 0.2
 done
 [ -n "$ready" ] || die "the node made no block within 60 s"
