@@ -184,6 +184,32 @@ fn a_greedy_gap_is_the_plain_difference_of_logits_and_is_clipped() {
     );
 }
 
+/// Two ids nearer than the slack: the verifier cannot say which of them the host's top-p kept.
+#[test]
+fn a_host_that_found_the_other_of_two_near_ids_likelier_is_not_blamed() {
+    let mut logits = vec![0f32; 24];
+    (logits[4], logits[23]) = (6.934_467, 6.944_386_5);
+    let mut hosts = logits.clone();
+    (hosts[4], hosts[23]) = (6.942, 6.936);
+    let params = SamplingParams {
+        temperature: 0.2,
+        top_p: 0.05,
+        ..SamplingParams::default()
+    };
+    let rule = GapRule {
+        clip: 100.0,
+        slack: 0.01,
+    };
+    for seed in 0..200 {
+        let y = draw_one(&hosts, &params, seed, 0);
+        assert_eq!(y, 4, "the head of mass 0.05 is the host's likeliest id alone");
+        let found = score(&logits, y, &params, seed, rule);
+        assert!(found.supported && found.gap <= 0.02, "{found:?}");
+        // an id that neither could have kept is still outside
+        assert!(!score(&logits, 0, &params, seed, rule).supported);
+    }
+}
+
 proptest! {
     /// Bounds on the noise only save work: the result is that of the plain definition.
     #[test]

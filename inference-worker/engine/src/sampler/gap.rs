@@ -1,7 +1,6 @@
 //! The verifier's score of one token: how far in logits the host's choice lies below the best one.
 
 use super::{Draw, SampleError, noisy_argmax, process, support};
-use support::Slack;
 
 /// What the verifier tolerates.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,17 +43,17 @@ pub fn gap(logits: &[f32], y: u32, draw: &Draw<'_>, rule: &GapRule) -> Result<Ga
         });
     }
     let z: Vec<f64> = l.iter().map(|l| l / temperature).collect();
-    let slack = rule.slack / temperature;
-    let loose = support::threshold(&z, draw.params, Slack::Loose(slack));
-    if support::members(&z, loose, draw.grammar)
-        .binary_search(&y)
-        .is_err()
-    {
+    let (surely, perhaps) = support::brackets(&z, draw.params, rule.slack / temperature, draw.grammar);
+    if perhaps.binary_search(&y).is_err() {
         return Ok(outside);
     }
-    let tight = support::threshold(&z, draw.params, Slack::Tight(slack));
-    let ids = support::members(&z, tight, draw.grammar);
-    let (_, best) = noisy_argmax(&z, &ids, draw).ok_or(SampleError::NothingLeft)?;
+    let Some((_, best)) = noisy_argmax(&z, &surely, draw) else {
+        // No id is surely in S, so none can be said to lie above the host's.
+        return Ok(Gap {
+            gap: 0.0,
+            supported: true,
+        });
+    };
     let chosen = z[y as usize] + draw.noise.gumbel(draw.at.t, draw.at.c, y);
     Ok(Gap {
         gap: (temperature * (best - chosen)).clamp(0.0, rule.clip),

@@ -44,23 +44,52 @@ pub(super) fn threshold(z: &[f64], params: &SamplingParams, slack: Slack) -> f64
     if params.min_p > 0.0 {
         least = least.max(max + libm::log(params.min_p) + shift);
     }
-    // The most likely token is never filtered out.
-    least.min(max)
+    // The most likely token is never filtered out; but which token that is, a verifier whose z is off
+    // cannot say for sure, so S⁻ may be empty.
+    match slack {
+        Slack::Tight(_) => least,
+        Slack::Exact | Slack::Loose(_) => least.min(max),
+    }
 }
 
 /// Ids of S in ascending order: at or above the threshold and allowed by the grammar. Where the grammar leaves
 /// nothing of the filtered set, it alone decides.
 pub(super) fn members(z: &[f64], least: f64, grammar: Option<&TokenMask>) -> Vec<u32> {
+    let ids = at_least(z, least, grammar);
+    if ids.is_empty() {
+        at_least(z, f64::MIN, grammar)
+    } else {
+        ids
+    }
+}
+
+/// S⁻ and S⁺ of a verifier whose every z may be off by `d`. S⁻ may be empty.
+///
+/// Whether the grammar left nothing of the host's filtered set is itself uncertain: it surely did where even the
+/// loose set is empty, and may have where the tight set is.
+pub(super) fn brackets(
+    z: &[f64],
+    params: &SamplingParams,
+    d: f64,
+    grammar: Option<&TokenMask>,
+) -> (Vec<u32>, Vec<u32>) {
+    let all = || at_least(z, f64::MIN, grammar);
+    let tight = at_least(z, threshold(z, params, Slack::Tight(d)), grammar);
+    let loose = at_least(z, threshold(z, params, Slack::Loose(d)), grammar);
+    match (tight.is_empty(), loose.is_empty()) {
+        (_, true) => (all(), all()),
+        (true, false) if grammar.is_some() => (tight, all()),
+        (_, false) => (tight, loose),
+    }
+}
+
+fn at_least(z: &[f64], least: f64, grammar: Option<&TokenMask>) -> Vec<u32> {
     let allowed = |id: u32| grammar.is_none_or(|mask| mask.contains(id));
-    let collect = |least: f64| -> Vec<u32> {
-        let ids = z
-            .iter()
-            .enumerate()
-            .filter(|(_, z)| **z >= least && z.is_finite());
-        ids.map(|(id, _)| id as u32).filter(|id| allowed(*id)).collect()
-    };
-    let ids = collect(least);
-    if ids.is_empty() { collect(f64::MIN) } else { ids }
+    let ids = z
+        .iter()
+        .enumerate()
+        .filter(|(_, z)| **z >= least && z.is_finite());
+    ids.map(|(id, _)| id as u32).filter(|id| allowed(*id)).collect()
 }
 
 fn kth_largest(z: &[f64], k: usize) -> f64 {
