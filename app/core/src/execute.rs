@@ -12,6 +12,9 @@ use quern_types::{Attribute, Error, Event, Result, errors};
 
 use crate::{Msg, ante::Ante, router::AppRouter, tx::Tx};
 
+/// Most gas of an estimate where blocks have no limit.
+const SIMULATION_GAS: u64 = 100_000_000;
+
 /// What came of a transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -62,8 +65,10 @@ impl Executor<'_> {
 
     fn run_decoded(&self, cx: &Cx, tx: &Tx, depth: Depth) -> Result<Outcome> {
         let simulate = cx.mode == Mode::Simulate;
+        // An estimate needs no limit of its own, but a contract that loops must still end: what no block
+        // could hold is not worth estimating (wasmd's LimitSimulationGas).
         let gas = if simulate {
-            GasMeter::infinite()
+            GasMeter::limited(self.max_gas.unwrap_or(SIMULATION_GAS))
         } else {
             GasMeter::limited(tx.gas_limit())
         };
