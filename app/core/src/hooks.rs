@@ -2,9 +2,19 @@
 
 use quern_context::Cx;
 use quern_types::Result;
+use tendermint_proto::v0_38::abci::RequestFinalizeBlock;
+
+use crate::app::Shared;
+
+/// What a hook sees besides state.
+pub(crate) struct Border<'a> {
+    pub shared: &'a Shared,
+    /// The decided block.
+    pub block: &'a RequestFinalizeBlock,
+}
 
 /// Work at a border. An error stops the node: only storage can cause one.
-pub(crate) type Hook = fn(&Cx) -> Result<()>;
+pub(crate) type Hook = fn(&Border<'_>, &Cx) -> Result<()>;
 
 /// Before the block's transactions.
 pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[];
@@ -12,10 +22,12 @@ pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[];
 /// After the block's transactions.
 pub(crate) const END_BLOCK: &[(&str, Hook)] = &[];
 
-/// Runs a table.
-pub(crate) fn run(cx: &Cx, table: &[(&'static str, Hook)]) -> Result<()> {
-    for (name, hook) in table {
-        hook(cx).map_err(|error| error.wrap(*name))?;
+impl Border<'_> {
+    /// Runs a table.
+    pub(crate) fn run(&self, cx: &Cx, table: &[(&'static str, Hook)]) -> Result<()> {
+        for (name, hook) in table {
+            hook(self, cx).map_err(|error| error.wrap(*name))?;
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use super::{PendingBlock, exec_result, header::Header, to_abci_event};
 use crate::{
     app::Shared,
     execute::{Depth, Outcome},
-    hooks,
+    hooks::{self, Border},
 };
 
 impl Shared {
@@ -40,7 +40,11 @@ impl Shared {
         let params = quern_consensus::get(&cx)?;
         let max_gas = quern_consensus::max_gas(&params);
 
-        let mut events = border(&cx, hooks::BEGIN_BLOCK, "BeginBlock")?;
+        let border = Border {
+            shared: self,
+            block: request,
+        };
+        let mut events = run(&border, &cx, hooks::BEGIN_BLOCK, "BeginBlock")?;
         let executor = self.executor(max_gas);
         let mut tx_results = Vec::with_capacity(request.txs.len());
         let mut block_gas = 0u64;
@@ -58,7 +62,7 @@ impl Shared {
             block_gas = block_gas.saturating_add(outcome.gas_used.min(outcome.gas_wanted));
             tx_results.push(exec_result(outcome));
         }
-        events.extend(border(&cx, hooks::END_BLOCK, "EndBlock")?);
+        events.extend(run(&border, &cx, hooks::END_BLOCK, "EndBlock")?);
 
         let changed = quern_consensus::get(&cx)?;
         header.write(&cx)?;
@@ -77,8 +81,13 @@ impl Shared {
 }
 
 /// Runs a border's hooks; its events carry the mode last, as the SDK's do.
-fn border(cx: &Cx, table: &[(&'static str, hooks::Hook)], mode: &str) -> Result<Vec<Event>> {
-    hooks::run(cx, table)?;
+fn run(
+    border: &Border<'_>,
+    cx: &Cx,
+    table: &[(&'static str, hooks::Hook)],
+    mode: &str,
+) -> Result<Vec<Event>> {
+    border.run(cx, table)?;
     let mut events = cx.events.take();
     for event in &mut events {
         event.attributes.push(Attribute {
