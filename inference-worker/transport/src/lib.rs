@@ -1,0 +1,15 @@
+//! HTTP between router and worker: TLS 1.3 with raw ed25519 public keys (RFC 7250) on both sides, no certificates.
+//!
+//! A client names the key it expects, which the registry holds for the host, and speaks to nobody else. A server
+//! accepts any client that proves possession of its key and hands that key to the handlers as
+//! `axum::extract::ConnectInfo<Peer>`; they compare it with the key of the router that the session names.
+//! There is no session resumption: a resumed session would skip the proof.
+
+mod client;
+mod config;
+mod key;
+mod server;
+
+pub use client::{Client, ClientError};
+pub use key::TransportKey;
+pub use server::{Peer, SecureListener};
