@@ -1,0 +1,233 @@
+//! `bonding`: coins behind hosts.
+
+use quern_protocol::Amount;
+use serde::{Deserialize, Serialize};
+
+/// Parameters; governance changes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Denomination of every amount.
+    pub denom: String,
+    /// Blocks from unbonding to maturity, rounded up to a bucket.
+    pub unbonding_blocks: u64,
+    /// Blocks of one bucket: what unbonds in the same one matures together. At most 32 buckets are open.
+    pub bucket_blocks: u64,
+    /// The operator's own share of a host's bond must stay at least this, in basis points.
+    pub min_operator_bps: u32,
+    /// Bond from which a host may validate.
+    pub min_validator_bond: Amount,
+    /// Most validators that an epoch proposes.
+    pub max_validators: u32,
+    /// Most of a set's power that one host is proposed with, in basis points (or the least feasible).
+    pub max_power_bps: u32,
+    /// Slashed for signing two blocks, in basis points.
+    pub double_sign_bps: u32,
+}
+
+/// First message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstantiateMsg {
+    /// Who changes parameters: governance.
+    pub authority: String,
+    /// The registry.
+    pub registry: String,
+    /// Contracts that may slash and freeze: settlement, later the audits.
+    pub judges: Vec<String>,
+    /// Parameters.
+    pub params: Params,
+}
+
+/// Messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum ExecuteMsg {
+    /// Adds the funds to the sender's position behind a host.
+    Bond {
+        /// Host.
+        host: String,
+    },
+    /// Takes from the sender's position; the coins mature after the delay and can be slashed until then.
+    Unbond {
+        /// Host.
+        host: String,
+        /// Amount, at most the position's value.
+        amount: Amount,
+    },
+    /// Pays out what has matured.
+    Withdraw {
+        /// Host.
+        host: String,
+    },
+    /// Moves part of a position to another host; it stays slashable for the first host's past offences.
+    Move {
+        /// From this host.
+        from: String,
+        /// To this host.
+        to: String,
+        /// Amount.
+        amount: Amount,
+    },
+    /// The sender, a host, opens or closes itself to other funders. New hosts are open.
+    SetOpen {
+        /// Whether others may fund.
+        open: bool,
+    },
+    /// From a judge: slashes once per offence.
+    Slash {
+        /// Host.
+        host: String,
+        /// Identity of the offence, such as `quern-small/0` (model and generation) for a conviction.
+        offence: String,
+        /// Fraction of active and unbonding coins, in basis points.
+        fraction_bps: u32,
+        /// Sent to the judge out of the slash, as far as it reaches, to make payers whole; the rest burns.
+        restitution: Amount,
+    },
+    /// From a judge: no unbonding matures while evidence is high.
+    Freeze {
+        /// Host.
+        host: String,
+        /// Whether frozen.
+        frozen: bool,
+    },
+    /// From governance.
+    UpdateParams(Params),
+}
+
+/// Questions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum QueryMsg {
+    /// [`Params`].
+    Params {},
+    /// [`HostBond`].
+    HostBond {
+        /// Host.
+        host: String,
+    },
+    /// `Vec<HostBond>` by falling bond.
+    HostBonds {
+        /// After this host.
+        start_after: Option<String>,
+        /// At most this many.
+        limit: Option<u32>,
+    },
+    /// [`Position`].
+    Position {
+        /// Host.
+        host: String,
+        /// Funder.
+        funder: String,
+    },
+    /// `Vec<Position>` of one funder.
+    PositionsOf {
+        /// Funder.
+        funder: String,
+        /// After this host.
+        start_after: Option<String>,
+        /// At most this many.
+        limit: Option<u32>,
+    },
+    /// `Vec<Position>` behind one host.
+    Positions {
+        /// Host.
+        host: String,
+        /// After this funder.
+        start_after: Option<String>,
+        /// At most this many.
+        limit: Option<u32>,
+    },
+    /// `Vec<SlashRecord>` of one host, or of all, oldest first.
+    Slashes {
+        /// Host.
+        host: Option<String>,
+        /// After this number.
+        start_after: Option<u64>,
+        /// At most this many.
+        limit: Option<u32>,
+    },
+    /// [`Totals`].
+    Totals {},
+}
+
+/// What stands behind a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostBond {
+    /// Host.
+    pub host: String,
+    /// Active coins, operator's and others'.
+    pub active: Amount,
+    /// The operator's part of it.
+    pub operator: Amount,
+    /// Coins on their way out that can still be slashed.
+    pub unbonding: Amount,
+    /// Whether others may fund.
+    pub open: bool,
+    /// Whether unbonding is frozen.
+    pub frozen: bool,
+    /// Whether it is out for good.
+    pub tombstoned: bool,
+}
+
+/// One funder's part behind one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Host.
+    pub host: String,
+    /// Funder.
+    pub funder: String,
+    /// Active value.
+    pub active: Amount,
+    /// On its way out.
+    pub unbonding: Vec<UnbondingEntry>,
+}
+
+/// Coins on their way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnbondingEntry {
+    /// Value.
+    pub amount: Amount,
+    /// First height at which it can be withdrawn and no longer slashed.
+    pub matures_at: u64,
+}
+
+/// A slash that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlashRecord {
+    /// Number, from 1.
+    pub number: u64,
+    /// Host.
+    pub host: String,
+    /// Offence.
+    pub offence: String,
+    /// Height.
+    pub height: u64,
+    /// Fraction in basis points.
+    pub fraction_bps: u32,
+    /// Coins taken.
+    pub slashed: Amount,
+    /// Of them, sent to payers.
+    pub restitution: Amount,
+    /// Of them, burned.
+    pub burned: Amount,
+}
+
+/// Sums over everything, for reconciliation: the contract's balance is `active + unbonding + matured`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// Active coins.
+    pub active: Amount,
+    /// Coins on their way out, matured or not, that were not withdrawn.
+    pub unbonding: Amount,
+    /// Burned by slashes so far.
+    pub burned: Amount,
+    /// Sent to payers so far.
+    pub restitution: Amount,
+}

@@ -1,0 +1,27 @@
+//! What every part of Quern must compute alike: hashes, signed statements, batch trees, draws, prices.
+//!
+//! No input and no state: contracts, node, worker, router and an independent verifier link the same code.
+//! Amounts are integers of `nqrn`, prices have 18 digits after the point, and every sum is checked.
+//! Formats are in `docs/spec/` (voucher, receipt, batch, session).
+
+mod amount;
+mod batch;
+mod bytes;
+mod cost;
+mod draw;
+mod hash;
+mod price;
+mod receipt;
+mod statement;
+mod tree;
+
+pub use amount::Amount;
+pub use batch::{Batch, SessionLeaf};
+pub use bytes::{Bytes, Hash, PublicKey, Signature};
+pub use cost::{cost, Coefficients, Usage};
+pub use draw::{committee_seed, rank, Draw};
+pub use hash::{hash_fields, Fields};
+pub use price::Price;
+pub use receipt::{output_hash, request_hash, salt_commitment, seed_commitment, FinishReason, Receipt};
+pub use statement::{Refusal, RefusalReason, Release, Voucher};
+pub use tree::{Node, Proof, SumTree};
