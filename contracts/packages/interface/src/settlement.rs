@@ -66,6 +66,10 @@ pub enum SignedBy {
 }
 
 /// Messages.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "read once from JSON and taken apart at once"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum ExecuteMsg {
