@@ -17,6 +17,8 @@ pub struct Options {
     pub max_message_bytes: usize,
     /// Most connections at a time; CometBFT opens four.
     pub max_connections: usize,
+    /// Stack of a connection's thread in bytes. Contracts that call contracts nest on it.
+    pub stack_bytes: usize,
     /// See [`HaltCheck`].
     pub halted: Option<HaltCheck>,
     /// See [`Observer`].
@@ -28,6 +30,7 @@ impl Default for Options {
         Self {
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             max_connections: 32,
+            stack_bytes: 8 << 20,
             halted: None,
             observer: None,
         }

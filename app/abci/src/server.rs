@@ -272,14 +272,17 @@ fn spawn_connection<A: Application>(
     }
     let inner = Arc::clone(shared);
     let sender = sender.clone();
-    let handle = thread::Builder::new().name(format!("abci-{id}")).spawn(move || {
-        let end = serve(&app, stream, &options);
-        lock(&inner.open).remove(&id);
-        if let End::Fatal(stop) = end {
-            tracing::error!(%stop, "the ABCI server stops");
-            let _ = sender.send(stop);
-        }
-    })?;
+    let handle = thread::Builder::new()
+        .name(format!("abci-{id}"))
+        .stack_size(options.stack_bytes)
+        .spawn(move || {
+            let end = serve(&app, stream, &options);
+            lock(&inner.open).remove(&id);
+            if let End::Fatal(stop) = end {
+                tracing::error!(%stop, "the ABCI server stops");
+                let _ = sender.send(stop);
+            }
+        })?;
     lock(&shared.threads).push(handle);
     Ok(())
 }

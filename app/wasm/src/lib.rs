@@ -20,6 +20,7 @@ mod keeper;
 pub mod keys;
 pub mod limits;
 mod msg;
+mod probestack;
 mod querier;
 mod query;
 mod state;

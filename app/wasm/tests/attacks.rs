@@ -177,10 +177,10 @@ fn replies_recurse_to_the_limit_and_then_fail_without_touching_the_native_stack(
         .unwrap();
 }
 
-/// Runs a message on a thread with a quarter of the standard stack.
+/// Runs a message on a thread with an eighth of the stack that the node gives its own.
 fn on_small_stack(mut chain: Chain, contract: AccAddress, msg: Value) -> (quern_types::Result<Done>, Chain) {
     std::thread::Builder::new()
-        .stack_size(512 << 10)
+        .stack_size(1 << 20)
         .spawn(move || {
             let msg = execute_msg(&account(1), &contract, msg);
             (chain.deliver_with(500_000_000, &msg).0, chain)

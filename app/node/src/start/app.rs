@@ -34,6 +34,7 @@ pub fn run(args: &StartArgs, home: &Home) -> Outcome {
     let metrics = Metrics::new()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .thread_stack_size(8 << 20) // queries run contracts that ask contracts
         .max_blocking_threads(PARALLEL_QUERIES.saturating_add(8))
         .enable_all()
         .build()
