@@ -1,0 +1,1 @@
+//! The `bonding` contract: coins behind hosts.

@@ -1,0 +1,1 @@
+//! The `registry` contract: who serves what, where, with which keys.
