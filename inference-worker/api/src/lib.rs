@@ -2,11 +2,13 @@
 //!
 //! - [`request`]: a body becomes a [`Request`] in which every parameter is either honoured or refused by name;
 //! - [`response`]: what goes back, whole or in chunks;
-//! - [`error`]: OpenAI's error shape with stable codes.
+//! - [`error`]: OpenAI's error shape with stable codes;
+//! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker.
 
 mod body;
 pub mod error;
 mod fields;
+pub mod paid;
 pub mod request;
 pub mod response;
 

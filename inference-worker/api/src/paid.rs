@@ -1,0 +1,325 @@
+//! The paid interface between router and worker: headers, events and bodies beside OpenAI's.
+//!
+//! It is spoken over the transport (TLS 1.3 with pinned keys) only.
+//!
+//! **Request.** The client's JSON body goes untouched to the same path at the worker, so both compute the same
+//! [`quern_protocol::request_hash`] over path and body. The header [`VOUCHER_HEADER`] carries an [`Authority`].
+//! A client's own `seed` is hashed with the unsalted request hash: the same function with a salt of zeros.
+//!
+//! **Refusals.** A worker that may serve but will not answers 429 (busy) or 503 (limit, maintenance) with OpenAI's
+//! error body and beside `error` a field `refusal` with a [`SignedRefusal`]. An authority that is not one (wrong
+//! chain, forged, stale, over the limit, a nonce served before) is answered 402 with the code of a [`Rejection`].
+//! Whatever is wrong with the request itself is answered as without payment: 400, 404, 413; nothing is captured.
+//!
+//! **Authority while output grows.** A worker counts per (session, host), not per request: output may go on
+//! while the captures of the session so far and the cost so far of all its requests under way are at most the highest
+//! cap that it holds. Each request may cost its own ceiling at most. Before the host runs out the router posts a
+//! [`SignedVoucher`] to [`VOUCHERS_PATH`]: the same voucher with a higher cap. A worker that has run out pauses the
+//! output, says so at once by a [`Progress`] event, and gives up after [`TOP_UP_PATIENCE`] with the finish reason
+//! `unfunded`. For an answer that is not streamed the first voucher's cap covers the ceiling.
+//!
+//! **Stream.** Beside OpenAI's events, which keep their bytes, come events with a name of their own, which the router
+//! takes out: [`PROGRESS_EVENT`] (once before the first token, then at least every [`PROGRESS_TOKENS`] tokens, and on
+//! a pause) and [`RECEIPT_EVENT`], a [`SignedReceipt`] after the last chunk and before `[DONE]`. An answer in one piece
+//! carries its receipt in the header [`RECEIPT_HEADER`]. The receipt is durable at the worker before it leaves.
+//!
+//! **Afterwards.** `GET` [`receipt_path`] gives a [`ReceiptStatus`]: the receipt of a request, also of one whose
+//! client left or whose stream broke, and from its commit on the proof into the batch. It is 404 while there is none.
+//! `POST` [`RELEASES_PATH`] with a [`ReleaseRequest`] gives a [`SignedRelease`], or 409 if the limit is needed.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::HeaderValue;
+use quern_interface::settlement::CommittedReceipt;
+pub use quern_interface::settlement::SignedReceipt;
+use quern_protocol::{Amount, Bytes, Fields, Hash, PublicKey, Refusal, Release, Signature, Voucher};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// Header of a request: an [`Authority`], see [`to_header`].
+pub const VOUCHER_HEADER: &str = "quern-voucher";
+/// Header of an answer in one piece: a [`SignedReceipt`], see [`to_header`].
+pub const RECEIPT_HEADER: &str = "quern-receipt";
+/// Name of the event that carries a [`SignedReceipt`].
+pub const RECEIPT_EVENT: &str = "quern.receipt";
+/// Name of the event that carries [`Progress`].
+pub const PROGRESS_EVENT: &str = "quern.progress";
+/// Where top-ups and void vouchers go.
+pub const VOUCHERS_PATH: &str = "/v1/vouchers";
+/// Where releases are asked for.
+pub const RELEASES_PATH: &str = "/v1/releases";
+/// Output tokens that one signature pays ahead, the first one beside the prompt.
+pub const SLICE_TOKENS: u32 = 256;
+/// Most output tokens between two [`PROGRESS_EVENT`]s.
+pub const PROGRESS_TOKENS: u32 = 64;
+/// How long a worker waits for a top-up.
+pub const TOP_UP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a worker waits for its node to reach a voucher's height before it rejects the voucher as stale.
+pub const HEIGHT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A voucher with the session key's signature over [`Voucher::digest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedVoucher {
+    /// Voucher.
+    pub voucher: Voucher,
+    /// By the session key.
+    pub signature: Signature,
+}
+
+/// What entitles a request to be served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// Chain on which the session is.
+    pub chain_id: String,
+    /// Voucher.
+    pub voucher: Voucher,
+    /// By the session key.
+    pub signature: Signature,
+    /// The request's salt, which the voucher commits to.
+    pub salt: Bytes<16>,
+}
+
+/// Answer to a top-up. Its status is 200; 404 if no such request is under way, 409 if the voucher does not extend
+/// what the worker holds, 402 if its signature or cap is not good. A void voucher (ceiling 0, for a nonce that the
+/// router skipped) is taken with 200 whether or not the nonce was known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopUpAnswer {
+    /// Highest cap that the worker now holds in the session.
+    pub cap: Amount,
+}
+
+/// A refusal with the host's signature over [`Refusal::digest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedRefusal {
+    /// Refusal.
+    pub refusal: Refusal,
+    /// By the warm key.
+    pub signature: Signature,
+}
+
+/// The part of a refusing answer's body that a router reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalBody {
+    /// The host's word.
+    pub refusal: SignedRefusal,
+}
+
+/// Why an authority is none: the `code` of the error that comes with status 402.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// No header, or one that cannot be read.
+    VoucherMissing,
+    /// Another chain, session, host or model.
+    VoucherMisdirected,
+    /// Not signed by the session key.
+    VoucherForged,
+    /// The height is in the future, too long ago, or outside of the session's time.
+    VoucherStale,
+    /// The cap exceeds the host's limit, or the ceiling does not cover the least that the request costs.
+    VoucherLimit,
+    /// The nonce was used before.
+    VoucherSpent,
+    /// The chain's price is above the session's highest.
+    VoucherPrice,
+}
+
+impl Rejection {
+    /// The code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::VoucherMissing => "voucher_missing",
+            Self::VoucherMisdirected => "voucher_misdirected",
+            Self::VoucherForged => "voucher_forged",
+            Self::VoucherStale => "voucher_stale",
+            Self::VoucherLimit => "voucher_limit",
+            Self::VoucherSpent => "voucher_spent",
+            Self::VoucherPrice => "voucher_price",
+        }
+    }
+}
+
+/// Where a stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Prompt tokens.
+    pub prompt: u32,
+    /// Prompt tokens found in a cache.
+    pub cached: u32,
+    /// Output tokens so far.
+    pub completion: u32,
+    /// Whether the output waits for a higher cap.
+    pub paused: bool,
+}
+
+/// A receipt and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptStatus {
+    /// Receipt.
+    pub signed: SignedReceipt,
+    /// The proof into a batch, once its commit is on chain.
+    pub committed: Option<CommittedReceipt>,
+}
+
+/// Asks a host to give part of its limit to another host of the committee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// What the host shall sign.
+    pub release: Release,
+    /// By the session key, over [`release_request_digest`].
+    pub signature: Signature,
+}
+
+/// A release with the giving host's signature over [`Release::digest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedRelease {
+    /// Release.
+    pub release: Release,
+    /// By the warm key.
+    pub signature: Signature,
+}
+
+/// What a session key signs to ask for a release.
+pub fn release_request_digest(chain_id: &str, release: &Release) -> Hash {
+    Fields::new("quern.release-request/1", chain_id)
+        .bytes(release.digest(chain_id).as_ref())
+        .finish()
+}
+
+/// Where a receipt is asked for.
+pub fn receipt_path(session: u64, nonce: u64) -> String {
+    format!("/v1/receipts/{session}/{nonce}")
+}
+
+/// A value as a header: base64 of its JSON; none if it cannot be written, which no type of this file comes to.
+pub fn to_header(value: &impl Serialize) -> Option<HeaderValue> {
+    let json = serde_json::to_vec(value).ok()?;
+    HeaderValue::from_str(&STANDARD.encode(json)).ok()
+}
+
+/// Reads such a header; none if it is something else.
+pub fn from_header<T: DeserializeOwned>(header: &HeaderValue) -> Option<T> {
+    let json = STANDARD.decode(header.as_bytes()).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// A secp256k1 key that signs digests: a session key or a warm key.
+#[derive(Clone)]
+pub struct StatementKey(k256::ecdsa::SigningKey);
+
+impl std::fmt::Debug for StatementKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StatementKey({})", self.public())
+    }
+}
+
+impl StatementKey {
+    /// The key of a 32-byte secret; none for zero and for numbers beyond the group's order.
+    pub fn from_secret(secret: &[u8; 32]) -> Option<Self> {
+        k256::ecdsa::SigningKey::from_slice(secret).ok().map(Self)
+    }
+
+    /// The public key, compressed.
+    pub fn public(&self) -> PublicKey {
+        let point = self.0.verifying_key().to_encoded_point(true);
+        // A compressed point has 33 bytes.
+        Bytes(point.as_bytes().try_into().unwrap_or([0; 33]))
+    }
+
+    /// Signs a digest as it is, deterministically (RFC 6979), with the lower s.
+    pub fn sign(&self, digest: &Hash) -> Signature {
+        use k256::ecdsa::signature::hazmat::PrehashSigner;
+        let signature: Result<k256::ecdsa::Signature, _> = self.0.sign_prehash(digest.as_ref());
+        // Fails for digests shorter than half the group's order only.
+        let signature = signature.map(|s| s.normalize_s().unwrap_or(s));
+        Bytes(signature.map_or([0; 64], |s| s.to_bytes().into()))
+    }
+}
+
+/// Whether a signature over a digest is the key's, with the lower s.
+pub fn verify(key: &PublicKey, digest: &Hash, signature: &Signature) -> bool {
+    use k256::ecdsa::signature::hazmat::PrehashVerifier;
+    let Ok(key) = k256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_ref()) else {
+        return false;
+    };
+    let Ok(signature) = k256::ecdsa::Signature::from_slice(signature.as_ref()) else {
+        return false;
+    };
+    signature.normalize_s().is_none() && key.verify_prehash(digest.as_ref(), &signature).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(secret: u8) -> (StatementKey, Authority) {
+        let key = StatementKey::from_secret(&[secret; 32]).unwrap();
+        let voucher = Voucher {
+            session: 3,
+            host: "quern1host".into(),
+            nonce: 7,
+            height: 90,
+            ceiling: Amount(500),
+            cap: Amount(900),
+            salt_commitment: quern_protocol::salt_commitment("quern-1", 3, 7, &[9; 16]),
+        };
+        let signature = key.sign(&voucher.digest("quern-1"));
+        let authority = Authority {
+            chain_id: "quern-1".into(),
+            voucher,
+            signature,
+            salt: Bytes([9; 16]),
+        };
+        (key, authority)
+    }
+
+    #[test]
+    fn an_authority_survives_its_header_and_is_the_signers_alone() {
+        let (key, authority) = signed(1);
+        let read: Authority = from_header(&to_header(&authority).unwrap()).unwrap();
+        assert_eq!(read, authority);
+        let digest = read.voucher.digest(&read.chain_id);
+        assert!(verify(&key.public(), &digest, &read.signature));
+        assert!(!verify(&signed(2).0.public(), &digest, &read.signature));
+        let other = read.voucher.digest("quern-2");
+        assert!(!verify(&key.public(), &other, &read.signature));
+    }
+
+    #[test]
+    fn the_mirror_image_of_a_signature_is_refused() {
+        let (key, authority) = signed(1);
+        let digest = authority.voucher.digest("quern-1");
+        let signature = k256::ecdsa::Signature::from_slice(authority.signature.as_ref()).unwrap();
+        let (r, s) = signature.split_scalars();
+        let mirrored = k256::ecdsa::Signature::from_scalars(r, -s).unwrap();
+        let mirrored = Bytes(mirrored.to_bytes().into());
+        assert!(!verify(&key.public(), &digest, &mirrored));
+    }
+
+    #[test]
+    fn rubbish_in_a_header_is_no_authority() {
+        for text in ["", "e30=", "%%%", "bm90IGpzb24="] {
+            let header = HeaderValue::from_str(text).unwrap();
+            assert!(from_header::<Authority>(&header).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rejections_code_is_its_name_on_the_wire() {
+        for rejection in [
+            Rejection::VoucherMissing,
+            Rejection::VoucherForged,
+            Rejection::VoucherSpent,
+        ] {
+            let json = serde_json::to_value(rejection).unwrap();
+            assert_eq!(json, rejection.code());
+        }
+    }
+}
