@@ -1,0 +1,8 @@
+//! State keys of the validator set.
+
+/// Validators by consensus address.
+pub(crate) const VALIDATORS: &[u8] = &[0x01];
+
+pub(crate) fn validator(address: &[u8; 20]) -> Vec<u8> {
+    [VALIDATORS, address].concat()
+}
