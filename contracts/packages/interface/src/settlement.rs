@@ -1,7 +1,8 @@
 //! `settlement`: sessions, batches, claims, faults, pay.
 
 use quern_protocol::{
-    Amount, Hash, Node, Price, Proof, PublicKey, Receipt, Release, SessionLeaf, Signature, Voucher,
+    Amount, Coefficients, Hash, Node, Price, Proof, PublicKey, Receipt, Release, SessionLeaf, Signature,
+    Voucher,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,11 +124,12 @@ pub enum ExecuteMsg {
         /// That it does.
         proof: Proof,
     },
-    /// Moves limits by a host's signed release. From anyone, until the session is paid.
+    /// Moves limits by a host's signed release, as far as the giver has not claimed. From anyone, until the
+    /// session is paid. Only a release that was presented can be relied on.
     PresentRelease {
         /// Release.
         release: Release,
-        /// By the warm key of the giving host.
+        /// By the giving host's warm key of now.
         signature: Signature,
     },
     /// Payer, agent or router: asks to move a silent host's limit. Until `lapse_blocks` pass the host may
@@ -221,23 +223,42 @@ pub enum Fault {
     /// committee or after its end.
     Lapsed(CommittedReceipt),
     /// The price is not the chain's at the voucher's height, is above the session's maximum, or the capture
-    /// is not the cost of the usage.
+    /// is above the cost of the usage. Taking less is no fault.
     BadPrice(CommittedReceipt),
     /// The model hash is not the session's model.
     BadModel(CommittedReceipt),
-    /// With the salt, the seed commitment is not that of the seed that follows from the voucher.
+    /// With the salt, the seed commitment is not that of the seed that follows from the voucher, or from the
+    /// client's own seed.
     BadSeed {
         /// Receipt.
         receipt: CommittedReceipt,
         /// Salt, 16 bytes.
         salt: quern_protocol::Bytes<16>,
+        /// [`quern_protocol::content_hash`] of the request; needed if the receipt has a client's seed.
+        content: Option<Hash>,
     },
-    /// A leaf's cumulative amount or count is not its predecessor's plus its own.
+    /// A leaf contradicts itself, or its cumulative amount or count is not its predecessor's plus its own.
     BadSum {
         /// Leaf.
         later: CommittedLeaf,
-        /// The leaf in batch `later.previous`; none if `previous` is 0.
+        /// Any leaf of the same session in an earlier batch, such as `later.previous`; none if the leaf
+        /// contradicts itself or has `previous` 0 and yet more than its own.
         earlier: Option<CommittedLeaf>,
+    },
+    /// The batch that a leaf names as its predecessor has no leaf of its session.
+    BadPrevious {
+        /// Leaf.
+        later: CommittedLeaf,
+        /// The leaves of that batch on both sides of where the session would be; one if it would be first
+        /// or last.
+        neighbours: Vec<CommittedLeaf>,
+    },
+    /// Two leaves of one batch whose sessions do not rise.
+    BadOrder {
+        /// The one further left.
+        left: CommittedLeaf,
+        /// The one further right.
+        right: CommittedLeaf,
     },
     /// Two committed receipts with the same session and nonce.
     Duplicate {
@@ -250,6 +271,8 @@ pub enum Fault {
     Contradiction {
         /// Signed.
         signed: SignedReceipt,
+        /// A height from the voucher's on at which the key that signed it counted.
+        key_height: u64,
         /// Committed.
         committed: CommittedReceipt,
     },
@@ -319,8 +342,18 @@ pub struct SessionInfo {
     pub drawn_at: u64,
     /// Height after which no voucher counts.
     pub closes_at: u64,
-    /// First height at which it may be paid.
+    /// Last height at which a batch may be committed that counts for it.
+    pub commits_until: u64,
+    /// First height at which it may be paid; claims end before.
     pub payable_at: u64,
+    /// Hash of the model at the opening.
+    pub model_hash: Hash,
+    /// Coefficients at the opening: what tokens cost in this session.
+    pub coefficients: Coefficients,
+    /// A receipt must be committed by its voucher's height plus this.
+    pub lapse_blocks: u64,
+    /// Out of the escrow, kept for the router's fee until the close.
+    pub router_share: Amount,
     /// Status now.
     pub status: SessionStatus,
     /// Beacon of `drawn_at`, once drawn: the seed of committee and ranks.

@@ -10,8 +10,10 @@ mod bytes;
 mod cost;
 mod draw;
 mod hash;
+pub mod ledger;
 mod price;
 mod receipt;
+mod seed;
 mod statement;
 mod tree;
 
@@ -22,6 +24,9 @@ pub use cost::{cost, Coefficients, Usage};
 pub use draw::{committee_seed, rank, Draw};
 pub use hash::{hash_fields, Fields};
 pub use price::Price;
-pub use receipt::{output_hash, request_hash, salt_commitment, seed_commitment, FinishReason, Receipt};
+pub use receipt::{
+    content_hash, output_hash, request_hash, salt_commitment, seed_commitment, FinishReason, Receipt,
+};
+pub use seed::{client_seed, voucher_seed};
 pub use statement::{Refusal, RefusalReason, Release, Voucher};
 pub use tree::{Node, Proof, SumTree};

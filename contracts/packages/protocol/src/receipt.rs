@@ -96,13 +96,20 @@ pub fn salt_commitment(chain_id: &str, session: u64, nonce: u64, salt: &[u8; 16]
         .finish()
 }
 
-/// Salted hash of a request: its path, such as `/v1/chat/completions`, and the body's bytes as the host
-/// received them.
-pub fn request_hash(chain_id: &str, salt: &[u8; 16], path: &str, body: &[u8]) -> Hash {
-    Fields::new("quern.request/1", chain_id)
-        .bytes(salt)
+/// Unsalted hash of a request: its path, such as `/v1/chat/completions`, and the body's bytes as the host
+/// received them. Known to payer, host and auditors only: it could be searched.
+pub fn content_hash(chain_id: &str, path: &str, body: &[u8]) -> Hash {
+    Fields::new("quern.content/1", chain_id)
         .bytes(path.as_bytes())
         .bytes(body)
+        .finish()
+}
+
+/// Salted hash of a request, over its [`content_hash`].
+pub fn request_hash(chain_id: &str, salt: &[u8; 16], content: &Hash) -> Hash {
+    Fields::new("quern.request/1", chain_id)
+        .bytes(salt)
+        .bytes(content.as_ref())
         .finish()
 }
 
