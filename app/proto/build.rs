@@ -1,5 +1,5 @@
-//! Generates prost types from the descriptor set that `make setup` dumps out of a published package.
-//! No proto file of a third party is kept in this repository.
+//! Generates prost types from the descriptor set that `make setup` dumps out of a published package, and
+//! from our own files in `proto/`. No proto file of a third party is kept in this repository.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
@@ -28,7 +28,11 @@ const PACKAGES: &[&str] = &[
     "cosmos.tx.signing.v1beta1",
     "cosmos.tx.v1beta1",
     "cosmwasm.wasm.v1",
+    "quern.beacon.v1",
 ];
+
+/// The chain's own services, below `proto/`.
+const OWN: &[&str] = &["quern/beacon/v1/query.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let manifest_dir = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
@@ -40,10 +44,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             path.display()
         )
     })?;
+    let own = manifest_dir.join("proto");
+    println!("cargo:rerun-if-changed={}", own.display());
+    // Encoded sets join end to end; decoding them first would lose the options that prost does not know.
+    let bytes = [bytes, protox::compile(OWN, [own])?.encode_to_vec()].concat();
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.binpb"), &bytes)?;
-
     let mut set = FileDescriptorSet::decode(bytes.as_slice())?;
+
     for file in &mut set.file {
         // Doc comments of the original would break rustdoc and are not ours to ship.
         file.source_code_info = None;

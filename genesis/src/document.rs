@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    AuthGenesis, BankGenesis, ConsensusParams, Result, Validator, WasmGenesis,
+    AuthGenesis, BankGenesis, BeaconGenesis, ConsensusParams, Result, Validator, WasmGenesis,
     error::{invalid, no_duplicates},
     text,
 };
@@ -45,6 +45,9 @@ pub struct AppState {
     pub auth: AuthGenesis,
     /// Coins.
     pub bank: BankGenesis,
+    /// Randomness.
+    #[serde(default)]
+    pub beacon: BeaconGenesis,
     /// Contracts.
     pub wasm: WasmGenesis,
 }
@@ -67,6 +70,7 @@ impl AppState {
     pub fn validate(&self) -> Result<()> {
         self.auth.validate()?;
         self.bank.validate()?;
+        self.beacon.validate()?;
         self.wasm.validate()
     }
 }

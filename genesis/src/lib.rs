@@ -6,6 +6,7 @@
 
 mod auth;
 mod bank;
+mod beacon;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod consensus;
@@ -18,6 +19,7 @@ mod wasm;
 
 pub use auth::{Account, AuthGenesis, AuthParams, BaseAccount, ModuleAccount, PubKey};
 pub use bank::{Balance, BankGenesis, BankParams, SendEnabled};
+pub use beacon::{BeaconGenesis, BeaconParams, BeaconValidator, BeaconValue, PendingAnchor};
 pub use consensus::{
     AbciParams, BlockParams, ConsensusParams, EvidenceParams, ValidatorParams, VersionParams,
 };

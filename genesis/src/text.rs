@@ -153,6 +153,29 @@ pub(crate) mod base64 {
     }
 }
 
+/// Bytes as standard base64, or null for none.
+pub(crate) mod optional_base64 {
+    use super::*;
+    use serde::Serialize;
+
+    #[derive(Serialize, Deserialize)]
+    struct Text<T: TryFrom<Vec<u8>> + AsRef<[u8]>>(#[serde(with = "super::base64")] T);
+
+    pub(crate) fn serialize<T, S: Serializer>(value: &Option<T>, s: S) -> Result<S::Ok, S::Error>
+    where
+        T: TryFrom<Vec<u8>> + AsRef<[u8]> + Clone,
+    {
+        value.clone().map(Text).serialize(s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, T>(d: D) -> Result<Option<T>, D::Error>
+    where
+        T: TryFrom<Vec<u8>> + AsRef<[u8]>,
+    {
+        Ok(Option::<Text<T>>::deserialize(d)?.map(|text| text.0))
+    }
+}
+
 /// Bytes as upper-case hexadecimal (CometBFT's `HexBytes`).
 pub(crate) mod hex_upper {
     use super::*;

@@ -1,4 +1,5 @@
-//! Wire types of the profile wasmd 0.61.14, generated at build time from published descriptors.
+//! Wire types of the profile wasmd 0.61.14, generated at build time from published descriptors, and of
+//! the chain's own queries.
 //!
 //! The generated modules follow the protobuf packages, for example [`cosmos::bank::v1beta1`].
 //! [`unknown`] refuses fields that a decoder would drop in silence.
@@ -19,7 +20,7 @@ mod wire {
 
 pub use pool::{DESCRIPTORS, pool};
 pub use prost_types::Any;
-pub use wire::{cosmos, cosmwasm};
+pub use wire::{cosmos, cosmwasm, quern};
 
 /// Type URL of a generated message, as in `google.protobuf.Any`.
 pub fn type_url<M: prost::Name>() -> String {

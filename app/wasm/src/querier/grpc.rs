@@ -35,6 +35,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "/cosmos.bank.v1beta1.Query/SupplyOf",
         "cosmos.bank.v1beta1.QuerySupplyOfResponse",
     ),
+    (
+        "/quern.beacon.v1.Query/Beacon",
+        "quern.beacon.v1.QueryBeaconResponse",
+    ),
 ];
 
 /// The answer in protobuf.
