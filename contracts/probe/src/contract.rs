@@ -21,11 +21,14 @@ fn data_key(key: &str) -> Vec<u8> {
 /// Answers with the attributes and submessages asked for.
 #[entry_point]
 pub fn instantiate(
-    _deps: DepsMut,
+    deps: DepsMut,
     _env: Env,
     _info: MessageInfo,
     msg: InstantiateMsg,
 ) -> StdResult<Response> {
+    for (key, value) in &msg.set {
+        deps.storage.set(&data_key(key), value.as_bytes());
+    }
     Ok(Response::new()
         .add_attributes(msg.attrs)
         .add_submessages(msg.msgs))
@@ -150,12 +153,29 @@ pub fn migrate(deps: DepsMut, _env: Env, msg: MigrateMsg) -> StdResult<Response>
 /// Does what the chain asks.
 #[entry_point]
 pub fn sudo(deps: DepsMut, _env: Env, msg: SudoMsg) -> StdResult<Response> {
-    match msg {
+    match &msg {
         SudoMsg::Set { key, value } => {
-            deps.storage.set(&data_key(&key), value.as_bytes());
+            deps.storage.set(&data_key(key), value.as_bytes());
             Ok(Response::new().add_attribute("sudo", key))
         }
         SudoMsg::Fail {} => Err(StdError::msg("probe failed in sudo as asked")),
+        SudoMsg::EndBlock {} => play(deps, "end_block", &msg),
+        SudoMsg::EndEpoch { .. } => play(deps, "end_epoch", &msg),
+        SudoMsg::Misbehavior { .. } => play(deps, "misbehavior", &msg),
+    }
+}
+
+/// Plays a hook's script.
+fn play(deps: DepsMut, hook: &str, msg: &SudoMsg) -> StdResult<Response> {
+    let script = deps.storage.get(&data_key(hook)).unwrap_or_default();
+    deps.storage
+        .set(&data_key(&["seen/", hook].concat()), &to_json_vec(msg)?);
+    match script.as_slice() {
+        b"fail" => Err(StdError::msg("probe failed in sudo as asked")),
+        b"panic" => panic!("probe panicked as asked"),
+        b"loop" => run_forever(),
+        b"" => Ok(Response::new()),
+        data => Ok(Response::new().set_data(data)),
     }
 }
 

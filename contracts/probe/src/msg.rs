@@ -12,6 +12,9 @@ pub struct InstantiateMsg {
     /// Submessages of the response.
     #[serde(default)]
     pub msgs: Vec<SubMsg>,
+    /// Values to store first, as [`ExecuteMsg::Set`] does.
+    #[serde(default)]
+    pub set: Vec<(String, String)>,
 }
 
 /// Migrates the probe: stores `note` under the key `migrated`.
@@ -36,6 +39,26 @@ pub enum SudoMsg {
     },
     /// Returns an error.
     Fail {},
+    /// The chain's own call after each block, played by the script `end_block`: a value that
+    /// [`ExecuteMsg::Set`] stored. The message is kept as JSON under `seen/end_block`; then the scripts
+    /// `fail`, `panic` and `loop` do so, and any other text is the data of the answer.
+    EndBlock {},
+    /// The same at the end of an epoch, by the script `end_epoch`.
+    EndEpoch {
+        /// Number of the epoch.
+        epoch: String,
+    },
+    /// The same for evidence against a validator, by the script `misbehavior`.
+    Misbehavior {
+        /// Upper-case hexadecimal.
+        consensus_address: String,
+        /// Height of the offence.
+        height: String,
+        /// Its time.
+        time_nanos: String,
+        /// The validator's power.
+        power: String,
+    },
 }
 
 /// What a test may ask.
