@@ -9,6 +9,9 @@ use crate::{Key, Powers, total};
 /// Total power of a set that is where its proposal wants it; a little less where rounding took some.
 pub const TOTAL: u64 = 1_000_000;
 
+/// Sum of powers while the cap is worked out.
+const PRECISION: u64 = 1_000_000_000_000;
+
 /// A validator that is not proposed any more leaves once half its power is below this part of the mean.
 const LINGER: u128 = 32;
 
@@ -37,14 +40,21 @@ pub fn target(proposed: &Powers, most: usize) -> Powers {
         .map(|(key, power)| (*key, *power))
         .collect::<Powers>();
     let cap = share(set.len());
-    clip(&mut set, cap, &Powers::new());
-    let sum = total(&set);
-    for power in set.values_mut() {
-        *power = scaled(*power, u128::from(TOTAL), sum).max(1);
+    // small numbers are spread first, so that the cap does not round; the second round takes off who is a
+    // unit above after rounding
+    for sum in [PRECISION, TOTAL] {
+        normalise(&mut set, sum);
+        clip(&mut set, cap, &Powers::new());
     }
-    // rounding may have left somebody a unit above
-    clip(&mut set, cap, &Powers::new());
     set
+}
+
+/// Scales powers to this sum, rounded down but never to nothing.
+fn normalise(powers: &mut Powers, sum: u64) {
+    let now = total(powers);
+    for power in powers.values_mut() {
+        *power = scaled(*power, u128::from(sum), now).max(1);
+    }
 }
 
 /// One epoch's move from `current` towards `target`, at most `most` validators. `target` is not empty.
@@ -103,14 +113,14 @@ pub fn without(current: &Powers, convicts: &[Key]) -> Powers {
     left
 }
 
-/// Brings the set down to `most`: who is leaving goes first, weakest first and up to `budget` of current
-/// power, then who would be new. So a full set turns over by at most a third, and cannot get stuck.
+/// Brings the set down to `most`: who is leaving goes first, weakest first, one in any case and more up to
+/// `budget` of current power; then who would be new. So a full set turns over slowly, and surely.
 fn make_room(next: &mut Powers, current: &Powers, mut leaving: Vec<(u64, Key)>, most: usize, budget: u128) {
     leaving.sort_unstable();
     let mut dropped = 0u128;
-    for (_, key) in leaving {
+    for (index, (_, key)) in leaving.into_iter().enumerate() {
         dropped = dropped.saturating_add(u128::from(held(current, &key)));
-        if next.len() <= most || dropped > budget {
+        if next.len() <= most || (index > 0 && dropped > budget) {
             break;
         }
         next.remove(&key);

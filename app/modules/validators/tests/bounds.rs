@@ -80,15 +80,19 @@ proptest! {
             u128::from(power.saturating_sub(now.get(key).copied().unwrap_or(0) * factor))
         });
         prop_assert!(increases.sum::<u128>() * 3 <= sum * u128::from(factor));
-        // nobody who stays proposed falls below half, and who leaves takes at most a third and dust along
-        let mut gone = 0u128;
+        // nobody falls below half but who leaves: dust, and in a full set the weakest up to a third or one
+        let (mut gone, mut largest, mut count) = (0u128, 0, 0u128);
         for (key, power) in &now {
             match next.get(key) {
                 Some(after) => prop_assert!(*after >= power * factor / 2),
-                None => gone += u128::from(*power),
+                None => {
+                    prop_assert!(!goal.contains_key(key));
+                    (gone, largest, count) = (gone + u128::from(*power), largest.max(*power), count + 1);
+                }
             }
         }
-        prop_assert!(gone * 16 <= sum * 7 + 16 * u128::try_from(now.len()).unwrap());
+        let dust = sum / 16 + u128::try_from(now.len()).unwrap();
+        prop_assert!(gone <= sum / 3 + dust || gone <= u128::from(largest) + dust, "{gone} of {sum} in {count}");
         // above the cap is only who falls as fast as allowed
         let (num, den) = share(goal.len().min(next.len()));
         for (key, power) in &next {
@@ -136,7 +140,7 @@ fn two_hosts_are_equal_whatever_they_weigh_and_five_keep_their_shares() {
     let five: Powers = (1..=5u8).map(|n| ([n; 32], u64::from(n))).collect();
     let powers = target(&five, 10).into_values().collect::<Vec<_>>();
     // 5 of 15 would be a third: capped to 30 % of what is left
-    assert_eq!(powers[4], 299_999);
+    assert!((299_990..=300_000).contains(&powers[4]), "{powers:?}");
     assert!(powers.is_sorted());
 }
 
