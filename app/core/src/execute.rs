@@ -30,6 +30,16 @@ pub(crate) struct Outcome {
     pub gas_used: u64,
 }
 
+impl Outcome {
+    /// Refused before it cost anything.
+    pub fn refused(error: impl Into<Error>) -> Self {
+        Self {
+            error: Some(error.into()),
+            ..Self::default()
+        }
+    }
+}
+
 /// Everything that execution needs besides state.
 pub(crate) struct Executor<'a> {
     pub ante: Ante<'a>,
@@ -54,12 +64,13 @@ impl Executor<'_> {
     /// # Errors
     /// Only a halt.
     pub(crate) fn run(&self, cx: &Cx, bytes: &[u8], depth: Depth) -> Result<Outcome> {
+        // a block's own reveal never comes here
+        if quern_beacon::tx::decode(bytes).is_some() {
+            return Ok(Outcome::refused(&quern_beacon::MISPLACED));
+        }
         match Tx::decode(bytes) {
             Ok(tx) => self.run_decoded(cx, &tx, depth),
-            Err(error) => Ok(Outcome {
-                error: Some(error),
-                ..Outcome::default()
-            }),
+            Err(error) => Ok(Outcome::refused(error)),
         }
     }
 

@@ -15,6 +15,7 @@ impl App {
         Ok(AppState {
             auth: quern_auth::export_genesis(&cx)?,
             bank: quern_bank::export_genesis(&cx)?,
+            beacon: quern_beacon::export_genesis(&cx)?,
             wasm: self.shared.wasm.export_genesis(&cx)?,
         })
     }

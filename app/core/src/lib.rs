@@ -22,4 +22,4 @@ mod tx;
 pub use app::App;
 pub use decimal::GasPrices;
 pub use msg::Msg;
-pub use options::{OpenError, Options};
+pub use options::{OpenError, Options, Reveals};

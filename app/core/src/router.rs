@@ -22,7 +22,8 @@ impl AppRouter {
         })
     }
 
-    fn handle(&self) -> Result<Arc<dyn Router>> {
+    /// The handle that contracts get.
+    pub(crate) fn handle(&self) -> Result<Arc<dyn Router>> {
         let this: Arc<dyn Router> = self
             .this
             .upgrade()
@@ -44,7 +45,10 @@ impl AppRouter {
     pub(crate) fn answer(&self, cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
         quern_auth::query(cx, path, request)
             .or_else(|| quern_bank::query(cx, path, request))
+            .or_else(|| quern_beacon::query(cx, path, request))
             .or_else(|| quern_consensus::query(cx, path, request))
+            .or_else(|| quern_system::query(cx, path, request))
+            .or_else(|| quern_validators::query(cx, path, request))
             .or_else(|| match self.handle() {
                 Ok(router) => self.wasm.query(cx, &router, path, request),
                 Err(halt) => Some(Err(halt)),

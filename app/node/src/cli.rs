@@ -8,7 +8,7 @@ use quern_wallet::{KeysCommand, QueryCommand, TxCommand};
 use serde_json::Value;
 
 use crate::comet::locate;
-use crate::commands::{comet, config, export, rollback, status, version};
+use crate::commands::{beacon, comet, config, export, rollback, status, version};
 use crate::exit::{At, Exit, Outcome};
 use crate::home::Home;
 use crate::init::{InitArgs, init};
@@ -93,6 +93,15 @@ pub enum Command {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// This validator's part in the randomness beacon
+    Beacon {
+        /// What to do.
+        #[command(subcommand)]
+        command: beacon::BeaconCommand,
+        /// Output.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
     /// Read or change one setting
     Config {
         /// What to do.
@@ -156,6 +165,7 @@ pub fn run(cli: Cli) -> Outcome {
             output.output,
             comet::run(&command, &home, comet.comet_bin.as_ref())?,
         ),
+        Command::Beacon { command, output } => (output.output, beacon::run(&command, &home)?),
         Command::Config { command, output } => (output.output, config::run(&command, &home)?),
         Command::Rollback { comet, output } => (
             output.output,

@@ -153,6 +153,11 @@ impl Devnet {
         Ok(())
     }
 
+    /// Replaces the further arguments of `quernd start` for the next launch.
+    pub fn set_arguments(&mut self, arguments: Vec<OsString>) {
+        self.plan.arguments = arguments;
+    }
+
     /// The node's home.
     #[must_use]
     pub const fn home(&self) -> &Home {

@@ -17,6 +17,8 @@ pub const ABCI_SOCKET: &str = "unix://data/app.sock";
 pub const SUPERVISOR_LOCK: &str = "quernd.lock";
 /// Lock of the application process.
 pub const APP_LOCK: &str = "app.lock";
+/// Lock of whoever changes the beacon onions.
+pub const ONION_LOCK: &str = "onion.lock";
 /// Lock of the CometBFT process, held for it through `exec`.
 pub const COMET_LOCK: &str = "comet.lock";
 
@@ -87,6 +89,12 @@ impl Home {
     #[must_use]
     pub fn validator_key(&self) -> PathBuf {
         self.config().join("priv_validator_key.json")
+    }
+
+    /// The secret onions of the beacon.
+    #[must_use]
+    pub fn beacon_onion(&self) -> PathBuf {
+        self.config().join("beacon_onion.json")
     }
 
     /// Fails with what to do when the home was never initialised.

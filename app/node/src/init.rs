@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use quern_genesis::{ConsensusKey, Document, Validator};
+use quern_beacon::DEFAULT_LAYERS;
+use quern_genesis::{BeaconValidator, ConsensusKey, Document, Validator};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -16,6 +17,7 @@ use crate::config::comet::{Pace, Ports, prepare};
 use crate::config::edit;
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
+use crate::onion::Onions;
 
 /// Version of the application's rules in block headers, the one that `quern-core` announces.
 const APP_VERSION: u64 = 1;
@@ -111,6 +113,10 @@ fn build(args: &InitArgs, home: &Home, comet: &Comet) -> Outcome<Value> {
     let mut document = Document::new(&args.chain_id, now()?);
     // What the application's `Info` answers: CometBFT's rollback compares the two.
     document.consensus_params.version.app = APP_VERSION;
+    let mut onions = Onions::default();
+    let anchor = onions.grow(DEFAULT_LAYERS)?;
+    onions.save(&home.beacon_onion())?;
+    document.app_state.beacon.validators = vec![BeaconValidator::new(key.address(), anchor)];
     document.validators = vec![Validator::new(key, args.power, &args.moniker)];
     quern_genesis::cli::save(&home.genesis(), &document)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;

@@ -12,5 +12,6 @@ pub mod devnet;
 pub mod exit;
 pub mod home;
 pub mod init;
+pub mod onion;
 pub mod output;
 pub mod start;

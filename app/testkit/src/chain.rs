@@ -46,6 +46,8 @@ pub struct Chain<A> {
     pub height: i64,
     /// Application hash of the last block.
     pub app_hash: Vec<u8>,
+    /// Consensus address of who proposes the next blocks; the only validator unless a test says otherwise.
+    pub proposer: [u8; 20],
 }
 
 impl<A: Application> Chain<A> {
@@ -58,13 +60,15 @@ impl<A: Application> Chain<A> {
     /// As [`Chain::start`], with the application's answer.
     pub fn start_with_answer(app: A, genesis: Genesis) -> (Self, ResponseInitChain) {
         let request = init_request(&genesis);
+        let height = request.initial_height - 1;
         let answer = app.init_chain(request);
         let app_hash = answer.app_hash.to_vec();
         (
             Self {
                 app,
-                height: 0,
+                height,
                 app_hash,
+                proposer: validator().address(),
             },
             answer,
         )
@@ -76,6 +80,7 @@ impl<A: Application> Chain<A> {
         Self {
             height: info.last_block_height,
             app_hash: info.last_block_app_hash.to_vec(),
+            proposer: validator().address(),
             app,
         }
     }
@@ -97,7 +102,7 @@ impl<A: Application> Chain<A> {
             height,
             time: Some(time_of(height)),
             hash: Sha256::digest(height.to_be_bytes()).to_vec().into(),
-            proposer_address: proposer().address().to_vec().into(),
+            proposer_address: self.proposer.to_vec().into(),
             ..Default::default()
         });
         assert_eq!(answer.tx_results.len(), count, "one result per transaction");
@@ -153,7 +158,7 @@ impl<A: Application> Chain<A> {
             txs: txs.into_iter().map(Bytes::from).collect(),
             height,
             time: Some(time_of(height)),
-            proposer_address: proposer().address().to_vec().into(),
+            proposer_address: self.proposer.to_vec().into(),
             ..Default::default()
         };
         self.app
@@ -171,7 +176,7 @@ impl<A: Application> Chain<A> {
             txs: txs.into_iter().map(Bytes::from).collect(),
             height,
             time: Some(time_of(height)),
-            proposer_address: proposer().address().to_vec().into(),
+            proposer_address: self.proposer.to_vec().into(),
             ..Default::default()
         };
         self.app.process_proposal(request).status == i32::from(ProposalStatus::Accept)
@@ -251,7 +256,7 @@ impl<A: Application> Chain<A> {
 }
 
 /// The only validator.
-fn proposer() -> ConsensusKey {
+fn validator() -> ConsensusKey {
     ConsensusKey::Ed25519 { value: [7; 32] }
 }
 
@@ -267,7 +272,7 @@ fn init_request(genesis: &Genesis) -> RequestInitChain {
     let document = genesis.document();
     let p = &document.consensus_params;
     let nanos = p.evidence.max_age_duration;
-    let ConsensusKey::Ed25519 { value } = proposer();
+    let ConsensusKey::Ed25519 { value } = validator();
     let state = serde_json::to_vec(&document.app_state).expect("state has a JSON form");
     RequestInitChain {
         time: Some(time_of(0)),
@@ -300,6 +305,6 @@ fn init_request(genesis: &Genesis) -> RequestInitChain {
             power: 10,
         }],
         app_state_bytes: state.into(),
-        initial_height: 1,
+        initial_height: document.initial_height.try_into().expect("a test's height"),
     }
 }

@@ -49,6 +49,13 @@ impl Genesis {
         self
     }
 
+    /// Makes this the height of the first block.
+    #[must_use]
+    pub fn first_height(mut self, height: u64) -> Self {
+        self.0.initial_height = height;
+        self
+    }
+
     /// The whole document.
     pub fn document(&self) -> &Document {
         &self.0

@@ -40,22 +40,27 @@ impl Shared {
         let params = quern_consensus::get(&cx)?;
         let max_gas = quern_consensus::max_gas(&params);
 
+        let advance = quern_beacon::advance(&cx, request.txs.first().map(AsRef::as_ref))?;
         let border = Border {
             shared: self,
             block: request,
         };
+        if !advance.revealed {
+            cx.emit(advance.event.clone());
+        }
         let mut events = run(&border, &cx, hooks::BEGIN_BLOCK, "BeginBlock")?;
         let executor = self.executor(max_gas);
         let mut tx_results = Vec::with_capacity(request.txs.len());
         let mut block_gas = 0u64;
-        for tx in &request.txs {
-            let outcome = if max_gas.is_some_and(|max| block_gas >= max) {
-                // ProcessProposal refuses such a block, so only an unsound majority gets here
-                let error = Some(errors::OUT_OF_GAS.wrap("no block gas left to run tx"));
+        for (index, tx) in request.txs.iter().enumerate() {
+            let outcome = if index == 0 && advance.revealed {
                 Outcome {
-                    error,
+                    events: vec![advance.event.clone()],
                     ..Outcome::default()
                 }
+            } else if max_gas.is_some_and(|max| block_gas >= max) {
+                // ProcessProposal refuses such a block, so only an unsound majority gets here
+                Outcome::refused(errors::OUT_OF_GAS.wrap("no block gas left to run tx"))
             } else {
                 executor.run(&cx, tx, Depth::Messages)?
             };

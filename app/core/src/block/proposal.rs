@@ -14,13 +14,19 @@ use crate::{
 };
 
 impl Shared {
-    /// Keeps the transactions that still pass, in order, within the block's bytes and gas.
+    /// This node's reveal for the beacon, then the transactions that still pass, in order, within the
+    /// block's bytes and gas.
     pub fn prepare_proposal(&self, request: &pb::RequestPrepareProposal) -> Result<Vec<Bytes>> {
         let (cx, max_gas) = self.proposal_cx(request.height, request.time, &request.proposer_address)?;
         let executor = self.executor(max_gas);
         let room = u64::try_from(request.max_tx_bytes).unwrap_or(0);
         let (mut bytes, mut gas) = (0u64, 0u64);
         let mut kept = Vec::new();
+        // without room for it (no sane parameters leave so little) CometBFT would stop at a longer answer
+        if let Some(reveal) = self.reveal(&cx)?.filter(|reveal| size_in_block(reveal) <= room) {
+            bytes = size_in_block(&reveal);
+            kept.push(reveal);
+        }
         for tx in &request.txs {
             let grown = bytes.saturating_add(size_in_block(tx));
             if grown > room {
@@ -39,13 +45,52 @@ impl Shared {
         Ok(kept)
     }
 
-    /// Whether every transaction decodes and passes, within the block's gas. A pure function of the
-    /// committed state and the request, so that all honest validators agree.
+    /// The transaction that this block owes to the beacon.
+    fn reveal(&self, cx: &Cx) -> Result<Option<Bytes>> {
+        let Some(anchor) = quern_beacon::usable_anchor(cx, &cx.block.proposer)? else {
+            return Ok(None);
+        };
+        let reveal = self.options.reveals.find(&anchor);
+        if reveal.is_none() {
+            tracing::error!(
+                height = cx.block.height,
+                anchor = %hex::encode(anchor),
+                "this validator's beacon onion is missing or used up: the block that it proposes now will be \
+                 refused, as will all others until a new anchor is usable; restore the onion's file, or run \
+                 `quernd beacon new` and announce its anchor"
+            );
+        }
+        Ok(reveal.map(|preimage| quern_beacon::tx::encode(&preimage).into()))
+    }
+
+    /// The transactions after the reveal that the proposer owes to the beacon; `None` if it is not there.
+    fn after_reveal<'a>(&self, cx: &Cx, txs: &'a [Bytes]) -> Result<Option<&'a [Bytes]>> {
+        let Some(anchor) = quern_beacon::usable_anchor(cx, &cx.block.proposer)? else {
+            return Ok(Some(txs));
+        };
+        let first = txs.split_first().and_then(|(first, rest)| {
+            let preimage = quern_beacon::tx::decode(first)?;
+            (quern_beacon::hash::around(&preimage) == anchor).then_some(rest)
+        });
+        Ok(first.or((!self.options.demand_reveals).then_some(txs)))
+    }
+
+    /// Whether the beacon gets what the proposer owes it, and every other transaction decodes and passes,
+    /// within the block's gas. A pure function of the committed state and the request, so that all honest
+    /// validators agree.
     pub fn process_proposal(&self, request: &pb::RequestProcessProposal) -> Result<bool> {
         let (cx, max_gas) = self.proposal_cx(request.height, request.time, &request.proposer_address)?;
         let executor = self.executor(max_gas);
+        let Some(txs) = self.after_reveal(&cx, &request.txs)? else {
+            tracing::warn!(
+                height = request.height,
+                proposer = %hex::encode_upper(&request.proposer_address),
+                "rejecting a proposal without the reveal that its proposer owes to the beacon"
+            );
+            return Ok(false);
+        };
         let mut gas = 0u64;
-        for tx in &request.txs {
+        for tx in txs {
             let Outcome {
                 error, gas_wanted, ..
             } = executor.run(&cx, tx, Depth::Ante)?;

@@ -2,8 +2,8 @@
 
 use quern_types::{Error, Registered, errors};
 
-/// Errors outside codespace `sdk` whose gRPC status is NotFound (wasmd registers them so).
-const NOT_FOUND: &[(&str, u32)] = &[("wasm", 8), ("wasm", 22), ("wasm", 28)];
+/// Errors outside codespace `sdk` whose gRPC status is NotFound (wasmd registers its own so).
+const NOT_FOUND: &[(&str, u32)] = &[("beacon", 3), ("wasm", 8), ("wasm", 22), ("wasm", 28)];
 
 /// Turns a handler's error into what an SDK node answers over ABCI.
 pub(super) fn grpc_error(error: &Error) -> Error {

@@ -1,5 +1,6 @@
 //! The one-shot commands of an operator.
 
+pub mod beacon;
 pub mod comet;
 pub mod config;
 pub mod export;

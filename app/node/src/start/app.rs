@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quern_abci::{Address, Options, Server, Stop};
-use quern_core::App;
+use quern_core::{App, Reveals};
 use quern_store::Pruning;
 use tendermint_proto::v0_38::abci::ResponseQuery;
 use tokio::net::TcpListener;
@@ -17,6 +17,7 @@ use crate::config::app::AppConfig;
 use crate::config::comet::rpc_url;
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::{APP_LOCK, Home};
+use crate::onion::Peeler;
 use crate::start::StartArgs;
 use crate::start::metrics::{self, Metrics};
 
@@ -29,7 +30,7 @@ pub fn run(args: &StartArgs, home: &Home) -> Outcome {
     // A predecessor that was killed may still be closing its files.
     let _lock = home.lock(APP_LOCK, Duration::from_secs(10))?;
     let config = AppConfig::load(&home.app_toml())?;
-    let app = open(home, &config, args.minimum_gas_prices.as_deref())?;
+    let app = open(home, &config, args)?;
     tracing::info!(height = app.last_height(), "application is open");
     let metrics = Metrics::new()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -146,17 +147,23 @@ fn query(app: &App, path: &str, data: &[u8], height: u64) -> ResponseQuery {
     })
 }
 
-fn open(home: &Home, config: &AppConfig, prices: Option<&str>) -> Outcome<App> {
+fn open(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<App> {
     let what = format!("cannot open {}", home.app_data().display());
-    App::open(options(home, config, prices)?).at(Exit::BadFile, what)
+    App::open(options(home, config, args)?).at(Exit::BadFile, what)
 }
 
-fn options(home: &Home, config: &AppConfig, prices: Option<&str>) -> Outcome<quern_core::Options> {
-    let prices = prices.unwrap_or(&config.minimum_gas_prices);
+fn options(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<quern_core::Options> {
+    let prices = args
+        .minimum_gas_prices
+        .as_ref()
+        .unwrap_or(&config.minimum_gas_prices);
     let mut options = quern_core::Options::new(home.app_data());
     options.min_gas_prices = prices
         .parse()
         .at(Exit::BadFile, format!("minimum-gas-prices {prices:?}"))?;
+    let peeler = Peeler::open(home.beacon_onion())?;
+    options.reveals = Reveals::new(move |anchor| peeler.reveal(anchor));
+    options.demand_reveals = !args.accept_missing_reveals;
     options.pruning = config.keep_recent().map_or(Pruning::Nothing, Pruning::KeepRecent);
     Ok(options)
 }

@@ -31,6 +31,10 @@ pub struct StartArgs {
     /// Overrides minimum-gas-prices of app.toml
     #[arg(long)]
     pub minimum_gas_prices: Option<String>,
+    /// Accept proposals that lack the reveal which their proposer owes to the beacon. Only for operators of
+    /// more than two thirds of the voting power who agree to go on after too many onions were lost
+    #[arg(long)]
+    pub accept_missing_reveals: bool,
     /// Crashes in a row, each within a minute of its start, after which the node gives up
     #[arg(long, default_value_t = 5)]
     pub max_restarts: u32,

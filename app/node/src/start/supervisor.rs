@@ -173,6 +173,9 @@ fn app_arguments(args: &StartArgs, home: &Home) -> Vec<OsString> {
     if let Some(prices) = &args.minimum_gas_prices {
         list.extend(["--minimum-gas-prices".into(), prices.into()]);
     }
+    if args.accept_missing_reveals {
+        list.push("--accept-missing-reveals".into());
+    }
     list
 }
 
@@ -199,6 +202,7 @@ fn check_files(home: &Home) -> Outcome {
     quern_genesis::cli::load(&home.genesis()).at(Exit::BadFile, home.genesis().display())?;
     crate::config::app::AppConfig::load(&home.app_toml())?;
     crate::init::validator_key(&home.validator_key())?;
+    crate::onion::Onions::load(&home.beacon_onion())?;
     Ok(())
 }
 
