@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    AuthGenesis, BankGenesis, BeaconGenesis, ConsensusParams, Result, Validator, WasmGenesis,
+    AuthGenesis, BankGenesis, BeaconGenesis, ConsensusParams, Result, SystemGenesis, Validator, WasmGenesis,
     error::{invalid, no_duplicates},
     text,
 };
@@ -48,6 +48,9 @@ pub struct AppState {
     /// Randomness.
     #[serde(default)]
     pub beacon: BeaconGenesis,
+    /// The chain's own contracts.
+    #[serde(default, skip_serializing_if = "SystemGenesis::is_empty")]
+    pub system: SystemGenesis,
     /// Contracts.
     pub wasm: WasmGenesis,
 }
@@ -71,7 +74,8 @@ impl AppState {
         self.auth.validate()?;
         self.bank.validate()?;
         self.beacon.validate()?;
-        self.wasm.validate()
+        self.wasm.validate()?;
+        self.system.validate(&self.wasm)
     }
 }
 

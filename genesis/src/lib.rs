@@ -4,6 +4,8 @@
 //! sum of its balances: each is an error that names the place, because a genesis that two nodes read
 //! differently is a fork at height 1.
 
+#[cfg(feature = "abci")]
+pub mod abci;
 mod auth;
 mod bank;
 mod beacon;
@@ -13,6 +15,9 @@ mod consensus;
 mod document;
 mod error;
 mod metadata;
+#[cfg(feature = "cli")]
+pub mod profile;
+mod system;
 mod text;
 mod validator;
 mod wasm;
@@ -26,6 +31,9 @@ pub use consensus::{
 pub use document::{AppState, Document};
 pub use error::{GenesisError, Result};
 pub use metadata::{DenomUnit, Metadata};
+pub use system::{
+    GenTx, HookGas, SystemAddress, SystemContract, SystemGenesis, SystemValidator, predict,
+};
 pub use validator::{ConsensusKey, Validator};
 pub use wasm::{
     AbsoluteTxPosition, AccessConfig, AccessType, Code, CodeInfo, Contract, ContractInfo, HistoryEntry,

@@ -119,6 +119,17 @@ impl Shared {
         let _ = self.halted.set(cause.to_string()); // the first cause stands
     }
 
+    /// Version of the application's rules in block headers: the consensus parameter, 0 before the first
+    /// block, as the SDK answers.
+    pub fn app_version(&self) -> u64 {
+        let params = quern_consensus::get(&self.check.lock().cx(Mode::Query));
+        let committed = self.store.latest().is_some();
+        match params.ok().and_then(|params| params.version) {
+            Some(version) if committed => version.app,
+            _ => 0,
+        }
+    }
+
     pub fn executor(&self, max_gas: Option<u64>) -> Executor<'_> {
         Executor {
             ante: Ante {

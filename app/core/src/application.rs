@@ -10,15 +10,12 @@ use tendermint_proto::v0_38::abci as pb;
 
 use crate::{App, app::Shared, block::check_result, execute::Depth};
 
-/// Version of the application's protocol, as CometBFT writes it into headers.
-pub(crate) const APP_VERSION: u64 = 1;
-
 impl Application for App {
     fn info(&self, _request: pb::RequestInfo) -> pb::ResponseInfo {
         pb::ResponseInfo {
             data: "quern".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            app_version: APP_VERSION,
+            app_version: self.shared.app_version(),
             last_block_height: i64::try_from(self.last_height()).unwrap_or(i64::MAX),
             last_block_app_hash: self.last_app_hash().into(),
         }

@@ -1,6 +1,7 @@
 //! Export of the state as a genesis document's `app_state`.
 
-use quern_genesis::AppState;
+use quern_context::Cx;
+use quern_genesis::{AppState, SystemGenesis};
 use quern_types::Result;
 
 use crate::App;
@@ -16,8 +17,17 @@ impl App {
             auth: quern_auth::export_genesis(&cx)?,
             bank: quern_bank::export_genesis(&cx)?,
             beacon: quern_beacon::export_genesis(&cx)?,
+            system: self.export_system(&cx)?,
             wasm: self.shared.wasm.export_genesis(&cx)?,
         })
+    }
+
+    fn export_system(&self, cx: &Cx) -> Result<SystemGenesis> {
+        let Some(mut system) = quern_system::export_genesis(cx)? else {
+            return Ok(SystemGenesis::default());
+        };
+        system.validators = quern_validators::export_genesis(cx)?;
+        Ok(system)
     }
 
     /// Checks the invariants that hold at every height.

@@ -4,7 +4,7 @@ use quern_context::Cx;
 use quern_types::Result;
 use tendermint_proto::v0_38::abci::RequestFinalizeBlock;
 
-use crate::app::Shared;
+use crate::{app::Shared, system};
 
 /// What a hook sees besides state.
 pub(crate) struct Border<'a> {
@@ -17,10 +17,14 @@ pub(crate) struct Border<'a> {
 pub(crate) type Hook = fn(&Border<'_>, &Cx) -> Result<()>;
 
 /// Before the block's transactions.
-pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[];
+pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[("misbehavior", system::misbehavior)];
 
 /// After the block's transactions.
-pub(crate) const END_BLOCK: &[(&str, Hook)] = &[];
+pub(crate) const END_BLOCK: &[(&str, Hook)] = &[
+    ("settlement", system::settlement),
+    ("removals", system::removals),
+    ("epoch", system::epoch),
+];
 
 impl Border<'_> {
     /// Runs a table.

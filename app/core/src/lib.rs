@@ -17,6 +17,7 @@ mod msg;
 mod options;
 mod query;
 mod router;
+mod system;
 mod tx;
 
 pub use app::App;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use quern_genesis::ConsensusKey;
+use quern_genesis::{ConsensusKey, Validator};
 use quern_proto::cosmos::{
     auth::v1beta1::{BaseAccount, QueryAccountRequest, QueryAccountResponse},
     bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse},
@@ -12,20 +12,15 @@ use quern_proto::cosmos::{
 use sha2::{Digest, Sha256};
 use tendermint_abci::Application;
 use tendermint_proto::{
-    google::protobuf::{Duration, Timestamp},
-    v0_38::{
-        abci::{
-            CheckTxType, RequestCheckTx, RequestFinalizeBlock, RequestInfo, RequestInitChain,
-            RequestPrepareProposal, RequestProcessProposal, RequestQuery, ResponseCheckTx,
-            ResponseFinalizeBlock, ResponseInitChain, ResponseQuery, ValidatorUpdate,
-            response_process_proposal::ProposalStatus,
-        },
-        crypto::{PublicKey, public_key::Sum},
-        types::{AbciParams, BlockParams, ConsensusParams, EvidenceParams, ValidatorParams, VersionParams},
+    google::protobuf::Timestamp,
+    v0_38::abci::{
+        CheckTxType, RequestCheckTx, RequestFinalizeBlock, RequestInfo, RequestInitChain,
+        RequestPrepareProposal, RequestProcessProposal, RequestQuery, ResponseCheckTx, ResponseFinalizeBlock,
+        ResponseInitChain, ResponseQuery, response_process_proposal::ProposalStatus,
     },
 };
 
-use crate::{CHAIN_ID, GENESIS_TIME, Genesis, TxBuilder, User};
+use crate::{GENESIS_TIME, Genesis, TxBuilder, User};
 
 /// Why the application refused a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,19 +87,36 @@ impl<A: Application> Chain<A> {
         answer
     }
 
+    /// As [`Chain::block`], with a request that is changed in any way, such as by evidence.
+    pub fn block_with(&mut self, change: impl FnOnce(&mut RequestFinalizeBlock)) -> ResponseFinalizeBlock {
+        let answer = self.finalize_with([], change);
+        self.commit(&answer);
+        answer
+    }
+
     /// Executes the next block without committing it, as before a crash.
     pub fn finalize(&self, txs: impl IntoIterator<Item = Vec<u8>>) -> ResponseFinalizeBlock {
+        self.finalize_with(txs, |_| {})
+    }
+
+    fn finalize_with(
+        &self,
+        txs: impl IntoIterator<Item = Vec<u8>>,
+        change: impl FnOnce(&mut RequestFinalizeBlock),
+    ) -> ResponseFinalizeBlock {
         let txs: Vec<Bytes> = txs.into_iter().map(Bytes::from).collect();
         let count = txs.len();
         let height = self.height + 1;
-        let answer = self.app.finalize_block(RequestFinalizeBlock {
+        let mut request = RequestFinalizeBlock {
             txs,
             height,
             time: Some(time_of(height)),
             hash: Sha256::digest(height.to_be_bytes()).to_vec().into(),
             proposer_address: self.proposer.to_vec().into(),
             ..Default::default()
-        });
+        };
+        change(&mut request);
+        let answer = self.app.finalize_block(request);
         assert_eq!(answer.tx_results.len(), count, "one result per transaction");
         answer
     }
@@ -267,44 +279,13 @@ fn time_of(height: i64) -> Timestamp {
     }
 }
 
-/// The request that CometBFT makes of a genesis document.
+/// The request that CometBFT makes of a genesis document; where that has no validators and no contract
+/// proposes them, with the only one.
 fn init_request(genesis: &Genesis) -> RequestInitChain {
-    let document = genesis.document();
-    let p = &document.consensus_params;
-    let nanos = p.evidence.max_age_duration;
-    let ConsensusKey::Ed25519 { value } = validator();
-    let state = serde_json::to_vec(&document.app_state).expect("state has a JSON form");
-    RequestInitChain {
-        time: Some(time_of(0)),
-        chain_id: CHAIN_ID.into(),
-        consensus_params: Some(ConsensusParams {
-            block: Some(BlockParams {
-                max_bytes: p.block.max_bytes,
-                max_gas: p.block.max_gas,
-            }),
-            evidence: Some(EvidenceParams {
-                max_age_num_blocks: p.evidence.max_age_num_blocks,
-                max_age_duration: Some(Duration {
-                    seconds: nanos / 1_000_000_000,
-                    nanos: (nanos % 1_000_000_000).try_into().expect("below a billion"),
-                }),
-                max_bytes: p.evidence.max_bytes,
-            }),
-            validator: Some(ValidatorParams {
-                pub_key_types: p.validator.pub_key_types.clone(),
-            }),
-            version: Some(VersionParams { app: p.version.app }),
-            abci: Some(AbciParams {
-                vote_extensions_enable_height: p.abci.vote_extensions_enable_height,
-            }),
-        }),
-        validators: vec![ValidatorUpdate {
-            pub_key: Some(PublicKey {
-                sum: Some(Sum::Ed25519(value.to_vec())),
-            }),
-            power: 10,
-        }],
-        app_state_bytes: state.into(),
-        initial_height: document.initial_height.try_into().expect("a test's height"),
+    let mut document = genesis.document().clone();
+    let contracts = document.app_state.system.contract_addresses();
+    if document.validators.is_empty() && !contracts.iter().any(|c| c.0 == "bonding") {
+        document.validators = vec![Validator::new(validator(), 10, "only")];
     }
+    quern_genesis::abci::init_chain(&document).expect("a genesis")
 }

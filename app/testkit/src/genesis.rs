@@ -56,6 +56,13 @@ impl Genesis {
         self
     }
 
+    /// Changes the document itself in any way.
+    #[must_use]
+    pub fn change(mut self, change: impl FnOnce(&mut Document)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
     /// The whole document.
     pub fn document(&self) -> &Document {
         &self.0

@@ -99,6 +99,24 @@ pub fn module_address(name: &str) -> AccAddress {
     AccAddress(digest)
 }
 
+/// Address of the `instance`-th contract of the chain, made from code `code_id`:
+/// `SHA256(SHA256("module") || "wasm" || 0 || code_id || instance)` (wasmd's classic address, ADR-028).
+pub fn contract_address(code_id: u64, instance: u64) -> AccAddress {
+    let id = [code_id.to_be_bytes(), instance.to_be_bytes()].concat();
+    module_sub_address("wasm", &id)
+}
+
+/// An address that a module derives from `id` (ADR-028, `address.Module`).
+pub fn module_sub_address(module: &str, id: &[u8]) -> AccAddress {
+    let digest = Sha256::new()
+        .chain_update(Sha256::digest("module"))
+        .chain_update(module)
+        .chain_update([0])
+        .chain_update(id)
+        .finalize();
+    AccAddress(digest.to_vec())
+}
+
 /// Bech32 form of a consensus address (the first 20 bytes of SHA-256 of an Ed25519 key).
 pub fn consensus_bech32(address: &[u8]) -> String {
     encode(BECH32_CONSENSUS, address)

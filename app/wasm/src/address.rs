@@ -1,7 +1,6 @@
 //! Addresses of contracts (wasmd `x/wasm/keeper/addresses.go`), pure.
 
 use quern_types::{AccAddress, Result};
-use sha2::{Digest, Sha256};
 
 use crate::keys::STORE;
 
@@ -10,8 +9,7 @@ use crate::keys::STORE;
 /// # Errors
 /// None in practice: a digest is a valid address.
 pub fn classic(code_id: u64, instance: u64) -> Result<AccAddress> {
-    let id = [code_id.to_be_bytes(), instance.to_be_bytes()].concat();
-    derive(&id)
+    Ok(quern_types::contract_address(code_id, instance))
 }
 
 /// Address of instantiate2. `msg` is empty unless the creator fixed the message.
@@ -24,18 +22,7 @@ pub fn predictable(checksum: &[u8], creator: &AccAddress, salt: &[u8], msg: &[u8
         id.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         id.extend(part);
     }
-    derive(&id)
-}
-
-/// `SHA256(SHA256("module") || "wasm" || 0 || id)` (ADR-028, `address.Module`).
-fn derive(id: &[u8]) -> Result<AccAddress> {
-    let digest = Sha256::new()
-        .chain_update(Sha256::digest("module"))
-        .chain_update(STORE)
-        .chain_update([0])
-        .chain_update(id)
-        .finalize();
-    AccAddress::from_bytes(digest.to_vec())
+    Ok(quern_types::module_sub_address(STORE, &id))
 }
 
 /// Name of a contract's IBC port.

@@ -11,6 +11,7 @@ use crate::{
     app::Shared,
     execute::{Depth, Outcome},
     hooks::{self, Border},
+    system,
 };
 
 impl Shared {
@@ -39,6 +40,7 @@ impl Shared {
         );
         let params = quern_consensus::get(&cx)?;
         let max_gas = quern_consensus::max_gas(&params);
+        let validators = quern_validators::current(&cx)?;
 
         let advance = quern_beacon::advance(&cx, request.txs.first().map(AsRef::as_ref))?;
         let border = Border {
@@ -70,6 +72,7 @@ impl Shared {
         events.extend(run(&border, &cx, hooks::END_BLOCK, "EndBlock")?);
 
         let changed = quern_consensus::get(&cx)?;
+        let moved = quern_validators::diff(&validators, &quern_validators::current(&cx)?);
         header.write(&cx)?;
         let changes = cx.branch().changes();
         let pending = self.store.prepare(height, &changes).map_err(Error::halt)?;
@@ -78,7 +81,7 @@ impl Shared {
         Ok(ResponseFinalizeBlock {
             events: events.into_iter().map(to_abci_event).collect(),
             tx_results,
-            validator_updates: Vec::new(),
+            validator_updates: system::updates(moved),
             consensus_param_updates: (changed != params).then_some(changed),
             app_hash: app_hash.to_vec().into(),
         })

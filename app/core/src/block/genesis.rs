@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use quern_context::{Cx, Mode};
-use quern_genesis::AppState;
+use quern_genesis::{AppState, SystemGenesis};
+use quern_system::VALIDATOR_SOURCE;
 use quern_types::{Error, Result};
-use tendermint_proto::v0_38::abci::{RequestInitChain, ResponseInitChain};
+use quern_validators::Powers;
+use tendermint_proto::v0_38::abci::{RequestInitChain, ResponseInitChain, ValidatorUpdate};
 
 use super::{Genesis, header::Header};
-use crate::app::{CheckState, Shared};
+use crate::{
+    app::{CheckState, Shared},
+    system,
+};
 
 impl Shared {
-    /// Builds the state of genesis. CometBFT's own validators stand.
+    /// Builds the state of genesis. The document's own validators stand unless a contract proposes them.
     pub fn init_chain(&self, request: RequestInitChain) -> Result<ResponseInitChain> {
         let mut chain = self.chain.lock();
         if chain.committed.is_some() {
@@ -47,6 +52,9 @@ impl Shared {
         self.wasm
             .init_genesis(&cx, &state.wasm)
             .map_err(|e| bad("wasm", &e))?;
+        let validators = self
+            .init_system(&cx, &state.system, &request.validators)
+            .map_err(|e| bad("system", &e))?;
         header.write(&cx)?;
 
         *self.check.lock() = CheckState::on(cx.branch().fork(), &Arc::new(header.facts()))?;
@@ -54,6 +62,37 @@ impl Shared {
             header,
             changes: cx.branch().changes(),
         });
-        Ok(ResponseInitChain::default())
+        Ok(ResponseInitChain {
+            validators: system::updates(validators),
+            ..Default::default()
+        })
+    }
+
+    /// Makes the chain's own contracts, delivers the transactions of genesis and takes the first set of
+    /// validators from the contract that proposes them. Empty where the document's own stand.
+    fn init_system(&self, cx: &Cx, genesis: &SystemGenesis, listed: &[ValidatorUpdate]) -> Result<Powers> {
+        if genesis.is_empty() {
+            return Ok(Powers::new());
+        }
+        quern_system::init_genesis(cx, genesis)?;
+        quern_system::install(&self.host()?, cx, &genesis.contracts)?;
+        self.deliver_gen_txs(cx, &genesis.gen_txs)?;
+        if quern_system::address(cx, VALIDATOR_SOURCE)?.is_none() {
+            return Ok(Powers::new());
+        }
+        if !listed.is_empty() {
+            return Err(Error::halt(format!(
+                "the document lists validators, but contract {VALIDATOR_SOURCE} proposes them: remove `validators`"
+            )));
+        }
+        let set = self
+            .first_validators(cx, genesis)
+            .map_err(|e| e.wrap(format!("contract {VALIDATOR_SOURCE}")))?;
+        if set.is_empty() {
+            return Err(Error::halt(format!(
+                "contract {VALIDATOR_SOURCE} proposes no validators: is there a transaction in gen_txs that bonds?"
+            )));
+        }
+        Ok(set)
     }
 }

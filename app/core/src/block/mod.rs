@@ -2,6 +2,7 @@
 
 mod commit;
 mod finalize;
+mod gen_txs;
 mod genesis;
 pub(crate) mod header;
 mod proposal;

@@ -1,5 +1,7 @@
 //! Shared by the application's integration tests.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod system;
 
 use std::path::Path;
 

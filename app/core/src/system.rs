@@ -1,0 +1,179 @@
+//! What the chain tells its own contracts at a block's borders, and what it does with their answers.
+
+use std::collections::BTreeSet;
+
+use quern_beacon::on_validators;
+use quern_context::Cx;
+use quern_genesis::SystemGenesis;
+use quern_interface::sudo::ProposedSet;
+use quern_system::{BONDING, Host, Misbehavior, SETTLEMENT, SudoMsg, VALIDATOR_SOURCE};
+use quern_types::{AccAddress, Event, Result, Timestamp, consensus_bech32};
+use quern_validators::{Key, Powers, consensus_address};
+use tendermint_proto::v0_38::{
+    abci::{self as pb, ValidatorUpdate},
+    crypto::{PublicKey, public_key::Sum},
+};
+
+use crate::{app::Shared, hooks::Border};
+
+/// Tells `bonding` of every validator that CometBFT has evidence against: once a block each, as the
+/// first offence is enough and an offender could fill blocks with more.
+pub(crate) fn misbehavior(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    let gas = quern_system::params(cx)?.misbehavior_gas;
+    let mut told = BTreeSet::new();
+    for evidence in &border.block.misbehavior {
+        let Some(validator) = &evidence.validator else {
+            continue;
+        };
+        if told.insert(&validator.address) {
+            let msg = SudoMsg::Misbehavior(offence(evidence, validator));
+            border
+                .shared
+                .host()?
+                .call(cx, BONDING, &msg, gas, |_, _| Ok(()))?;
+        }
+    }
+    Ok(())
+}
+
+fn offence(evidence: &pb::Misbehavior, validator: &pb::Validator) -> Misbehavior {
+    let time = evidence.time.unwrap_or_default();
+    let time = Timestamp {
+        seconds: time.seconds,
+        nanos: u32::try_from(time.nanos).unwrap_or(0),
+    };
+    Misbehavior {
+        consensus_address: hex::encode_upper(&validator.address),
+        height: u64::try_from(evidence.height).unwrap_or(0),
+        time_nanos: time.unix_nanos().unwrap_or(0),
+        power: u64::try_from(validator.power).unwrap_or(0),
+    }
+}
+
+/// Lets `settlement` do what is due.
+pub(crate) fn settlement(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    let gas = quern_system::params(cx)?.end_block_gas;
+    let host = border.shared.host()?;
+    host.call(cx, SETTLEMENT, &SudoMsg::EndBlock {}, gas, |_, _| Ok(()))?;
+    Ok(())
+}
+
+/// Removes the validators that `bonding` has convicted.
+pub(crate) fn removals(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    let gas = quern_system::params(cx)?.end_block_gas;
+    let host = border.shared.host()?;
+    host.call(cx, BONDING, &SudoMsg::EndBlock {}, gas, |cx, answer| {
+        let convicts = quern_system::read_removals(answer)?;
+        let convicts = convicts.removed.iter().map(|key| key.0).collect::<Vec<_>>();
+        if convicts.is_empty() {
+            return Ok(());
+        }
+        let before = quern_validators::current(cx)?;
+        let last = quern_validators::remove(cx, &convicts)?;
+        for key in convicts.iter().filter(|key| before.contains_key(*key)) {
+            let event = if last.contains(key) {
+                "validator_removal_refused"
+            } else {
+                "validator_removed"
+            };
+            let address = consensus_bech32(&consensus_address(key));
+            cx.emit(Event::new(event).with("consensus_address", address));
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// At the end of an epoch, asks for the next set of validators.
+pub(crate) fn epoch(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    let length = quern_system::params(cx)?.epoch_blocks;
+    if cx.block.height.checked_rem(length) != Some(0) {
+        return Ok(());
+    }
+    let epoch = quern_system::epoch(cx)?.saturating_add(1);
+    quern_system::set_epoch(cx, epoch)?;
+    let gas = quern_system::params(cx)?.end_epoch_gas;
+    let msg = SudoMsg::EndEpoch { epoch };
+    let host = border.shared.host()?;
+    let adopted = host.call(cx, VALIDATOR_SOURCE, &msg, gas, |cx, answer| {
+        adopt(cx, &quern_system::read_proposed(answer)?, epoch, false)
+    })?;
+    if adopted.is_none() {
+        on_validators(cx, epoch, false, &[])?; // anchors come of age with the epochs, not with the answers
+    }
+    Ok(())
+}
+
+/// Takes a proposed set over within the bounds, and the anchors of who is in it.
+fn adopt(cx: &Cx, proposed: &ProposedSet, epoch: u64, genesis: bool) -> Result<()> {
+    let powers = proposed
+        .validators
+        .iter()
+        .map(|v| (v.pubkey.0, v.power))
+        .collect::<Powers>();
+    let most = usize::try_from(quern_system::params(cx)?.max_validators).unwrap_or(usize::MAX);
+    let adopted = quern_validators::adopt(cx, &powers, most)?;
+    let set = quern_validators::current(cx)?;
+    let anchors = proposed
+        .validators
+        .iter()
+        .filter(|v| set.contains_key(&v.pubkey.0))
+        .map(|v| (consensus_address(&v.pubkey.0), v.anchor.map(|anchor| anchor.0)))
+        .collect::<Vec<_>>();
+    on_validators(cx, epoch, genesis, &anchors)?;
+    let event = if adopted {
+        "validator_set"
+    } else {
+        "validator_set_kept"
+    };
+    cx.emit(
+        Event::new(event)
+            .with("epoch", epoch)
+            .with("validators", set.len())
+            .with("total_power", quern_validators::total(&set)),
+    );
+    Ok(())
+}
+
+/// Updates for CometBFT; power 0 removes.
+pub(crate) fn updates(changes: impl IntoIterator<Item = (Key, u64)>) -> Vec<ValidatorUpdate> {
+    let update = |(key, power): (Key, u64)| ValidatorUpdate {
+        pub_key: Some(PublicKey {
+            sum: Some(Sum::Ed25519(key.to_vec())),
+        }),
+        power: i64::try_from(power).unwrap_or(i64::MAX),
+    };
+    changes.into_iter().map(update).collect()
+}
+
+impl Shared {
+    /// The way into system contracts.
+    pub(crate) fn host(&self) -> Result<Host<'_>> {
+        Ok(Host {
+            wasm: &self.wasm,
+            router: self.router.handle()?,
+        })
+    }
+
+    /// The first set of a new chain: what the source of validators proposes, or what an exported genesis
+    /// carries. Empty if the chain has no such source.
+    pub(crate) fn first_validators(&self, cx: &Cx, genesis: &SystemGenesis) -> Result<Powers> {
+        let Some(source) = quern_system::address(cx, VALIDATOR_SOURCE)? else {
+            return Ok(Powers::new());
+        };
+        if genesis.validators.is_empty() {
+            self.propose_first(cx, &source, genesis.epoch)?;
+        } else {
+            quern_validators::init_genesis(cx, &genesis.validators)?;
+        }
+        quern_validators::current(cx)
+    }
+
+    fn propose_first(&self, cx: &Cx, source: &AccAddress, epoch: u64) -> Result<()> {
+        let gas = quern_system::params(cx)?.end_epoch_gas;
+        let msg = SudoMsg::EndEpoch { epoch };
+        self.host()?.attempt(cx, source, &msg, gas, |cx, answer| {
+            adopt(cx, &quern_system::read_proposed(answer)?, epoch, true)
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! A public network with blocks of about a second.
+
+use quern_interface::{bonding, registry, settlement};
+use quern_protocol::Amount;
+use quern_types::BASE_DENOM;
+
+use super::Profile;
+use crate::HookGas;
+
+/// One QRN in base units.
+const QRN: u128 = 1_000_000_000;
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
+
+pub(super) fn profile() -> Profile {
+    let denom = || BASE_DENOM.to_owned();
+    Profile {
+        epoch_blocks: HOUR,
+        max_validators: 64,
+        hook_gas: HookGas::default(),
+        registry: registry::Params {
+            denom: denom(),
+            entry_fee: Amount(QRN),
+            bond_per_capacity: Amount(QRN / 10),
+            max_offers: 16,
+            requalify_blocks: DAY,
+            maintenance_credit: 4 * HOUR,
+            maintenance_window: 7 * DAY,
+        },
+        bonding: bonding::Params {
+            denom: denom(),
+            // longer than evidence of a double signature stays valid (48 hours)
+            unbonding_blocks: 14 * DAY,
+            bucket_blocks: 12 * HOUR,
+            min_operator_bps: 1_000,
+            min_validator_bond: Amount(100 * QRN),
+            max_validators: 64,
+            max_power_bps: 3_000,
+            double_sign_bps: 500,
+        },
+        settlement: settlement::Params {
+            denom: denom(),
+            open_fee: Amount(QRN / 100),
+            min_escrow: Amount(QRN / 10),
+            committee_size: 8,
+            draw_delay: 8,
+            max_draws: 4,
+            batch_blocks: 10,
+            lapse_blocks: 20,
+            appeal_blocks: HOUR / 6,
+            max_session_blocks: DAY,
+            max_router_fee_bps: 2_000,
+            burn_bps: 500,
+            fault_slash_bps: 1_000,
+            restitution_bps: 20_000,
+        },
+    }
+}
