@@ -4,6 +4,8 @@ mod body;
 mod forward;
 mod http_api;
 mod keys;
+#[allow(dead_code, reason = "wip")]
+mod ledger;
 mod metrics;
 mod pool;
 mod serve;
