@@ -1,0 +1,32 @@
+//! Audits: which committed leaves are checked, by whom, and what their words are worth.
+//!
+//! Pure arithmetic and formats for the contract that runs audits, for workers that take part, and for
+//! whoever re-checks them. Everything that is drawn follows from a beacon of a later block than what it
+//! judges. The full description with test vectors is `docs/spec/audit.md`.
+
+mod auditors;
+mod draw;
+mod error;
+mod locate;
+mod opening;
+mod pay;
+mod prover;
+mod report;
+mod rules;
+mod span;
+mod votes;
+
+pub use auditors::{
+    auditor_seed, choose, eligible, independent, panel, panel_seed, Candidate, Seat, MAX_CANDIDATES,
+    MAX_FUNDERS,
+};
+pub use draw::{draw_count, leaf_seed, DrawnOffset, Sampling, Walk, MAX_DRAWS};
+pub use error::AuditError;
+pub use locate::{prefix, Reveal};
+pub use opening::{opening_offset, opening_seed, Opening};
+pub use pay::{forfeit, pay};
+pub use prover::{BatchContents, OwnedReveal};
+pub use report::{Finding, Margin, MarginTree, Report, MAX_FINDINGS, MAX_POSITIONS};
+pub use rules::{Profile, StageRule, MAX_SEATS};
+pub use span::{CommittedBatch, Range, Span, MAX_BATCHES, MAX_TOTAL};
+pub use votes::{final_score, pack, stage_score, unfetchable, unpack, SeatVote, Vote};

@@ -1,0 +1,106 @@
+//! What auditors say and what a stage makes of it.
+
+use crate::{AuditError, StageRule};
+use quern_evidence::Score;
+use serde::{Deserialize, Serialize};
+
+/// One auditor's word on one leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vote {
+    /// Re-executed.
+    Score(Score),
+    /// The payload could not be fetched, or does not have the hashes of the receipt.
+    Unfetchable,
+}
+
+/// The packed form of [`Vote::Unfetchable`].
+const UNFETCHABLE: u32 = 0xFF_FFFF;
+
+/// The word of one host on a panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeatVote {
+    /// Its seats.
+    pub seats: u32,
+    /// Its word; none if it said nothing in time.
+    pub vote: Option<Vote>,
+}
+
+/// The score of a stage: the highest that at least `needed` seats reach. With scores of 0 and 1 that is the
+/// vote. Silence, and a payload that a seat could not fetch, count as clean.
+pub fn stage_score(rule: StageRule, votes: &[SeatVote]) -> Score {
+    let mut scores: Vec<(Score, u32)> = votes
+        .iter()
+        .filter_map(|seat| match seat.vote {
+            Some(Vote::Score(score)) => Some((score, seat.seats)),
+            _ => None,
+        })
+        .collect();
+    scores.sort_unstable_by(|a, b| b.cmp(a));
+    let mut reached = 0_u32;
+    for (score, seats) in scores {
+        reached = reached.saturating_add(seats);
+        if reached >= rule.needed {
+            return score;
+        }
+    }
+    Score::CLEAN
+}
+
+/// Whether a panel finds that the payload cannot be fetched.
+pub fn unfetchable(rule: StageRule, votes: &[SeatVote]) -> bool {
+    let seats = votes
+        .iter()
+        .filter(|seat| seat.vote == Some(Vote::Unfetchable))
+        .fold(0_u32, |sum, seat| sum.saturating_add(seat.seats));
+    seats >= rule.needed
+}
+
+/// The score that enters the evidence: the minimum over the stages that judged the leaf. If one stage keeps
+/// the null's bound, so does the minimum, however the stages depend on each other.
+pub fn final_score(stages: &[Score]) -> Score {
+    stages.iter().copied().min().unwrap_or(Score::CLEAN)
+}
+
+/// Votes in the order of the assignment, 3 big-endian bytes each: millionths, or `ff ff ff`.
+pub fn pack(votes: &[Vote]) -> Vec<u8> {
+    votes
+        .iter()
+        .flat_map(|vote| {
+            let [_, a, b, c] = code(*vote).to_be_bytes();
+            [a, b, c]
+        })
+        .collect()
+}
+
+/// Reads [`pack`]'s bytes.
+///
+/// # Errors
+/// [`AuditError::Packed`] for another length than 3 bytes a vote or a score above one.
+pub fn unpack(bytes: &[u8], count: usize) -> Result<Vec<Vote>, AuditError> {
+    if count.checked_mul(3) != Some(bytes.len()) {
+        return Err(AuditError::Packed);
+    }
+    bytes
+        .chunks_exact(3)
+        .map(|chunk| {
+            chunk
+                .iter()
+                .fold(0_u32, |code, byte| code << 8 | u32::from(*byte))
+        })
+        .map(|code| match code {
+            UNFETCHABLE => Ok(Vote::Unfetchable),
+            micro => Score::from_micro(micro)
+                .map(Vote::Score)
+                .map_err(|_| AuditError::Packed),
+        })
+        .collect()
+}
+
+pub(crate) const fn code(vote: Vote) -> u32 {
+    match vote {
+        Vote::Score(score) => score.micro(),
+        Vote::Unfetchable => UNFETCHABLE,
+    }
+}
