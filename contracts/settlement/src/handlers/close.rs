@@ -1,0 +1,150 @@
+//! Pay.
+
+use cosmwasm_std::{DepsMut, Env, Response, Storage, SubMsg};
+use quern_interface::settlement::{Outcome, Totals};
+use quern_protocol::ledger::{Division, Ledger};
+use quern_protocol::Amount;
+
+use super::{reply, router};
+use crate::chain::Chain;
+use crate::error::{ContractError, Result};
+use crate::state::{Phase, Session, CLAIMS, HOST_SESSIONS, PARAMS, SESSIONS, TOTALS};
+use crate::{funds, restitution, sessions};
+
+/// Pays hosts, router and burn, and returns the rest: at most 12 payments. Attributes: `action`, `session`,
+/// `paid`, `router_fee`, `burned`, `refund`, `voided`, `restitution`.
+pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
+    let (mut session, ledger) = sessions::drawn(deps.storage, id, env.block.height)?;
+    if env.block.height < session.payable_at() {
+        return Err(ContractError::TooEarly(session.payable_at()));
+    }
+    let void = void_seats(&Chain::load(deps.as_ref())?, &session)?;
+    let division = ledger.divide(&void)?;
+    let extra = drop_claims(deps.storage, &session, &ledger, &void, id)?;
+    let outcome = outcome(&session, &division, extra);
+    note(deps.storage, &session, &outcome)?;
+    router::free_bond(deps.storage, &session)?;
+    let denom = PARAMS.load(deps.storage)?.denom;
+    let payments = payments(&Chain::load(deps.as_ref())?, id, &session, &outcome, &denom)?;
+    session.phase = Phase::Closed;
+    let paid = Amount::sum(outcome.paid.iter().map(|(_, amount)| *amount)).unwrap_or_default();
+    let response = Response::new()
+        .add_submessages(payments)
+        .add_attribute("action", "close")
+        .add_attribute("session", id.to_string())
+        .add_attribute("paid", paid.to_string())
+        .add_attribute("router_fee", outcome.router_fee.to_string())
+        .add_attribute("burned", outcome.burned.to_string())
+        .add_attribute("refund", outcome.refund.to_string())
+        .add_attribute("voided", outcome.voided.to_string())
+        .add_attribute("restitution", outcome.restitution.to_string());
+    session.outcome = Some(outcome);
+    SESSIONS.save(deps.storage, id, &session)?;
+    Ok(response)
+}
+
+/// Seats whose host was convicted for the model since the draw.
+fn void_seats(chain: &Chain, session: &Session) -> Result<Vec<bool>> {
+    let hosts = session.committee.iter().map(|member| member.host.to_string());
+    let now = chain.generations(&session.model, hosts.collect())?;
+    let drawn = session.committee.iter().map(|member| member.generation);
+    Ok(now
+        .into_iter()
+        .zip(drawn)
+        .map(|(now, drawn)| now > drawn)
+        .collect())
+}
+
+/// Takes the session's claims out of the books; answers the payer's part of slashed bonds.
+fn drop_claims(
+    storage: &mut dyn Storage,
+    session: &Session,
+    ledger: &Ledger,
+    void: &[bool],
+    id: u64,
+) -> Result<Amount> {
+    let mut extra = Amount::ZERO;
+    for ((member, seat), void) in session.committee.iter().zip(&ledger.seats).zip(void) {
+        HOST_SESSIONS.remove(storage, (&member.host, id));
+        let standing = (&member.host, session.model.as_str(), member.generation);
+        if *void {
+            funds::add(&mut extra, restitution::draw(storage, standing, seat.claimed)?)?;
+        }
+        if !seat.claimed.is_zero() {
+            let mut sum = CLAIMS.may_load(storage, standing)?.unwrap_or_default();
+            funds::take(&mut sum, seat.claimed)?;
+            if sum.is_zero() {
+                CLAIMS.remove(storage, standing);
+            } else {
+                CLAIMS.save(storage, standing, &sum)?;
+            }
+        }
+    }
+    Ok(extra)
+}
+
+fn outcome(session: &Session, division: &Division, restitution: Amount) -> Outcome {
+    let hosts = session.committee.iter().map(|member| member.host.to_string());
+    Outcome {
+        paid: hosts.zip(division.hosts.iter().copied()).collect(),
+        router_fee: division.router,
+        burned: division.burned,
+        refund: division.refund,
+        voided: division.voided,
+        restitution,
+    }
+}
+
+fn note(storage: &mut dyn Storage, session: &Session, outcome: &Outcome) -> Result<()> {
+    let mut totals: Totals = TOTALS.load(storage)?;
+    funds::take(&mut totals.escrowed, session.escrow)?;
+    funds::take(&mut totals.restitution_held, outcome.restitution)?;
+    for (_, amount) in &outcome.paid {
+        funds::add(&mut totals.paid, *amount)?;
+    }
+    funds::add(&mut totals.router_fees, outcome.router_fee)?;
+    funds::add(&mut totals.burned, outcome.burned)?;
+    funds::add(&mut totals.refunded, outcome.refund)?;
+    TOTALS.save(storage, &totals)?;
+    Ok(())
+}
+
+/// A payout address or a router that the bank refuses must not keep the others from their money.
+fn payments(
+    chain: &Chain,
+    id: u64,
+    session: &Session,
+    outcome: &Outcome,
+    denom: &str,
+) -> Result<Vec<SubMsg>> {
+    let mut payments = Vec::with_capacity(12);
+    for (host, amount) in session
+        .committee
+        .iter()
+        .map(|member| &member.host)
+        .zip(outcome.paid.iter().map(|(_, amount)| *amount))
+    {
+        if amount.is_zero() {
+            continue;
+        }
+        let to = chain.payout(host).unwrap_or_else(|_| host.to_string());
+        if let Some(send) = funds::send(&to, amount, denom) {
+            payments.push(reply::guard(send, &reply::Unpaid::host(id, host, &to, amount))?);
+        }
+    }
+    if let Some(router) = &session.router {
+        if let Some(send) = funds::send(router.as_str(), outcome.router_fee, denom) {
+            payments.push(reply::guard(
+                send,
+                &reply::Unpaid::router(id, outcome.router_fee),
+            )?);
+        }
+    }
+    payments.extend(funds::burn(outcome.burned, denom).map(SubMsg::new));
+    let back = outcome
+        .refund
+        .checked_add(outcome.restitution)
+        .ok_or(ContractError::Overflow)?;
+    payments.extend(funds::send(session.payer.as_str(), back, denom).map(SubMsg::new));
+    Ok(payments)
+}

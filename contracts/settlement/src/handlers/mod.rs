@@ -1,0 +1,23 @@
+//! What each message does.
+
+mod batch;
+mod claim;
+mod close;
+mod draw;
+mod fault;
+mod governance;
+mod moves;
+mod open;
+mod reply;
+mod router;
+
+pub use batch::commit;
+pub use claim::{settle, Claim};
+pub use close::close;
+pub use draw::end_block;
+pub use fault::prove_fault;
+pub use governance::{check_params, horizon, update_params};
+pub use moves::{execute_rebalance, present_release, rebalance};
+pub use open::{close_session, open, Asked};
+pub use reply::reply;
+pub use router::{defund_router, fund_router};

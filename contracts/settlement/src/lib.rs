@@ -1,0 +1,18 @@
+//! The `settlement` contract: sessions, batches, claims, faults, pay.
+//!
+//! Messages and answers are those of [`quern_interface::settlement`]; what they mean is in
+//! `docs/spec/session.md` and its neighbours. Arithmetic is [`quern_protocol::ledger`], typed keys are in
+//! [`state`], proofs of faults in [`faults`].
+
+mod chain;
+pub mod contract;
+mod error;
+pub mod faults;
+mod funds;
+mod handlers;
+mod query;
+mod restitution;
+mod sessions;
+pub mod state;
+
+pub use error::ContractError;

@@ -1,0 +1,169 @@
+//! Answers.
+
+use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order, StdResult};
+use cw_storage_plus::Bound;
+use quern_interface::settlement::{
+    BatchInfo, CommitteeMember, FaultRecord, QueryMsg, RebalanceInfo, SessionInfo,
+};
+use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
+use quern_protocol::ledger::Ledger;
+use quern_protocol::Amount;
+
+use crate::error::Result;
+use crate::sessions;
+use crate::state::{
+    Session, BATCHES, FAULTS, HOST_SESSIONS, KEPT, LEDGERS, PARAMS, PAYER_SESSIONS, ROUTERS, SESSIONS, TOTALS,
+};
+
+/// Answers a question.
+pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
+    let height = env.block.height;
+    let json = match question {
+        QueryMsg::Params {} => to_json_binary(&PARAMS.load(deps.storage)?),
+        QueryMsg::Session { session } => to_json_binary(&info(deps, session, height)?),
+        QueryMsg::Sessions {
+            payer,
+            start_after,
+            limit,
+        } => to_json_binary(&sessions_page(deps, payer, start_after, limit, height)?),
+        QueryMsg::HostSessions {
+            host,
+            start_after,
+            limit,
+        } => {
+            let host = deps.api.addr_validate(&host)?;
+            let ids = HOST_SESSIONS
+                .prefix(&host)
+                .keys(deps.storage, after(start_after), None, Order::Ascending)
+                .take(page(limit))
+                .collect::<StdResult<Vec<u64>>>()?;
+            to_json_binary(&infos(deps, ids, height)?)
+        }
+        QueryMsg::Batch { host, sequence } => {
+            let host = deps.api.addr_validate(&host)?;
+            to_json_binary(&batch(deps, &host, sequence)?)
+        }
+        QueryMsg::LastBatch { host } => {
+            let host = deps.api.addr_validate(&host)?;
+            let last = KEPT.may_load(deps.storage, &host)?.unwrap_or_default().last;
+            to_json_binary(&batch(deps, &host, last)?)
+        }
+        QueryMsg::Router { router } => {
+            let router = deps.api.addr_validate(&router)?;
+            to_json_binary(&ROUTERS.may_load(deps.storage, &router)?.unwrap_or_default())
+        }
+        QueryMsg::Faults { start_after, limit } => {
+            let faults = FAULTS
+                .range(deps.storage, after(start_after), None, Order::Ascending)
+                .take(page(limit))
+                .map(|entry| entry.map(|(_, fault)| fault))
+                .collect::<StdResult<Vec<FaultRecord>>>()?;
+            to_json_binary(&faults)
+        }
+        QueryMsg::Totals {} => to_json_binary(&TOTALS.load(deps.storage)?),
+    };
+    Ok(json?)
+}
+
+fn page(limit: Option<u32>) -> usize {
+    limit.unwrap_or(DEFAULT_PAGE).min(MAX_PAGE) as usize
+}
+
+fn after<'a>(id: Option<u64>) -> Option<Bound<'a, u64>> {
+    id.map(Bound::exclusive)
+}
+
+fn sessions_page(
+    deps: Deps,
+    payer: Option<String>,
+    start_after: Option<u64>,
+    limit: Option<u32>,
+    height: u64,
+) -> Result<Vec<SessionInfo>> {
+    let ids = match payer {
+        Some(payer) => PAYER_SESSIONS
+            .prefix(&deps.api.addr_validate(&payer)?)
+            .keys(deps.storage, after(start_after), None, Order::Ascending)
+            .take(page(limit))
+            .collect::<StdResult<Vec<u64>>>()?,
+        None => SESSIONS
+            .keys(deps.storage, after(start_after), None, Order::Ascending)
+            .take(page(limit))
+            .collect::<StdResult<Vec<u64>>>()?,
+    };
+    infos(deps, ids, height)
+}
+
+fn infos(deps: Deps, ids: Vec<u64>, height: u64) -> Result<Vec<SessionInfo>> {
+    ids.into_iter().map(|id| info(deps, id, height)).collect()
+}
+
+fn info(deps: Deps, id: u64, height: u64) -> Result<SessionInfo> {
+    let session = sessions::load(deps.storage, id)?;
+    let ledger = LEDGERS.may_load(deps.storage, id)?;
+    Ok(describe(id, session, ledger, height))
+}
+
+fn describe(id: u64, session: Session, ledger: Option<Ledger>, height: u64) -> SessionInfo {
+    let host = |seat: usize| {
+        let member = session.committee.get(seat);
+        member.map(|member| member.host.to_string()).unwrap_or_default()
+    };
+    let rebalances = ledger.iter().flat_map(|ledger| &ledger.pending);
+    let rebalances = rebalances.map(|pending| RebalanceInfo {
+        from: host(pending.from),
+        to: host(pending.to),
+        amount: pending.amount,
+        due_at: pending.due_at,
+    });
+    let rebalances = rebalances.collect();
+    let members = session.committee.iter().enumerate().map(|(index, member)| {
+        let seat = ledger.as_ref().and_then(|ledger| ledger.seats.get(index));
+        let seat = seat.cloned().unwrap_or_default();
+        CommitteeMember {
+            host: member.host.to_string(),
+            weight: member.weight,
+            generation: member.generation,
+            limit: seat.limit,
+            claimed: seat.claimed,
+            receipts: seat.receipts,
+        }
+    });
+    SessionInfo {
+        id,
+        committee: members.collect(),
+        rebalances,
+        router_share: ledger.map_or(Amount::ZERO, |ledger| ledger.router_share),
+        status: session.status(height),
+        commits_until: session.commits_until(),
+        payable_at: session.payable_at(),
+        payer: session.payer.into_string(),
+        model: session.model,
+        max_price: session.max_price,
+        router: session.router.map(Addr::into_string),
+        router_fee_bps: session.router_fee_bps,
+        session_key: session.session_key,
+        agent: session.agent.map(Addr::into_string),
+        signed_by: session.signed_by,
+        escrow: session.escrow,
+        opened_at: session.opened_at,
+        drawn_at: session.drawn_at,
+        closes_at: session.closes_at,
+        model_hash: session.model_hash,
+        coefficients: session.coefficients,
+        lapse_blocks: session.lapse_blocks,
+        beacon: session.beacon,
+        outcome: session.outcome,
+    }
+}
+
+fn batch(deps: Deps, host: &Addr, sequence: u64) -> Result<Option<BatchInfo>> {
+    let batch = BATCHES.may_load(deps.storage, (host, sequence))?;
+    Ok(batch.map(|batch| BatchInfo {
+        host: host.to_string(),
+        sequence,
+        height: batch.height,
+        root: batch.root,
+        sessions: batch.sessions,
+    }))
+}

@@ -1,0 +1,80 @@
+//! Loading sessions and asking where they stand.
+
+use cosmwasm_std::{Addr, Storage};
+use quern_interface::settlement::SessionStatus;
+use quern_protocol::ledger::Ledger;
+
+use crate::error::{ContractError, Result};
+use crate::state::{Member, Phase, Session, LEDGERS, SESSIONS};
+
+impl Session {
+    /// Last height at which a batch may be committed that counts.
+    pub const fn commits_until(&self) -> u64 {
+        self.closes_at.saturating_add(self.lapse_blocks)
+    }
+
+    /// First height at which it may be paid.
+    pub const fn payable_at(&self) -> u64 {
+        self.commits_until().saturating_add(self.appeal_blocks)
+    }
+
+    /// Status at a height.
+    pub const fn status(&self, height: u64) -> SessionStatus {
+        match self.phase {
+            Phase::Pending => SessionStatus::Pending,
+            Phase::Drawn if height <= self.closes_at => SessionStatus::Open,
+            Phase::Drawn => SessionStatus::Closing,
+            Phase::Closed => SessionStatus::Closed,
+            Phase::Void => SessionStatus::Void,
+        }
+    }
+
+    /// A host's seat and membership.
+    pub fn seat(&self, host: &Addr) -> Result<(usize, &Member)> {
+        let mut seats = self.committee.iter().enumerate();
+        seats
+            .find(|(_, member)| member.host == host)
+            .ok_or_else(|| ContractError::NotInCommittee(host.to_string()))
+    }
+
+    /// Whether someone may close and rebalance.
+    pub fn governs(&self, who: &Addr) -> bool {
+        self.payer == who || self.agent.as_ref() == Some(who) || self.router.as_ref() == Some(who)
+    }
+}
+
+const fn name(status: SessionStatus) -> &'static str {
+    match status {
+        SessionStatus::Pending => "pending",
+        SessionStatus::Open => "open",
+        SessionStatus::Closing => "closing",
+        SessionStatus::Closed => "closed",
+        SessionStatus::Void => "void",
+    }
+}
+
+/// A session.
+pub fn load(storage: &dyn Storage, id: u64) -> Result<Session> {
+    SESSIONS
+        .may_load(storage, id)?
+        .ok_or(ContractError::UnknownSession(id))
+}
+
+/// A session that has a committee and is not paid, with its money.
+pub fn drawn(storage: &dyn Storage, id: u64, height: u64) -> Result<(Session, Ledger)> {
+    let session = load(storage, id)?;
+    if session.phase != Phase::Drawn {
+        return Err(ContractError::WrongPhase(name(session.status(height))));
+    }
+    let ledger = LEDGERS.load(storage, id)?;
+    Ok((session, ledger))
+}
+
+/// The same, while vouchers are valid.
+pub fn open(storage: &dyn Storage, id: u64, height: u64) -> Result<(Session, Ledger)> {
+    let (session, ledger) = drawn(storage, id, height)?;
+    if session.status(height) != SessionStatus::Open {
+        return Err(ContractError::WrongPhase(name(session.status(height))));
+    }
+    Ok((session, ledger))
+}
