@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use quern_genesis::cli::GenesisCommand;
 use quern_wallet::{KeysCommand, QueryCommand, TxCommand};
 use serde_json::Value;
 
 use crate::comet::locate;
-use crate::commands::{beacon, comet, config, export, rollback, status, version};
+use crate::commands::{beacon, comet, config, export, genesis, rollback, status, version};
 use crate::exit::{At, Exit, Outcome};
 use crate::home::Home;
 use crate::init::{InitArgs, init};
@@ -72,7 +71,7 @@ pub enum Command {
     },
     /// Prepare and check the genesis document
     #[command(subcommand)]
-    Genesis(GenesisCommand),
+    Genesis(genesis::GenesisCommand),
     /// Make, import and show keys
     Keys(KeysCommand),
     /// Build, sign and send transactions
@@ -145,10 +144,7 @@ pub fn run(cli: Cli) -> Outcome {
     let (format, value) = match cli.command {
         Command::Start(args) => return start(&args, &home),
         Command::Child(args) => return become_child(&args, &home),
-        Command::Genesis(command) => {
-            let said = quern_genesis::cli::run(command, home.root()).at(Exit::BadFile, "genesis")?;
-            (Format::Text, Value::String(said))
-        }
+        Command::Genesis(command) => (Format::Text, Value::String(genesis::run(command, &home)?)),
         Command::Keys(command) => return say(&command.run(home.root())?),
         Command::Tx(command) => return say(&wait(command.run(home.root()))??),
         Command::Query(command) => return say(&wait(command.run(home.root()))??),

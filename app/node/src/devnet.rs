@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::comet::locate;
 use crate::commands::status::{StatusArgs, status};
 use crate::config::comet::Pace;
+use crate::config::edit;
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 use crate::init::{InitArgs, init};
@@ -24,6 +25,8 @@ use crate::init::{InitArgs, init};
 /// What the network is made of.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// Name of the node.
+    pub moniker: String,
     /// Chain id.
     pub chain_id: String,
     /// Addresses with their coins at genesis, such as `1000000nqrn`.
@@ -39,6 +42,7 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
+            moniker: "dev".to_owned(),
             chain_id: "quern-dev-1".to_owned(),
             accounts: Vec::new(),
             pace: Pace::Fast,
@@ -55,6 +59,7 @@ pub struct Devnet {
     program: PathBuf,
     home: Home,
     rpc: SocketAddr,
+    p2p: SocketAddr,
     grpc: SocketAddr,
     telemetry: SocketAddr,
     node: Option<Child>,
@@ -86,7 +91,7 @@ impl Devnet {
         drop(sockets);
         let [rpc, p2p, grpc, telemetry] = free;
         let args = InitArgs {
-            moniker: "dev".to_owned(),
+            moniker: plan.moniker.clone(),
             chain_id: plan.chain_id.clone(),
             power: 1_000_000,
             rpc_port: rpc.port(),
@@ -110,6 +115,7 @@ impl Devnet {
             program,
             home,
             rpc,
+            p2p,
             grpc,
             telemetry,
             node: None,
@@ -174,6 +180,27 @@ impl Devnet {
     #[must_use]
     pub fn rpc(&self) -> String {
         format!("http://{}", self.rpc)
+    }
+
+    /// How other nodes dial this one.
+    ///
+    /// # Errors
+    /// If the node's key cannot be read.
+    pub fn peer(&self) -> Outcome<String> {
+        let comet = std::env::var_os("QUERN_COMETBFT").map(PathBuf::from);
+        let id = locate(comet.as_deref())?.run(self.home.root(), &["show-node-id"])?;
+        Ok(format!("{}@{}", id.trim(), self.p2p))
+    }
+
+    /// Lets the stopped node dial these peers, and only these, when it starts.
+    ///
+    /// # Errors
+    /// If its configuration cannot be changed.
+    pub fn dial(&self, peers: &[String]) -> Outcome {
+        let mut config = edit::read(&self.home.config_toml())?;
+        edit::set(&mut config, "p2p.persistent_peers", peers.join(",").into())?;
+        edit::set(&mut config, "p2p.pex", false.into())?;
+        edit::write(&self.home.config_toml(), config.to_string().as_bytes(), 0o644)
     }
 
     /// URL of gRPC.

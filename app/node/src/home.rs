@@ -85,6 +85,12 @@ impl Home {
         self.config().join("genesis.json")
     }
 
+    /// Transactions of genesis, before they are merged.
+    #[must_use]
+    pub fn gentx(&self) -> PathBuf {
+        self.config().join("gentx")
+    }
+
     /// The consensus key.
     #[must_use]
     pub fn validator_key(&self) -> PathBuf {

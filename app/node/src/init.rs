@@ -19,9 +19,6 @@ use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 use crate::onion::Onions;
 
-/// Version of the application's rules in block headers, the one that `quern-core` announces.
-const APP_VERSION: u64 = 1;
-
 /// Arguments of `quernd init`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InitArgs {
@@ -111,8 +108,6 @@ fn build(args: &InitArgs, home: &Home, comet: &Comet) -> Outcome<Value> {
 
     let key = validator_key(&home.validator_key())?;
     let mut document = Document::new(&args.chain_id, now()?);
-    // What the application's `Info` answers: CometBFT's rollback compares the two.
-    document.consensus_params.version.app = APP_VERSION;
     let mut onions = Onions::default();
     let anchor = onions.grow(DEFAULT_LAYERS)?;
     onions.save(&home.beacon_onion())?;

@@ -3,17 +3,16 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quern_node::devnet::{Devnet, Plan};
-use quern_store::{Config, MultiStore, Order, Pruning};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use support::load::{Load, Sender};
 use support::processes;
+use support::state::{assert_equal, state};
 
 /// Kills when `QUERN_KILLS` does not say.
 const KILLS: u32 = 200;
@@ -79,15 +78,7 @@ fn after_two_hundred_kills_under_load_the_state_equals_an_uninterrupted_replay()
     let twin = replay(&net);
     let (survivor, height) = state(&net.home().app_data().join("state"), None);
     let (replayed, _) = state(&twin.app_data().join("state"), Some(height));
-    assert!(survivor.len() > 20, "the state is suspiciously small");
-    for (key, value) in &survivor {
-        assert_eq!(
-            replayed.get(key),
-            Some(value),
-            "key {key:02x?} at height {height}"
-        );
-    }
-    assert_eq!(survivor.len(), replayed.len(), "the survivor lacks keys");
+    assert_equal(&survivor, &replayed);
     std::fs::remove_dir_all(twin.root()).unwrap();
 }
 
@@ -125,35 +116,6 @@ fn replay(net: &Devnet) -> quern_node::home::Home {
     processes::kill(node.id());
     node.wait().unwrap();
     twin
-}
-
-/// Every row of a stopped application, at a height or at its latest.
-fn state(folder: &Path, height: Option<u64>) -> (BTreeMap<Vec<u8>, Vec<u8>>, u64) {
-    let started = Instant::now();
-    let config = || Config {
-        path: folder.to_owned(),
-        pruning: Pruning::Nothing,
-        verify: true,
-    };
-    // The process that held the database may still be ending.
-    let store = loop {
-        match MultiStore::open(config()) {
-            Ok(store) => break store,
-            Err(error) => assert!(
-                started.elapsed() < Duration::from_secs(10),
-                "{}: {error}",
-                folder.display()
-            ),
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    let height = height.unwrap_or_else(|| store.latest().unwrap().version);
-    let snapshot = store.snapshot_at(height).unwrap();
-    let rows = snapshot.range(None, None, Order::Ascending).map(|row| {
-        let (key, value) = row.unwrap();
-        (key.to_vec(), value.to_vec())
-    });
-    (rows.collect(), height)
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -4,6 +4,7 @@ pub mod beacon;
 pub mod comet;
 pub mod config;
 pub mod export;
+pub mod genesis;
 pub mod rollback;
 pub mod status;
 pub mod version;

@@ -22,9 +22,36 @@ pub struct Ports {
 pub enum Pace {
     /// CometBFT's defaults: about one block a second.
     Standard,
-    /// Blocks as fast as they can be made, as in CometBFT's own tests. For local networks only.
+    /// Some blocks a second, for several nodes on one machine.
+    Local,
+    /// Blocks as fast as they can be made, as in CometBFT's own tests. For a node that is alone.
     Fast,
 }
+
+/// Patient while messages travel and processes wait for a core, quick when everybody answers.
+const LOCAL: &[(&str, &str)] = &[
+    ("consensus.timeout_propose", "1s"),
+    ("consensus.timeout_propose_delta", "250ms"),
+    ("consensus.timeout_prevote", "300ms"),
+    ("consensus.timeout_prevote_delta", "100ms"),
+    ("consensus.timeout_precommit", "300ms"),
+    ("consensus.timeout_precommit_delta", "100ms"),
+    ("consensus.timeout_commit", "200ms"),
+    ("consensus.peer_gossip_sleep_duration", "10ms"),
+    ("p2p.flush_throttle_timeout", "10ms"),
+];
+
+const FAST: &[(&str, &str)] = &[
+    ("consensus.timeout_propose", "40ms"),
+    ("consensus.timeout_propose_delta", "1ms"),
+    ("consensus.timeout_prevote", "10ms"),
+    ("consensus.timeout_prevote_delta", "1ms"),
+    ("consensus.timeout_precommit", "10ms"),
+    ("consensus.timeout_precommit_delta", "1ms"),
+    ("consensus.timeout_commit", "10ms"),
+    ("consensus.peer_gossip_sleep_duration", "5ms"),
+    ("consensus.peer_query_maj23_sleep_duration", "250ms"),
+];
 
 /// Sets what a fresh file needs: names, listeners on loopback, the application's socket.
 ///
@@ -43,23 +70,16 @@ pub fn prepare(document: &mut DocumentMut, moniker: &str, ports: Ports, pace: Pa
     )?;
     // The default discards recheck answers after one second and logs an error; contracts take longer.
     set(document, "mempool.recheck_timeout", Value::from("10s"))?;
-    if pace == Pace::Fast {
-        for (key, value) in [
-            ("timeout_propose", "40ms"),
-            ("timeout_propose_delta", "1ms"),
-            ("timeout_prevote", "10ms"),
-            ("timeout_prevote_delta", "1ms"),
-            ("timeout_precommit", "10ms"),
-            ("timeout_precommit_delta", "1ms"),
-            ("timeout_commit", "10ms"),
-            ("peer_gossip_sleep_duration", "5ms"),
-            ("peer_query_maj23_sleep_duration", "250ms"),
-        ] {
-            set(document, &format!("consensus.{key}"), Value::from(value))?;
-        }
-        set(document, "p2p.addr_book_strict", Value::from(false))?;
-        set(document, "p2p.allow_duplicate_ip", Value::from(true))?;
+    let timing: &[(&str, &str)] = match pace {
+        Pace::Standard => return Ok(()),
+        Pace::Local => LOCAL,
+        Pace::Fast => FAST,
+    };
+    for (key, value) in timing {
+        set(document, key, Value::from(*value))?;
     }
+    set(document, "p2p.addr_book_strict", Value::from(false))?;
+    set(document, "p2p.allow_duplicate_ip", Value::from(true))?;
     Ok(())
 }
 

@@ -21,8 +21,11 @@ use crate::onion::Peeler;
 use crate::start::StartArgs;
 use crate::start::metrics::{self, Metrics};
 
-/// Application queries of gRPC that run at a time.
-const PARALLEL_QUERIES: usize = 8;
+/// Application queries of gRPC that run at a time, the others waiting: one per core, since each may compute
+/// up to its gas limit, and consensus needs the cores too.
+fn parallel_queries() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 16))
+}
 
 /// Runs the application until a signal, or until it cannot go on.
 pub fn run(args: &StartArgs, home: &Home) -> Outcome {
@@ -36,7 +39,7 @@ pub fn run(args: &StartArgs, home: &Home) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_stack_size(8 << 20) // queries run contracts that ask contracts
-        .max_blocking_threads(PARALLEL_QUERIES.saturating_add(8))
+        .max_blocking_threads(parallel_queries().saturating_add(8))
         .enable_all()
         .build()
         .at(Exit::Failure, "cannot start the runtime")?;
@@ -80,7 +83,7 @@ async fn serve(
         )?;
         let options = quern_api::Options {
             rpc: rpc_url(home)?,
-            parallel_queries: PARALLEL_QUERIES,
+            parallel_queries: parallel_queries(),
         };
         let source = app.clone();
         let source = move |path: &str, data: &[u8], height: u64| query(&source, path, data, height);

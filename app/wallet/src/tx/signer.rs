@@ -20,7 +20,7 @@ use quern_proto::{
 use quern_types::AccAddress;
 
 use super::TxFlags;
-use crate::{Failure, KeyFile, Keyring, Result, SigningKey, failure::usage};
+use crate::{Failure, KeyFile, Keyring, PasswordFlags, Result, SigningKey, failure::usage};
 
 /// The account of `--from`, with its key if the keyring has it.
 pub(crate) struct Signer {
@@ -71,13 +71,29 @@ impl Signer {
         }
     }
 
+    /// A key of a keyring, by its name or address.
+    pub(crate) fn in_keyring(ring: Keyring, name: &str) -> Result<Self> {
+        let (name, file) = ring.find(name)?;
+        let address = AccAddress::from_bech32(&file.address).map_err(usage)?;
+        Ok(Self {
+            address,
+            key: Some((name, file)),
+            ring,
+        })
+    }
+
     /// Unlocks the key.
     pub(crate) fn unlock(&self, flags: &TxFlags) -> Result<SigningKey> {
+        self.unlock_with(&flags.password)
+    }
+
+    /// Unlocks the key with a password from these flags.
+    pub(crate) fn unlock_with(&self, password: &PasswordFlags) -> Result<SigningKey> {
         let (name, _) = self
             .key
             .as_ref()
             .ok_or_else(|| Failure::Key(format!("{}: the keyring has no such key", self.address)))?;
-        let password = flags.password.existing(name)?;
+        let password = password.existing(name)?;
         self.ring.unlock(name, &password)?.key()
     }
 }

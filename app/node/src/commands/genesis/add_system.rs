@@ -1,0 +1,76 @@
+//! `quernd genesis add-system`: the chain's own contracts with the parameters of a profile.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use quern_genesis::profile::ProfileName;
+use quern_genesis::{BeaconGenesis, GenesisError};
+use quern_interface::registry::LaunchPackage;
+
+use crate::exit::{At, Exit, Failure, Outcome};
+use crate::home::Home;
+
+/// Arguments of `quernd genesis add-system`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AddSystemArgs {
+    /// Folder with registry.wasm, bonding.wasm and settlement.wasm, as `make contracts` builds them
+    #[arg(long, value_name = "DIR", default_value = "contracts/artifacts")]
+    pub contracts: PathBuf,
+    /// Parameters that the chain begins with
+    #[arg(long, value_enum, default_value = "standard")]
+    pub profile: ProfileName,
+    /// JSON file with the models at launch: a list of launch packages
+    #[arg(long, value_name = "FILE")]
+    pub models: Option<PathBuf>,
+    /// Blocks per epoch [default: the profile's]
+    #[arg(long, value_name = "BLOCKS")]
+    pub epoch_blocks: Option<u64>,
+    /// Replace contracts and gentx transactions that are there
+    #[arg(long)]
+    pub replace: bool,
+}
+
+pub(super) fn add_system(args: &AddSystemArgs, home: &Home) -> Outcome<String> {
+    let mut document = quern_genesis::cli::load(&home.genesis()).at(Exit::BadFile, "genesis")?;
+    if !document.app_state.system.is_empty() && !args.replace {
+        let text = "genesis has system contracts already; give --replace to begin again without its gentx transactions";
+        return Err(Failure::new(Exit::Exists, text));
+    }
+    let mut profile = args.profile.profile();
+    if let Some(blocks) = args.epoch_blocks {
+        profile.epoch_blocks = blocks;
+    }
+    let models = args.models.as_deref().map_or(Ok(Vec::new()), models)?;
+    let count = models.len();
+    let code = |name: &str| {
+        let file = args.contracts.join(format!("{name}.wasm"));
+        fs::read(&file).map_err(|source| GenesisError::File {
+            path: format!("{} (run `make contracts`, or give --contracts)", file.display()),
+            source,
+        })
+    };
+    document.app_state.system = profile.system(models, code).at(Exit::BadFile, "contracts")?;
+    // they come from bonding, with the anchors that hosts register
+    document.validators.clear();
+    document.app_state.beacon = BeaconGenesis {
+        params: document.app_state.beacon.params,
+        ..BeaconGenesis::default()
+    };
+    quern_genesis::cli::save(&home.genesis(), &document).at(Exit::Usage, "genesis")?;
+    let mut said = document
+        .app_state
+        .system
+        .contract_addresses()
+        .iter()
+        .map(|(name, address)| format!("{name} {address}"))
+        .collect::<Vec<_>>();
+    said.push(format!(
+        "{count} models; the document lists no validators any more: run `quernd genesis gentx` on each host, then `collect`"
+    ));
+    Ok(said.join("\n"))
+}
+
+fn models(file: &Path) -> Outcome<Vec<LaunchPackage>> {
+    let text = fs::read(file).at(Exit::BadFile, file.display())?;
+    serde_json::from_slice(&text).at(Exit::BadFile, file.display())
+}
