@@ -1,6 +1,10 @@
 //! `quern-router`: the OpenAI-compatible gateway in front of workers.
 
 mod body;
+#[allow(dead_code, reason = "wip")]
+mod books;
+#[allow(dead_code, reason = "wip")]
+mod chain;
 mod forward;
 mod http_api;
 mod keys;
@@ -8,6 +12,8 @@ mod keys;
 mod ledger;
 mod metrics;
 mod pool;
+#[allow(dead_code, reason = "wip")]
+mod receipts;
 mod serve;
 
 use clap::{Parser, Subcommand};

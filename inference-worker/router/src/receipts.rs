@@ -1,0 +1,128 @@
+//! Receipts and evidence, durable: what a key's owner may ask for, and what proves a host's fault.
+
+use crate::ledger::Place;
+use anyhow::Context;
+use quern_inference_api::paid::SignedReceipt;
+use quern_journal::{Journal, Options};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A receipt as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// Digest of the receipt, in hexadecimal.
+    pub(crate) id: String,
+    /// Request.
+    pub(crate) place: Place,
+    /// Holder of the API key.
+    pub(crate) key: String,
+    /// Receipt.
+    pub(crate) signed: SignedReceipt,
+    /// What is wrong with it, if it is evidence.
+    pub(crate) fault: Option<String>,
+    /// Salt of the request, which proves more about the receipt than it says.
+    pub(crate) salt: quern_protocol::Bytes<16>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    by_id: HashMap<String, u64>,
+    by_request: HashMap<(u64, u64), String>,
+    /// First record of each session.
+    first: BTreeMap<u64, u64>,
+}
+
+impl Index {
+    fn add(&mut self, number: u64, kept: &Kept) {
+        self.by_id.insert(kept.id.clone(), number);
+        let request = (kept.place.session, kept.place.nonce);
+        // A good receipt comes before evidence.
+        if kept.fault.is_none() || !self.by_request.contains_key(&request) {
+            self.by_request.insert(request, kept.id.clone());
+        }
+        self.first.entry(kept.place.session).or_insert(number);
+    }
+}
+
+/// All receipts that are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Receipts {
+    journal: Arc<Journal>,
+    index: Arc<Mutex<Index>>,
+}
+
+impl Receipts {
+    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
+        let mut index = Index::default();
+        let opened = Journal::open(folder, Options::default(), |record| {
+            match serde_json::from_slice::<Kept>(&record.payload) {
+                Ok(kept) => index.add(record.number, &kept),
+                Err(error) => tracing::warn!(record = record.number, %error, "a receipt cannot be read"),
+            }
+        })
+        .with_context(|| format!("cannot open the receipts in {}", folder.display()))?;
+        Ok(Self {
+            journal: Arc::new(opened.journal),
+            index: Arc::new(Mutex::new(index)),
+        })
+    }
+
+    /// Makes a receipt durable, in the background.
+    pub(crate) fn keep(&self, kept: Kept) {
+        let (journal, index) = (self.journal.clone(), self.index.clone());
+        tokio::spawn(async move {
+            let Ok(payload) = serde_json::to_vec(&kept) else { return };
+            match journal.append(payload).await {
+                Ok(number) => index
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .add(number, &kept),
+                Err(error) => tracing::error!(%error, receipt = kept.id, "a receipt could not be kept"),
+            }
+        });
+    }
+
+    /// A receipt by its id or by `SESSION-NONCE`.
+    pub(crate) fn find(&self, id: &str) -> Option<Kept> {
+        let number = {
+            let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            let request = id
+                .split_once('-')
+                .and_then(|(session, nonce)| Some((session.parse().ok()?, nonce.parse().ok()?)));
+            let id = match request {
+                Some(request) => index.by_request.get(&request)?.as_str(),
+                None => id,
+            };
+            *index.by_id.get(id)?
+        };
+        serde_json::from_slice(&self.journal.read(number).ok()?).ok()
+    }
+
+    /// Deletes what belongs to sessions before `oldest` only.
+    pub(crate) async fn forget_before(&self, oldest: u64) {
+        let keep_from = {
+            let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            let later = index.first.split_off(&oldest);
+            let gone = std::mem::replace(&mut index.first, later);
+            let keep_from = index.first.values().min().copied();
+            if gone.is_empty() {
+                None
+            } else {
+                let last = index.by_id.values().max().copied();
+                keep_from.or(last.map(|number| number + 1))
+            }
+        };
+        if let Some(number) = keep_from {
+            if let Err(error) = self.journal.discard_before(number).await {
+                tracing::warn!(%error, "old receipts could not be deleted");
+            }
+            let first = self.journal.first();
+            let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            index.by_id.retain(|_, number| *number >= first);
+            let Index { by_id, by_request, .. } = &mut *index;
+            by_request.retain(|_, id| by_id.contains_key(id));
+        }
+    }
+}
