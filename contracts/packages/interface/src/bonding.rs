@@ -60,7 +60,8 @@ pub enum ExecuteMsg {
         /// Host.
         host: String,
     },
-    /// Moves part of a position to another host; it stays slashable for the first host's past offences.
+    /// Moves part of a position to another host. It stays in the first host's bucket, slashable for its past
+    /// offences, and is bonded to the other by the `Withdraw` after it matured.
     Move {
         /// From this host.
         from: String,
@@ -74,7 +75,7 @@ pub enum ExecuteMsg {
         /// Whether others may fund.
         open: bool,
     },
-    /// From a judge: slashes once per offence.
+    /// From a judge: slashes once per offence. The answer's data is the [`SlashRecord`] in JSON.
     Slash {
         /// Host.
         host: String,
@@ -218,8 +219,8 @@ pub struct SlashRecord {
     pub burned: Amount,
 }
 
-/// Sums over everything, for reconciliation: the contract's balance is `active + unbonding + matured`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Sums over everything, for reconciliation: the contract's balance is `active + unbonding`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
     /// Active coins.

@@ -1,0 +1,13 @@
+//! Messages, by who sends them.
+
+mod funder;
+mod governance;
+mod hooks;
+mod judge;
+mod operator;
+
+pub use funder::{bond, move_position, unbond, withdraw};
+pub use governance::{check_params, update_params};
+pub use hooks::{end_block, end_epoch, misbehavior};
+pub use judge::{freeze, slash};
+pub use operator::set_open;

@@ -1,0 +1,196 @@
+//! Positions and pools in the store. Every function checks first and writes last, so one that fails wrote
+//! nothing.
+
+use cosmwasm_std::{Addr, Empty, Order, Storage};
+use quern_interface::bonding::{Params, Totals};
+use quern_protocol::Amount;
+
+use crate::error::{ContractError, Result};
+use crate::math::{bucket, Stake};
+use crate::state::{Host, BUCKETS, BY_BOND, BY_FUNDER, ENTRIES, HOSTS, POSITIONS, TOTALS};
+
+/// Most buckets of a host that can be slashed.
+pub const MAX_BUCKETS: usize = 32;
+
+/// A host's bond at `height`: buckets that matured since it was last seen are no longer in the list.
+pub fn load(storage: &dyn Storage, host: &Addr, height: u64) -> Result<Host> {
+    let mut record = HOSTS.may_load(storage, host)?.unwrap_or_default();
+    mature(&mut record, height);
+    Ok(record)
+}
+
+/// Drops buckets whose last block is over, unless the host is frozen.
+pub fn mature(record: &mut Host, height: u64) {
+    if !record.frozen {
+        record.buckets.retain(|end| *end >= height);
+    }
+}
+
+/// Saves a host and its place in the order of bonds; returns its active coins.
+pub fn save(storage: &mut dyn Storage, host: &Addr, record: &Host) -> Result<Amount> {
+    let active = record.active.coins().ok_or(ContractError::Overflow)?;
+    let before = match HOSTS.may_load(storage, host)? {
+        Some(old) => old.active.coins().ok_or(ContractError::Overflow)?,
+        None => Amount::ZERO,
+    };
+    if active != before {
+        BY_BOND.remove(storage, (rank(before), host));
+        if !active.is_zero() {
+            BY_BOND.save(storage, (rank(active), host), &Empty {})?;
+        }
+    }
+    HOSTS.save(storage, host, record)?;
+    Ok(active)
+}
+
+/// Key under which more active coins come first.
+pub fn rank(active: Amount) -> u128 {
+    u128::MAX.saturating_sub(active.0)
+}
+
+/// Whether the operator's part is large enough beside the others'.
+fn operator_share_kept(record: &Host, min_bps: u32) -> Result<bool> {
+    let all = record.active.coins().ok_or(ContractError::Overflow)?;
+    let needed = all
+        .mul_div_ceil(u128::from(min_bps), quern_interface::BPS)
+        .ok_or(ContractError::Overflow)?;
+    Ok(record.active.funders.coins.is_zero() || record.active.operator.coins >= needed)
+}
+
+/// Bonds coins that the contract holds, or just received, to a host that serves; returns its active coins.
+pub fn credit(
+    storage: &mut dyn Storage,
+    params: &Params,
+    host: &Addr,
+    funder: &Addr,
+    amount: Amount,
+    height: u64,
+) -> Result<Amount> {
+    let mut record = load(storage, host, height)?;
+    if record.tombstoned {
+        return Err(ContractError::HostInactive(host.to_string()));
+    }
+    if host != funder && !record.open {
+        return Err(ContractError::HostClosed(host.to_string()));
+    }
+    let mut stake = POSITIONS.may_load(storage, (host, funder))?.unwrap_or_default();
+    record
+        .active
+        .of(host, funder)
+        .deposit(&mut stake, amount)
+        .ok_or(ContractError::AmountTooSmall)?;
+    let min_bps = params.min_operator_bps;
+    if host != funder && !operator_share_kept(&record, min_bps)? {
+        return Err(ContractError::OperatorShare { min_bps });
+    }
+    POSITIONS.save(storage, (host, funder), &stake)?;
+    BY_FUNDER.save(storage, (funder, host), &Empty {})?;
+    update_totals(storage, |totals| {
+        totals.active = totals.active.checked_add(amount)?;
+        Some(())
+    })?;
+    save(storage, host, &record)
+}
+
+/// What a debit is for.
+pub struct Debit<'a> {
+    /// From this host.
+    pub host: &'a Addr,
+    /// From this funder's position.
+    pub funder: &'a Addr,
+    /// This much.
+    pub amount: Amount,
+    /// To be bonded there; to be paid out if none.
+    pub to: Option<&'a Addr>,
+    /// Whether the operator may leave the others alone, because the host no longer serves.
+    pub operator_free: bool,
+}
+
+/// Takes coins from a position into the bucket of `height`; returns the host's active coins and the last
+/// block in which what left can be slashed.
+pub fn debit(
+    storage: &mut dyn Storage,
+    params: &Params,
+    debit: &Debit,
+    height: u64,
+) -> Result<(Amount, u64)> {
+    let Debit {
+        host, funder, amount, ..
+    } = *debit;
+    let mut record = load(storage, host, height)?;
+    let mut stake = POSITIONS.may_load(storage, (host, funder))?.unwrap_or_default();
+    let pool = record.active.of(host, funder);
+    let value = pool.value(&stake);
+    if amount.is_zero() {
+        return Err(ContractError::AmountTooSmall);
+    }
+    pool.withdraw(&mut stake, amount)
+        .ok_or(ContractError::InsufficientPosition(value))?;
+    let min_bps = params.min_operator_bps;
+    if host == funder && !debit.operator_free && !operator_share_kept(&record, min_bps)? {
+        return Err(ContractError::OperatorShare { min_bps });
+    }
+    let end = bucket(height, params.unbonding_blocks, params.bucket_blocks).ok_or(ContractError::Overflow)?;
+    if let Err(place) = record.buckets.binary_search(&end) {
+        if record.buckets.len() >= MAX_BUCKETS {
+            return Err(ContractError::TooManyBuckets);
+        }
+        record.buckets.insert(place, end);
+    }
+    let mut tranches = BUCKETS.may_load(storage, (host, end))?.unwrap_or_default();
+    let mut entry = ENTRIES
+        .may_load(storage, (host, funder, end))?
+        .unwrap_or_default();
+    let part = match debit.to {
+        None => &mut entry.leaving,
+        Some(to) => match entry.to.replace(to.clone()) {
+            Some(other) if other != *to => return Err(ContractError::MoveConflict(other.into())),
+            _ => &mut entry.moving,
+        },
+    };
+    tranches
+        .of(host, funder)
+        .deposit(part, amount)
+        .ok_or(ContractError::AmountTooSmall)?;
+    BUCKETS.save(storage, (host, end), &tranches)?;
+    ENTRIES.save(storage, (host, funder, end), &entry)?;
+    POSITIONS.save(storage, (host, funder), &stake)?;
+    update_totals(storage, |totals| {
+        totals.active = totals.active.checked_sub(amount)?;
+        totals.unbonding = totals.unbonding.checked_add(amount)?;
+        Some(())
+    })?;
+    Ok((save(storage, host, &record)?, end))
+}
+
+/// Forgets a position that holds nothing and waits for nothing.
+pub fn tidy(storage: &mut dyn Storage, host: &Addr, funder: &Addr) -> Result<()> {
+    let stake = POSITIONS.may_load(storage, (host, funder))?.unwrap_or_default();
+    let record = HOSTS.may_load(storage, host)?.unwrap_or_default();
+    let worthless = stake.shares.is_zero() || is_stale(&record, host, funder, &stake);
+    let waits = ENTRIES
+        .prefix((host, funder))
+        .keys(storage, None, None, Order::Ascending)
+        .next()
+        .is_some();
+    if worthless && !waits {
+        POSITIONS.remove(storage, (host, funder));
+        BY_FUNDER.remove(storage, (funder, host));
+    }
+    Ok(())
+}
+
+fn is_stale(record: &Host, host: &Addr, funder: &Addr, stake: &Stake) -> bool {
+    let mut active = record.active;
+    active.of(host, funder).generation != stake.generation
+}
+
+/// Changes the sums over everything.
+pub fn update_totals(
+    storage: &mut dyn Storage,
+    change: impl FnOnce(&mut Totals) -> Option<()>,
+) -> Result<()> {
+    let mut totals = TOTALS.load(storage)?;
+    change(&mut totals).ok_or(ContractError::Overflow)?;
+    Ok(TOTALS.save(storage, &totals)?)
+}

@@ -1,0 +1,192 @@
+//! Answers.
+
+use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order};
+use cw_storage_plus::Bound;
+use quern_interface::bonding::{HostBond, Position, QueryMsg, SlashRecord, UnbondingEntry};
+use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
+use quern_protocol::Amount;
+
+use crate::error::{ContractError, Result};
+use crate::hosts;
+use crate::math::Stake;
+use crate::state::{BUCKETS, BY_BOND, BY_FUNDER, ENTRIES, PARAMS, POSITIONS, SLASHES, SLASHES_OF, TOTALS};
+
+/// Most entries listed of one position: the oldest.
+const MAX_ENTRIES: usize = 64;
+
+/// Answers a question.
+pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
+    let height = env.block.height;
+    let address = |text: &str| deps.api.addr_validate(text);
+    let json = match msg {
+        QueryMsg::Params {} => to_json_binary(&PARAMS.load(deps.storage)?),
+        QueryMsg::HostBond { host } => to_json_binary(&host_bond(deps, &address(&host)?, height)?),
+        QueryMsg::HostBonds { start_after, limit } => {
+            let after = start_after.as_deref().map(address).transpose()?;
+            to_json_binary(&host_bonds(deps, after.as_ref(), limit, height)?)
+        }
+        QueryMsg::Position { host, funder } => {
+            to_json_binary(&position(deps, &address(&host)?, &address(&funder)?, height)?)
+        }
+        QueryMsg::PositionsOf {
+            funder,
+            start_after,
+            limit,
+        } => to_json_binary(&positions_of(
+            deps,
+            &address(&funder)?,
+            start_after,
+            limit,
+            height,
+        )?),
+        QueryMsg::Positions {
+            host,
+            start_after,
+            limit,
+        } => to_json_binary(&positions(deps, &address(&host)?, start_after, limit, height)?),
+        QueryMsg::Slashes {
+            host,
+            start_after,
+            limit,
+        } => {
+            let host = host.as_deref().map(address).transpose()?;
+            to_json_binary(&slashes(deps, host.as_ref(), start_after, limit)?)
+        }
+        QueryMsg::Totals {} => to_json_binary(&TOTALS.load(deps.storage)?),
+    };
+    Ok(json?)
+}
+
+fn page(limit: Option<u32>) -> usize {
+    limit.unwrap_or(DEFAULT_PAGE).min(MAX_PAGE) as usize
+}
+
+fn sum(amounts: impl IntoIterator<Item = Amount>) -> Result<Amount> {
+    Amount::sum(amounts).ok_or(ContractError::Overflow)
+}
+
+fn host_bond(deps: Deps, host: &Addr, height: u64) -> Result<HostBond> {
+    let record = hosts::load(deps.storage, host, height)?;
+    let mut unbonding = Amount::ZERO;
+    for end in &record.buckets {
+        let bucket = BUCKETS.may_load(deps.storage, (host, *end))?.unwrap_or_default();
+        unbonding = sum([unbonding, bucket.operator.coins, bucket.funders.coins])?;
+    }
+    Ok(HostBond {
+        host: host.to_string(),
+        active: record.active.coins().ok_or(ContractError::Overflow)?,
+        operator: record.active.operator.coins,
+        unbonding,
+        open: record.open,
+        frozen: record.frozen,
+        tombstoned: record.tombstoned,
+    })
+}
+
+fn host_bonds(deps: Deps, after: Option<&Addr>, limit: Option<u32>, height: u64) -> Result<Vec<HostBond>> {
+    let start = match after {
+        Some(host) => {
+            let active = hosts::load(deps.storage, host, height)?.active.coins();
+            Some((hosts::rank(active.ok_or(ContractError::Overflow)?), host))
+        }
+        None => None,
+    };
+    BY_BOND
+        .keys(deps.storage, start.map(Bound::exclusive), None, Order::Ascending)
+        .take(page(limit))
+        .map(|key| host_bond(deps, &key?.1, height))
+        .collect()
+}
+
+fn position(deps: Deps, host: &Addr, funder: &Addr, height: u64) -> Result<Position> {
+    let stake = POSITIONS
+        .may_load(deps.storage, (host, funder))?
+        .unwrap_or_default();
+    let value = |mut tranches: crate::state::Tranches, stake: &Stake| tranches.of(host, funder).value(stake);
+    let record = hosts::load(deps.storage, host, height)?;
+    let mut unbonding = vec![];
+    for entry in ENTRIES
+        .prefix((host, funder))
+        .range(deps.storage, None, None, Order::Ascending)
+        .take(MAX_ENTRIES)
+    {
+        let (end, entry) = entry?;
+        let bucket = BUCKETS.may_load(deps.storage, (host, end))?.unwrap_or_default();
+        unbonding.push(UnbondingEntry {
+            amount: sum([value(bucket, &entry.leaving), value(bucket, &entry.moving)])?,
+            matures_at: end.saturating_add(1),
+        });
+    }
+    Ok(Position {
+        host: host.to_string(),
+        funder: funder.to_string(),
+        active: value(record.active, &stake),
+        unbonding,
+    })
+}
+
+fn positions_of(
+    deps: Deps,
+    funder: &Addr,
+    after: Option<String>,
+    limit: Option<u32>,
+    height: u64,
+) -> Result<Vec<Position>> {
+    let after = after.map(Addr::unchecked);
+    BY_FUNDER
+        .prefix(funder)
+        .keys(
+            deps.storage,
+            after.as_ref().map(Bound::exclusive),
+            None,
+            Order::Ascending,
+        )
+        .take(page(limit))
+        .map(|host| position(deps, &host?, funder, height))
+        .collect()
+}
+
+fn positions(
+    deps: Deps,
+    host: &Addr,
+    after: Option<String>,
+    limit: Option<u32>,
+    height: u64,
+) -> Result<Vec<Position>> {
+    let after = after.map(Addr::unchecked);
+    POSITIONS
+        .prefix(host)
+        .keys(
+            deps.storage,
+            after.as_ref().map(Bound::exclusive),
+            None,
+            Order::Ascending,
+        )
+        .take(page(limit))
+        .map(|funder| position(deps, host, &funder?, height))
+        .collect()
+}
+
+fn slashes(
+    deps: Deps,
+    host: Option<&Addr>,
+    after: Option<u64>,
+    limit: Option<u32>,
+) -> Result<Vec<SlashRecord>> {
+    let start = after.map(Bound::exclusive);
+    let numbers: Vec<u64> = match host {
+        Some(host) => SLASHES_OF
+            .prefix(host)
+            .keys(deps.storage, start, None, Order::Ascending)
+            .take(page(limit))
+            .collect::<Result<_, _>>()?,
+        None => SLASHES
+            .keys(deps.storage, start, None, Order::Ascending)
+            .take(page(limit))
+            .collect::<Result<_, _>>()?,
+    };
+    numbers
+        .into_iter()
+        .map(|number| Ok(SLASHES.load(deps.storage, number)?))
+        .collect()
+}

@@ -1,0 +1,111 @@
+//! Every key of this contract.
+
+use cosmwasm_std::{Addr, Empty};
+use cw_storage_plus::{Item, Map};
+use quern_interface::bonding::{Params, SlashRecord, Totals};
+use quern_protocol::{Amount, Bytes};
+use serde::{Deserialize, Serialize};
+
+use crate::math::{Pool, Stake};
+
+/// Who may call what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Governance.
+    pub authority: Addr,
+    /// The registry.
+    pub registry: Addr,
+    /// Contracts that may slash and freeze.
+    pub judges: Vec<Addr>,
+}
+
+/// Two pools that lose one after the other: the operator's first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tranches {
+    /// The operator's.
+    pub operator: Pool,
+    /// All others'.
+    pub funders: Pool,
+}
+
+impl Tranches {
+    /// The pool that holds a funder's coins behind a host.
+    pub fn of(&mut self, host: &Addr, funder: &Addr) -> &mut Pool {
+        match host == funder {
+            true => &mut self.operator,
+            false => &mut self.funders,
+        }
+    }
+
+    /// Coins in both.
+    pub fn coins(&self) -> Option<Amount> {
+        self.operator.coins.checked_add(self.funders.coins)
+    }
+}
+
+/// A host's bond.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Active coins.
+    pub active: Tranches,
+    /// Whether others may fund.
+    pub open: bool,
+    /// Whether nothing matures.
+    pub frozen: bool,
+    /// Whether it is out for good.
+    pub tombstoned: bool,
+    /// Ends of the buckets that can still be slashed, ascending.
+    pub buckets: Vec<u64>,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self {
+            active: Tranches::default(),
+            open: true,
+            frozen: false,
+            tombstoned: false,
+            buckets: vec![],
+        }
+    }
+}
+
+/// A funder's part of a bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// To be paid out.
+    pub leaving: Stake,
+    /// To be bonded to `to`.
+    pub moving: Stake,
+    /// Where the moving part goes.
+    pub to: Option<Addr>,
+}
+
+/// Configuration.
+pub const CONFIG: Item<Config> = Item::new("config");
+/// Parameters.
+pub const PARAMS: Item<Params> = Item::new("params");
+/// Sums over everything.
+pub const TOTALS: Item<Totals> = Item::new("totals");
+/// Bonds by host.
+pub const HOSTS: Map<&Addr, Host> = Map::new("hosts");
+/// Hosts with active coins by falling bond: `u128::MAX - active`, host.
+pub const BY_BOND: Map<(u128, &Addr), Empty> = Map::new("by_bond");
+/// Coins on their way out by host and last block in which they can be slashed.
+pub const BUCKETS: Map<(&Addr, u64), Tranches> = Map::new("buckets");
+/// Active stakes by host and funder; kept, if only with nothing in it, while an entry is left.
+pub const POSITIONS: Map<(&Addr, &Addr), Stake> = Map::new("positions");
+/// The same pairs by funder and host.
+pub const BY_FUNDER: Map<(&Addr, &Addr), Empty> = Map::new("by_funder");
+/// Parts of buckets by host, funder and bucket.
+pub const ENTRIES: Map<(&Addr, &Addr, u64), Entry> = Map::new("entries");
+/// Number of the slash by host and offence.
+pub const OFFENCES: Map<(&Addr, &str), u64> = Map::new("offences");
+/// Number of slashes so far.
+pub const SLASH_COUNT: Item<u64> = Item::new("slash_count");
+/// Slashes by number.
+pub const SLASHES: Map<u64, SlashRecord> = Map::new("slashes");
+/// Slashes by host and number.
+pub const SLASHES_OF: Map<(&Addr, u64), Empty> = Map::new("slashes_of");
+/// Consensus keys to remove at this block's end.
+pub const REMOVALS: Item<Vec<Bytes<32>>> = Item::new("removals");
