@@ -19,7 +19,7 @@ pub fn hypergeometric_tail(rule: StageRule, hostile: u32, honest: u32) -> f64 {
     (rule.needed..=rule.seats.min(hostile))
         .filter(|k| rule.seats - k <= honest)
         .map(|k| choose(hostile, k) * choose(honest, rule.seats - k) / all)
-        .sum()
+        .fold(0.0, |sum, p| sum + p)
 }
 
 /// That auditor, panel and review are all in hostile hands.
