@@ -56,11 +56,14 @@ pub enum Failure {
         /// How long was waited.
         seconds: u64,
     },
+    /// A receipt's checks do not all hold.
+    #[error("these checks failed: {0}")]
+    Disproved(String),
 }
 
 impl Failure {
     /// Exit code for scripts: 1 local, 2 usage, 3 transaction refused or failed, 4 node unreachable, 5 key,
-    /// 6 query refused, 7 declined, 8 not yet in a block. The node's own commands go on from 10.
+    /// 6 query refused, 7 declined, 8 not yet in a block, 9 a receipt that does not hold. The node's own commands go on from 10.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Local(_) => 1,
@@ -71,6 +74,7 @@ impl Failure {
             Self::Query { .. } => 6,
             Self::Declined => 7,
             Self::Pending { .. } => 8,
+            Self::Disproved(_) => 9,
         }
     }
 }

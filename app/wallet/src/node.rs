@@ -5,8 +5,9 @@ use std::{path::Path, time::Duration};
 use prost::{Message, Name};
 use tendermint::{Hash, block::Height};
 use tendermint_rpc::{
-    Client, HttpClient,
+    Client, HttpClient, Order,
     endpoint::{abci_query::AbciQuery, broadcast, tx},
+    query::Query,
 };
 
 use crate::{Failure, Result, failure::usage};
@@ -182,6 +183,46 @@ impl Node {
                 })
             }
         }
+    }
+
+    /// Events of a contract whose attribute `key` is `value`, with their heights, at most 100.
+    pub(crate) async fn contract_events(
+        &self,
+        contract: &str,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<(u64, Vec<(String, String)>)>> {
+        let query = Query::eq("wasm._contract_address", contract).and_eq(format!("wasm.{key}"), value);
+        let found = self
+            .client
+            .tx_search(query, false, 1, 100, Order::Ascending)
+            .await
+            .map_err(|e| self.failed(e))?;
+        let pairs = |event: tendermint::abci::Event| -> Option<Vec<(String, String)>> {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let all: Vec<_> = event
+                .attributes
+                .iter()
+                .map(|a| (text(a.key_bytes()), text(a.value_bytes())))
+                .collect();
+            let own = ("_contract_address".to_owned(), contract.to_owned());
+            (event.kind == "wasm" && all.contains(&own)).then_some(all)
+        };
+        let events = found.txs.into_iter().flat_map(|tx| {
+            let height = tx.height.value();
+            tx.tx_result
+                .events
+                .into_iter()
+                .filter_map(pairs)
+                .map(move |event| (height, event))
+        });
+        Ok(events.collect())
+    }
+
+    /// Height of the latest block.
+    pub(crate) async fn height(&self) -> Result<u64> {
+        let status = self.client.status().await.map_err(|e| self.failed(e))?;
+        Ok(status.sync_info.latest_block_height.value())
     }
 
     /// Chain id that the node claims.

@@ -2,14 +2,25 @@
 
 mod auth;
 mod bank;
+mod bonds;
 mod chain;
+mod hosts;
+mod list;
+mod sessions;
+mod totals;
 mod wasm;
 
 use std::path::Path;
 
 pub(crate) use chain::tx_response;
+pub(crate) use sessions::status;
 
-use crate::{Result, node::NodeFlag, output::OutputFlag};
+use crate::{
+    Result,
+    node::NodeFlag,
+    output::OutputFlag,
+    system::{Asker, ContractFlags},
+};
 
 /// Commands of `quernd query`.
 #[derive(Clone, Debug, clap::Args)]
@@ -32,11 +43,26 @@ pub struct QueryCommand {
         global = true
     )]
     pub height: u64,
+    /// Contracts.
+    #[command(flatten)]
+    pub contracts: ContractFlags,
 }
 
 /// One command of `quernd query`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
+    /// Hosts, models, groups, routers, prices.
+    #[command(flatten)]
+    Hosts(hosts::Command),
+    /// Bonds, positions, slashes.
+    #[command(flatten)]
+    Bonds(bonds::Command),
+    /// Sessions, batches, faults.
+    #[command(flatten)]
+    Sessions(sessions::Command),
+    /// Totals, parameters, addresses.
+    #[command(flatten)]
+    Totals(totals::Command),
     /// Accounts
     Auth {
         /// What to ask.
@@ -132,7 +158,18 @@ impl QueryCommand {
     /// With the exit code of [`crate::Failure::exit_code`].
     pub async fn run(self, home: &Path) -> Result<String> {
         let node = self.node.connect(home)?;
+        let format = self.output.output;
+        let contracts = self.contracts.contracts();
+        let asker = Asker {
+            node: &node,
+            contracts: &contracts,
+            height: self.height,
+        };
         let json = match self.command {
+            Command::Hosts(command) => return command.run(&asker, format).await,
+            Command::Bonds(command) => return command.run(&asker, format).await,
+            Command::Sessions(command) => return command.run(&asker, format).await,
+            Command::Totals(command) => return command.run(&asker, format).await,
             Command::Auth { command } => command.run(&node, self.height).await?,
             Command::Bank { command } => command.run(&node, self.height).await?,
             Command::Wasm { command } => command.run(&node, self.height).await?,
@@ -143,6 +180,6 @@ impl QueryCommand {
                 chain::store(&node, &store, &key, self.height, prove).await?
             }
         };
-        Ok(self.output.output.show(&json))
+        Ok(format.show(&json))
     }
 }

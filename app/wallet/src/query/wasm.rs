@@ -9,14 +9,14 @@ use quern_proto::cosmwasm::wasm::v1::{
     QueryContractInfoRequest, QueryContractInfoResponse, QueryContractsByCodeRequest,
     QueryContractsByCodeResponse, QueryContractsByCreatorRequest, QueryContractsByCreatorResponse,
     QueryParamsRequest, QueryParamsResponse, QueryRawContractStateRequest, QueryRawContractStateResponse,
-    QuerySmartContractStateRequest, QuerySmartContractStateResponse,
 };
 
 use super::PageFlags;
 use crate::{
     Failure, Result,
-    failure::{local, usage},
+    failure::local,
     node::{Node, ask},
+    system::smart,
 };
 
 /// Commands of `quernd query wasm`.
@@ -172,13 +172,7 @@ impl StateCommand {
             Self::Smart { address, query } => {
                 serde_json::from_str::<serde::de::IgnoredAny>(&query)
                     .map_err(|e| Failure::Usage(format!("the question is no JSON: {e}")))?;
-                let request = QuerySmartContractStateRequest {
-                    address,
-                    query_data: query.into_bytes(),
-                };
-                let answer: QuerySmartContractStateResponse =
-                    node.query(&path("SmartContractState"), &request, height).await?;
-                let data = String::from_utf8(answer.data).map_err(usage)?;
+                let data = smart(node, address, query.into_bytes(), height).await?;
                 Ok(format!(r#"{{"data":{data}}}"#))
             }
             Self::Raw { address, key, ascii } => {

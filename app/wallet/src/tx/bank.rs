@@ -2,10 +2,10 @@
 
 use prost::Message;
 use quern_proto::{Any, cosmos::bank::v1beta1::MsgSend, type_url};
-use quern_types::{AccAddress, Coins};
+use quern_types::AccAddress;
 
 use super::factory::wire_coins;
-use crate::{Failure, Result, failure::usage};
+use crate::{Failure, Result, failure::usage, qrn};
 
 /// Commands of `quernd tx bank`.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -14,7 +14,7 @@ pub enum Command {
     Send {
         /// Receiving address
         to: String,
-        /// Coins, for example 5000nqrn
+        /// Coins, for example 5000nqrn or 0.5qrn
         amount: String,
     },
 }
@@ -24,7 +24,7 @@ impl Command {
     pub(crate) fn message(&self, from: &AccAddress) -> Result<Any> {
         let Self::Send { to, amount } = self;
         let to = AccAddress::from_bech32(to).map_err(usage)?;
-        let coins: Coins = amount.parse().map_err(usage)?;
+        let coins = qrn::coins(amount)?;
         if coins.is_empty() {
             return Err(Failure::Usage(
                 "the amount is zero; write for example 5000nqrn".into(),

@@ -75,7 +75,7 @@ pub(crate) async fn broadcast(flags: &TxFlags, home: &Path, arg: &FileArg) -> Re
         )));
     }
     let node = flags.node.connect(home)?;
-    send::broadcast(flags, &node, raw(tx)).await
+    send::show(flags, &send::broadcast(flags, &node, raw(tx)).await?)
 }
 
 /// Prints the bytes in base64.

@@ -149,7 +149,8 @@ impl TxFlags {
     }
 }
 
-fn home_chain(home: &Path) -> Option<String> {
+/// The chain of the home's genesis.
+pub(crate) fn home_chain(home: &Path) -> Option<String> {
     let text = std::fs::read(home.join("config").join("genesis.json")).ok()?;
     let genesis: serde_json::Value = serde_json::from_slice(&text).ok()?;
     Some(genesis.get("chain_id")?.as_str()?.to_owned())

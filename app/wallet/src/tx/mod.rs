@@ -1,18 +1,30 @@
 //! `quernd tx`: building, signing and sending transactions.
 
 mod bank;
+mod bonding;
+mod call;
 mod factory;
 mod file;
 mod flags;
+pub(crate) mod gentx;
+mod host;
+mod router;
 mod send;
+mod session;
 mod signer;
 mod wasm;
 
 use std::path::Path;
 
 pub use flags::TxFlags;
+pub(crate) use flags::home_chain;
 
-use crate::Result;
+use crate::{
+    Failure, Result,
+    system::{ContractFlags, System},
+};
+use call::Chain;
+use send::Sent;
 
 /// Commands of `quernd tx`.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,6 +35,9 @@ pub struct TxCommand {
     /// Signer, node, fee and gas.
     #[command(flatten)]
     pub flags: TxFlags,
+    /// Contracts.
+    #[command(flatten)]
+    pub contracts: ContractFlags,
 }
 
 /// One command of `quernd tx`.
@@ -34,6 +49,18 @@ pub enum Command {
         #[command(subcommand)]
         command: bank::Command,
     },
+    /// Coins behind hosts.
+    #[command(flatten)]
+    Bonding(bonding::Command),
+    /// A host's record.
+    #[command(flatten)]
+    Host(host::Command),
+    /// A router's record and bond.
+    #[command(flatten)]
+    Router(router::Command),
+    /// Sessions.
+    #[command(flatten)]
+    Session(session::Command),
     /// Store, instantiate, execute and migrate contracts
     Wasm {
         /// What to do.
@@ -65,20 +92,44 @@ impl TxCommand {
     /// With the exit code of [`crate::Failure::exit_code`].
     pub async fn run(self, home: &Path) -> Result<String> {
         let flags = &self.flags;
-        match self.command {
-            Command::Bank { command } => {
-                let signer = flags.signer(home)?;
-                send::send(flags, home, &signer, vec![command.message(&signer.address)?]).await
+        match &self.command {
+            Command::Sign(file) => file::sign(flags, home, file).await,
+            Command::Broadcast(file) => file::broadcast(flags, home, file).await,
+            Command::Encode(file) => file::encode(file),
+            Command::Decode { bytes, hex } => file::decode(flags, bytes, *hex),
+            Command::Simulate(file) => file::simulate(flags, home, file).await,
+            _ => self.send(home).await,
+        }
+    }
+
+    async fn send(&self, home: &Path) -> Result<String> {
+        let flags = &self.flags;
+        let signer = flags.signer(home)?;
+        let contracts = self.contracts.contracts();
+        let node = match flags.offline {
+            true => None,
+            false => Some(flags.node.connect(home)?),
+        };
+        let chain = Chain {
+            node: node.as_ref(),
+            contracts: &contracts,
+        };
+        let from = &signer.address;
+        let message = match &self.command {
+            Command::Bonding(command) => command.call()?.message(&contracts, from)?,
+            Command::Host(command) => command.call(&chain).await?.message(&contracts, from)?,
+            Command::Router(command) => command.call(from, &chain).await?.message(&contracts, from)?,
+            Command::Session(command) => command.call(&chain).await?.message(&contracts, from)?,
+            Command::Bank { command } => command.message(from)?,
+            Command::Wasm { command } => command.message(from)?,
+            _ => return Err(Failure::Usage("this command sends no messages".into())),
+        };
+        let sent = send::send(flags, home, node.as_ref(), &signer, vec![message]).await?;
+        match (&self.command, sent) {
+            (Command::Session(command), Sent::Response(done)) if command.opens() => {
+                send::show_session(flags, &done, contracts.of(System::Settlement))
             }
-            Command::Wasm { command } => {
-                let signer = flags.signer(home)?;
-                send::send(flags, home, &signer, vec![command.message(&signer.address)?]).await
-            }
-            Command::Sign(file) => file::sign(flags, home, &file).await,
-            Command::Broadcast(file) => file::broadcast(flags, home, &file).await,
-            Command::Encode(file) => file::encode(&file),
-            Command::Decode { bytes, hex } => file::decode(flags, &bytes, hex),
-            Command::Simulate(file) => file::simulate(flags, home, &file).await,
+            (_, sent) => sent.show(flags),
         }
     }
 }

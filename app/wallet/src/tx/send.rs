@@ -10,6 +10,7 @@ use quern_proto::{
         tx::v1beta1::{Tx, TxRaw},
     },
 };
+use quern_types::AccAddress;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -19,34 +20,47 @@ use super::{
     flags::BroadcastMode,
     signer::{Signer, sign},
 };
-use crate::{Failure, Result, json, node::Node, password::read_line};
+use crate::{Failure, Result, json, node::Node, output::Format, password::read_line};
+
+/// How far a command went.
+pub(crate) enum Sent {
+    /// Not to the node; this is to be printed.
+    Nothing(String),
+    /// To the node.
+    Response(Box<TxResponse>),
+}
+
+impl Sent {
+    /// What to print.
+    pub(crate) fn show(self, flags: &TxFlags) -> Result<String> {
+        match self {
+            Self::Nothing(text) => Ok(text),
+            Self::Response(done) => show(flags, &done),
+        }
+    }
+}
 
 /// Builds, signs and sends; stops earlier for --generate-only and --dry-run.
 pub(crate) async fn send(
     flags: &TxFlags,
     home: &Path,
+    node: Option<&Node>,
     signer: &Signer,
     messages: Vec<Any>,
-) -> Result<String> {
-    let node = match flags.offline {
-        true => None,
-        false => Some(flags.node.connect(home)?),
-    };
+) -> Result<Sent> {
     if flags.generate_only {
-        let unsigned = factory::build(flags, node.as_ref(), signer, messages).await?;
-        return json::print(&as_tx(&unsigned, Vec::new()));
+        let unsigned = factory::build(flags, node, signer, messages).await?;
+        return json::print(&as_tx(&unsigned, Vec::new())).map(Sent::Nothing);
     }
     let chain_id = flags.chain(home)?;
-    if let Some(node) = &node {
+    if let Some(node) = node {
         same_chain(node, &chain_id).await?;
     }
-    let unsigned = factory::build(flags, node.as_ref(), signer, messages).await?;
+    let unsigned = factory::build(flags, node, signer, messages).await?;
     if flags.dry_run {
         let gas = unsigned.auth_info.fee.as_ref().map_or(0, |f| f.gas_limit);
-        return Ok(flags
-            .output
-            .output
-            .show(&json!({"gas_estimate": gas.to_string()}).to_string()));
+        let estimate = json!({"gas_estimate": gas.to_string()}).to_string();
+        return Ok(Sent::Nothing(flags.output.output.show(&estimate)));
     }
     if node.is_some() {
         confirm(flags, &unsigned)?;
@@ -59,9 +73,9 @@ pub(crate) async fn send(
         &unsigned.body,
         &unsigned.auth_info,
     );
-    match &node {
-        None => json::print(&as_tx(&unsigned, raw.signatures)),
-        Some(node) => broadcast(flags, node, raw).await,
+    match node {
+        None => json::print(&as_tx(&unsigned, raw.signatures)).map(Sent::Nothing),
+        Some(node) => Ok(Sent::Response(Box::new(broadcast(flags, node, raw).await?))),
     }
 }
 
@@ -96,7 +110,7 @@ fn confirm(flags: &TxFlags, unsigned: &Unsigned) -> Result<()> {
 }
 
 /// Sends signed bytes and, if asked, waits for the block.
-pub(crate) async fn broadcast(flags: &TxFlags, node: &Node, raw: TxRaw) -> Result<String> {
+pub(crate) async fn broadcast(flags: &TxFlags, node: &Node, raw: TxRaw) -> Result<TxResponse> {
     let bytes = raw.encode_to_vec();
     let hash = hex::encode_upper(Sha256::digest(&bytes));
     let checked = match flags.broadcast_mode {
@@ -132,5 +146,85 @@ pub(crate) async fn broadcast(flags: &TxFlags, node: &Node, raw: TxRaw) -> Resul
             log: done.raw_log,
         });
     }
-    Ok(flags.output.output.show(&json::print(&done)?))
+    Ok(done)
+}
+
+/// Prints what became of a transaction.
+pub(crate) fn show(flags: &TxFlags, done: &TxResponse) -> Result<String> {
+    Ok(flags.output.output.show(&json::print(done)?))
+}
+
+/// The same for one that opens a session, with the session's id first; before it is in a block, how to find
+/// the id.
+pub(crate) fn show_session(flags: &TxFlags, done: &TxResponse, settlement: &AccAddress) -> Result<String> {
+    let Some(session) = opened(done, settlement) else {
+        eprintln!(
+            "The session gets its id in a block: `quernd query tx {}` shows it as `session`, \
+             `quernd query sessions --payer ADDRESS` lists it; --wait prints it at once.",
+            done.txhash
+        );
+        return show(flags, done);
+    };
+    let json = json::print(done)?;
+    let json = json.replacen('{', &format!("{{\"session\":{session},"), 1);
+    Ok(match flags.output.output {
+        Format::Json => json,
+        Format::Text => format!("session: {session}\n{}", Format::Text.show(&json::print(done)?)),
+    })
+}
+
+/// Id of the session that a transaction opened.
+fn opened(done: &TxResponse, settlement: &AccAddress) -> Option<u64> {
+    let settlement = settlement.to_string();
+    done.events
+        .iter()
+        .filter(|event| event.r#type == "wasm")
+        .find_map(|event| {
+            let of = |key: &str| {
+                event
+                    .attributes
+                    .iter()
+                    .find(|a| a.key == key)
+                    .map(|a| a.value.as_str())
+            };
+            (of("_contract_address")? == settlement).then(|| of("session")?.parse().ok())?
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use tendermint_proto::v0_38::abci::{Event, EventAttribute};
+
+    use super::*;
+    use crate::system::System;
+
+    fn event(kind: &str, contract: &AccAddress, session: &str) -> Event {
+        let attribute = |key: &str, value: &str| EventAttribute {
+            key: key.into(),
+            value: value.into(),
+            index: true,
+        };
+        Event {
+            r#type: kind.into(),
+            attributes: vec![
+                attribute("_contract_address", &contract.to_string()),
+                attribute("session", session),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_session_is_the_one_that_settlement_names() {
+        let settlement = System::Settlement.address();
+        let done = TxResponse {
+            events: vec![
+                event("wasm", &System::Registry.address(), "5"),
+                event("transfer", &settlement, "6"),
+                event("wasm", &settlement, "7"),
+            ],
+            ..Default::default()
+        };
+        assert_eq!(opened(&done, &settlement), Some(7));
+        assert_eq!(opened(&TxResponse::default(), &settlement), None);
+    }
 }
