@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_beacon_query_is_the_protobuf_that_the_chain_reads() {
-        assert_eq!(encode_height(0), []);
+        assert!(encode_height(0).is_empty());
         assert_eq!(encode_height(1), [0x08, 1]);
         assert_eq!(encode_height(300), [0x08, 0xac, 0x02]);
         assert_eq!(encode_height(u64::MAX).len(), 11);
