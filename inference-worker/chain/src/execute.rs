@@ -137,13 +137,27 @@ impl Chain {
         fees: &Fees,
         calls: &[Call],
     ) -> Result<Outcome, ChainError> {
+        self.execute_until(key, fees, calls, u64::MAX).await
+    }
+
+    /// The same for a transaction that is of use up to `last_height` only: no later block will include it.
+    ///
+    /// # Errors
+    /// As [`Chain::execute`], and when the chain has passed it.
+    pub async fn execute_until(
+        &self,
+        key: &SigningKey,
+        fees: &Fees,
+        calls: &[Call],
+        last_height: u64,
+    ) -> Result<Outcome, ChainError> {
         let _turn = self.sending.lock().await;
         let mut last = None;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 tokio::time::sleep(POLL * 2_u32.pow(attempt)).await;
             }
-            match self.attempt(key, fees, calls).await? {
+            match self.attempt(key, fees, calls, last_height).await? {
                 refused @ Outcome::Refused {
                     code: WRONG_SEQUENCE, ..
                 } => last = Some(refused),
@@ -153,14 +167,24 @@ impl Chain {
         last.ok_or_else(|| ChainError::Build("no attempt was made".into()))
     }
 
-    async fn attempt(&self, key: &SigningKey, fees: &Fees, calls: &[Call]) -> Result<Outcome, ChainError> {
+    async fn attempt(
+        &self,
+        key: &SigningKey,
+        fees: &Fees,
+        calls: &[Call],
+        last_height: u64,
+    ) -> Result<Outcome, ChainError> {
         let address = key.address()?;
         let account = self.account(&address).await?.ok_or_else(|| {
             ChainError::Build(format!(
                 "account {address} is not on the chain yet; send it some coins first"
             ))
         })?;
-        let timeout = self.status().await?.height.saturating_add(TIMEOUT_BLOCKS);
+        let height = self.status().await?.height;
+        if height >= last_height {
+            return Err(ChainError::Build(format!("height {last_height} has passed")));
+        }
+        let timeout = height.saturating_add(TIMEOUT_BLOCKS).min(last_height);
         let body = tx::body(key, calls, timeout)?;
         // A token fee, so that the gas of taking a fee is counted.
         let token = u128::from(fees.per_thousand_gas > 0);

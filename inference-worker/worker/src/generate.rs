@@ -5,9 +5,11 @@ use quern_engine::sampler::{Draw, History, Noise, Position, SampleError, Samplin
 use quern_engine::seed::{ClientSeed, Seed, hash_fields};
 use quern_engine::stop::StopWatch;
 use quern_engine::tokenizer::{Tokenizer, TokenizerError};
-use quern_inference_api::response::{FinishReason, Usage};
+use quern_protocol::FinishReason;
+use std::fmt;
+use std::sync::Arc;
 
-/// Everything that determines an output.
+/// Everything that determines an output, and who pays for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) prompt: Vec<u32>,
@@ -15,35 +17,62 @@ pub(crate) struct Job {
     pub(crate) max_tokens: u32,
     pub(crate) params: SamplingParams,
     pub(crate) stop: Vec<String>,
-    pub(crate) seed: i64,
+    /// Seed of the sampler's noise.
+    pub(crate) seed: Seed,
+    /// Says how far a paid output may go; an unpaid one goes to its end.
+    pub(crate) meter: Option<Arc<dyn Meter>>,
 }
 
-impl Job {
-    /// The seed of a worker without a chain: the client's domain with an empty chain id and session 0, over a hash
-    /// of all that shapes the output. The same request with the same `seed` repeats.
-    fn noise_seed(&self, model: &str) -> Seed {
-        let prompt: Vec<u8> = self.prompt.iter().flat_map(|id| id.to_be_bytes()).collect();
-        let numbers = [self.params.temperature, self.params.top_p]
-            .map(|n| n.to_bits().to_be_bytes())
-            .concat();
-        let limit = self.max_tokens.to_be_bytes();
-        let mut fields = vec![
-            &b"quern.worker.request"[..],
-            model.as_bytes(),
-            &prompt,
-            &numbers,
-            &limit,
-        ];
-        fields.extend(self.stop.iter().map(String::as_bytes));
-        let request_hash = hash_fields(&fields).0;
-        ClientSeed {
-            chain_id: "",
-            session: 0,
-            request_hash: &request_hash,
-            seed: self.seed,
-        }
-        .derive()
+/// Whether an output may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allowance {
+    Go,
+    /// Not yet: what is authorised is used up.
+    Wait,
+    /// No more.
+    End(FinishReason),
+}
+
+/// Says how far an output may go.
+pub(crate) trait Meter: fmt::Debug + Send + Sync {
+    /// Whether the output token with this number, from 1, may be drawn; if so its cost is reserved.
+    fn draw(&self, completion: u32) -> Allowance;
+
+    /// Why the output should end now, if it should.
+    fn ended(&self) -> Option<FinishReason>;
+}
+
+/// The seed of an output that no chain is asked about: the client's domain with an empty chain id and session 0,
+/// over a hash of all that shapes the output. The same request with the same `seed` repeats.
+pub(crate) fn local_seed(
+    model: &str,
+    prompt: &[u32],
+    params: &SamplingParams,
+    max_tokens: u32,
+    stop: &[String],
+    seed: i64,
+) -> Seed {
+    let prompt: Vec<u8> = prompt.iter().flat_map(|id| id.to_be_bytes()).collect();
+    let numbers = [params.temperature, params.top_p]
+        .map(|n| n.to_bits().to_be_bytes())
+        .concat();
+    let limit = max_tokens.to_be_bytes();
+    let mut fields = vec![
+        &b"quern.worker.request"[..],
+        model.as_bytes(),
+        &prompt,
+        &numbers,
+        &limit,
+    ];
+    fields.extend(stop.iter().map(String::as_bytes));
+    let request_hash = hash_fields(&fields).0;
+    ClientSeed {
+        chain_id: "",
+        session: 0,
+        request_hash: &request_hash,
+        seed,
     }
+    .derive()
 }
 
 /// Why an output cannot go on.
@@ -74,9 +103,9 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
-    pub(crate) fn new(job: Job, model: &str) -> Self {
+    pub(crate) fn new(job: Job) -> Self {
         Self {
-            noise: Noise::new(&job.noise_seed(model)),
+            noise: Noise::new(&job.seed),
             watch: StopWatch::new(job.stop.clone()),
             output: Vec::new(),
             detokenizer: Detokenizer::default(),
@@ -124,7 +153,14 @@ impl Sequence {
         Ok(Step { token, text, finish })
     }
 
-    pub(crate) fn usage(&self) -> Usage {
-        Usage::new(self.job.prompt.len() as u32, self.output.len() as u32)
+    /// Tokens drawn so far.
+    pub(crate) fn output(&self) -> &[u32] {
+        &self.output
+    }
+
+    /// Whether the token after those drawn so far may be drawn.
+    pub(crate) fn may_draw(&self) -> Allowance {
+        let meter = self.job.meter.as_ref();
+        meter.map_or(Allowance::Go, |meter| meter.draw(self.output.len() as u32 + 1))
     }
 }

@@ -5,6 +5,7 @@ mod http;
 mod logits;
 mod metrics;
 mod model;
+mod paid;
 mod run;
 mod scheduler;
 mod serve;
@@ -28,6 +29,10 @@ enum Command {
     Run(run::Run),
     /// Write the logits of token ids to a .npy file: float32, [positions, vocabulary].
     Logits(logits::LogitsCommand),
+    /// Print the hash that names a model on chain.
+    ModelHash(paid::model_hash::ModelHash),
+    /// Make a host's keys, or read those that exist, and print their public parts as JSON.
+    Keys(paid::config::Keys),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +46,8 @@ fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Logits(command) => command.run(),
+        Command::ModelHash(command) => command.run(),
+        Command::Keys(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

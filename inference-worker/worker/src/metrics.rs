@@ -16,6 +16,17 @@ pub(crate) struct Metrics {
     pub(crate) queued: IntGauge,
     pub(crate) first_token: Histogram,
     pub(crate) step: Histogram,
+    /// 1 while paid work can be done.
+    pub(crate) chain_ready: IntGauge,
+    pub(crate) chain_height: IntGauge,
+    pub(crate) receipts: IntCounter,
+    /// In nqrn.
+    pub(crate) captured: IntCounter,
+    pub(crate) batches: IntCounter,
+    pub(crate) claims: IntCounter,
+    pub(crate) lapsed: IntCounter,
+    pub(crate) lost_batches: IntCounter,
+    pub(crate) outbox_errors: IntCounter,
 }
 
 const SECONDS: [f64; 12] = [
@@ -47,6 +58,18 @@ impl Metrics {
             queued: gauge("queued_requests", "Requests that wait for a slot.")?,
             first_token: seconds("first_token_seconds", "From admission to the first token.")?,
             step: seconds("step_seconds", "Duration of one batched decoding step.")?,
+            chain_ready: gauge("chain_ready", "1 while paid work can be done.")?,
+            chain_height: gauge("chain_height", "Height of the chain as last seen.")?,
+            receipts: counter("receipts_total", "Receipts kept.")?,
+            captured: counter("captured_nqrn_total", "Captures of receipts, in nqrn.")?,
+            batches: counter("batches_total", "Batches committed.")?,
+            claims: counter("claims_total", "Sessions claimed.")?,
+            lapsed: counter(
+                "lapsed_receipts_total",
+                "Receipts whose time ended before their commit.",
+            )?,
+            lost_batches: counter("lost_batches_total", "Batches on chain that the journal lost.")?,
+            outbox_errors: counter("outbox_errors_total", "Runs of the outbox that could not finish.")?,
             registry,
         })
     }

@@ -1,6 +1,6 @@
 //! `quern-worker run`: one output on the command line.
 
-use crate::generate::{Job, Sequence};
+use crate::generate::{Job, Sequence, local_seed};
 use crate::model::ModelArgs;
 use anyhow::{Context, bail};
 use quern_engine::Engine;
@@ -65,14 +65,16 @@ impl Run {
             bail!("--max-tokens must be 1 to {left} for this prompt and model");
         }
         let seed = self.seed.map_or_else(random_seed, Ok)?;
+        let seed = local_seed(&self.model.name()?, &prompt, &params, max_tokens, &[], seed);
         let job = Job {
             prompt,
             max_tokens,
             params,
             stop: Vec::new(),
             seed,
+            meter: None,
         };
-        let mut sequence = Sequence::new(job, &self.model.name()?);
+        let mut sequence = Sequence::new(job);
         let slot = engine.open()?;
         let mut logits = engine.prefill(slot, &sequence.job.prompt)?;
         let mut out = std::io::stdout().lock();

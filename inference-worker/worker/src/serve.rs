@@ -3,14 +3,21 @@
 use crate::http;
 use crate::metrics::Metrics;
 use crate::model::ModelArgs;
+use crate::paid::Paid;
+use crate::paid::config::ChainConfig;
+use crate::paid::model_hash::model_hash;
 use crate::scheduler::Scheduler;
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
 use quern_engine::Engine;
+use quern_transport::{Peer, SecureListener};
+use std::future::IntoFuture;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
 
 /// Serve a model over an OpenAI-compatible HTTP interface.
 #[derive(Debug, clap::Args)]
@@ -29,6 +36,13 @@ pub(crate) struct Serve {
     /// Requests that may wait for a slot; beyond them comes 429.
     #[arg(long, default_value_t = 16)]
     queue: usize,
+    /// Serve for money: file with the chain's nodes, this host's keys and its journal. Without it the worker answers
+    /// anyone, unencrypted.
+    #[arg(long, value_name = "FILE")]
+    chain: Option<PathBuf>,
+    /// With --chain: where to answer /health, /metrics and /v1/models without encryption.
+    #[arg(long, value_name = "ADDRESS", requires = "chain")]
+    status: Option<SocketAddr>,
     /// Seconds that running requests get to finish after SIGTERM.
     #[arg(long, default_value_t = 20)]
     grace: u64,
@@ -36,11 +50,10 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if !self.listen.ip().is_loopback() {
-            bail!(
-                "{} is not a loopback address; workers listen on loopback only",
-                self.listen
-            );
+        for address in [Some(self.listen), self.status].into_iter().flatten() {
+            if !address.ip().is_loopback() {
+                bail!("{address} is not a loopback address; workers listen on loopback only");
+            }
         }
         let model_id = match &self.model_id {
             Some(id) => id.clone(),
@@ -48,8 +61,16 @@ impl Serve {
         };
         let text = Arc::new(self.model.text()?);
         let metrics = Metrics::new()?;
+        let paid = match &self.chain {
+            Some(path) => {
+                let hash = model_hash(&self.model.model)?;
+                let config = ChainConfig::load(path)?;
+                Some(Arc::new(Paid::open(config, &model_id, hash, metrics.clone())?))
+            }
+            None => None,
+        };
         let tokenizer = text.tokenizer.clone();
-        let (scheduler, serving) = Scheduler::new(self.queue, metrics.clone(), tokenizer, model_id.clone());
+        let (scheduler, serving) = Scheduler::new(self.queue, metrics.clone(), tokenizer);
         let (ready, loaded) = sync_channel(1);
         let (args, slots) = (self.model.clone(), self.slots);
         // The engine is made and used on one thread and never leaves it.
@@ -73,12 +94,13 @@ impl Serve {
             text,
             scheduler: scheduler.clone(),
             metrics,
+            paid,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
-        runtime.block_on(listen(self.listen, service, self.grace, scheduler))?;
+        runtime.block_on(self.listen(service, scheduler))?;
         drop(runtime);
         engine
             .join()
@@ -86,38 +108,62 @@ impl Serve {
     }
 }
 
-async fn listen(
-    address: SocketAddr,
-    service: http::Service,
-    grace: u64,
-    scheduler: Scheduler,
-) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; is another server there?"))?;
-    let address = listener.local_addr()?;
-    tracing::info!(%address, model = service.model_id, context = service.context, "serving");
-    println!("listening on http://{address}");
-    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-    let signal = async move {
-        terminated().await;
-        tracing::info!("shutting down; running requests may finish");
-        let _ = stopping.send(true);
-    };
-    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-    let server = axum::serve(listener, http::router(service)).with_graceful_shutdown(signal);
-    let out_of_time = async move {
-        let _ = stopped.wait_for(|stopping| *stopping).await;
-        tokio::time::sleep(Duration::from_secs(grace)).await;
-        tracing::warn!("requests did not finish in time; cancelling them");
-        scheduler.abort();
-        // Receivers are told at the next step; give the last bytes a moment to leave.
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    };
-    tokio::select! {
-        result = async { server.await } => result.context("the HTTP server failed"),
-        () = out_of_time => Ok(()),
+impl Serve {
+    async fn listen(&self, service: http::Service, scheduler: Scheduler) -> anyhow::Result<()> {
+        let listener = bind(self.listen).await?;
+        let address = listener.local_addr()?;
+        let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+        let mut stop = stopped.clone();
+        let signal = async move {
+            let _ = stop.wait_for(|stopping| *stopping).await;
+        };
+        tokio::spawn(async move {
+            terminated().await;
+            tracing::info!("shutting down; running requests may finish");
+            let _ = stopping.send(true);
+        });
+        let out_of_time = async move {
+            let _ = stopped.wait_for(|stopping| *stopping).await;
+            tokio::time::sleep(Duration::from_secs(self.grace)).await;
+            tracing::warn!("requests did not finish in time; cancelling them");
+            scheduler.abort();
+            // Receivers are told at the next step; give the last bytes a moment to leave.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        };
+        tracing::info!(%address, model = service.model_id, context = service.context, "serving");
+        let server = match service.paid.clone() {
+            None => {
+                println!("listening on http://{address}");
+                let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
+                let server = axum::serve(listener, http::router(service));
+                server.with_graceful_shutdown(signal).into_future()
+            }
+            Some(paid) => {
+                if let Some(status) = self.status {
+                    let listener = bind(status).await?;
+                    println!("status on http://{}", listener.local_addr()?);
+                    let router = http::status_router(service.clone());
+                    tokio::spawn(async move { axum::serve(listener, router).await });
+                }
+                println!("listening on https://{address}");
+                let listener = SecureListener::new(listener, &paid.transport_key)?;
+                tokio::spawn(paid.run());
+                let service = http::router(service).into_make_service_with_connect_info::<Peer>();
+                axum::serve(listener, service)
+                    .with_graceful_shutdown(signal)
+                    .into_future()
+            }
+        };
+        tokio::select! {
+            result = server => result.context("the HTTP server failed"),
+            () = out_of_time => Ok(()),
+        }
     }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("cannot listen on {address}; is another server there?"))
 }
 
 async fn terminated() {

@@ -2,24 +2,30 @@
 
 mod answer;
 
-use crate::generate::Job;
+use answer::Source;
+
+use crate::generate::{Job, local_seed};
 use crate::metrics::Metrics;
 use crate::model::Text;
+use crate::paid::{self, Paid};
 use crate::run::random_seed;
 use crate::scheduler::{Refused, Scheduler};
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use quern_engine::chat::Message;
 use quern_engine::sampler::SamplingParams;
+use quern_engine::seed::Seed;
 use quern_inference_api::response::{Frame, Model, ModelList};
 use quern_inference_api::{ApiError, Endpoint, Input, Request, read_body};
+use quern_transport::Peer;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the handlers share.
+#[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) model_id: String,
     pub(crate) created: u64,
@@ -27,20 +33,36 @@ pub(crate) struct Service {
     pub(crate) text: Arc<Text>,
     pub(crate) scheduler: Scheduler,
     pub(crate) metrics: Metrics,
+    /// With a chain, every request is paid.
+    pub(crate) paid: Option<Arc<Paid>>,
 }
 
+/// Everything that a worker answers.
 pub(crate) fn router(service: Service) -> Router {
-    let chat = |state, body| completions(state, body, Endpoint::Chat);
-    let plain = |state, body| completions(state, body, Endpoint::Completions);
-    Router::new()
+    let chat = |state, peer, headers, body| completions(state, peer, headers, body, Endpoint::Chat);
+    let plain = |state, peer, headers, body| completions(state, peer, headers, body, Endpoint::Completions);
+    let mut router = Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
+        .merge(status_routes());
+    if service.paid.is_some() {
+        router = router.merge(paid::routes());
+    }
+    router.with_state(Arc::new(service))
+}
+
+/// What may be answered without encryption.
+pub(crate) fn status_router(service: Service) -> Router {
+    status_routes().with_state(Arc::new(service))
+}
+
+fn status_routes() -> Router<Arc<Service>> {
+    Router::new()
         .route("/v1/models", get(models))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
-        .with_state(Arc::new(service))
 }
 
 async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
@@ -48,11 +70,19 @@ async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
 }
 
 async fn health(State(service): State<Arc<Service>>) -> Result<Json<serde_json::Value>, ApiError> {
-    if service.scheduler.is_serving() {
-        Ok(Json(serde_json::json!({"status": "ok"})))
-    } else {
-        Err(ApiError::unavailable("The engine has ended; restart the worker."))
+    if !service.scheduler.is_serving() {
+        return Err(ApiError::unavailable("The engine has ended; restart the worker."));
     }
+    let Some(paid) = &service.paid else {
+        return Ok(Json(serde_json::json!({"status": "ok"})));
+    };
+    let problem = paid.problem();
+    // A worker that waits for its chain is well: only paid work has to wait.
+    let status = if problem.is_none() { "ok" } else { "no paid work" };
+    let chain = serde_json::json!({
+        "id": paid.config.chain_id, "height": paid.follow.height(), "host": paid.config.host, "problem": problem,
+    });
+    Ok(Json(serde_json::json!({"status": status, "chain": chain})))
 }
 
 async fn models(State(service): State<Arc<Service>>) -> Json<ModelList> {
@@ -73,19 +103,43 @@ async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiErr
     Ok(([(http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-async fn completions(State(service): State<Arc<Service>>, body: Body, endpoint: Endpoint) -> Response {
-    match start(&service, body, endpoint).await {
-        Ok(response) => response,
-        Err(error) => {
-            let outcome = if error.status == http::StatusCode::TOO_MANY_REQUESTS {
-                "busy"
-            } else {
-                "refused"
-            };
-            service.metrics.count(outcome);
-            error.into_response()
+/// The peer is known on encrypted connections only.
+type MaybePeer = Option<Extension<ConnectInfo<Peer>>>;
+
+async fn completions(
+    State(service): State<Arc<Service>>,
+    peer: MaybePeer,
+    headers: http::HeaderMap,
+    body: Body,
+    endpoint: Endpoint,
+) -> Response {
+    let response = match (&service.paid, peer) {
+        (None, _) => start(&service, body, endpoint)
+            .await
+            .unwrap_or_else(IntoResponse::into_response),
+        (Some(paid), Some(Extension(ConnectInfo(peer)))) => {
+            let begun = paid::begin(&service, paid, peer, &headers, body, endpoint).await;
+            match begun {
+                Ok(admitted) => {
+                    let source = Source::Paid(admitted.parts);
+                    answer(admitted.request, source)
+                        .await
+                        .unwrap_or_else(IntoResponse::into_response)
+                }
+                Err(denied) => denied.into_response(),
+            }
         }
-    }
+        (Some(_), None) => {
+            ApiError::unavailable("Paid requests need an encrypted connection.").into_response()
+        }
+    };
+    let outcome = match response.status() {
+        http::StatusCode::TOO_MANY_REQUESTS => "busy",
+        status if status.is_client_error() || status.is_server_error() => "refused",
+        _ => return response,
+    };
+    service.metrics.count(outcome);
+    response
 }
 
 async fn start(service: &Service, body: Body, endpoint: Endpoint) -> Result<Response, ApiError> {
@@ -95,18 +149,33 @@ async fn start(service: &Service, body: Body, endpoint: Endpoint) -> Result<Resp
         return Err(ApiError::no_model(&request.model));
     }
     // A long prompt takes the tokenizer a while.
-    let job = tokio::task::block_in_place(|| job(service, &request))?;
+    let mut job = tokio::task::block_in_place(|| prepare(service, &request))?;
+    let seed = request.seed.map_or_else(random_seed, Ok);
+    let seed = seed.map_err(|e| ApiError::internal(e.to_string()))?;
+    job.seed = local_seed(
+        &service.model_id,
+        &job.prompt,
+        &job.params,
+        job.max_tokens,
+        &job.stop,
+        seed,
+    );
     let events = service.scheduler.submit(job).map_err(|refused| match refused {
         Refused::Busy => ApiError::busy(1),
         Refused::Stopped => ApiError::unavailable("The worker is shutting down."),
     })?;
+    answer(request, Source::Free(events)).await
+}
+
+/// Streams or collects an answer.
+async fn answer(request: Request, source: Source) -> Result<Response, ApiError> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |age| age.as_secs());
     let id = random_seed()
         .map_err(|e| ApiError::internal(e.to_string()))?
         .cast_unsigned();
-    let prefix = if endpoint == Endpoint::Chat {
+    let prefix = if request.endpoint == Endpoint::Chat {
         "chatcmpl"
     } else {
         "cmpl"
@@ -115,17 +184,17 @@ async fn start(service: &Service, body: Body, endpoint: Endpoint) -> Result<Resp
         id: format!("{prefix}-{id:016x}"),
         created: now,
         model: request.model,
-        endpoint,
+        endpoint: request.endpoint,
     };
     if request.stream {
-        answer::stream(frame, events, request.include_usage).await
+        answer::stream(frame, source, request.include_usage).await
     } else {
-        answer::whole(&frame, events).await
+        answer::whole(&frame, source).await
     }
 }
 
-/// Tokens, limits and seed of a request.
-fn job(service: &Service, request: &Request) -> Result<Job, ApiError> {
+/// Tokens and limits of a request; its seed is set later.
+pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiError> {
     let param = request.endpoint.input_param();
     let tokenizer = &service.text.tokenizer;
     let encode = |text: &str, special| {
@@ -158,10 +227,6 @@ fn job(service: &Service, request: &Request) -> Result<Job, ApiError> {
     if wanted > left {
         return Err(ApiError::context(param, service.context, prompt.len(), wanted));
     }
-    let seed = match request.seed {
-        Some(seed) => seed,
-        None => random_seed().map_err(|e| ApiError::internal(e.to_string()))?,
-    };
     let params = SamplingParams {
         temperature: request.temperature,
         top_p: request.top_p,
@@ -172,6 +237,7 @@ fn job(service: &Service, request: &Request) -> Result<Job, ApiError> {
         max_tokens: wanted as u32,
         params,
         stop: request.stop.clone(),
-        seed,
+        seed: Seed([0; 32]),
+        meter: None,
     })
 }

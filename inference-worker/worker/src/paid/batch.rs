@@ -1,0 +1,151 @@
+//! From receipts that wait to a batch. Pure.
+
+use crate::paid::book::Book;
+use crate::paid::record::PlannedBatch;
+use quern_interface::settlement::{CommittedReceipt, SessionInfo};
+use quern_protocol::{Amount, Batch, Node, Proof, SessionLeaf, SumTree};
+use std::sync::Arc;
+
+/// Blocks that a commit may take: receipts closer to the end of their time are left out, as a receipt that is committed
+/// too late is a fault.
+pub(crate) const COMMIT_BLOCKS: u64 = 3;
+
+/// Who commits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Committer<'a> {
+    pub(crate) chain_id: &'a str,
+    pub(crate) host: &'a str,
+}
+
+/// Last height at which a voucher's receipt may be committed.
+pub(crate) fn last_commit(info: &SessionInfo, voucher_height: u64) -> u64 {
+    voucher_height
+        .saturating_add(info.lapse_blocks)
+        .min(info.commits_until)
+}
+
+/// Plans the next batch over everything that waits and has time; none if nothing does. Receipts whose time is over
+/// are marked so, and their ids returned.
+pub(crate) fn plan(
+    book: &mut Book,
+    committer: Committer<'_>,
+    sequence: u64,
+    height: u64,
+    session: impl Fn(u64) -> Option<Arc<SessionInfo>>,
+) -> (Option<PlannedBatch>, Vec<(u64, u64)>) {
+    let mut planned = PlannedBatch {
+        sequence,
+        not_after: u64::MAX,
+        leaves: Vec::new(),
+        nonces: Vec::new(),
+    };
+    let (mut lapsed, lost_until) = (Vec::new(), book.lost_until);
+    for (id, account) in &mut book.accounts {
+        // What is not known of the session now will be next time.
+        let Some(info) = session(*id).filter(|info| info.drawn_at > lost_until) else {
+            continue;
+        };
+        let (mut nonces, mut nodes) = (Vec::new(), Vec::new());
+        for (nonce, entry) in &mut account.receipts {
+            if entry.batch.is_some() || entry.lapsed {
+                continue;
+            }
+            let receipt = &entry.signed.receipt;
+            let last = last_commit(&info, receipt.voucher.height);
+            if last <= height {
+                entry.lapsed = true;
+                lapsed.push((*id, *nonce));
+            } else if last >= height.saturating_add(COMMIT_BLOCKS) {
+                planned.not_after = planned.not_after.min(last);
+                nonces.push(*nonce);
+                nodes.push(Node::leaf(&receipt.digest(committer.chain_id), receipt.capture));
+            }
+        }
+        let count = nodes.len() as u32;
+        let root = SumTree::new(nodes).and_then(|tree| tree.root());
+        let (Some(subroot), Some(first), Some(last)) = (root, nonces.first(), nonces.last()) else {
+            continue;
+        };
+        let Some(cumulative) = account.committed.cumulative.checked_add(subroot.sum) else {
+            continue;
+        };
+        planned.leaves.push(SessionLeaf {
+            session: *id,
+            cumulative,
+            receipts: account.committed.receipts + u64::from(count),
+            previous: account.committed.batch,
+            first_nonce: *first,
+            last_nonce: *last,
+            subroot,
+            count,
+        });
+        planned.nonces.push(nonces);
+    }
+    ((!planned.leaves.is_empty()).then_some(planned), lapsed)
+}
+
+/// The earliest height at which something that waits must be committed; none if nothing waits.
+pub(crate) fn most_urgent(book: &Book, session: impl Fn(u64) -> Option<Arc<SessionInfo>>) -> Option<u64> {
+    let waiting = book.accounts.iter().flat_map(|(id, account)| {
+        let info = session(*id);
+        let entries = account
+            .receipts
+            .values()
+            .filter(|e| e.batch.is_none() && !e.lapsed);
+        entries
+            .filter_map(move |entry| Some(last_commit(info.as_ref()?, entry.signed.receipt.voucher.height)))
+    });
+    waiting.min()
+}
+
+/// The tree over a batch's sessions.
+pub(crate) fn tree(batch: &PlannedBatch, committer: Committer<'_>) -> Option<Batch> {
+    Batch::new(committer.chain_id, committer.host, batch.leaves.clone())
+}
+
+/// A session's leaf in a batch, with its proof.
+pub(crate) fn prove_leaf(
+    batch: &PlannedBatch,
+    committer: Committer<'_>,
+    session: u64,
+) -> Option<(SessionLeaf, Proof)> {
+    let tree = tree(batch, committer)?;
+    tree.prove(session).map(|(leaf, proof)| (leaf.clone(), proof))
+}
+
+/// A receipt proven into the batch that holds it; none if it is in none.
+pub(crate) fn prove_receipt(
+    book: &Book,
+    committer: Committer<'_>,
+    session: u64,
+    nonce: u64,
+) -> Option<CommittedReceipt> {
+    let account = book.accounts.get(&session)?;
+    let entry = account.receipts.get(&nonce)?;
+    let sequence = entry.batch?;
+    let batch = book.batches.get(&sequence)?;
+    let (leaf, leaf_proof) = prove_leaf(batch, committer, session)?;
+    let place = batch.leaves.iter().position(|leaf| leaf.session == session)?;
+    let nonces = batch.nonces.get(place)?;
+    let node = |nonce: &u64| {
+        let receipt = &account.receipts.get(nonce)?.signed.receipt;
+        Some(Node::leaf(&receipt.digest(committer.chain_id), receipt.capture))
+    };
+    let nodes = nonces.iter().map(node).collect::<Option<Vec<_>>>()?;
+    let index = nonces.binary_search(&nonce).ok()?;
+    let receipt_proof = SumTree::new(nodes)?.prove(u32::try_from(index).ok()?)?;
+    Some(CommittedReceipt {
+        receipt: entry.signed.receipt.clone(),
+        receipt_proof,
+        leaf,
+        leaf_proof,
+        batch: sequence,
+    })
+}
+
+/// What a claim with the best voucher would bring in all; none if there is nothing to claim with.
+pub(crate) fn claimable(book: &Book, session: u64, limit: Amount) -> Option<Amount> {
+    let account = book.accounts.get(&session)?;
+    account.best.as_ref()?;
+    Some(account.cap().min(account.committed.cumulative).min(limit))
+}

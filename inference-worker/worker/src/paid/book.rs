@@ -1,0 +1,267 @@
+//! What was promised, earned and committed, session by session. Plain state: no clock, no chain, no disk.
+
+use crate::paid::record::{PlannedBatch, Record};
+use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
+use quern_protocol::{Amount, Voucher};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A request under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    /// The voucher with the highest cap for this request.
+    pub(crate) signed: SignedVoucher,
+    /// What it costs so far, the next token included.
+    pub(crate) cost: Amount,
+}
+
+/// A receipt and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) signed: SignedReceipt,
+    /// Sequence of the batch that holds it on chain.
+    pub(crate) batch: Option<u64>,
+    /// Its voucher's time was over before it was committed.
+    pub(crate) lapsed: bool,
+}
+
+/// What the chain holds of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) cumulative: Amount,
+    pub(crate) receipts: u64,
+    /// Sequence of the last batch with this session, 0 if there is none.
+    pub(crate) batch: u64,
+}
+
+/// One session at this host.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Account {
+    /// The voucher with the highest cap.
+    pub(crate) best: Option<SignedVoucher>,
+    /// Captures of all receipts, committed or not.
+    pub(crate) captured: Amount,
+    /// Requests under way, by nonce.
+    pub(crate) running: BTreeMap<u64, Running>,
+    /// Receipts by nonce.
+    pub(crate) receipts: BTreeMap<u64, Entry>,
+    /// Nonces that the router skipped.
+    pub(crate) void: BTreeSet<u64>,
+    /// Given away to each host by signed releases.
+    pub(crate) given: BTreeMap<String, Amount>,
+    /// Of that, what the chain's limit may still include, because nobody presented it yet.
+    pub(crate) outstanding: Amount,
+    /// What the chain holds.
+    pub(crate) committed: Committed,
+    /// First record of the session in the journal.
+    pub(crate) first_record: Option<u64>,
+}
+
+impl Account {
+    /// The highest cap.
+    pub(crate) fn cap(&self) -> Amount {
+        self.best.as_ref().map_or(Amount::ZERO, |best| best.voucher.cap)
+    }
+
+    /// Gives part of the limit away; `cumulative` is everything that `to` ever got.
+    pub(crate) fn give(&mut self, to: &str, cumulative: Amount) {
+        let given = self.given.entry(to.to_owned()).or_default();
+        let more = cumulative.saturating_sub(*given);
+        *given = cumulative.max(*given);
+        self.outstanding = self.outstanding.checked_add(more).unwrap_or(Amount(u128::MAX));
+    }
+
+    /// The chain's limit fell: releases were presented.
+    pub(crate) fn limit_fell(&mut self, by: Amount) {
+        self.outstanding = self.outstanding.saturating_sub(by);
+    }
+
+    /// Costs so far of the requests under way, but for one.
+    fn costs_besides(&self, nonce: u64) -> Amount {
+        let others = self.running.iter().filter(|(other, _)| **other != nonce);
+        Amount::sum(others.map(|(_, running)| running.cost)).unwrap_or(Amount(u128::MAX))
+    }
+
+    /// The most that the session may come to cost with what is under way.
+    pub(crate) fn exposure(&self) -> Amount {
+        let open = self
+            .running
+            .values()
+            .map(|running| running.signed.voucher.ceiling);
+        Amount::sum(open.chain([self.captured])).unwrap_or(Amount(u128::MAX))
+    }
+
+    /// Whether a nonce can no longer be served.
+    pub(crate) fn is_used(&self, nonce: u64) -> bool {
+        self.running.contains_key(&nonce) || self.receipts.contains_key(&nonce) || self.void.contains(&nonce)
+    }
+
+    fn note(&mut self, signed: &SignedVoucher) {
+        if self.best.is_none() || signed.voucher.cap > self.cap() {
+            self.best = Some(signed.clone());
+        }
+    }
+
+    /// Begins a request; what it costs is reserved as it goes.
+    pub(crate) fn begin(&mut self, signed: SignedVoucher) {
+        self.note(&signed);
+        let nonce = signed.voucher.nonce;
+        let cost = Amount::ZERO;
+        self.running.insert(nonce, Running { signed, cost });
+    }
+
+    /// Takes the same voucher with a higher cap.
+    pub(crate) fn extend(&mut self, signed: SignedVoucher) -> Result<(), ExtendError> {
+        let running = self.running.get_mut(&signed.voucher.nonce);
+        let running = running.ok_or(ExtendError::NotRunning)?;
+        if !signed.voucher.extends(&running.signed.voucher) {
+            return Err(ExtendError::NoExtension);
+        }
+        running.signed = signed.clone();
+        self.note(&signed);
+        Ok(())
+    }
+
+    /// Raises what a request costs so far, if ceiling and caps allow it. The request's own cap counts beside the
+    /// session's: its receipt will show that voucher alone.
+    pub(crate) fn reserve(&mut self, nonce: u64, cost: Amount) -> Reserve {
+        let (cap, others) = (self.cap(), self.costs_besides(nonce));
+        let captured = self.captured;
+        let Some(running) = self.running.get_mut(&nonce) else {
+            return Reserve::Never;
+        };
+        let Voucher {
+            ceiling, cap: own, ..
+        } = running.signed.voucher;
+        if cost > ceiling {
+            return Reserve::Never;
+        }
+        let total = captured.checked_add(others).and_then(|sum| sum.checked_add(cost));
+        if cost <= own && total.is_some_and(|total| total <= cap) {
+            running.cost = cost;
+            return Reserve::Done;
+        }
+        Reserve::NotYet
+    }
+
+    /// Ends a request whose receipt is durable.
+    pub(crate) fn finish(&mut self, signed: SignedReceipt, record: u64) {
+        let voucher = SignedVoucher {
+            voucher: signed.receipt.voucher.clone(),
+            signature: signed.receipt.voucher_signature,
+        };
+        self.note(&voucher);
+        self.running.remove(&voucher.voucher.nonce);
+        // The sum stays within the highest cap, so it fits.
+        let captured = self.captured.checked_add(signed.receipt.capture);
+        self.captured = captured.unwrap_or(Amount(u128::MAX));
+        self.first_record.get_or_insert(record);
+        let entry = Entry {
+            signed,
+            batch: None,
+            lapsed: false,
+        };
+        self.receipts.insert(voucher.voucher.nonce, entry);
+    }
+}
+
+/// Why a voucher extends nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExtendError {
+    NotRunning,
+    NoExtension,
+}
+
+/// Whether a cost could be reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reserve {
+    Done,
+    /// A higher cap is needed.
+    NotYet,
+    /// It is above the ceiling.
+    Never,
+}
+
+/// All sessions and batches.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Book {
+    pub(crate) accounts: BTreeMap<u64, Account>,
+    /// Batches that the chain holds, by sequence.
+    pub(crate) batches: BTreeMap<u64, PlannedBatch>,
+    /// The batch that may be on its way, and its record.
+    pub(crate) planned: Option<(PlannedBatch, u64)>,
+    /// Sequence of the last batch that is known to be on chain, and the record that says so.
+    pub(crate) last: (u64, Option<u64>),
+    /// Sessions drawn up to this height may be in batches that the journal lost.
+    pub(crate) lost_until: u64,
+}
+
+impl Book {
+    /// A session's account, made if need be.
+    pub(crate) fn account(&mut self, session: u64) -> &mut Account {
+        self.accounts.entry(session).or_default()
+    }
+
+    /// Takes in a record of the journal.
+    pub(crate) fn apply(&mut self, number: u64, record: Record) {
+        match record {
+            Record::Receipt { signed, .. } => {
+                let session = signed.receipt.voucher.session;
+                self.account(session).finish(*signed, number);
+            }
+            Record::Batch(batch) => self.planned = Some((batch, number)),
+            Record::Committed { sequence } => {
+                self.confirm(sequence);
+                self.last = (sequence.max(self.last.0), Some(number));
+            }
+            Record::Lost { sequence, height } => {
+                self.last = (sequence.max(self.last.0), Some(number));
+                self.lost_until = height.max(self.lost_until);
+            }
+            Record::Release(signed) => {
+                let release = signed.release;
+                let account = self.account(release.session);
+                account.first_record.get_or_insert(number);
+                account.give(&release.to, release.cumulative);
+            }
+            Record::Closed { session } => self.close(session),
+        }
+    }
+
+    /// The chain holds the planned batch.
+    pub(crate) fn confirm(&mut self, sequence: u64) {
+        let Some((batch, _)) = self.planned.take_if(|(batch, _)| batch.sequence == sequence) else {
+            return;
+        };
+        for (leaf, nonces) in batch.leaves.iter().zip(&batch.nonces) {
+            let Some(account) = self.accounts.get_mut(&leaf.session) else {
+                continue;
+            };
+            account.committed = Committed {
+                cumulative: leaf.cumulative,
+                receipts: leaf.receipts,
+                batch: sequence,
+            };
+            for nonce in nonces {
+                if let Some(entry) = account.receipts.get_mut(nonce) {
+                    entry.batch = Some(sequence);
+                }
+            }
+        }
+        self.batches.insert(sequence, batch);
+    }
+
+    /// Forgets a session whose money is divided, and batches that only such sessions were in.
+    pub(crate) fn close(&mut self, session: u64) {
+        self.accounts.remove(&session);
+        let accounts = &self.accounts;
+        let needed = |batch: &PlannedBatch| batch.leaves.iter().any(|l| accounts.contains_key(&l.session));
+        self.batches.retain(|_, batch| needed(batch));
+    }
+
+    /// Number of the first record that is still needed, if any is.
+    pub(crate) fn first_needed(&self) -> Option<u64> {
+        let accounts = self.accounts.values().filter_map(|account| account.first_record);
+        let planned = self.planned.iter().map(|(_, record)| *record);
+        accounts.chain(planned).chain(self.last.1).min()
+    }
+}

@@ -1,0 +1,259 @@
+//! The HTTP side of paid work.
+
+use crate::generate::Job;
+use crate::http::{Service, prepare};
+use crate::paid::admit;
+use crate::paid::answer::{Denied, Part, refusal_error, rejection_error};
+use crate::paid::batch;
+use crate::paid::conduct::Conduct;
+use crate::paid::meter::RequestMeter;
+use crate::paid::receipts::{self, Facts};
+use crate::paid::releases;
+use crate::paid::service::Paid;
+use crate::paid::vouchers;
+use crate::scheduler::Refused;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, StatusCode, header};
+use quern_engine::seed::Seed;
+use quern_inference_api::paid::{
+    Authority, HEIGHT_PATIENCE, RELEASES_PATH, ReceiptStatus, Rejection, ReleaseRequest, SignedVoucher,
+    VOUCHER_HEADER, VOUCHERS_PATH, from_header,
+};
+use quern_inference_api::{ApiError, Endpoint, Request, read_body};
+use quern_protocol::{Amount, RefusalReason};
+use quern_transport::Peer;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// Heights that are left free between the end of an output and the last one for its commit.
+const SETTLING_BLOCKS: u64 = batch::COMMIT_BLOCKS + 2;
+
+/// Routes beside those of an unpaid worker.
+pub(crate) fn routes() -> Router<Arc<Service>> {
+    Router::new()
+        .route(VOUCHERS_PATH, post(take_voucher))
+        .route(RELEASES_PATH, post(give_release))
+        .route("/v1/receipts/{session}/{nonce}", get(receipt))
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Error(error) => error.into_response(),
+            Self::Rejected(rejection) => rejection_error(rejection).into_response(),
+            Self::Refused(refusal) => {
+                let error = refusal_error(refusal.refusal.reason);
+                let mut body = error.to_json();
+                body["refusal"] = serde_json::to_value(&refusal).unwrap_or_default();
+                let mut response = error.into_response();
+                response.headers_mut().remove(header::CONTENT_LENGTH);
+                *response.body_mut() = Body::from(body.to_string());
+                response
+            }
+        }
+    }
+}
+
+type PeerInfo = ConnectInfo<Peer>;
+
+fn paid(service: &Service) -> Result<&Arc<Paid>, ApiError> {
+    let missing = || ApiError::unavailable("This worker runs without a chain.");
+    service.paid.as_ref().ok_or_else(missing)
+}
+
+async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
+    let body = read_body(body).await?;
+    serde_json::from_slice(&body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}")))
+}
+
+async fn take_voucher(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(peer): PeerInfo,
+    body: Body,
+) -> Result<Response, Denied> {
+    let signed: SignedVoucher = read(body).await?;
+    Ok(Json(vouchers::take(paid(&service)?, peer, signed).await?).into_response())
+}
+
+async fn give_release(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(peer): PeerInfo,
+    body: Body,
+) -> Result<Response, Denied> {
+    let request: ReleaseRequest = read(body).await?;
+    Ok(Json(releases::give(paid(&service)?, peer, request).await?).into_response())
+}
+
+/// Holds hashes and amounts only, so anyone may ask.
+async fn receipt(
+    State(service): State<Arc<Service>>,
+    Path((session, nonce)): Path<(u64, u64)>,
+) -> Result<Json<ReceiptStatus>, Denied> {
+    let paid = paid(&service)?;
+    let book = paid.store.book();
+    let account = book.accounts.get(&session);
+    let entry = account.and_then(|account| account.receipts.get(&nonce));
+    let missing = || vouchers::refusal(StatusCode::NOT_FOUND, "There is no receipt of this request here.");
+    let signed = entry.ok_or_else(missing)?.signed.clone();
+    let committed = batch::prove_receipt(&book, paid.committer(), session, nonce);
+    Ok(Json(ReceiptStatus { signed, committed }))
+}
+
+/// A request that was admitted: what its answer consists of, and what it asked for.
+pub(crate) struct Admitted {
+    pub(crate) request: Request,
+    pub(crate) parts: mpsc::Receiver<Part>,
+}
+
+/// Admits a paid request and begins it.
+pub(crate) async fn begin(
+    service: &Service,
+    paid: &Arc<Paid>,
+    peer: Peer,
+    headers: &HeaderMap,
+    body: Body,
+    endpoint: Endpoint,
+) -> Result<Admitted, Denied> {
+    let arrived = Instant::now();
+    let body = read_body(body).await?;
+    let request = Request::parse(endpoint, &body)?;
+    if request.model != service.model_id {
+        return Err(ApiError::no_model(&request.model).into());
+    }
+    let key = paid.key()?;
+    let authority: Option<Authority> = headers.get(VOUCHER_HEADER).and_then(from_header);
+    let authority = authority.ok_or(Rejection::VoucherMissing)?;
+    let voucher = &authority.voucher;
+    let (session, nonce) = (voucher.session, voucher.nonce);
+    wait_for(paid, voucher.height).await?;
+    let cap = voucher.cap;
+    let enough = |info: &_| paid.view(info).member().is_some_and(|member| member.limit >= cap);
+    let info = paid.session(session, enough).await?;
+    paid.check_peer(&info, peer).await?;
+    // Before the tokenizer has work, and again when the book is changed.
+    admit::check(&paid.view(&info), paid.store.book().account(session), &authority)?;
+    if paid.follow.in_maintenance() {
+        return Err(paid.refuse(&key, session, nonce, RefusalReason::Maintenance));
+    }
+    let facts = paid.follow.facts(voucher.height).await;
+    let facts =
+        facts.map_err(|e| ApiError::unavailable(format!("The chain does not tell the price: {e}.")))?;
+    // A long prompt takes the tokenizer a while.
+    let mut prepared = tokio::task::block_in_place(|| prepare(service, &request))?;
+    let chain_id = &paid.config.chain_id;
+    let (request_hash, seed) = receipts::hash_and_seed(
+        chain_id,
+        (session, nonce),
+        &authority.salt.0,
+        (path(endpoint), &body),
+        request.seed,
+        &facts.beacon,
+    );
+    let last = batch::last_commit(&info, voucher.height);
+    let meter = Arc::new(RequestMeter {
+        book: paid.store.shared_book(),
+        session,
+        nonce,
+        prompt: prepared.prompt.len() as u32,
+        price: facts.price,
+        coefficients: info.coefficients,
+        deadline: last.saturating_sub(SETTLING_BLOCKS),
+        height: paid.follow.height.clone(),
+        cancelled: AtomicBool::new(false),
+    });
+    admit::check_price(&info, &authority, facts.price, meter.cost(1))?;
+    if meter.is_late() {
+        return Err(Rejection::VoucherStale.into());
+    }
+    prepared.max_tokens = affordable(&meter, prepared.max_tokens, voucher.ceiling);
+    {
+        let mut book = paid.store.book();
+        let account = book.account(session);
+        let view = paid.view(&info);
+        admit::check(&view, account, &authority)?;
+        if !admit::has_room(&view, account, voucher.ceiling) {
+            return Err(paid.refuse(&key, session, nonce, RefusalReason::Limit));
+        }
+        account.begin(SignedVoucher {
+            voucher: voucher.clone(),
+            signature: authority.signature,
+        });
+    }
+    let facts = Facts {
+        chain_id: chain_id.clone(),
+        salt: authority.salt.0,
+        path: path(endpoint).to_owned(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        request_hash,
+        model_hash: paid.model_hash,
+        client_seed: request.seed,
+        seed,
+        price: facts.price,
+        prompt: prepared.prompt.clone(),
+    };
+    let room = 3 * prepared.max_tokens as usize + 8;
+    let job = Job {
+        seed: Seed(seed.0),
+        meter: Some(meter.clone()),
+        ..prepared
+    };
+    let events = match service.scheduler.submit(job) {
+        Ok(events) => events,
+        Err(refused) => {
+            paid.store.book().account(session).running.remove(&nonce);
+            return Err(match refused {
+                Refused::Busy => paid.refuse(&key, session, nonce, RefusalReason::Busy),
+                Refused::Stopped => ApiError::unavailable("The worker is shutting down.").into(),
+            });
+        }
+    };
+    let (sender, parts) = mpsc::channel(room);
+    let conduct = Conduct {
+        paid: paid.clone(),
+        facts,
+        meter,
+        arrived,
+        key,
+    };
+    tokio::spawn(conduct.run(events, sender));
+    Ok(Admitted { request, parts })
+}
+
+/// Waits a moment for the chain to reach a height that another node has seen already.
+async fn wait_for(paid: &Paid, height: u64) -> Result<(), Rejection> {
+    let mut heights = paid.follow.heights();
+    let reached = tokio::time::timeout(HEIGHT_PATIENCE, heights.wait_for(|now| *now >= height)).await;
+    match reached {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(Rejection::VoucherStale),
+    }
+}
+
+/// Most output tokens that the ceiling pays for, up to `wanted`. At least one: the ceiling was checked for that.
+fn affordable(meter: &RequestMeter, wanted: u32, ceiling: Amount) -> u32 {
+    let pays = |tokens: u32| meter.cost(tokens).is_some_and(|cost| cost <= ceiling);
+    let (mut low, mut high) = (1, wanted.max(1));
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        if pays(middle) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    low
+}
+
+fn path(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Chat => "/v1/chat/completions",
+        Endpoint::Completions => "/v1/completions",
+    }
+}

@@ -1,0 +1,33 @@
+//! Work for money: vouchers are checked, output is metered, receipts are signed and made durable, and an outbox brings
+//! them on chain. The words of the interface are in [`quern_inference_api::paid`], formats in [`quern_protocol`].
+//!
+//! - [`config`]: where the chain, the keys and the journal are;
+//! - [`follow`]: what the chain says: height, prices, beacons, this host's registration, sessions;
+//! - [`admit`]: whether a voucher entitles a request to be served;
+//! - [`book`]: what was promised, earned and committed, session by session;
+//! - [`conduct`]: one request from the engine's first event to its durable receipt;
+//! - [`outbox`]: brings the chain's state up to the book's.
+
+mod admit;
+mod answer;
+mod batch;
+mod book;
+mod conduct;
+pub(crate) mod config;
+mod follow;
+mod http;
+mod meter;
+pub(crate) mod model_hash;
+mod outbox;
+mod receipts;
+mod record;
+mod registration;
+mod releases;
+mod service;
+mod sessions;
+mod store;
+mod vouchers;
+
+pub(crate) use answer::Part;
+pub(crate) use http::{begin, routes};
+pub(crate) use service::Paid;

@@ -1,0 +1,334 @@
+//! Brings the chain's state up to the book's: batches, claims, closes. It takes no input: it compares and does what is
+//! missing, and may be stopped and started at any point.
+
+use crate::paid::batch::{self, COMMIT_BLOCKS};
+use crate::paid::record::{PlannedBatch, Record};
+use crate::paid::service::Paid;
+use quern_chain_client::{Call, ChainError, Outcome};
+use quern_interface::settlement::{BatchInfo, ExecuteMsg, QueryMsg, SessionInfo, SessionStatus};
+use quern_journal::JournalError;
+use quern_protocol::Amount;
+use std::sync::Arc;
+
+/// Claims that go into one transaction.
+const CLAIMS: usize = 8;
+/// A session that goes on is claimed once in so many batches, so that a lost journal costs no more than that.
+const CLAIM_BATCHES: u64 = 10;
+/// Blocks between two looks at all sessions.
+const REFRESH: u64 = 5;
+
+#[derive(Debug, thiserror::Error)]
+enum OutboxError {
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("{0}")]
+    State(&'static str),
+}
+
+/// What one run remembers for the next; losing it costs nothing.
+#[derive(Debug, Default)]
+struct Memory {
+    refreshed: u64,
+    claimed: u64,
+    /// Height of the last batch on chain, once asked.
+    committed: Option<u64>,
+}
+
+/// Works until the task is dropped.
+pub(crate) async fn run(paid: Arc<Paid>) {
+    let mut heights = paid.follow.heights();
+    let mut memory = Memory::default();
+    loop {
+        tokio::select! {
+            () = paid.outbox.notified() => {}
+            changed = heights.changed() => if changed.is_err() { return },
+        }
+        if let Err(error) = work(&paid, &mut memory).await {
+            tracing::warn!(%error, "the outbox could not finish; it tries again at the next block");
+            paid.metrics.outbox_errors.inc();
+        }
+    }
+}
+
+async fn work(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> {
+    let height = paid.follow.height();
+    if height == 0 || paid.follow.key().is_none() {
+        return Ok(());
+    }
+    if memory.refreshed == 0 || height >= memory.refreshed + REFRESH {
+        refresh(paid).await?;
+        memory.refreshed = height;
+    }
+    if memory.committed.is_none() || paid.store.book().planned.is_some() {
+        reconcile(paid, memory).await?;
+    }
+    commit(paid, memory, height).await?;
+    claim(paid, memory, height).await?;
+    close(paid, height).await?;
+    Ok(())
+}
+
+/// Looks at all sessions, and forgets those whose money is divided.
+async fn refresh(paid: &Paid) -> Result<(), OutboxError> {
+    let fell = paid.sessions.refresh().await?;
+    let known: Vec<u64> = {
+        let mut book = paid.store.book();
+        for (session, by) in &fell {
+            if let Some(account) = book.accounts.get_mut(session) {
+                account.limit_fell(*by);
+            }
+        }
+        book.accounts.keys().copied().collect()
+    };
+    for session in known {
+        let info = paid.sessions.fetch(session).await?;
+        if matches!(info.status, SessionStatus::Closed | SessionStatus::Void) {
+            tracing::info!(session, outcome = ?info.outcome, "a session is closed");
+            let next = paid.store.append(Record::Closed { session }).await?;
+            paid.sessions.forget(session);
+            paid.store.discard(next).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn batch_on_chain(paid: &Paid, question: &QueryMsg) -> Result<Option<BatchInfo>, OutboxError> {
+    let contract = &paid.config.contracts.settlement;
+    let height = paid.follow.height();
+    let answer = paid.follow.chain.smart(contract, question).await?;
+    // A node that lags would make a committed batch look missing.
+    if answer.height != 0 && answer.height < height {
+        return Err(OutboxError::State("the node that answered is behind"));
+    }
+    Ok(answer.value)
+}
+
+/// Compares the journal's last batch with the chain's.
+async fn reconcile(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> {
+    let host = paid.config.host.clone();
+    let last = batch_on_chain(paid, &QueryMsg::LastBatch { host: host.clone() }).await?;
+    let (sequence, committed) = last.map_or((0, 0), |batch| (batch.sequence, batch.height));
+    let planned = paid.store.book().planned.clone();
+    if let Some((planned, _)) = planned
+        && sequence >= planned.sequence
+    {
+        let number = planned.sequence;
+        let found = batch_on_chain(
+            paid,
+            &QueryMsg::Batch {
+                host,
+                sequence: number,
+            },
+        )
+        .await?;
+        let root = batch::tree(&planned, paid.committer()).and_then(|tree| tree.root());
+        if found.is_some_and(|batch| Some(batch.root) == root) {
+            paid.store.append(Record::Committed { sequence: number }).await?;
+        } else {
+            tracing::error!(
+                number,
+                "another worker committed a batch for this host; stop one of them"
+            );
+            paid.store.book().planned = None;
+        }
+    }
+    let known = paid.store.book().last.0;
+    if sequence > known {
+        let open: Vec<u64> = paid.sessions.all().iter().map(|session| session.id).collect();
+        tracing::error!(
+            first = known + 1,
+            last = sequence,
+            sessions = ?open,
+            "the chain holds batches of this host that the journal does not know: their receipts are lost, and these \
+             sessions are not served any more"
+        );
+        paid.metrics.lost_batches.inc_by(sequence - known);
+        let height = committed;
+        paid.store.append(Record::Lost { sequence, height }).await?;
+    }
+    memory.committed = Some(committed);
+    Ok(())
+}
+
+/// Commits a batch if one is due.
+async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), OutboxError> {
+    let params = paid
+        .follow
+        .params()
+        .ok_or(OutboxError::State("settlement's parameters are not known yet"))?;
+    let planned = paid.store.book().planned.clone().map(|(planned, _)| planned);
+    let planned = match planned {
+        Some(planned) if height < planned.not_after => planned,
+        // It can no longer be included, as the chain has passed its time-out height without it.
+        stale => {
+            if stale.is_some() {
+                paid.store.book().planned = None;
+            }
+            let urgent = batch::most_urgent(&paid.store.book(), |id| paid.sessions.known(id));
+            let Some(urgent) = urgent else { return Ok(()) };
+            let last = memory.committed.unwrap_or(0);
+            let due = height >= last.saturating_add(params.batch_blocks)
+                || urgent <= height.saturating_add(2 * COMMIT_BLOCKS);
+            if !due {
+                return Ok(());
+            }
+            let Some(planned) = plan(paid, height) else {
+                return Ok(());
+            };
+            paid.store.append(Record::Batch(planned.clone())).await?;
+            planned
+        }
+    };
+    let tree = batch::tree(&planned, paid.committer());
+    let root = tree
+        .and_then(|tree| tree.root())
+        .ok_or(OutboxError::State("a planned batch has no root"))?;
+    let message = ExecuteMsg::CommitBatch {
+        sequence: planned.sequence,
+        root,
+        sessions: planned.leaves.len() as u32,
+    };
+    let call = Call::new(&paid.config.contracts.settlement, &message)?;
+    let outcome = execute(paid, &[call], planned.not_after).await?;
+    match outcome {
+        Outcome::Included { height, .. } => {
+            let (sequence, sum) = (planned.sequence, root.sum);
+            tracing::info!(sequence, height, sessions = planned.leaves.len(), %sum, "committed a batch");
+            paid.store.append(Record::Committed { sequence }).await?;
+            paid.metrics.batches.inc();
+            memory.committed = Some(height);
+            Ok(())
+        }
+        // The next run compares with the chain and finds out.
+        outcome => {
+            tracing::warn!(?outcome, "a batch was not committed");
+            Ok(())
+        }
+    }
+}
+
+fn plan(paid: &Paid, height: u64) -> Option<PlannedBatch> {
+    let mut book = paid.store.book();
+    let sequence = book.last.0 + 1;
+    let known = |id| paid.sessions.known(id);
+    let (planned, lapsed) = batch::plan(&mut book, paid.committer(), sequence, height, known);
+    for (session, nonce) in lapsed {
+        tracing::error!(
+            session,
+            nonce,
+            "a receipt's time is over before it could be committed: it is lost"
+        );
+        paid.metrics.lapsed.inc();
+    }
+    planned
+}
+
+async fn execute(paid: &Paid, calls: &[Call], last_height: u64) -> Result<Outcome, OutboxError> {
+    let key = paid
+        .follow
+        .key()
+        .ok_or(OutboxError::State("the registry's warm key is not here"))?;
+    let fees = paid.config.fees();
+    Ok(paid
+        .follow
+        .chain
+        .execute_until(&key, &fees, calls, last_height)
+        .await?)
+}
+
+/// Claims what is committed: of sessions that end, and now and then of those that go on.
+async fn claim(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), OutboxError> {
+    let blocks = paid
+        .follow
+        .params()
+        .map_or(1, |params| params.batch_blocks.max(1));
+    let regular = height
+        >= memory
+            .claimed
+            .saturating_add(CLAIM_BATCHES.saturating_mul(blocks));
+    let ends = |info: &SessionInfo| info.status != SessionStatus::Open || height > info.closes_at;
+    let calls: Vec<Call> = {
+        let book = paid.store.book();
+        let sessions = paid
+            .sessions
+            .all()
+            .into_iter()
+            .filter(|info| (regular || ends(info)) && height < info.payable_at);
+        let messages = sessions.filter_map(|info| {
+            let member = paid.view(&info).member()?;
+            let worth = batch::claimable(&book, info.id, member.limit)?;
+            (worth > member.claimed).then(|| message(paid, &book, info.id))?
+        });
+        messages.take(CLAIMS).collect()
+    };
+    if regular {
+        memory.claimed = height;
+    }
+    if calls.is_empty() {
+        return Ok(());
+    }
+    // One that fails takes the others with it, so then each goes alone.
+    let together = execute(paid, &calls, u64::MAX).await?;
+    let sent = calls.len();
+    if matches!(together, Outcome::Included { .. }) {
+        tracing::info!(sessions = sent, "claimed");
+        paid.metrics.claims.inc_by(sent as u64);
+    } else {
+        tracing::warn!(outcome = ?together, "claims failed together; sending them one by one");
+        for call in calls {
+            match execute(paid, &[call], u64::MAX).await? {
+                Outcome::Included { .. } => paid.metrics.claims.inc(),
+                outcome => tracing::warn!(?outcome, "a claim failed"),
+            }
+        }
+    }
+    refresh(paid).await
+}
+
+fn message(paid: &Paid, book: &crate::paid::book::Book, session: u64) -> Option<Call> {
+    let account = book.accounts.get(&session)?;
+    let best = account.best.clone()?;
+    let batch = book.batches.get(&account.committed.batch)?;
+    let (leaf, proof) = batch::prove_leaf(batch, paid.committer(), session)?;
+    let message = ExecuteMsg::Settle {
+        host: paid.config.host.clone(),
+        voucher: best.voucher,
+        signature: best.signature,
+        leaf,
+        batch: batch.sequence,
+        proof,
+    };
+    Call::new(&paid.config.contracts.settlement, &message).ok()
+}
+
+/// Closes sessions that are due and owe this host something. The hosts of a committee wait their turn, as one close is
+/// enough.
+async fn close(paid: &Paid, height: u64) -> Result<(), OutboxError> {
+    let due = paid.sessions.all().into_iter().find(|info| {
+        let place = info
+            .committee
+            .iter()
+            .position(|member| member.host == paid.config.host);
+        let turn = place.map(|place| info.payable_at.saturating_add(2 * place as u64));
+        let owed = paid
+            .view(info)
+            .member()
+            .is_some_and(|member| member.claimed > Amount::ZERO);
+        owed && info.status != SessionStatus::Closed && turn.is_some_and(|turn| height >= turn)
+    });
+    let Some(info) = due else { return Ok(()) };
+    let session = info.id;
+    let call = Call::new(&paid.config.contracts.settlement, &ExecuteMsg::Close { session })?;
+    let outcome = execute(paid, &[call], u64::MAX).await?;
+    if !matches!(outcome, Outcome::Included { .. }) {
+        tracing::info!(
+            session,
+            ?outcome,
+            "a session was not closed here; another may have been faster"
+        );
+    }
+    paid.sessions.forget(session);
+    refresh(paid).await
+}

@@ -1,0 +1,55 @@
+//! What the journal holds.
+
+use quern_inference_api::paid::{SignedReceipt, SignedRelease};
+use quern_protocol::{Bytes, SessionLeaf};
+use serde::{Deserialize, Serialize};
+
+/// One record, JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Record {
+    /// A request was served.
+    Receipt {
+        signed: Box<SignedReceipt>,
+        payload: Box<Payload>,
+    },
+    /// A batch is about to be sent; it replaces an earlier one of the same sequence.
+    Batch(PlannedBatch),
+    /// The chain holds the batch with this sequence.
+    Committed { sequence: u64 },
+    /// The chain holds batches up to this one that the journal knows nothing of: it was lost. Sessions drawn up to
+    /// this height may be in them.
+    Lost { sequence: u64, height: u64 },
+    /// Part of a limit was given away.
+    Release(SignedRelease),
+    /// The session is over and its appeal too: nothing of it is needed any more.
+    Closed { session: u64 },
+}
+
+/// What payer, host and auditors know of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Payload {
+    /// Salt.
+    pub(crate) salt: Bytes<16>,
+    /// Path of the endpoint.
+    pub(crate) path: String,
+    /// Body as it came: JSON.
+    pub(crate) body: String,
+    /// Tokens of the prompt.
+    pub(crate) prompt: Vec<u32>,
+    /// Tokens of the output.
+    pub(crate) output: Vec<u32>,
+}
+
+/// A batch as it was, or will be, sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PlannedBatch {
+    /// Sequence.
+    pub(crate) sequence: u64,
+    /// Last height at which it may be in a block.
+    pub(crate) not_after: u64,
+    /// Leaves by rising session.
+    pub(crate) leaves: Vec<SessionLeaf>,
+    /// Nonces of each leaf's receipts, rising.
+    pub(crate) nonces: Vec<Vec<u64>>,
+}

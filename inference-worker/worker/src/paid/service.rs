@@ -1,0 +1,178 @@
+//! What the handlers of paid work share.
+
+use crate::metrics::Metrics;
+use crate::paid::admit::View;
+use crate::paid::answer::Denied;
+use crate::paid::batch::Committer;
+use crate::paid::config::ChainConfig;
+use crate::paid::follow::Follow;
+use crate::paid::outbox;
+use crate::paid::sessions::Sessions;
+use crate::paid::store::Store;
+use anyhow::Context;
+use quern_chain_client::{Chain, ChainError, SigningKey};
+use quern_inference_api::ApiError;
+use quern_inference_api::paid::{Rejection, SignedRefusal};
+use quern_interface::settlement::{SessionInfo, SignedBy};
+use quern_protocol::{Bytes, Hash, Refusal, RefusalReason};
+use quern_transport::{Peer, TransportKey};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// The paid side of a worker.
+#[derive(Debug)]
+pub(crate) struct Paid {
+    pub(crate) config: Arc<ChainConfig>,
+    pub(crate) model: String,
+    pub(crate) model_hash: Hash,
+    pub(crate) follow: Follow,
+    pub(crate) sessions: Sessions,
+    pub(crate) store: Store,
+    /// Wakes the outbox.
+    pub(crate) outbox: Notify,
+    pub(crate) metrics: Metrics,
+    pub(crate) transport_key: TransportKey,
+}
+
+impl Paid {
+    /// Opens keys and journal; the chain need not be there.
+    pub(crate) fn open(
+        config: ChainConfig,
+        model: &str,
+        model_hash: Hash,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
+        let transport_key = TransportKey::load_or_create(&config.transport_key)?;
+        let warm_keys = config
+            .warm_keys
+            .iter()
+            .map(|path| SigningKey::load_or_create(path));
+        let warm_keys = warm_keys.collect::<Result<Vec<_>, _>>()?;
+        for key in &warm_keys {
+            tracing::info!(
+                public = %Bytes(key.public()),
+                address = key.address()?,
+                "warm key"
+            );
+        }
+        tracing::info!(public = hex::encode(transport_key.public()), %model_hash, "transport key and model");
+        let store = Store::open(&config.journal).context("cannot open the journal")?;
+        let chain = Chain::new(&config.chain_id, &config.nodes)?;
+        let contracts = &config.contracts;
+        let sessions = Sessions::new(
+            chain.clone(),
+            &contracts.settlement,
+            &contracts.registry,
+            &config.host,
+        );
+        let config = Arc::new(config);
+        let follow = Follow::new(
+            chain,
+            config.clone(),
+            (model, model_hash),
+            transport_key.public(),
+            warm_keys,
+            metrics.clone(),
+        );
+        Ok(Self {
+            config,
+            model: model.to_owned(),
+            model_hash,
+            follow,
+            sessions,
+            store,
+            outbox: Notify::new(),
+            metrics,
+            transport_key,
+        })
+    }
+
+    /// Follows the chain and empties the outbox until the future is dropped.
+    pub(crate) async fn run(self: Arc<Self>) {
+        tokio::join!(self.follow.clone().run(), outbox::run(self.clone()));
+    }
+
+    pub(crate) fn committer(&self) -> Committer<'_> {
+        Committer {
+            chain_id: &self.config.chain_id,
+            host: &self.config.host,
+        }
+    }
+
+    pub(crate) fn view<'a>(&'a self, session: &'a SessionInfo) -> View<'a> {
+        View {
+            chain_id: &self.config.chain_id,
+            host: &self.config.host,
+            model: &self.model,
+            model_hash: &self.model_hash,
+            height: self.follow.height(),
+            session,
+        }
+    }
+
+    /// Why no paid work can be done now, if so.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let full = "the disk is full, so no receipt could be kept; make room";
+        self.follow
+            .problem()
+            .or_else(|| self.store.is_full().then(|| full.into()))
+    }
+
+    /// The warm key, or the error for a worker that may not sign.
+    pub(crate) fn key(&self) -> Result<SigningKey, ApiError> {
+        if let Some(problem) = self.problem() {
+            return Err(ApiError::unavailable(format!(
+                "No paid work can be done: {problem}."
+            )));
+        }
+        let missing = || ApiError::unavailable("No paid work can be done: the warm key is not known yet.");
+        self.follow.key().ok_or_else(missing)
+    }
+
+    /// A session that a caller named.
+    pub(crate) async fn session(
+        &self,
+        session: u64,
+        enough: impl Fn(&SessionInfo) -> bool,
+    ) -> Result<Arc<SessionInfo>, Denied> {
+        let found = self.sessions.get(session, self.follow.height(), enough).await;
+        found.map_err(|error| denied(&error))
+    }
+
+    /// Whether the caller may act for the session: the router that it names, or anyone who holds the session key if
+    /// the payer keeps it.
+    pub(crate) async fn check_peer(&self, info: &SessionInfo, peer: Peer) -> Result<(), Denied> {
+        let (Some(router), SignedBy::Router) = (&info.router, info.signed_by) else {
+            return Ok(());
+        };
+        let key = self.sessions.router_key(router, self.follow.height()).await;
+        match key {
+            Ok(key) if key == peer.key => Ok(()),
+            Ok(_) => Err(Rejection::VoucherMisdirected.into()),
+            Err(error) => Err(denied(&error)),
+        }
+    }
+
+    /// The host's signed word that it will not serve a request.
+    pub(crate) fn refuse(&self, key: &SigningKey, session: u64, nonce: u64, reason: RefusalReason) -> Denied {
+        let refusal = Refusal {
+            session,
+            nonce,
+            host: self.config.host.clone(),
+            height: self.follow.height(),
+            reason,
+        };
+        let digest = refusal.digest(&self.config.chain_id);
+        let signature = Bytes(key.sign(&digest.0));
+        Denied::Refused(Box::new(SignedRefusal { refusal, signature }))
+    }
+}
+
+/// A chain's no means that there is no such thing; its silence, that nothing paid can be done.
+fn denied(error: &ChainError) -> Denied {
+    if error.is_refusal() {
+        Rejection::VoucherMisdirected.into()
+    } else {
+        ApiError::unavailable(format!("No paid work can be done: {error}.")).into()
+    }
+}

@@ -1,0 +1,53 @@
+//! `POST /v1/vouchers`: top-ups, and void vouchers for nonces that the router skipped.
+
+use crate::paid::answer::Denied;
+use crate::paid::book::ExtendError;
+use crate::paid::service::Paid;
+use http::StatusCode;
+use quern_inference_api::ApiError;
+use quern_inference_api::paid::{Rejection, SignedVoucher, TopUpAnswer};
+use quern_transport::Peer;
+
+/// Takes a voucher that does not come with a request.
+pub(crate) async fn take(paid: &Paid, peer: Peer, signed: SignedVoucher) -> Result<TopUpAnswer, Denied> {
+    let voucher = &signed.voucher;
+    let (session, nonce) = (voucher.session, voucher.nonce);
+    let cap = voucher.cap;
+    let limit = |info: &_| paid.view(info).member().is_some_and(|member| member.limit >= cap);
+    let info = paid.session(session, limit).await?;
+    paid.check_peer(&info, peer).await?;
+    let view = paid.view(&info);
+    if !view.is_directed_here(&signed) {
+        return Err(Rejection::VoucherMisdirected.into());
+    }
+    if !view.is_signed(&signed) {
+        return Err(Rejection::VoucherForged.into());
+    }
+    let mut book = paid.store.book();
+    let account = book.account(session);
+    if voucher.ceiling.is_zero() {
+        account.void.insert(nonce);
+        let cap = account.cap();
+        return Ok(TopUpAnswer { cap });
+    }
+    if voucher.cap > view.limit(account) {
+        return Err(Rejection::VoucherLimit.into());
+    }
+    account.extend(signed).map_err(|error| match error {
+        ExtendError::NotRunning => refusal(StatusCode::NOT_FOUND, "No such request is under way."),
+        ExtendError::NoExtension => {
+            let message = "The voucher does not extend the one that the worker holds.";
+            refusal(StatusCode::CONFLICT, message)
+        }
+    })?;
+    let cap = account.cap();
+    Ok(TopUpAnswer { cap })
+}
+
+/// An error with a status of its own.
+pub(crate) fn refusal(status: StatusCode, message: &str) -> ApiError {
+    ApiError {
+        status,
+        ..ApiError::body(message)
+    }
+}
