@@ -6,8 +6,8 @@ use quern_interface::bonding::{Params, Totals};
 use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
-use crate::math::{bucket, Stake};
-use crate::state::{Host, BUCKETS, BY_BOND, BY_FUNDER, ENTRIES, HOSTS, POSITIONS, TOTALS};
+use crate::math::{bucket, counted, Stake};
+use crate::state::{Host, BUCKETS, BY_BOND, BY_FUNDER, ENTRIES, HOSTS, PARAMS, POSITIONS, TOTALS};
 
 /// Most buckets of a host that can be slashed.
 pub const MAX_BUCKETS: usize = 32;
@@ -26,26 +26,24 @@ pub fn mature(record: &mut Host, height: u64) {
     }
 }
 
-/// Saves a host and its place in the order of bonds; returns its active coins.
-pub fn save(storage: &mut dyn Storage, host: &Addr, record: &Host) -> Result<Amount> {
+/// Saves a host and its place in the order of bonds; returns what of its active coins counts.
+pub fn save(storage: &mut dyn Storage, host: &Addr, record: &mut Host) -> Result<Amount> {
     let active = record.active.coins().ok_or(ContractError::Overflow)?;
-    let before = match HOSTS.may_load(storage, host)? {
-        Some(old) => old.active.coins().ok_or(ContractError::Overflow)?,
-        None => Amount::ZERO,
-    };
-    if active != before {
-        BY_BOND.remove(storage, (rank(before), host));
-        if !active.is_zero() {
-            BY_BOND.save(storage, (rank(active), host), &Empty {})?;
-        }
+    let min_bps = PARAMS.load(storage)?.min_operator_bps;
+    if let Some(old) = HOSTS.may_load(storage, host)? {
+        BY_BOND.remove(storage, (rank(old.counted), host));
+    }
+    record.counted = counted(record.active.operator.coins, active, min_bps);
+    if !active.is_zero() {
+        BY_BOND.save(storage, (rank(record.counted), host), &Empty {})?;
     }
     HOSTS.save(storage, host, record)?;
-    Ok(active)
+    Ok(record.counted)
 }
 
-/// Key under which more active coins come first.
-pub fn rank(active: Amount) -> u128 {
-    u128::MAX.saturating_sub(active.0)
+/// Key under which a higher bond comes first.
+pub fn rank(counted: Amount) -> u128 {
+    u128::MAX.saturating_sub(counted.0)
 }
 
 /// Whether the operator's part is large enough beside the others'.
@@ -57,7 +55,7 @@ fn operator_share_kept(record: &Host, min_bps: u32) -> Result<bool> {
     Ok(record.active.funders.coins.is_zero() || record.active.operator.coins >= needed)
 }
 
-/// Bonds coins that the contract holds, or just received, to a host that serves; returns its active coins.
+/// Bonds coins that the contract holds, or just received, to a host that serves; returns its counted bond.
 pub fn credit(
     storage: &mut dyn Storage,
     params: &Params,
@@ -89,7 +87,7 @@ pub fn credit(
         totals.active = totals.active.checked_add(amount)?;
         Some(())
     })?;
-    save(storage, host, &record)
+    save(storage, host, &mut record)
 }
 
 /// What a debit is for.
@@ -106,7 +104,7 @@ pub struct Debit<'a> {
     pub operator_free: bool,
 }
 
-/// Takes coins from a position into the bucket of `height`; returns the host's active coins and the last
+/// Takes coins from a position into the bucket of `height`; returns the host's counted bond and the last
 /// block in which what left can be slashed.
 pub fn debit(
     storage: &mut dyn Storage,
@@ -160,7 +158,7 @@ pub fn debit(
         totals.unbonding = totals.unbonding.checked_add(amount)?;
         Some(())
     })?;
-    Ok((save(storage, host, &record)?, end))
+    Ok((save(storage, host, &mut record)?, end))
 }
 
 /// Forgets a position that holds nothing and waits for nothing.

@@ -103,6 +103,18 @@ impl Pool {
     }
 }
 
+/// What of a host's active coins counts: all, as far as the operator's part is the minimum of it or more.
+/// So an operator that lost or took its own part cannot serve on others' coins.
+pub fn counted(operator: Amount, active: Amount, min_operator_bps: u32) -> Amount {
+    if min_operator_bps == 0 {
+        return active;
+    }
+    let bps = u128::from(min_operator_bps);
+    // Too large to fit is more than enough.
+    let supported = operator.mul_div_floor(quern_interface::BPS, bps);
+    supported.map_or(active, |supported| supported.min(active))
+}
+
 /// Divides `loss` over amounts in proportion; the parts add up to it exactly and none exceeds its amount.
 /// None if the loss exceeds the sum or a number does not fit.
 pub fn apportion(loss: Amount, amounts: &[Amount]) -> Option<Vec<Amount>> {

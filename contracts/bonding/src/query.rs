@@ -76,6 +76,7 @@ fn host_bond(deps: Deps, host: &Addr, height: u64) -> Result<HostBond> {
         host: host.to_string(),
         active: record.active.coins().ok_or(ContractError::Overflow)?,
         operator: record.active.operator.coins,
+        counted: record.counted,
         unbonding,
         open: record.open,
         frozen: record.frozen,
@@ -85,10 +86,10 @@ fn host_bond(deps: Deps, host: &Addr, height: u64) -> Result<HostBond> {
 
 fn host_bonds(deps: Deps, after: Option<&Addr>, limit: Option<u32>, height: u64) -> Result<Vec<HostBond>> {
     let start = match after {
-        Some(host) => {
-            let active = hosts::load(deps.storage, host, height)?.active.coins();
-            Some((hosts::rank(active.ok_or(ContractError::Overflow)?), host))
-        }
+        Some(host) => Some((
+            hosts::rank(hosts::load(deps.storage, host, height)?.counted),
+            host,
+        )),
         None => None,
     };
     BY_BOND

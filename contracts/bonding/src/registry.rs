@@ -43,7 +43,7 @@ fn tell(deps: Deps, msg: &ExecuteMsg) -> Result<CosmosMsg> {
     Ok(call.into())
 }
 
-/// Tells that a host's active bond changed.
+/// Tells what of a host's active bond counts now.
 pub fn set_bond(deps: Deps, host: &Addr, bond: Amount) -> Result<CosmosMsg> {
     let host = host.to_string();
     tell(deps, &ExecuteMsg::SetBond { host, bond })

@@ -44,8 +44,8 @@ pub fn slash(
     if OFFENCES.has(deps.storage, (host, offence)) {
         return Err(ContractError::OffenceKnown(offence.to_owned()));
     }
-    let before = hosts::load(deps.storage, host, height)?.active.coins();
-    let Loss { slashed, active } = take(deps, host, slash.fraction_bps, height)?;
+    let before = hosts::load(deps.storage, host, height)?.counted;
+    let Loss { slashed, counted } = take(deps, host, slash.fraction_bps, height)?;
     let restitution = slash
         .restitution
         .map_or(Amount::ZERO, |(_, most)| most.min(slashed));
@@ -77,11 +77,10 @@ pub fn slash(
         messages.extend(funds::send(to.as_str(), record.restitution, &params.denom));
     }
     messages.extend(funds::burn(record.burned, &params.denom));
-    if before != Some(active) {
-        messages.push(registry::set_bond(deps.as_ref(), host, active)?);
+    if before != counted {
+        messages.push(registry::set_bond(deps.as_ref(), host, counted)?);
     }
-    if before.is_some_and(|before| before >= params.min_validator_bond) && active < params.min_validator_bond
-    {
+    if before >= params.min_validator_bond && counted < params.min_validator_bond {
         remove_validator(deps, host)?;
     }
     Ok((record, messages))
@@ -99,7 +98,7 @@ fn remove_validator(deps: &mut DepsMut, host: &Addr) -> Result<()> {
 
 struct Loss {
     slashed: Amount,
-    active: Amount,
+    counted: Amount,
 }
 
 /// Cuts the pools: at most 33 pairs, however many own them.
@@ -132,8 +131,8 @@ fn take(deps: &mut DepsMut, host: &Addr, fraction_bps: u32, height: u64) -> Resu
         totals.unbonding = totals.unbonding.checked_sub(slashed.checked_sub(active_loss)?)?;
         Some(())
     })?;
-    let active = hosts::save(deps.storage, host, &record)?;
-    Ok(Loss { slashed, active })
+    let counted = hosts::save(deps.storage, host, &mut record)?;
+    Ok(Loss { slashed, counted })
 }
 
 /// What every pool loses: operator's and others', in the order given.

@@ -48,6 +48,8 @@ impl Tranches {
 pub struct Host {
     /// Active coins.
     pub active: Tranches,
+    /// What of them counts; the key in [`BY_BOND`].
+    pub counted: Amount,
     /// Whether others may fund.
     pub open: bool,
     /// Whether nothing matures.
@@ -62,6 +64,7 @@ impl Default for Host {
     fn default() -> Self {
         Self {
             active: Tranches::default(),
+            counted: Amount::ZERO,
             open: true,
             frozen: false,
             tombstoned: false,
@@ -89,7 +92,7 @@ pub const PARAMS: Item<Params> = Item::new("params");
 pub const TOTALS: Item<Totals> = Item::new("totals");
 /// Bonds by host.
 pub const HOSTS: Map<&Addr, Host> = Map::new("hosts");
-/// Hosts with active coins by falling bond: `u128::MAX - active`, host.
+/// Hosts with active coins by falling counted bond: `u128::MAX - counted`, host.
 pub const BY_BOND: Map<(u128, &Addr), Empty> = Map::new("by_bond");
 /// Coins on their way out by host and last block in which they can be slashed.
 pub const BUCKETS: Map<(&Addr, u64), Tranches> = Map::new("buckets");

@@ -17,7 +17,7 @@ pub fn bond(deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Result<
     let amount = funds::paid(&info, &params.denom)?;
     let host = deps.api.addr_validate(&host)?;
     registry::expect_active(deps.as_ref(), &host)?;
-    let active = hosts::credit(
+    let counted = hosts::credit(
         deps.storage,
         &params,
         &host,
@@ -26,12 +26,12 @@ pub fn bond(deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Result<
         env.block.height,
     )?;
     Ok(Response::new()
-        .add_message(registry::set_bond(deps.as_ref(), &host, active)?)
+        .add_message(registry::set_bond(deps.as_ref(), &host, counted)?)
         .add_attribute("action", "bond")
         .add_attribute("host", host)
         .add_attribute("funder", info.sender)
         .add_attribute("amount", amount.to_string())
-        .add_attribute("bond", active.to_string()))
+        .add_attribute("bond", counted.to_string()))
 }
 
 /// Starts to take coins out. Attributes: `action`, `host`, `funder`, `amount`, `bond`, `matures_at`.
@@ -83,13 +83,13 @@ fn leave(
         to,
         operator_free,
     };
-    let (active, end) = hosts::debit(deps.storage, &params, &debit, env.block.height)?;
+    let (counted, end) = hosts::debit(deps.storage, &params, &debit, env.block.height)?;
     Ok(Response::new()
-        .add_message(registry::set_bond(deps.as_ref(), host, active)?)
+        .add_message(registry::set_bond(deps.as_ref(), host, counted)?)
         .add_attribute("host", host)
         .add_attribute("funder", funder)
         .add_attribute("amount", amount.to_string())
-        .add_attribute("bond", active.to_string())
+        .add_attribute("bond", counted.to_string())
         .add_attribute("matures_at", end.saturating_add(1).to_string()))
 }
 
@@ -122,9 +122,9 @@ pub fn withdraw(deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Res
             Some(_) => hosts::credit(deps.storage, &params, &to, &funder, moving, height),
         };
         match landed {
-            Ok(active) => {
+            Ok(counted) => {
                 moved = moved.checked_add(moving).ok_or(ContractError::Overflow)?;
-                messages.push(registry::set_bond(deps.as_ref(), &to, active)?);
+                messages.push(registry::set_bond(deps.as_ref(), &to, counted)?);
             }
             Err(ContractError::Std(error)) => return Err(error.into()),
             Err(_) => paid = paid.checked_add(moving).ok_or(ContractError::Overflow)?,

@@ -34,7 +34,7 @@ pub fn misbehavior(mut deps: DepsMut, env: Env, evidence: Misbehavior) -> Result
     let (record, messages) = slashing::slash(&mut deps, &params, &order, height)?;
     let mut bond = hosts::load(deps.storage, &host, height)?;
     bond.tombstoned = true;
-    hosts::save(deps.storage, &host, &bond)?;
+    hosts::save(deps.storage, &host, &mut bond)?;
     let mut removals = REMOVALS.may_load(deps.storage)?.unwrap_or_default();
     if !removals.contains(&info.consensus_key) {
         removals.push(info.consensus_key);
@@ -75,11 +75,11 @@ fn propose(deps: Deps, params: &Params) -> Result<ProposedSet> {
         .take(most.saturating_mul(2))
     {
         let (rank, host) = key?;
-        let active = Amount(u128::MAX.saturating_sub(rank));
-        if active < params.min_validator_bond {
+        let counted = Amount(u128::MAX.saturating_sub(rank));
+        if counted < params.min_validator_bond {
             break;
         }
-        bonds.push((host, active));
+        bonds.push((host, counted));
     }
     let names = bonds.iter().map(|(host, _)| host.to_string()).collect();
     let identities = registry::identities(deps, names)?;
@@ -88,10 +88,10 @@ fn propose(deps: Deps, params: &Params) -> Result<ProposedSet> {
     let mut chosen = vec![];
     for identity in identities.into_iter().take(most) {
         let bond = bonds.find(|(host, _)| host.as_str() == identity.host);
-        let Some((_, active)) = bond else { break };
-        chosen.push((identity, active));
+        let Some((_, counted)) = bond else { break };
+        chosen.push((identity, counted));
     }
-    let weights: Vec<Amount> = chosen.iter().map(|(_, active)| *active).collect();
+    let weights: Vec<Amount> = chosen.iter().map(|(_, counted)| *counted).collect();
     let powers = powers(&weights, params.max_power_bps).ok_or(ContractError::Overflow)?;
     let validators = chosen
         .into_iter()

@@ -57,7 +57,7 @@ pub fn freeze(deps: DepsMut, env: Env, info: MessageInfo, host: String, frozen: 
     let mut record = hosts::load(deps.storage, &host, env.block.height)?;
     record.frozen = frozen;
     hosts::mature(&mut record, env.block.height);
-    hosts::save(deps.storage, &host, &record)?;
+    hosts::save(deps.storage, &host, &mut record)?;
     Ok(Response::new()
         .add_attribute("action", "freeze")
         .add_attribute("host", host)

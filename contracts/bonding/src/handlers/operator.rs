@@ -11,7 +11,7 @@ pub fn set_open(deps: DepsMut, env: Env, info: MessageInfo, open: bool) -> Resul
     registry::expect_active(deps.as_ref(), &info.sender)?;
     let mut record = hosts::load(deps.storage, &info.sender, env.block.height)?;
     record.open = open;
-    hosts::save(deps.storage, &info.sender, &record)?;
+    hosts::save(deps.storage, &info.sender, &mut record)?;
     Ok(Response::new()
         .add_attribute("action", "set_open")
         .add_attribute("host", info.sender)

@@ -108,7 +108,7 @@ pub enum QueryMsg {
         /// Host.
         host: String,
     },
-    /// `Vec<HostBond>` by falling bond.
+    /// `Vec<HostBond>` of hosts with active coins, by falling counted bond.
     HostBonds {
         /// After this host.
         start_after: Option<String>,
@@ -163,6 +163,8 @@ pub struct HostBond {
     pub active: Amount,
     /// The operator's part of it.
     pub operator: Amount,
+    /// What counts for capacity and power: the active coins as far as the operator's part supports them.
+    pub counted: Amount,
     /// Coins on their way out that can still be slashed.
     pub unbonding: Amount,
     /// Whether others may fund.

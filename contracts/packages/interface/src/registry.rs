@@ -138,7 +138,7 @@ pub enum ExecuteMsg {
     SetBond {
         /// Host.
         host: String,
-        /// Active bond.
+        /// Active bond as far as it counts.
         bond: Amount,
     },
     /// From `bonding`: a validator's key signed two blocks; the host leaves for good.
@@ -274,7 +274,7 @@ pub struct HostInfo {
     pub warm_key: WarmKey,
     /// Who is paid.
     pub payout: String,
-    /// Active bond.
+    /// Active bond as far as it counts (`HostBond::counted`).
     pub bond: Amount,
     /// Groups.
     pub memberships: Vec<Membership>,

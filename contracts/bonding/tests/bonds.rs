@@ -1,0 +1,289 @@
+//! Bonding, leaving, moving.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
+
+mod common;
+
+use common::{host, params, who, Chain, DENOM};
+use cosmwasm_std::coin;
+use quern_interface::bonding::{ExecuteMsg, HostBond, Position, QueryMsg};
+use quern_interface::registry::ExecuteMsg as Registry;
+use quern_protocol::Amount;
+
+/// Two hosts with 1,000 each of their operators'.
+fn two_hosts() -> Chain {
+    let mut chain = Chain::new(&[host(1), host(2), who("ann"), who("bob")]);
+    for n in [1, 2] {
+        chain.register(n);
+        chain.bond(&host(n), &host(n), 1000).unwrap();
+    }
+    chain
+}
+
+#[test]
+fn only_the_chains_coin_bonds_and_only_to_a_host_that_serves() {
+    let mut chain = two_hosts();
+    let ann = who("ann");
+    let to = |host: String| ExecuteMsg::Bond { host };
+    for funds in [
+        vec![],
+        vec![coin(5, "other")],
+        vec![coin(5, DENOM), coin(5, "other")],
+    ] {
+        chain.refuse(&ann, to(host(1).to_string()), &funds, "wrong_funds");
+    }
+    let unbond = ExecuteMsg::Unbond {
+        host: host(1).to_string(),
+        amount: Amount(1),
+    };
+    chain.refuse(&host(1), unbond, &[coin(1, DENOM)], "wrong_funds");
+    chain.refuse(
+        &ann,
+        to(who("nobody").to_string()),
+        &[coin(5, DENOM)],
+        "host_inactive",
+    );
+    chain.registry_call(&host(1), Registry::RetireHost {});
+    chain.refuse(&ann, to(host(1).to_string()), &[coin(5, DENOM)], "host_inactive");
+}
+
+#[test]
+fn the_registry_always_knows_the_active_bond() {
+    let mut chain = two_hosts();
+    chain.bond(&who("ann"), &host(1), 500).unwrap();
+    assert_eq!(chain.registered(&host(1)).bond, Amount(1500));
+    chain.unbond(&who("ann"), &host(1), 200).unwrap();
+    assert_eq!(chain.registered(&host(1)).bond, Amount(1300));
+    chain.slash(&host(1), "a", 1000, 0).unwrap();
+    // 10 % of 1,500 with what unbonds, all of it the operator's.
+    assert_eq!(chain.registered(&host(1)).bond, Amount(1150));
+}
+
+#[test]
+fn the_operator_keeps_a_tenth_whoever_comes_or_goes() {
+    let mut chain = two_hosts();
+    let (ann, operator) = (who("ann"), host(1));
+    chain.bond(&ann, &host(1), 9000).unwrap();
+    let more = ExecuteMsg::Bond {
+        host: host(1).to_string(),
+    };
+    chain.refuse(&ann, more, &[coin(1, DENOM)], "operator_share");
+    let less = ExecuteMsg::Unbond {
+        host: host(1).to_string(),
+        amount: Amount(1),
+    };
+    chain.refuse(&operator, less, &[], "operator_share");
+    let away = ExecuteMsg::Move {
+        from: host(1).to_string(),
+        to: host(2).to_string(),
+        amount: Amount(1),
+    };
+    chain.refuse(&operator, away, &[], "operator_share");
+    chain.bond(&operator, &host(1), 10).unwrap();
+    chain.unbond(&operator, &host(1), 10).unwrap();
+    chain.unbond(&ann, &host(1), 9000).unwrap();
+    chain.unbond(&operator, &host(1), 1000).unwrap();
+    // An operator that stopped need not wait for its funders.
+    chain.bond(&host(2), &host(2), 100).unwrap();
+    chain.bond(&ann, &host(2), 9000).unwrap();
+    chain.registry_call(&host(2), Registry::RetireHost {});
+    chain.unbond(&host(2), &host(2), 1100).unwrap();
+}
+
+#[test]
+fn a_closed_host_takes_its_operators_coins_only() {
+    let mut chain = two_hosts();
+    chain.call(&host(1), ExecuteMsg::SetOpen { open: false }).unwrap();
+    let msg = ExecuteMsg::Bond {
+        host: host(1).to_string(),
+    };
+    chain.refuse(&who("ann"), msg, &[coin(5, DENOM)], "host_closed");
+    chain.bond(&host(1), &host(1), 5).unwrap();
+    chain.bond(&who("ann"), &host(2), 5).unwrap();
+    let msg = ExecuteMsg::Move {
+        from: host(2).to_string(),
+        to: host(1).to_string(),
+        amount: Amount(5),
+    };
+    chain.refuse(&who("ann"), msg, &[], "host_closed");
+    chain.refuse(
+        &who("ann"),
+        ExecuteMsg::SetOpen { open: true },
+        &[],
+        "host_inactive",
+    );
+    chain.call(&host(1), ExecuteMsg::SetOpen { open: true }).unwrap();
+    chain.bond(&who("ann"), &host(1), 5).unwrap();
+}
+
+#[test]
+fn coins_come_back_after_the_delay_and_not_a_block_before() {
+    let mut chain = two_hosts();
+    let ann = who("ann");
+    chain.bond(&ann, &host(1), 500).unwrap();
+    let too_much = ExecuteMsg::Unbond {
+        host: host(1).to_string(),
+        amount: Amount(501),
+    };
+    chain.refuse(&ann, too_much, &[], "insufficient_position");
+    chain.advance(5);
+    // At 105, with 40 blocks of delay and buckets of 10: slashable until 150.
+    chain.unbond(&ann, &host(1), 500).unwrap();
+    assert_eq!(chain.position(&ann, &host(1)).unbonding[0].matures_at, 151);
+    let withdraw = ExecuteMsg::Withdraw {
+        host: host(1).to_string(),
+    };
+    chain.advance(45);
+    chain.refuse(&ann, withdraw.clone(), &[], "nothing_matured");
+    chain.advance(1);
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 500);
+    chain.refuse(&ann, withdraw, &[], "nothing_matured");
+    let left: Vec<Position> = chain.query(QueryMsg::PositionsOf {
+        funder: ann.to_string(),
+        start_after: None,
+        limit: None,
+    });
+    assert!(left.is_empty(), "an empty position is forgotten");
+}
+
+#[test]
+fn moved_coins_answer_for_the_first_host_until_they_land() {
+    let mut chain = two_hosts();
+    let ann = who("ann");
+    chain.bond(&ann, &host(1), 1000).unwrap();
+    chain.move_to(&ann, &host(1), &host(2), 1000).unwrap();
+    assert_eq!(chain.host_bond(&host(2)).active, Amount(1000));
+    // Everything of host 1 is lost, the part on its way included.
+    chain.slash(&host(1), "all but a tenth", 9000, 0).unwrap();
+    chain.advance(41);
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 0);
+    assert_eq!(chain.position(&ann, &host(2)).active, Amount(200));
+    assert_eq!(chain.registered(&host(2)).bond, Amount(1200));
+    // From now on they answer for the second host only.
+    chain.slash(&host(1), "again", 10_000, 0).unwrap();
+    assert_eq!(chain.position(&ann, &host(2)).active, Amount(200));
+}
+
+#[test]
+fn what_cannot_land_is_paid_out() {
+    let mut chain = two_hosts();
+    let ann = who("ann");
+    chain.bond(&ann, &host(1), 600).unwrap();
+    chain.move_to(&ann, &host(1), &host(2), 100).unwrap();
+    let elsewhere = ExecuteMsg::Move {
+        from: host(1).to_string(),
+        to: host(1).to_string(),
+        amount: Amount(1),
+    };
+    chain.refuse(&ann, elsewhere, &[], "same_host");
+    chain.registry_call(&host(2), Registry::RetireHost {});
+    chain.advance(41);
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 100);
+}
+
+#[test]
+fn a_frozen_host_pays_nothing_out_and_thaws_without_delay() {
+    let mut chain = two_hosts();
+    let ann = who("ann");
+    chain.bond(&ann, &host(1), 900).unwrap();
+    chain.unbond(&ann, &host(1), 300).unwrap();
+    chain.advance(41);
+    // Matured before the freeze: out of its reach.
+    chain.freeze(&host(1), true);
+    chain.unbond(&ann, &host(1), 300).unwrap();
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 300);
+    chain.advance(500);
+    let withdraw = ExecuteMsg::Withdraw {
+        host: host(1).to_string(),
+    };
+    chain.refuse(&ann, withdraw, &[], "nothing_matured");
+    // Long past its delay, and still slashable: the operator's 1,000 go first.
+    let slash = chain.slash(&host(1), "a", 10_000, 0).unwrap();
+    assert_eq!(slash.slashed, Amount(1600));
+    chain.freeze(&host(1), false);
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 0);
+}
+
+#[test]
+fn a_frozen_host_keeps_a_bounded_number_of_buckets() {
+    let mut chain = two_hosts();
+    chain.freeze(&host(1), true);
+    for _ in 0..32 {
+        chain.unbond(&host(1), &host(1), 1).unwrap();
+        chain.advance(10);
+    }
+    let more = ExecuteMsg::Unbond {
+        host: host(1).to_string(),
+        amount: Amount(1),
+    };
+    chain.refuse(&host(1), more, &[], "too_many_buckets");
+    chain.freeze(&host(1), false);
+    chain.unbond(&host(1), &host(1), 1).unwrap();
+    chain.advance(50);
+    let mut paid = 0;
+    while let Ok(part) = chain.withdraw(&host(1), &host(1)) {
+        assert!(part <= 8, "one withdrawal visits a bounded number of buckets");
+        paid += part;
+    }
+    assert_eq!(paid, 33);
+}
+
+#[test]
+fn hosts_are_listed_by_falling_bond_page_by_page() {
+    let users: Vec<_> = (0..12).map(host).collect();
+    let mut chain = Chain::new(&users);
+    for n in 0..12 {
+        chain.register(n);
+        chain
+            .bond(&host(n), &host(n), 100 + u128::from(n * 7 % 5))
+            .unwrap();
+    }
+    let mut listed: Vec<HostBond> = vec![];
+    loop {
+        let start_after = listed.last().map(|bond| bond.host.clone());
+        let page: Vec<HostBond> = chain.query(QueryMsg::HostBonds {
+            start_after,
+            limit: Some(5),
+        });
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page);
+    }
+    let mut sorted: Vec<_> = listed
+        .iter()
+        .map(|bond| (u128::MAX - bond.active.0, bond.host.clone()))
+        .collect();
+    sorted.sort();
+    assert_eq!(listed.len(), 12);
+    assert!(listed
+        .iter()
+        .zip(&sorted)
+        .all(|(bond, (_, host))| bond.host == *host));
+}
+
+#[test]
+fn parameters_must_keep_the_work_bounded() {
+    let mut chain = two_hosts();
+    let gov = who("gov");
+    chain.refuse(&host(1), ExecuteMsg::UpdateParams(params()), &[], "unauthorized");
+    let changes: [fn(&mut quern_interface::bonding::Params); 6] = [
+        |p| p.unbonding_blocks = 311,
+        |p| p.bucket_blocks = 0,
+        |p| p.max_validators = 101,
+        |p| p.max_power_bps = 0,
+        |p| p.denom = "other".into(),
+        |p| p.min_operator_bps = 10_001,
+    ];
+    for change in changes {
+        let mut bad = params();
+        change(&mut bad);
+        chain.refuse(&gov, ExecuteMsg::UpdateParams(bad), &[], "bad_params");
+    }
+    let mut good = params();
+    good.unbonding_blocks = 310;
+    chain.call(&gov, ExecuteMsg::UpdateParams(good)).unwrap();
+}
