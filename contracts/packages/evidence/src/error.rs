@@ -15,6 +15,8 @@ pub enum EvidenceError {
     TooManyLeaves(usize),
     /// A leaf twice in one round.
     DuplicateLeaf(quern_protocol::Hash),
+    /// More models than processes share a host's alpha.
+    TooManyModels(usize),
     /// Parameters outside their bounds.
     Params(&'static str),
     /// A state that no history leads to.
@@ -29,6 +31,9 @@ impl fmt::Display for EvidenceError {
             Self::EmptyEntry => f.write_str("empty_entry: an entry needs a leaf"),
             Self::TooManyLeaves(count) => write!(f, "too_many_leaves: {count} in one round"),
             Self::DuplicateLeaf(id) => write!(f, "duplicate_leaf: {id} is twice in one round"),
+            Self::TooManyModels(count) => {
+                write!(f, "too_many_models: {count} and one over all share one alpha")
+            }
             Self::Params(what) => write!(f, "bad_params: {what}"),
             Self::CorruptState => f.write_str("corrupt_state: no history leads to this state"),
         }

@@ -12,6 +12,7 @@
 pub mod calibration;
 mod entry;
 mod error;
+mod host;
 mod params;
 mod process;
 mod rate;
@@ -20,6 +21,7 @@ mod wealth;
 
 pub use entry::{entries, Entry, Leaf, MAX_ROUND_LEAVES};
 pub use error::EvidenceError;
+pub use host::{Convictions, HostEvidence};
 pub use params::{Params, MAX_THRESHOLD};
 pub use process::{Process, Status, STAKES};
 pub use rate::{rate, Rate, RateParams};
