@@ -165,7 +165,7 @@ fn a_new_onion_is_grown_beside_the_old_one_and_a_damaged_file_is_named() {
     let genesis = fs::read_to_string(net.home().genesis()).unwrap();
     assert!(genesis.contains(&old), "init puts the anchor into genesis");
     let made: serde_json::Value =
-        serde_json::from_str(&quernd(home, &["beacon", "new", "--layers", "100", "-o", "json"])).unwrap();
+        serde_json::from_str(&quernd(home, &["beacon", "-o", "json", "new", "--layers", "100"])).unwrap();
     assert_ne!(made["anchor"], old);
     assert_eq!(made["anchor"], quernd(home, &["beacon", "anchor"]));
     let text = fs::read_to_string(&file).unwrap();
