@@ -257,6 +257,14 @@ impl World {
         assert!(found.contains(&format!("{error}:")), "{found}");
     }
 
+    /// Does what must succeed at the registry.
+    pub fn at_registry(&mut self, sender: &Addr, msg: &Registry, funds: &[Coin]) {
+        let registry = self.registry.clone();
+        self.app
+            .execute_contract(sender.clone(), registry, msg, funds)
+            .unwrap();
+    }
+
     pub fn ask<T: DeserializeOwned>(&self, question: &QueryMsg) -> T {
         let wrap = self.app.wrap();
         wrap.query_wasm_smart(&self.settlement, question).unwrap()
