@@ -5,6 +5,7 @@
 //! judges. The full description with test vectors is `docs/spec/audit.md`.
 
 mod auditors;
+mod calibration;
 mod draw;
 mod error;
 mod locate;
@@ -20,6 +21,7 @@ pub use auditors::{
     auditor_seed, choose, eligible, independent, panel, panel_seed, Candidate, Seat, MAX_CANDIDATES,
     MAX_FUNDERS,
 };
+pub use calibration::{Bucket, BucketKey, Calibration, MAX_BUCKETS};
 pub use draw::{draw_count, leaf_seed, DrawnOffset, Sampling, Walk, MAX_DRAWS};
 pub use error::AuditError;
 pub use locate::{prefix, Reveal};
