@@ -108,9 +108,9 @@ impl Chain {
             }
             Tx::Execute { from } => self.execute(from),
             Tx::CloseSession => {
-                let sooner = self.height < self.closes_at;
+                let open = self.height <= self.closes_at;
                 self.closes_at = self.closes_at.min(self.height);
-                sooner
+                open
             }
             Tx::Close => self.close(),
         }

@@ -14,8 +14,8 @@ pub enum Signer {
 pub struct Key(Signer);
 
 impl Key {
-    /// The key of a signer; the world makes each once.
-    pub(crate) const fn new(signer: Signer) -> Self {
+    /// The key of a signer. A world makes each once and gives it to its owner.
+    pub const fn new(signer: Signer) -> Self {
         Self(signer)
     }
 

@@ -94,7 +94,7 @@ impl Books {
         let nonces = || receipts.iter().map(|r| r.voucher.nonce);
         SessionLeaf {
             session,
-            cumulative: Amount(cumulative + subroot.sum.0),
+            cumulative: Amount(cumulative.wrapping_add(subroot.sum.0)),
             receipts: count + receipts.len() as u64,
             previous,
             first_nonce: nonces().min().unwrap(),

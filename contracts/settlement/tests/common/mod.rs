@@ -18,7 +18,6 @@ use cw_multi_test::{
 };
 use k256::ecdsa::signature::hazmat::PrehashSigner;
 use k256::ecdsa::SigningKey;
-use quern_interface::registry as reg;
 use quern_interface::registry::{
     ExecuteMsg as Registry, HostDetails, LaunchPackage, ModelState, Offer, QueryMsg as AskRegistry,
 };
@@ -26,6 +25,7 @@ use quern_interface::settlement::{
     ExecuteMsg, InstantiateMsg, Params, QueryMsg, SessionInfo, SignedBy, Totals,
 };
 use quern_interface::sudo::SudoMsg;
+use quern_interface::{bonding as bonding_api, registry as reg};
 use quern_protocol::{Amount, Bytes, Coefficients, Hash, Price, PublicKey, Signature, Voucher};
 use serde::de::DeserializeOwned;
 
@@ -38,6 +38,7 @@ pub const MODEL: &str = "quern-small";
 pub const ENTRY_FEE: u128 = 500;
 pub const OPEN_FEE: u128 = 1_000;
 pub const RICH: u128 = 1_000_000_000_000;
+pub const BOND: u128 = 1_000_000;
 
 type Chain = App<
     Bank,
@@ -69,6 +70,7 @@ pub struct World {
     pub payer: Addr,
     pub router: Addr,
     pub session_key: SigningKey,
+    pub real_bonding: bool,
 }
 
 pub fn params() -> Params {
@@ -156,11 +158,20 @@ impl World {
     }
 
     pub fn with(capacities: &[u64], params: Params) -> Self {
+        Self::build(capacities, params, false)
+    }
+
+    /// The same with the real bonding contract.
+    pub fn with_bonding(capacities: &[u64]) -> Self {
+        Self::build(capacities, params(), true)
+    }
+
+    fn build(capacities: &[u64], params: Params, real: bool) -> Self {
         // as in genesis, every address is known before the contracts are: addresses follow from the order
         let nobody = [(); 3].map(|()| name("nobody"));
-        let known = deploy(&mut chain(), &nobody, &params);
+        let known = deploy(&mut chain(), &nobody, &params, real);
         let mut app = chain();
-        assert_eq!(deploy(&mut app, &known, &params), known);
+        assert_eq!(deploy(&mut app, &known, &params, real), known);
         let [registry, bonding, settlement] = known;
         let mut world = Self {
             app,
@@ -171,6 +182,7 @@ impl World {
             payer: name("payer"),
             router: name("router"),
             session_key: key(200),
+            real_bonding: real,
         };
         for capacity in capacities {
             world.join(*capacity);
@@ -205,13 +217,21 @@ impl World {
                 &coins(ENTRY_FEE),
             )
             .unwrap();
-        let bond = Registry::SetBond {
-            host: address.to_string(),
-            bond: Amount(RICH),
-        };
-        self.app
-            .execute_contract(self.bonding.clone(), registry, &bond, &[])
-            .unwrap();
+        if self.real_bonding {
+            let host = address.to_string();
+            let (bonding, bond) = (self.bonding.clone(), bonding_api::ExecuteMsg::Bond { host });
+            self.app
+                .execute_contract(address.clone(), bonding, &bond, &coins(BOND))
+                .unwrap();
+        } else {
+            let bond = Registry::SetBond {
+                host: address.to_string(),
+                bond: Amount(BOND),
+            };
+            self.app
+                .execute_contract(self.bonding.clone(), registry, &bond, &[])
+                .unwrap();
+        }
         let host: reg::HostInfo = self.ask_registry(&AskRegistry::Host {
             host: address.to_string(),
         });
@@ -281,6 +301,12 @@ impl World {
 
     pub fn balance(&self, who: &Addr) -> u128 {
         let coin = self.app.wrap().query_balance(who, DENOM).unwrap();
+        cosmwasm_std::Uint128::try_from(coin.amount).unwrap().u128()
+    }
+
+    /// All coins that there are.
+    pub fn supply(&self) -> u128 {
+        let coin = self.app.wrap().query_supply(DENOM).unwrap();
         cosmwasm_std::Uint128::try_from(coin.amount).unwrap().u128()
     }
 
@@ -364,7 +390,7 @@ fn chain() -> Chain {
             }
             for n in 0..16 {
                 let host = name(&format!("host{n}"));
-                router.bank.give(storage, &host, ENTRY_FEE * 10);
+                router.bank.give(storage, &host, BOND + ENTRY_FEE * 10);
             }
         });
     app.update_block(|block| {
@@ -374,18 +400,26 @@ fn chain() -> Chain {
     app
 }
 
-fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params) -> [Addr; 3] {
+fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool) -> [Addr; 3] {
     let gov = name("gov");
     let registry = app.store_code(Box::new(ContractWrapper::new(
         registry::contract::execute,
         registry::contract::instantiate,
         registry::contract::query,
     )));
-    let bonding = app.store_code(Box::new(ContractWrapper::new(
-        judge::execute,
-        judge::instantiate,
-        judge::query,
-    )));
+    let bonding = if real {
+        app.store_code(Box::new(ContractWrapper::new(
+            bonding::contract::execute,
+            bonding::contract::instantiate,
+            bonding::contract::query,
+        )))
+    } else {
+        app.store_code(Box::new(ContractWrapper::new(
+            judge::execute,
+            judge::instantiate,
+            judge::query,
+        )))
+    };
     let settlement = app.store_code(Box::new(
         ContractWrapper::new(
             settlement::contract::execute,
@@ -432,18 +466,41 @@ fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params) -> [Addr; 3] {
     let registry = app
         .instantiate_contract(registry, gov.clone(), &first, &[], "registry", admin.clone())
         .unwrap();
-    let bonding = app
-        .instantiate_contract(
+    let bonding = if real {
+        let second = bonding_api::InstantiateMsg {
+            authority: gov.to_string(),
+            registry: known[0].to_string(),
+            judges: vec![known[2].to_string()],
+            params: bonding_params(),
+        };
+        app.instantiate_contract(bonding, gov.clone(), &second, &[], "bonding", None)
+    } else {
+        let coins = coins(RICH / 2);
+        app.instantiate_contract(
             bonding,
             gov.clone(),
             &cosmwasm_std::Empty {},
-            &coins(RICH / 2),
+            &coins,
             "bonding",
             None,
         )
-        .unwrap();
+    };
+    let bonding = bonding.unwrap();
     let settlement = app
         .instantiate_contract(settlement, gov, &third, &[], "settlement", admin)
         .unwrap();
     [registry, bonding, settlement]
+}
+
+fn bonding_params() -> bonding_api::Params {
+    bonding_api::Params {
+        denom: DENOM.into(),
+        unbonding_blocks: 100,
+        bucket_blocks: 10,
+        min_operator_bps: 1_000,
+        min_validator_bond: Amount(1_000),
+        max_validators: 100,
+        max_power_bps: 3_000,
+        double_sign_bps: 500,
+    }
 }
