@@ -187,7 +187,9 @@ fn contracts_survive_a_restart_and_an_export() {
     let second = tempfile::tempdir().unwrap();
     let chain = Chain::start(
         open(second.path()),
-        Genesis::new().state(|state| *state = exported),
+        Genesis::new()
+            .first_height(w.app.last_height() + 1)
+            .state(|state| *state = exported),
     );
     let mut twin = World { chain, ..w };
     twin.chain.empty_blocks(1);

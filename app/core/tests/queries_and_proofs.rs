@@ -205,7 +205,9 @@ fn an_export_starts_a_chain_with_the_same_balances() {
     let second = open(d2.path());
     let mut chain = Chain::start(
         second.clone(),
-        Genesis::new().state(|state| *state = exported.clone()),
+        Genesis::new()
+            .first_height(app.last_height() + 1)
+            .state(|state| *state = exported.clone()),
     );
     chain.empty_blocks(1);
     assert_eq!(

@@ -56,9 +56,11 @@ fn key(node: &Devnet) -> String {
 
 /// A host's transaction, signed.
 fn gentx(node: &Devnet, amount: &str) -> Result<String, String> {
-    // any point of the curve will do: nobody serves here
-    let warm_key = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
-    let transport_key = "07".repeat(32);
+    let home = node.home().root();
+    let _ = quernd(home, &["keys", "add", "warm"]); // there already the second time
+    let warm_key = quernd(home, &["keys", "show", "warm", "-p"]).unwrap();
+    let warm_key = warm_key.trim();
+    let transport_key = "07".repeat(32); // nobody serves here
     let arguments = [
         "genesis",
         "gentx",
@@ -69,7 +71,7 @@ fn gentx(node: &Devnet, amount: &str) -> Result<String, String> {
         "https://127.0.0.1:8443",
     ];
     let keys = ["--transport-key", &transport_key, "--warm-key", warm_key];
-    quernd(node.home().root(), &[&arguments[..], &keys[..]].concat())
+    quernd(home, &[&arguments[..], &keys[..]].concat())
 }
 
 /// Gives every node the genesis document of the first.

@@ -3,9 +3,7 @@
 use prost::Message;
 use quern_context::{Cx, GasMeter, MsgOutput};
 use quern_genesis::SystemContract;
-use quern_proto::cosmwasm::wasm::v1::{
-    MsgInstantiateContract, MsgInstantiateContractResponse, MsgPinCodes, MsgStoreCode, MsgStoreCodeResponse,
-};
+use quern_proto::cosmwasm::wasm::v1::{MsgInstantiateContract, MsgInstantiateContractResponse, MsgPinCodes};
 use quern_types::{AccAddress, Error, Result};
 use quern_wasm::Msg;
 
@@ -28,22 +26,15 @@ pub fn install(host: &Host<'_>, cx: &Cx, contracts: &[SystemContract]) -> Result
 fn one(host: &Host<'_>, cx: &Cx, contract: &SystemContract) -> Result<()> {
     let cx = cx.with_gas(GasMeter::limited(INSTALL_GAS));
     let governance = quern_auth::authority();
-    let stored: MsgStoreCodeResponse = run(
-        host,
-        &cx,
-        Msg::StoreCode(MsgStoreCode {
-            sender: governance.clone(),
-            wasm_byte_code: contract.code.clone(),
-            instantiate_permission: None,
-        }),
-    )?;
+    let creator = AccAddress::from_bech32(&governance)?;
+    let code_id = host.wasm.store_code(&cx, &creator, &contract.code)?;
     let made: MsgInstantiateContractResponse = run(
         host,
         &cx,
         Msg::Instantiate(MsgInstantiateContract {
             sender: governance.clone(),
             admin: governance.clone(),
-            code_id: stored.code_id,
+            code_id,
             label: contract.name.clone(),
             msg: contract.init_bytes(),
             funds: Vec::new(),
@@ -51,7 +42,7 @@ fn one(host: &Host<'_>, cx: &Cx, contract: &SystemContract) -> Result<()> {
     )?;
     let pin = MsgPinCodes {
         authority: governance,
-        code_ids: vec![stored.code_id],
+        code_ids: vec![code_id],
     };
     host.wasm.execute(&cx, &host.router, Msg::PinCodes(pin))?;
     state::set_address(&cx, &contract.name, &AccAddress::from_bech32(&made.address)?)

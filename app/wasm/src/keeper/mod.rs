@@ -18,7 +18,7 @@ use cosmwasm_vm::{CacheOptions, Size, capabilities_from_csv};
 use quern_context::{Cx, MsgOutput, Router};
 use quern_types::{AccAddress, Result};
 
-use crate::{Msg, backend::Vm, keys, limits};
+use crate::{Msg, backend::Vm, keys, limits, msg::check_code};
 
 pub(crate) use admin::{add_uploaders, remove_uploaders, set_admin, set_instantiate_config, set_label};
 pub(crate) use authority::{Authority, require_governance};
@@ -147,6 +147,16 @@ impl Wasm {
     ) -> Result<Vec<u8>> {
         let data = execute::sudo(self, cx, router, contract, msg)?;
         Ok(data.unwrap_or_default())
+    }
+
+    /// Stores a code on behalf of the chain itself and returns its id. As in genesis it may be larger than
+    /// what a message may carry.
+    ///
+    /// # Errors
+    /// `wasm/12` for none, `wasm/13` for too many bytes, `wasm/2` for a code that the VM refuses.
+    pub fn store_code(&self, cx: &Cx, creator: &AccAddress, code: &[u8]) -> Result<u64> {
+        check_code(code, limits::GENESIS_WASM_BYTES)?;
+        Ok(store_code(self, cx, creator, code, None)?.0)
     }
 
     /// Answers a query of `cosmwasm.wasm.v1.Query`; `None` if the path is another module's.
