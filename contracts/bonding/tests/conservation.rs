@@ -100,7 +100,7 @@ fn check(chain: &Chain, paid_in: u128) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn coins_are_conserved_and_nobody_takes_anothers(steps in prop::collection::vec(step(), 1..70)) {
+    fn coins_are_conserved_and_nobody_takes_from_another(steps in prop::collection::vec(step(), 1..70)) {
         let people = people();
         let mut chain = Chain::new(&people);
         for n in 0..HOSTS {
