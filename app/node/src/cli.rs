@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use quern_wallet::{KeysCommand, QueryCommand, TxCommand};
+use quern_wallet::{
+    KeysCommand, QueryCommand, TxCommand,
+    trace::{Report, TraceCommand, VerifyReceiptCommand},
+};
 use serde_json::Value;
 
 use crate::comet::locate;
@@ -80,6 +83,10 @@ pub enum Command {
     /// Ask the chain
     #[command(visible_alias = "q")]
     Query(QueryCommand),
+    /// Follow one request from its voucher to refund or pay
+    Trace(TraceCommand),
+    /// Check a receipt's signatures and proofs without a node
+    VerifyReceipt(VerifyReceiptCommand),
     /// The consensus side: ids, keys, reset
     Comet {
         /// What to do.
@@ -148,6 +155,14 @@ pub fn run(cli: Cli) -> Outcome {
         Command::Keys(command) => return say(&command.run(home.root())?),
         Command::Tx(command) => return say(&wait(command.run(home.root()))??),
         Command::Query(command) => return say(&wait(command.run(home.root()))??),
+        Command::Trace(command) => {
+            let report = wait(command.run(home.root()))??;
+            return conclude(&report, &report.show(command.output.output));
+        }
+        Command::VerifyReceipt(command) => {
+            let report = command.run(home.root())?;
+            return conclude(&report, &report.show(command.output.output));
+        }
         Command::Init { args, comet, output } => {
             let comet = locate(comet.comet_bin.as_deref())?;
             (output.output, init(&args, &home, &comet)?)
@@ -175,6 +190,12 @@ pub fn run(cli: Cli) -> Outcome {
         print(format, &value);
     }
     Ok(())
+}
+
+/// Prints what was found; a check that failed decides the exit code.
+fn conclude(report: &Report, shown: &str) -> Outcome {
+    say(shown)?;
+    Ok(report.verdict()?)
 }
 
 /// Runs one asynchronous command.

@@ -27,7 +27,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The process exit status. 3 and 5 to 8 belong to the wallet's commands.
+    /// The process exit status. 3 and 5 to 9 belong to the wallet's commands.
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8

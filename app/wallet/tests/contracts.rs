@@ -155,6 +155,15 @@ async fn host_commands_say_what_the_registry_reads() {
         "03".repeat(32),
         host(3)
     );
+    let keys = tempfile::NamedTempFile::new().unwrap();
+    let content = serde_json::json!({
+        "warm_key": details.warm_key, "warm_address": "quern1x", "transport_key": details.transport_key,
+    });
+    std::fs::write(keys.path(), content.to_string()).unwrap();
+    let from_file = register.replace("--transport-key KEY32", "").replace(
+        "--warm-key KEY33",
+        &format!("--worker-keys {}", keys.path().display()),
+    );
     let update = HostUpdate {
         endpoint: Some("https://b:1".into()),
         payout: Some(host(4)),
@@ -169,7 +178,8 @@ async fn host_commands_say_what_the_registry_reads() {
     let router_flags = "--moniker r --endpoint https://r --transport-key KEY32 --fee-bps 250";
     use registry::ExecuteMsg as Msg;
     for (args, expected, funds) in [
-        (register, Msg::RegisterHost(details), "5000000000nqrn"),
+        (register, Msg::RegisterHost(details.clone()), "5000000000nqrn"),
+        (from_file, Msg::RegisterHost(details), "5000000000nqrn"),
         (
             format!("update-host --endpoint https://b:1 --payout {}", host(4)),
             Msg::UpdateHost(update),

@@ -31,13 +31,13 @@ pub enum Command {
         #[arg(value_parser = qrn::amount)]
         amount: Amount,
     },
-    /// Pay out what has matured
+    /// Pay out what has matured, or bond it where it was to move
     Withdraw {
         /// Host's address
         #[arg(value_parser = account)]
         host: AccAddress,
     },
-    /// Move coins from behind one host to another
+    /// Move coins from behind one host to another: they mature like unbonding, and `withdraw` bonds them there
     MoveBond {
         /// Host that loses them
         #[arg(value_name = "FROM", value_parser = account)]

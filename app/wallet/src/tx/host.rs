@@ -1,12 +1,16 @@
 //! A host's record: `quernd tx register-host` and its kin.
 
+use std::path::PathBuf;
+
 use quern_interface::registry::{ExecuteMsg, HostDetails, HostUpdate, LaunchPackage, Offer, QueryMsg};
 use quern_protocol::{Amount, Bytes, PublicKey};
 use quern_types::AccAddress;
 
 use super::call::{Call, Chain};
 use crate::{
-    Failure, Result, key_bytes, qrn,
+    Failure, Result, key_bytes,
+    keys::read_all,
+    qrn,
     system::{System, account},
 };
 
@@ -65,16 +69,19 @@ pub struct RegisterHost {
     /// Worker's address for routers: https://HOST:PORT
     #[arg(long, value_name = "URL")]
     endpoint: String,
+    /// The worker's keys, as `quern-worker keys` prints them; `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["transport_key", "warm_key"])]
+    worker_keys: Option<PathBuf>,
     /// Ed25519 key that the worker proves in TLS: hexadecimal, base64, JSON, or @FILE
-    #[arg(long, value_name = "KEY", value_parser = key_bytes::bytes::<32>)]
-    transport_key: Bytes<32>,
+    #[arg(long, value_name = "KEY", value_parser = key_bytes::bytes::<32>, required_unless_present = "worker_keys")]
+    transport_key: Option<Bytes<32>>,
     /// Ed25519 key of the host's validator; @HOME/config/priv_validator_key.json has it
     #[arg(long, value_name = "KEY", value_parser = key_bytes::bytes::<32>)]
     consensus_key: Bytes<32>,
     /// Secp256k1 key that signs receipts and the worker's transactions
-    #[arg(long, value_name = "KEY", value_parser = key_bytes::bytes::<33>)]
-    warm_key: PublicKey,
-    /// End of the beacon's hash onion; without it the validator reveals nothing
+    #[arg(long, value_name = "KEY", value_parser = key_bytes::bytes::<33>, required_unless_present = "worker_keys")]
+    warm_key: Option<PublicKey>,
+    /// End of the beacon's hash onion, from `quernd beacon anchor`; without it the validator reveals nothing
     #[arg(long, value_name = "BYTES", value_parser = key_bytes::bytes::<32>)]
     beacon_anchor: Option<Bytes<32>>,
     /// Who is paid [default: the host itself]
@@ -86,6 +93,13 @@ pub struct RegisterHost {
     /// The entry fee, else asked from the registry
     #[arg(long, value_name = "AMOUNT", value_parser = qrn::amount)]
     entry_fee: Option<Amount>,
+}
+
+/// What `quern-worker keys` prints, as far as it matters.
+#[derive(serde::Deserialize)]
+struct WorkerKeys {
+    warm_key: PublicKey,
+    transport_key: Bytes<32>,
 }
 
 /// Arguments of `update-host`.
@@ -168,16 +182,27 @@ impl Command {
 
 impl RegisterHost {
     async fn details(&self, chain: &Chain<'_>) -> Result<HostDetails> {
+        let (transport_key, warm_key) = self.worker_keys()?;
         Ok(HostDetails {
             moniker: self.moniker.clone(),
             endpoint: self.endpoint.clone(),
-            transport_key: self.transport_key,
+            transport_key,
             consensus_key: self.consensus_key,
             beacon_anchor: self.beacon_anchor,
-            warm_key: self.warm_key,
+            warm_key,
             payout: self.payout.as_ref().map(ToString::to_string),
             offers: resolve(&self.offers, chain).await?,
         })
+    }
+
+    fn worker_keys(&self) -> Result<(Bytes<32>, PublicKey)> {
+        let (file, keys) = match (&self.worker_keys, self.transport_key, self.warm_key) {
+            (None, Some(transport), Some(warm)) => return Ok((transport, warm)),
+            (None, ..) => return Err(Failure::Usage("give --worker-keys, or both keys".into())),
+            (Some(file), ..) => (file, serde_json::from_slice::<WorkerKeys>(&read_all(file)?)),
+        };
+        let keys = keys.map_err(|e| Failure::Usage(format!("{}: {e}", file.display())))?;
+        Ok((keys.transport_key, keys.warm_key))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{Failure, Result, key_bytes, qrn, system::System};
 
 /// Commands of routers.
 #[derive(Clone, Debug, clap::Subcommand)]
+#[allow(clippy::enum_variant_names, reason = "the names are the commands")]
 pub enum Command {
     /// Become a router
     RegisterRouter {
