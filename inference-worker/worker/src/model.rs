@@ -76,7 +76,7 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    fn load(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn load(folder: &Path) -> anyhow::Result<Self> {
         Ok(Self {
             tokenizer: Arc::new(Tokenizer::load(folder)?),
             chat: ChatTemplate::load(folder)?,

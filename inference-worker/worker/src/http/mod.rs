@@ -48,12 +48,12 @@ pub(crate) fn router(service: Service) -> Router {
     if service.paid.is_some() {
         router = router.merge(paid::routes());
     }
-    router.with_state(Arc::new(service))
+    with_fallbacks(router).with_state(Arc::new(service))
 }
 
 /// What may be answered without encryption.
 pub(crate) fn status_router(service: Service) -> Router {
-    status_routes().with_state(Arc::new(service))
+    with_fallbacks(status_routes()).with_state(Arc::new(service))
 }
 
 fn status_routes() -> Router<Arc<Service>> {
@@ -61,8 +61,11 @@ fn status_routes() -> Router<Arc<Service>> {
         .route("/v1/models", get(models))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_route)
+}
+
+/// After the last route: the fallback for methods reaches only those that are there already.
+fn with_fallbacks(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
+    router.fallback(no_route).method_not_allowed_fallback(no_route)
 }
 
 async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {

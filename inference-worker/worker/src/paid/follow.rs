@@ -151,6 +151,19 @@ impl Follow {
         Ok(())
     }
 
+    /// As if the chain had said so.
+    #[cfg(test)]
+    pub(crate) fn pretend(&self, height: u64, facts: Facts, key: Option<SigningKey>) {
+        {
+            let mut seen = self.seen();
+            seen.key = key;
+            seen.problem = None;
+            remember(&mut seen.facts, height, facts);
+        }
+        self.height.store(height, Ordering::Relaxed);
+        self.heights.send_replace(height);
+    }
+
     /// The chain's height, 0 before it was reached.
     pub(crate) fn height(&self) -> u64 {
         self.height.load(Ordering::Relaxed)

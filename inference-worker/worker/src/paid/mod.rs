@@ -26,6 +26,8 @@ mod releases;
 mod service;
 mod sessions;
 mod store;
+#[cfg(test)]
+mod tests;
 mod vouchers;
 
 pub(crate) use answer::Part;

@@ -90,6 +90,12 @@ impl Sessions {
         }
     }
 
+    /// As if the chain had said so.
+    #[cfg(test)]
+    pub(crate) fn pretend(&self, info: SessionInfo, height: u64) {
+        self.keep(Arc::new(info), height);
+    }
+
     /// Forgets a session.
     pub(crate) fn forget(&self, session: u64) {
         self.cached().remove(&session);

@@ -1,0 +1,120 @@
+//! What router, host and an attacker would notice.
+
+mod admit;
+mod batch;
+mod book;
+mod serve;
+mod store;
+
+use quern_chain_client::SigningKey;
+use quern_inference_api::paid::{Authority, SignedReceipt, SignedVoucher};
+use quern_interface::settlement::{CommitteeMember, SessionInfo, SessionStatus, SignedBy};
+use quern_protocol::{
+    Amount, Bytes, Coefficients, FinishReason, Hash, Price, Receipt, Usage, Voucher, salt_commitment,
+};
+
+pub(super) const CHAIN: &str = "quern-test-1";
+pub(super) const HOST: &str = "quern1host";
+pub(super) const SALT: [u8; 16] = [9; 16];
+pub(super) const MODEL_HASH: Hash = Hash::new([5; 32]);
+
+pub(super) fn session_key() -> SigningKey {
+    SigningKey::from_secret([11; 32].into()).unwrap()
+}
+
+pub(super) fn warm_key() -> SigningKey {
+    SigningKey::from_secret([12; 32].into()).unwrap()
+}
+
+fn member(host: &str, limit: u128) -> CommitteeMember {
+    CommitteeMember {
+        host: host.into(),
+        weight: 1,
+        generation: 0,
+        limit: Amount(limit),
+        claimed: Amount::ZERO,
+        receipts: 0,
+    }
+}
+
+/// Session 3, drawn at 100, open until 1000, one nqrn a token, this host's limit 10,000.
+pub(super) fn session() -> SessionInfo {
+    SessionInfo {
+        id: 3,
+        payer: "quern1payer".into(),
+        model: "quern-small".into(),
+        max_price: Price::FLOOR,
+        router: None,
+        router_fee_bps: 0,
+        session_key: Bytes(session_key().public()),
+        agent: None,
+        signed_by: SignedBy::Payer,
+        escrow: Amount(20_000),
+        opened_at: 92,
+        drawn_at: 100,
+        closes_at: 1000,
+        commits_until: 1020,
+        payable_at: 1060,
+        model_hash: MODEL_HASH,
+        coefficients: Coefficients {
+            input: 1_000_000,
+            cached: 1_000_000,
+            output: 1_000_000,
+        },
+        lapse_blocks: 20,
+        router_share: Amount::ZERO,
+        status: SessionStatus::Open,
+        beacon: Some(Hash::new([1; 32])),
+        committee: vec![member("quern1other", 10_000), member(HOST, 10_000)],
+        rebalances: Vec::new(),
+        outcome: None,
+    }
+}
+
+/// A voucher for height 200, signed.
+pub(super) fn voucher(nonce: u64, ceiling: u128, cap: u128) -> SignedVoucher {
+    sign(Voucher {
+        session: 3,
+        host: HOST.into(),
+        nonce,
+        height: 200,
+        ceiling: Amount(ceiling),
+        cap: Amount(cap),
+        salt_commitment: salt_commitment(CHAIN, 3, nonce, &SALT),
+    })
+}
+
+pub(super) fn sign(voucher: Voucher) -> SignedVoucher {
+    let signature = Bytes(session_key().sign(&voucher.digest(CHAIN).0));
+    SignedVoucher { voucher, signature }
+}
+
+pub(super) fn authority(signed: SignedVoucher) -> Authority {
+    Authority {
+        chain_id: CHAIN.into(),
+        voucher: signed.voucher,
+        signature: signed.signature,
+        salt: Bytes(SALT),
+    }
+}
+
+/// A receipt for a voucher.
+pub(super) fn receipt(signed: SignedVoucher, capture: u128) -> SignedReceipt {
+    let receipt = Receipt {
+        voucher: signed.voucher,
+        voucher_signature: signed.signature,
+        request_hash: Hash::new([2; 32]),
+        output_hash: Hash::new([3; 32]),
+        model_hash: MODEL_HASH,
+        client_seed: None,
+        seed_commitment: Hash::new([4; 32]),
+        usage: Usage::default(),
+        finish: FinishReason::Stop,
+        price: Price::FLOOR,
+        first_token_ms: 1,
+        duration_ms: 2,
+        capture: Amount(capture),
+    };
+    let signature = Bytes(warm_key().sign(&receipt.digest(CHAIN).0));
+    SignedReceipt { receipt, signature }
+}

@@ -1,0 +1,401 @@
+//! The worker's whole paid path over its real transport, scheduler and journal; only the engine's arithmetic and the
+//! chain's answers are given.
+
+use super::{CHAIN, HOST, MODEL_HASH, authority, session, sign, voucher, warm_key};
+use crate::http::{self, Service};
+use crate::metrics::Metrics;
+use crate::model::Text;
+use crate::paid::Paid;
+use crate::paid::config::ChainConfig;
+use crate::paid::follow::Facts;
+use crate::scheduler::Scheduler;
+use ::http::{Request, StatusCode, header};
+use axum::body::Bytes;
+use http_body_util::{BodyExt, Full};
+use quern_chain_client::verify;
+use quern_engine::{Engine, EngineError, Logits, Slot};
+use quern_inference_api::paid::{
+    Progress, RECEIPT_HEADER, ReceiptStatus, RefusalBody, SignedReceipt, SignedVoucher, TopUpAnswer,
+    VOUCHER_HEADER, from_header, receipt_path, to_header,
+};
+use quern_protocol::{Amount, FinishReason, Hash, Price, RefusalReason, seed_commitment, voucher_seed};
+use quern_transport::{Client, Peer, SecureListener, TransportKey};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const VOCAB: usize = 1024;
+
+/// Prefers one letter after another, and takes a little time for each.
+struct Letters {
+    taken: Vec<Option<usize>>,
+    pause: Duration,
+}
+
+impl Letters {
+    fn logits(&self, slots: &[Slot]) -> Logits {
+        let mut values = vec![0.0; VOCAB * slots.len()];
+        for (row, slot) in slots.iter().enumerate() {
+            let length = self.taken[slot.0].unwrap_or(0);
+            values[row * VOCAB + 300 + length % 40] = 50.0;
+        }
+        Logits { values, vocab: VOCAB }
+    }
+}
+
+impl Engine for Letters {
+    fn context(&self) -> usize {
+        2048
+    }
+    fn slots(&self) -> usize {
+        self.taken.len()
+    }
+    fn open(&mut self) -> Result<Slot, EngineError> {
+        let free = self.taken.iter().position(Option::is_none).unwrap();
+        self.taken[free] = Some(0);
+        Ok(Slot(free))
+    }
+    fn close(&mut self, slot: Slot) {
+        self.taken[slot.0] = None;
+    }
+    fn prefill(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
+        *self.taken[slot.0].as_mut().unwrap() += tokens.len();
+        Ok(self.logits(&[slot]))
+    }
+    fn decode(&mut self, batch: &[(Slot, u32)]) -> Result<Logits, EngineError> {
+        std::thread::sleep(self.pause);
+        let slots: Vec<Slot> = batch.iter().map(|(slot, _)| *slot).collect();
+        for slot in &slots {
+            *self.taken[slot.0].as_mut().unwrap() += 1;
+        }
+        Ok(self.logits(&slots))
+    }
+    fn score(&mut self, _: &[u32]) -> Result<Logits, EngineError> {
+        Err(EngineError::Request("not needed"))
+    }
+}
+
+struct Bench {
+    paid: Arc<Paid>,
+    url: String,
+    client: Client,
+    _folder: tempfile::TempDir,
+}
+
+fn facts() -> Facts {
+    Facts {
+        beacon: Hash::new([8; 32]),
+        price: Price::FLOOR,
+    }
+}
+
+async fn bench(pause: Duration, slots: usize) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chain.json");
+    let config = json!({"chain_id": CHAIN, "nodes": ["http://127.0.0.1:1"], "host": HOST,
+        "contracts": {"registry": "r", "settlement": "s"}, "warm_keys": ["warm"], "transport_key": "transport",
+        "journal": "journal"});
+    std::fs::write(&path, config.to_string()).unwrap();
+    let metrics = Metrics::new().unwrap();
+    let config = ChainConfig::load(&path).unwrap();
+    let paid = Arc::new(Paid::open(config, "quern-small", MODEL_HASH, metrics.clone()).unwrap());
+    paid.follow.pretend(200, facts(), Some(warm_key()));
+    paid.sessions.pretend(session(), 200);
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
+    let text = Arc::new(Text::load(&model).unwrap());
+    let (scheduler, serving) = Scheduler::new(1, metrics.clone(), text.tokenizer.clone());
+    let taken = vec![None; slots];
+    std::thread::spawn(move || serving.run(&mut Letters { taken, pause }));
+    let service = Service {
+        model_id: "quern-small".into(),
+        created: 0,
+        context: 2048,
+        text,
+        scheduler,
+        metrics,
+        paid: Some(paid.clone()),
+    };
+    let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", tcp.local_addr().unwrap());
+    let listener = SecureListener::new(tcp, &paid.transport_key).unwrap();
+    let service = http::router(service).into_make_service_with_connect_info::<Peer>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    let client = Client::new(TransportKey::from_secret([77; 32].into()));
+    Bench {
+        paid,
+        url,
+        client,
+        _folder: folder,
+    }
+}
+
+fn body(max_tokens: u32, stream: bool) -> Value {
+    json!({"model": "quern-small", "prompt": [300, 301, 302, 303], "max_tokens": max_tokens, "temperature": 0,
+           "stream": stream})
+}
+
+impl Bench {
+    async fn ask(
+        &self,
+        signed: Option<SignedVoucher>,
+        body: &Value,
+    ) -> ::http::Response<impl BodyExt<Data = Bytes, Error: std::fmt::Debug> + use<>> {
+        let mut request = Request::post(format!("{}/v1/completions", self.url))
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(signed) = signed {
+            request = request.header(VOUCHER_HEADER, to_header(&authority(signed)).unwrap());
+        }
+        let request = request.body(Full::from(body.to_string())).unwrap();
+        self.client
+            .request(self.paid.transport_key.public(), request)
+            .await
+            .unwrap()
+    }
+
+    async fn post<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl serde::Serialize,
+    ) -> (u16, T) {
+        let bytes = serde_json::to_vec(body).unwrap().into();
+        let key = self.paid.transport_key.public();
+        let answer = self
+            .client
+            .post(&format!("{}{path}", self.url), key, bytes)
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    /// The receipt of a request, once there.
+    async fn receipt(&self, nonce: u64) -> SignedReceipt {
+        let url = format!("{}{}", self.url, receipt_path(3, nonce));
+        for _ in 0..200 {
+            let answer = self
+                .client
+                .get(&url, self.paid.transport_key.public())
+                .await
+                .unwrap();
+            let found = answer.status() == StatusCode::OK;
+            let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+            if found {
+                return serde_json::from_slice::<ReceiptStatus>(&bytes).unwrap().signed;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no receipt came");
+    }
+}
+
+fn is_signed(signed: &SignedReceipt) -> bool {
+    verify(
+        &warm_key().public(),
+        &signed.receipt.digest(CHAIN).0,
+        &signed.signature.0,
+    )
+}
+
+async fn text(
+    response: ::http::Response<impl BodyExt<Data = Bytes, Error: std::fmt::Debug>>,
+) -> (u16, String) {
+    let status = response.status().as_u16();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_one_piece_carries_a_receipt_that_is_durable_signed_and_priced() {
+    let bench = bench(Duration::ZERO, 2).await;
+    let response = bench.ask(Some(voucher(1, 500, 500)), &body(20, false)).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let signed: SignedReceipt = from_header(&response.headers()[RECEIPT_HEADER]).unwrap();
+    assert!(is_signed(&signed));
+    let receipt = &signed.receipt;
+    assert_eq!(
+        (receipt.usage.prompt, receipt.usage.completion, receipt.capture),
+        (4, 20, Amount(24))
+    );
+    assert_eq!(receipt.finish, FinishReason::Length);
+    let beacon = facts().beacon;
+    let seed = voucher_seed(CHAIN, 3, 1, &receipt.request_hash, &super::SALT, &beacon);
+    assert_eq!(receipt.seed_commitment, seed_commitment(CHAIN, &seed.0));
+    assert_eq!(bench.receipt(1).await, signed);
+    // The same voucher again is spent.
+    let (status, answer) = text(bench.ask(Some(voucher(1, 500, 500)), &body(20, false)).await).await;
+    assert_eq!(status, 402);
+    assert!(answer.contains("voucher_spent"), "{answer}");
+    // With a seed of the client's own the noise repeats under another nonce.
+    let mut seeded = body(20, false);
+    (seeded["seed"], seeded["temperature"]) = (json!(5), json!(2));
+    let mut commitments = Vec::new();
+    for nonce in [2, 3] {
+        let response = bench.ask(Some(voucher(nonce, 500, 500)), &seeded).await;
+        let signed: SignedReceipt = from_header(&response.headers()[RECEIPT_HEADER]).unwrap();
+        assert_eq!(signed.receipt.client_seed, Some(5));
+        commitments.push(signed.receipt.seed_commitment);
+    }
+    assert_eq!(commitments[0], commitments[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_pauses_when_its_cap_is_used_up_and_goes_on_with_a_higher_one() {
+    let bench = bench(Duration::from_millis(1), 2).await;
+    let response = bench.ask(Some(voucher(1, 200, 54)), &body(100, true)).await;
+    let mut stream = response.into_body();
+    let mut seen = String::new();
+    while !seen.contains("\"paused\":true") {
+        let frame = stream
+            .frame()
+            .await
+            .expect("the stream ended instead of pausing")
+            .unwrap();
+        seen.push_str(&String::from_utf8_lossy(frame.data_ref().unwrap()));
+    }
+    let line = seen.lines().rfind(|line| line.contains("paused")).unwrap();
+    let progress: Progress = serde_json::from_str(line.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!((progress.prompt, progress.completion), (4, 50));
+    assert!(
+        seen.find("quern.progress") < seen.find("\"text\""),
+        "no progress before the first token"
+    );
+    // A top-up that is none changes nothing.
+    let (status, _) = bench.post::<Value>("/v1/vouchers", &voucher(1, 300, 90)).await;
+    assert_eq!(status, 409);
+    let mut forged = voucher(1, 200, 90);
+    forged.signature = voucher(2, 200, 90).signature;
+    assert_eq!(bench.post::<Value>("/v1/vouchers", &forged).await.0, 402);
+    assert_eq!(
+        bench.post::<Value>("/v1/vouchers", &voucher(7, 200, 90)).await.0,
+        404
+    );
+    let (status, answer) = bench
+        .post::<TopUpAnswer>("/v1/vouchers", &voucher(1, 200, 200))
+        .await;
+    assert_eq!((status, answer.cap), (200, Amount(200)));
+    while let Some(frame) = stream.frame().await {
+        seen.push_str(&String::from_utf8_lossy(frame.unwrap().data_ref().unwrap()));
+    }
+    assert!(seen.trim_end().ends_with("data: [DONE]"), "{seen}");
+    let (receipt, done) = (
+        seen.find("event: quern.receipt").unwrap(),
+        seen.find("[DONE]").unwrap(),
+    );
+    assert!(seen.rfind("finish_reason").unwrap() < receipt && receipt < done);
+    let signed = bench.receipt(1).await;
+    assert!(is_signed(&signed));
+    assert_eq!(signed.receipt.capture, Amount(104));
+    // It shows the voucher that covers it.
+    assert_eq!(signed.receipt.voucher.cap, Amount(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_stops_the_output_and_leaves_a_receipt_of_what_was_done() {
+    let bench = bench(Duration::from_millis(5), 2).await;
+    let response = bench
+        .ask(Some(voucher(1, 2_000, 2_000)), &body(1_000, true))
+        .await;
+    let mut stream = response.into_body();
+    stream.frame().await.unwrap().unwrap();
+    drop(stream);
+    let receipt = bench.receipt(1).await.receipt;
+    assert_eq!(receipt.finish, FinishReason::Cancelled);
+    let done = receipt.usage.completion;
+    assert!((1..500).contains(&done), "{done}");
+    assert_eq!(receipt.capture, Amount(4 + u128::from(done)));
+    assert!(bench.paid.store.book().account(3).running.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_worker_refuses_with_a_signature_and_the_nonce_stays_free() {
+    let bench = bench(Duration::from_millis(20), 1).await;
+    let long = body(1_000, true);
+    // One has the slot, one waits; the third finds no room.
+    let _first = bench.ask(Some(voucher(1, 1_100, 1_100)), &long).await;
+    let second = bench.ask(Some(voucher(2, 1_100, 2_200)), &long);
+    let third = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        text(bench.ask(Some(voucher(3, 1_100, 3_300)), &long).await).await
+    };
+    let (status, answer) = tokio::select! {
+        answer = third => answer,
+        _ = second => panic!("the second request was answered without a slot"),
+    };
+    assert_eq!(status, 429);
+    let refusal = serde_json::from_str::<RefusalBody>(&answer).unwrap().refusal;
+    assert_eq!(
+        (refusal.refusal.nonce, refusal.refusal.reason),
+        (3, RefusalReason::Busy)
+    );
+    assert!(verify(
+        &warm_key().public(),
+        &refusal.refusal.digest(CHAIN).0,
+        &refusal.signature.0
+    ));
+    assert!(!bench.paid.store.book().account(3).is_used(3));
+    // What the limit does not cover beside those two is refused in the same way.
+    let (status, answer) = text(bench.ask(Some(voucher(4, 9_000, 10_000)), &long).await).await;
+    let refusal = serde_json::from_str::<RefusalBody>(&answer).unwrap().refusal;
+    assert_eq!((status, refusal.refusal.reason), (503, RefusalReason::Limit));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_requests_and_bad_authorities_cost_nothing() {
+    let bench = bench(Duration::ZERO, 2).await;
+    let good = body(5, false);
+    let mut unknown = good.clone();
+    unknown["model"] = json!("other");
+    let mut absurd = good.clone();
+    absurd["temperature"] = json!(99);
+    let mut future = voucher(1, 500, 500).voucher;
+    future.height = 201;
+    let cases = [
+        (None, &good, 402, "voucher_missing"),
+        (Some(voucher(1, 500, 500)), &unknown, 404, "model_not_found"),
+        (Some(voucher(1, 500, 500)), &absurd, 400, "temperature"),
+        (Some(voucher(1, 4, 500)), &good, 402, "voucher_limit"),
+        (Some(voucher(1, 500, 10_001)), &good, 402, "voucher_limit"),
+        (Some(sign(future)), &good, 402, "voucher_stale"),
+    ];
+    for (signed, body, status, code) in cases {
+        let (found, answer) = text(bench.ask(signed, body).await).await;
+        assert_eq!(found, status, "{code}: {answer}");
+        assert!(answer.contains(code), "{code}: {answer}");
+    }
+    assert!(bench.paid.store.book().account(3).receipts.is_empty());
+    assert!(bench.paid.store.book().account(3).running.is_empty());
+    // A ceiling that pays for three tokens of five gives three.
+    let response = bench.ask(Some(voucher(1, 7, 7)), &good).await;
+    let signed: SignedReceipt = from_header(&response.headers()[RECEIPT_HEADER]).unwrap();
+    assert_eq!(
+        (signed.receipt.usage.completion, signed.receipt.capture),
+        (3, Amount(7))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_chain_a_worker_stays_up_and_says_why_it_does_no_paid_work() {
+    let bench = bench(Duration::ZERO, 2).await;
+    let follow = bench.paid.follow.clone();
+    let task = tokio::spawn(follow.run());
+    for _ in 0..200 {
+        if bench.paid.problem().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (status, answer) = text(bench.ask(Some(voucher(1, 500, 500)), &body(5, false)).await).await;
+    assert_eq!(status, 503);
+    assert!(answer.contains("no node answers"), "{answer}");
+    let key = bench.paid.transport_key.public();
+    let health = bench
+        .client
+        .get(&format!("{}/health", bench.url), key)
+        .await
+        .unwrap();
+    let (status, answer) = text(health).await;
+    assert!(status == 200 && answer.contains("no paid work"), "{answer}");
+    task.abort();
+}
