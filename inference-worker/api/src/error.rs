@@ -156,6 +156,29 @@ impl ApiError {
         }
     }
 
+    /// The key's budget does not cover the request.
+    pub fn quota(message: impl Into<String>) -> Self {
+        let kind = "insufficient_quota";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, kind, Some(kind), message.into())
+    }
+
+    /// The price of now is more than the payer accepts.
+    pub fn price(message: impl Into<String>) -> Self {
+        let code = Some("price_above_maximum");
+        Self::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "invalid_request_error",
+            code,
+            message.into(),
+        )
+    }
+
+    /// A thing that was asked for by its id is not there.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        let kind = "invalid_request_error";
+        Self::new(StatusCode::NOT_FOUND, kind, Some("not_found"), message.into())
+    }
+
     /// Nobody can answer now.
     pub fn unavailable(message: impl Into<String>) -> Self {
         let code = Some("unavailable");

@@ -33,15 +33,20 @@ impl Books {
     pub(crate) async fn open(folder: &Path) -> anyhow::Result<(Arc<Self>, JoinHandle<()>)> {
         let mut ledger = Ledger::default();
         let mut unreadable = None;
-        let opened = Journal::open(folder, Options::default(), |record| {
-            match serde_json::from_slice::<Vec<Record>>(&record.payload) {
+        let opened = Journal::open(
+            folder,
+            Options::default(),
+            |record| match serde_json::from_slice::<Vec<Record>>(&record.payload) {
                 Ok(records) => records.into_iter().for_each(|record| ledger.apply(record)),
                 Err(error) => unreadable = Some((record.number, error)),
-            }
-        })
+            },
+        )
         .with_context(|| format!("cannot open the ledger in {}", folder.display()))?;
         if let Some((number, error)) = unreadable {
-            bail!("record {number} of the ledger in {} is of another version: {error}", folder.display());
+            bail!(
+                "record {number} of the ledger in {} is of another version: {error}",
+                folder.display()
+            );
         }
         ledger.commit(Record::Recovered);
         ledger.take_records();

@@ -60,11 +60,16 @@ impl ChainApi for Remote {
                         .find(|(kind, key, _)| kind.starts_with("wasm") && key == attribute);
                     Ok(found.map(|(_, _, value)| value.clone()))
                 }
-                Outcome::Failed { codespace, code, log, .. } | Outcome::Refused { codespace, code, log } => {
+                Outcome::Failed {
+                    codespace, code, log, ..
+                }
+                | Outcome::Refused { codespace, code, log } => {
                     bail!("{log} ({codespace} {code})")
                 }
                 Outcome::Expired { hash } => bail!("transaction {hash} was not included in time"),
-                Outcome::Unknown { hash, reason } => bail!("what became of transaction {hash} is not known: {reason}"),
+                Outcome::Unknown { hash, reason } => {
+                    bail!("what became of transaction {hash} is not known: {reason}")
+                }
             }
         })
     }
@@ -124,7 +129,8 @@ impl Contracts {
 
     pub(crate) async fn model(&self, model: &str) -> anyhow::Result<registry::LaunchPackage> {
         let model = model.to_owned();
-        self.ask(&self.registry, &registry::QueryMsg::Model { model }).await
+        self.ask(&self.registry, &registry::QueryMsg::Model { model })
+            .await
     }
 
     pub(crate) async fn host(&self, host: &str) -> anyhow::Result<registry::HostInfo> {

@@ -1,25 +1,63 @@
 //! The HTTP interface of the router.
 
 use crate::forward::forward;
-use crate::keys::Keys;
+use crate::keys::{Holder, Keys};
 use crate::metrics::Metrics;
+use crate::paid::{self, Gateway};
 use crate::pool::Pool;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode, header};
+use quern_inference_api::response::{Model, ModelList};
 use quern_inference_api::{ApiError, Endpoint, Request, read_body};
+use quern_interface::registry::ModelState;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Who answers requests.
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    /// Workers by URL, without payment.
+    Direct(Pool),
+    /// Hosts of sessions on the chain.
+    Paid(Arc<Gateway>),
+}
 
 /// What the handlers share.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) keys: Keys,
-    pub(crate) pool: Pool,
+    pub(crate) backend: Backend,
     pub(crate) metrics: Metrics,
+    /// Unix time of the start, which stands for the models' age.
+    pub(crate) started: u64,
+}
+
+impl Service {
+    fn models(&self) -> ModelList {
+        match &self.backend {
+            Backend::Direct(pool) => pool.models(),
+            Backend::Paid(gateway) => {
+                let served = gateway.view.models().into_iter().filter(|package| {
+                    matches!(
+                        package.state,
+                        ModelState::Live | ModelState::Canary | ModelState::Retiring
+                    )
+                });
+                let model = served.map(|package| Model {
+                    id: package.id,
+                    object: "model".into(),
+                    created: self.started,
+                    owned_by: "quern".into(),
+                    context_length: package.context,
+                });
+                ModelList::new(model.collect())
+            }
+        }
+    }
 }
 
 pub(crate) fn router(service: Service) -> Router {
@@ -29,6 +67,9 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
         .route("/v1/models", get(models))
+        .route("/v1/models/{*id}", get(model))
+        .route("/quern/receipts/{id}", get(receipt))
+        .route("/quern/usage", get(usage))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(no_route)
@@ -40,7 +81,7 @@ async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
     ApiError::no_route(method.as_str(), uri.path())
 }
 
-fn authorize<'a>(service: &'a Service, headers: &HeaderMap) -> Result<&'a str, ApiError> {
+fn authorize<'a>(service: &'a Service, headers: &HeaderMap) -> Result<&'a Holder, ApiError> {
     let value = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
@@ -49,18 +90,74 @@ fn authorize<'a>(service: &'a Service, headers: &HeaderMap) -> Result<&'a str, A
 
 async fn models(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, ApiError> {
     authorize(&service, &headers)?;
-    Ok(Json(service.pool.models()).into_response())
+    Ok(Json(service.models()).into_response())
+}
+
+async fn model(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    authorize(&service, &headers)?;
+    let found = service.models().data.into_iter().find(|model| model.id == id);
+    found
+        .map(|model| Json(model).into_response())
+        .ok_or_else(|| ApiError::no_model(&id))
+}
+
+/// A receipt, for the holder of the key that paid for it.
+async fn receipt(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let holder = authorize(&service, &headers)?;
+    let found = match &service.backend {
+        Backend::Paid(gateway) => gateway.receipts.find(&id).filter(|kept| kept.key == holder.name),
+        Backend::Direct(_) => None,
+    };
+    found.map(|kept| Json(kept).into_response()).ok_or_else(|| {
+        ApiError::not_found(format!(
+            "There is no receipt `{id}` of this key; it may not have come yet, or its session may be closed."
+        ))
+    })
+}
+
+/// What the key's holder has spent.
+async fn usage(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let holder = authorize(&service, &headers)?;
+    let Backend::Paid(gateway) = &service.backend else {
+        return Err(ApiError::not_found("This router serves without payment."));
+    };
+    let book = gateway
+        .books
+        .with(|ledger| ledger.keys.get(&holder.name).cloned().unwrap_or_default());
+    let body = serde_json::json!({
+        "budget": holder.budget, "spent": book.spent, "held": book.held, "left": book.left(holder.budget),
+        "denom": "nqrn",
+    });
+    Ok(Json(body).into_response())
 }
 
 async fn health(State(service): State<Arc<Service>>) -> Response {
-    let (alive, all) = service.pool.alive();
-    let status = if alive > 0 {
+    let (good, body) = match &service.backend {
+        Backend::Direct(pool) => {
+            let (alive, all) = pool.alive();
+            let word = if alive > 0 { "ok" } else { "no worker answers" };
+            let body = serde_json::json!({"status": word, "workers_up": alive, "workers": all});
+            (alive > 0, body)
+        }
+        Backend::Paid(gateway) => {
+            let (ready, height) = (gateway.is_ready(), gateway.view.latest());
+            let word = if ready { "ok" } else { "sessions are being opened" };
+            (ready, serde_json::json!({"status": word, "height": height}))
+        }
+    };
+    let status = if good {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let word = if alive > 0 { "ok" } else { "no worker answers" };
-    let body = serde_json::json!({"status": word, "workers_up": alive, "workers": all});
     (status, Json(body)).into_response()
 }
 
@@ -79,7 +176,7 @@ async fn completions(
     endpoint: Endpoint,
 ) -> Response {
     let arrived = Instant::now();
-    let answer = relay(&service, &headers, body, endpoint).await;
+    let answer = relay(&service, &headers, body, endpoint, arrived).await;
     let response = answer.unwrap_or_else(IntoResponse::into_response);
     if response.status().is_success() {
         service
@@ -100,10 +197,14 @@ async fn relay(
     headers: &HeaderMap,
     body: Body,
     endpoint: Endpoint,
+    arrived: Instant,
 ) -> Result<Response, ApiError> {
-    authorize(service, headers)?;
+    let holder = authorize(service, headers)?;
     let body = read_body(body).await?;
     // Refused here, a bad request costs no worker anything.
     let request = Request::parse(endpoint, &body)?;
-    forward(&service.pool, &service.metrics, endpoint, &request.model, body).await
+    match &service.backend {
+        Backend::Direct(pool) => forward(pool, &service.metrics, endpoint, &request.model, body).await,
+        Backend::Paid(gateway) => paid::forward(gateway, holder, endpoint, &request, body, arrived).await,
+    }
 }

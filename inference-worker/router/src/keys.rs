@@ -1,21 +1,53 @@
 //! API keys, of which only SHA-256 hashes are kept.
 
 use anyhow::{Context, bail};
+use quern_protocol::Amount;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Budget of a key whose line names none: 1000 QRN.
+pub(crate) const BUDGET: Amount = Amount(1_000_000_000_000);
+
+/// Whose key it is, and what it may spend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) name: String,
+    /// In nqrn, for good.
+    pub(crate) budget: Amount,
+    /// Name of the account whose sessions pay; the first one if none.
+    pub(crate) payer: Option<String>,
+}
 
 /// Who may use the router.
 #[derive(Clone, Debug)]
 pub(crate) enum Keys {
     /// Anyone.
-    Open,
-    /// Holders of a key, by hash of the key; the value names the holder.
-    Listed(BTreeMap<[u8; 32], String>),
+    Open(Holder),
+    /// Holders of a key, by hash of the key.
+    Listed(BTreeMap<[u8; 32], Holder>),
 }
 
 impl Keys {
-    /// Reads a keys file: one `sha256-in-hex name` a line; empty lines and those that begin with # are skipped.
+    /// Keys that let anyone in.
+    pub(crate) fn open() -> Self {
+        Self::Open(Holder {
+            name: "anyone".into(),
+            budget: BUDGET,
+            payer: None,
+        })
+    }
+
+    /// Every holder.
+    pub(crate) fn holders(&self) -> Vec<&Holder> {
+        match self {
+            Self::Open(holder) => vec![holder],
+            Self::Listed(keys) => keys.values().collect(),
+        }
+    }
+
+    /// Reads a keys file: one `sha256-in-hex name [budget=NQRN] [payer=NAME]` a line; empty lines and those that begin
+    /// with # are skipped. Keys of one name share its budget, which must be the same on each line.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -36,7 +68,15 @@ impl Keys {
             let mut bytes = [0; 32];
             hex::decode_to_slice(hash, &mut bytes)
                 .with_context(|| format!("line {number} does not begin with a SHA-256 in hex"))?;
-            keys.insert(bytes, name.trim().to_owned());
+            let holder = Holder::parse(name).with_context(|| format!("line {number}"))?;
+            let other = keys.values().find(|known: &&Holder| known.name == holder.name);
+            if other.is_some_and(|other| *other != holder) {
+                bail!(
+                    "line {number} gives {} another budget or payer than a line before",
+                    holder.name
+                );
+            }
+            keys.insert(bytes, holder);
         }
         if keys.is_empty() {
             bail!("no keys; make one with 'quern-router new-key NAME'");
@@ -46,18 +86,44 @@ impl Keys {
 
     /// The holder of the key in an `Authorization` header, if it is a good one. The lookup goes by hash, so its
     /// timing says nothing about other keys.
-    pub(crate) fn holder(&self, authorization: Option<&str>) -> Option<&str> {
+    pub(crate) fn holder(&self, authorization: Option<&str>) -> Option<&Holder> {
         match self {
-            Self::Open => Some("anyone"),
+            Self::Open(holder) => Some(holder),
             Self::Listed(keys) => {
                 let (scheme, key) = authorization?.split_once(' ')?;
                 if !scheme.eq_ignore_ascii_case("bearer") {
                     return None;
                 }
                 let hash: [u8; 32] = Sha256::digest(key.trim().as_bytes()).into();
-                keys.get(&hash).map(String::as_str)
+                keys.get(&hash)
             }
         }
+    }
+}
+
+impl Holder {
+    /// Reads what follows the hash.
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let (mut words, mut budget, mut payer) = (Vec::new(), BUDGET, None);
+        for word in text.split_whitespace() {
+            if let Some(amount) = word.strip_prefix("budget=") {
+                budget = amount
+                    .parse()
+                    .with_context(|| format!("{amount:?} is not an amount of nqrn"))?;
+            } else if let Some(name) = word.strip_prefix("payer=") {
+                payer = Some(name.to_owned());
+            } else {
+                words.push(word);
+            }
+        }
+        if words.is_empty() {
+            bail!("the holder's name is missing");
+        }
+        Ok(Self {
+            name: words.join(" "),
+            budget,
+            payer,
+        })
     }
 }
 
@@ -81,7 +147,8 @@ mod tests {
     fn a_new_key_opens_its_own_line_and_no_other() {
         let (key, line) = new_key("ann").unwrap();
         let keys = Keys::parse(&format!("# keys\n\n{line}\n")).unwrap();
-        assert_eq!(keys.holder(Some(&format!("Bearer {key}"))), Some("ann"));
+        let holder = keys.holder(Some(&format!("Bearer {key}"))).unwrap();
+        assert_eq!((holder.name.as_str(), holder.budget), ("ann", BUDGET));
         for wrong in [
             None,
             Some("Bearer "),
@@ -98,5 +165,18 @@ mod tests {
         for text in ["", "# only\n", "zz ann", "00ff ann", "justonefield"] {
             assert!(Keys::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_line_may_name_a_budget_and_a_payer_and_a_name_has_one_budget() {
+        let (hash, other) = ("11".repeat(32), "22".repeat(32));
+        let keys = Keys::parse(&format!("{hash} Ann B budget=500 payer=acme")).unwrap();
+        let holder = keys.holders()[0];
+        assert_eq!((holder.name.as_str(), holder.budget.0), ("Ann B", 500));
+        assert_eq!(holder.payer.as_deref(), Some("acme"));
+        assert!(Keys::parse(&format!("{hash} budget=5")).is_err());
+        assert!(Keys::parse(&format!("{hash} ann budget=x")).is_err());
+        assert!(Keys::parse(&format!("{hash} ann budget=5\n{other} ann budget=6")).is_err());
+        assert!(Keys::parse(&format!("{hash} ann budget=5\n{other} ann budget=5")).is_ok());
     }
 }

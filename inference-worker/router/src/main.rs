@@ -1,20 +1,20 @@
 //! `quern-router`: the OpenAI-compatible gateway in front of workers.
 
 mod body;
-#[allow(dead_code, reason = "wip")]
 mod books;
-#[allow(dead_code, reason = "wip")]
 mod chain;
 mod forward;
 mod http_api;
+mod keeper;
 mod keys;
-#[allow(dead_code, reason = "wip")]
 mod ledger;
 mod metrics;
+mod paid;
 mod pool;
-#[allow(dead_code, reason = "wip")]
 mod receipts;
 mod serve;
+mod setup;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

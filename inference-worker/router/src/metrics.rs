@@ -1,6 +1,9 @@
 //! Prometheus metrics of a router.
 
-use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
 
 /// Counters and histograms, registered once.
 #[derive(Clone, Debug)]
@@ -13,6 +16,20 @@ pub(crate) struct Metrics {
     /// Streams that broke after their first bytes.
     pub(crate) broken: IntCounter,
     pub(crate) first_byte: Histogram,
+    /// From a request's arrival to its first voucher: what paying adds to the time to the first token.
+    pub(crate) prepare: Histogram,
+    /// Receipts: good, wrong, missing.
+    pub(crate) receipts: IntCounterVec,
+    /// Signed refusals.
+    pub(crate) refusals: IntCounter,
+    /// Hosts passed over for lack of room.
+    pub(crate) passed_over: IntCounter,
+    /// Top-ups that hosts took.
+    pub(crate) top_ups: IntCounter,
+    /// Sessions by payer, model and state.
+    pub(crate) sessions: IntGaugeVec,
+    /// Money in nqrn by key and kind: budget, spent, held.
+    pub(crate) budgets: GaugeVec,
 }
 
 impl Metrics {
@@ -30,6 +47,37 @@ impl Metrics {
         let help = "From a request's arrival to the first bytes of its answer.";
         let first_byte =
             Histogram::with_opts(HistogramOpts::new("first_byte_seconds", help).buckets(buckets))?;
+        let help = "From a paid request's arrival to its first voucher.";
+        let buckets = vec![0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.1, 1.0];
+        let prepare = Histogram::with_opts(HistogramOpts::new("prepare_seconds", help).buckets(buckets))?;
+        let receipts = IntCounterVec::new(
+            Opts::new("receipts_total", "Receipts by what they were."),
+            &["verdict"],
+        )?;
+        let refusals = IntCounter::new("refusals_total", "Signed refusals of hosts.")?;
+        let passed_over = IntCounter::new(
+            "passed_over_total",
+            "Hosts passed over because their limit was used up.",
+        )?;
+        let top_ups = IntCounter::new("top_ups_total", "Vouchers signed again while an answer streamed.")?;
+        let sessions = IntGaugeVec::new(
+            Opts::new("sessions", "Sessions by payer, model and state."),
+            &["payer", "model", "state"],
+        )?;
+        let budgets = GaugeVec::new(
+            Opts::new(
+                "budget_nqrn",
+                "Money of an API key's holder: budget, spent, held.",
+            ),
+            &["key", "kind"],
+        )?;
+        registry.register(Box::new(prepare.clone()))?;
+        registry.register(Box::new(receipts.clone()))?;
+        registry.register(Box::new(refusals.clone()))?;
+        registry.register(Box::new(passed_over.clone()))?;
+        registry.register(Box::new(top_ups.clone()))?;
+        registry.register(Box::new(sessions.clone()))?;
+        registry.register(Box::new(budgets.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(retries.clone()))?;
         registry.register(Box::new(broken.clone()))?;
@@ -40,6 +88,13 @@ impl Metrics {
             retries,
             broken,
             first_byte,
+            prepare,
+            receipts,
+            refusals,
+            passed_over,
+            top_ups,
+            sessions,
+            budgets,
         })
     }
 

@@ -56,12 +56,14 @@ pub(crate) struct Receipts {
 impl Receipts {
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
         let mut index = Index::default();
-        let opened = Journal::open(folder, Options::default(), |record| {
-            match serde_json::from_slice::<Kept>(&record.payload) {
+        let opened = Journal::open(
+            folder,
+            Options::default(),
+            |record| match serde_json::from_slice::<Kept>(&record.payload) {
                 Ok(kept) => index.add(record.number, &kept),
                 Err(error) => tracing::warn!(record = record.number, %error, "a receipt cannot be read"),
-            }
-        })
+            },
+        )
         .with_context(|| format!("cannot open the receipts in {}", folder.display()))?;
         Ok(Self {
             journal: Arc::new(opened.journal),
@@ -73,7 +75,9 @@ impl Receipts {
     pub(crate) fn keep(&self, kept: Kept) {
         let (journal, index) = (self.journal.clone(), self.index.clone());
         tokio::spawn(async move {
-            let Ok(payload) = serde_json::to_vec(&kept) else { return };
+            let Ok(payload) = serde_json::to_vec(&kept) else {
+                return;
+            };
             match journal.append(payload).await {
                 Ok(number) => index
                     .lock()
@@ -121,7 +125,9 @@ impl Receipts {
             let first = self.journal.first();
             let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
             index.by_id.retain(|_, number| *number >= first);
-            let Index { by_id, by_request, .. } = &mut *index;
+            let Index {
+                by_id, by_request, ..
+            } = &mut *index;
             by_request.retain(|_, id| by_id.contains_key(id));
         }
     }

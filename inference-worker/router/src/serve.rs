@@ -1,25 +1,28 @@
 //! `quern-router serve`: probes, HTTP server, orderly end.
 
-use crate::http_api;
+use crate::http_api::{self, Backend};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
+use crate::setup::{ChainArgs, Running};
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Serve the gateway.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
-    /// A worker's base URL; repeat for several.
-    #[arg(long = "worker", value_name = "URL", required = true)]
+    /// A worker's base URL, for serving without a chain; repeat for several.
+    #[arg(long = "worker", value_name = "URL", required_unless_present = "chain_rpc")]
     workers: Vec<String>,
+    #[command(flatten)]
+    chain: ChainArgs,
     /// Where to listen; port 0 takes a free one, which is printed.
     #[arg(long, default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
-    /// File of API keys: one 'sha256-in-hex name' a line.
+    /// File of API keys: one 'sha256-in-hex name [budget=NQRN] [payer=NAME]' a line.
     #[arg(long, value_name = "FILE", required_unless_present = "open")]
     keys: Option<PathBuf>,
     /// Serve anyone, without keys.
@@ -43,37 +46,37 @@ impl Serve {
         }
         let keys = match &self.keys {
             Some(path) => Keys::load(path)?,
-            None => Keys::Open,
-        };
-        let pool = Pool::new(&self.workers)?;
-        let service = http_api::Service {
-            keys,
-            pool: pool.clone(),
-            metrics: Metrics::new()?,
+            None => Keys::open(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
-        runtime.block_on(self.listen(pool, service))
+        runtime.block_on(self.listen(keys))
     }
 
-    async fn listen(&self, pool: Pool, service: http_api::Service) -> anyhow::Result<()> {
+    async fn listen(&self, keys: Keys) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {}; is another server there?", self.listen))?;
         let address = listener.local_addr()?;
-        pool.probe_all().await;
-        let (alive, all) = pool.alive();
-        tracing::info!(%address, "serving; {alive} of {all} workers are up");
-        println!("listening on http://{address}");
-        let pause = Duration::from_secs(self.probe.max(1));
-        let probes = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(pause).await;
-                pool.probe_all().await;
+        let metrics = Metrics::new()?;
+        let (backend, running) = match self.chain.start(&keys, &metrics).await? {
+            Some((gateway, running)) => (Backend::Paid(gateway), running),
+            None => {
+                let (pool, running) = self.probe().await?;
+                (Backend::Direct(pool), running)
             }
-        });
+        };
+        println!("listening on http://{address}");
+        let service = http_api::Service {
+            keys,
+            backend,
+            metrics,
+            started: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |age| age.as_secs()),
+        };
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
         let signal = async move {
             terminated().await;
@@ -90,8 +93,24 @@ impl Serve {
             result = async { server.await } => result.context("the HTTP server failed"),
             () = out_of_time => Ok(()),
         };
-        probes.abort();
+        running.stop().await;
         result
+    }
+
+    /// Workers without a chain, and the task that asks after them.
+    async fn probe(&self) -> anyhow::Result<(Pool, Running)> {
+        let pool = Pool::new(&self.workers)?;
+        pool.probe_all().await;
+        let (alive, all) = pool.alive();
+        tracing::info!("{alive} of {all} workers are up");
+        let (pause, probed) = (Duration::from_secs(self.probe.max(1)), pool.clone());
+        let probes = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                probed.probe_all().await;
+            }
+        });
+        Ok((pool, Running::of(vec![probes])))
     }
 }
 

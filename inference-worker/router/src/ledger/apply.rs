@@ -80,6 +80,11 @@ impl Ledger {
                     book.moved = true;
                 }
             }
+            Record::Voided { session } => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.voids.clear();
+                }
+            }
             Record::Closing { session } => {
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.closing = true;

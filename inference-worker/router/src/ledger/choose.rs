@@ -2,7 +2,7 @@
 
 use super::record::{Place, Record, Request};
 use super::{KeyBook, Ledger, NONCE_BLOCK, Session, plus};
-use quern_protocol::{Amount, Price};
+use quern_protocol::{Amount, Coefficients, Price};
 
 /// A request that looks for a host.
 pub(crate) struct Ask<'a> {
@@ -10,6 +10,8 @@ pub(crate) struct Ask<'a> {
     /// Account whose sessions pay.
     pub(crate) payer: &'a str,
     pub(crate) model: &'a str,
+    /// What the ceiling was computed with.
+    pub(crate) coefficients: &'a Coefficients,
     /// Budget of the key.
     pub(crate) budget: Amount,
     /// What the first voucher authorises.
@@ -91,7 +93,8 @@ impl Ledger {
             return Ok(vec![id]);
         }
         let serves = |session: &Session| {
-            session.payer == ask.payer && session.model == ask.model && session.serves(height, ask.margin)
+            let right = session.payer == ask.payer && session.model == ask.model;
+            right && session.coefficients == *ask.coefficients && session.serves(height, ask.margin)
         };
         let serving: Vec<_> = self.sessions.iter().filter(|(_, s)| serves(s)).collect();
         let highest = serving.iter().map(|(_, session)| session.max_price).max();
@@ -112,7 +115,9 @@ impl Ledger {
         let mut passed = Vec::new();
         for index in session.order(ask.chain_id, id, nonce) {
             let book = session.hosts.get(index)?;
-            if self.barred.contains_key(&book.host) || book.open.contains_key(&nonce) || (ask.skip)(&book.host)
+            if self.barred.contains_key(&book.host)
+                || book.open.contains_key(&nonce)
+                || (ask.skip)(&book.host)
             {
                 continue;
             }

@@ -3,7 +3,13 @@
 use super::record::{Committee, Member, Request};
 use super::*;
 use proptest::prelude::*;
-use quern_protocol::{Bytes, Hash, Price};
+use quern_protocol::{Bytes, Coefficients, Hash, Price};
+
+pub(super) const COEFFICIENTS: Coefficients = Coefficients {
+    input: 1_000_000,
+    cached: 1_000_000,
+    output: 1_000_000,
+};
 
 const HOSTS: [&str; 3] = ["quern1a", "quern1b", "quern1c"];
 const LIMITS: [u128; 3] = [4_000, 2_000, 1_000];
@@ -12,20 +18,39 @@ const BUDGETS: [u128; 2] = [3_000, 2_500];
 
 #[derive(Clone, Debug)]
 enum Step {
-    Ask { key: usize, ceiling: u128, first: u128 },
+    Ask {
+        key: usize,
+        ceiling: u128,
+        first: u128,
+    },
     /// Tries the next rank for a request that is open, as after a time-out.
-    Again { which: usize },
-    Raise { which: usize, by: u128 },
+    Again {
+        which: usize,
+    },
+    Raise {
+        which: usize,
+        by: u128,
+    },
     /// The host ends the answer; perhaps the router gets the receipt.
-    Finish { which: usize, used: u128, receipt: bool },
-    Refuse { which: usize },
+    Finish {
+        which: usize,
+        used: u128,
+        receipt: bool,
+    },
+    Refuse {
+        which: usize,
+    },
     /// A receipt that was missing is fetched.
-    Fetch { which: usize },
+    Fetch {
+        which: usize,
+    },
     Lapse,
     /// All that was written becomes durable.
     Sync,
     /// The process dies; `kept` of what was not yet durable is.
-    Crash { kept: usize },
+    Crash {
+        kept: usize,
+    },
     Restart,
 }
 
@@ -91,6 +116,9 @@ impl World {
                 drawn_at: 0,
                 closes_at: 1_000_000,
                 max_price: Price::CEILING,
+                model_hash: Bytes([0; 32]),
+                coefficients: COEFFICIENTS,
+                lapse_blocks: 20,
                 members: (0..3).map(member).collect(),
             },
         });
@@ -129,6 +157,7 @@ impl World {
                 chain_id: "quern-test",
                 payer: "payer",
                 model: "m",
+                coefficients: &COEFFICIENTS,
                 budget: Amount(BUDGETS[key]),
                 authorised: Amount(first),
                 margin: 10,
@@ -171,12 +200,17 @@ impl World {
             Record::Snapshot(ledger) => ledger.sessions[&1].host(&place.host).map(|book| book.marked),
             _ => None,
         });
-        assert!(durable.max().is_some_and(|mark| cap <= mark) || cap.is_zero(), "a cap above what is durable");
+        assert!(
+            durable.max().is_some_and(|mark| cap <= mark) || cap.is_zero(),
+            "a cap above what is durable"
+        );
     }
 
     fn which(&self, which: usize, open: impl Fn(&Live, Option<&Open>) -> bool) -> Option<usize> {
         let fit = |v: &Live| open(v, self.ledger.open(&v.place));
-        let found: Vec<usize> = (0..self.vouchers.len()).filter(|i| fit(&self.vouchers[*i])).collect();
+        let found: Vec<usize> = (0..self.vouchers.len())
+            .filter(|i| fit(&self.vouchers[*i]))
+            .collect();
         (!found.is_empty()).then(|| found[which % found.len()])
     }
 
@@ -188,21 +222,28 @@ impl World {
     }
 
     fn step(&mut self, step: Step) {
-        let streaming = |v: &Live, open: Option<&Open>| v.captured.is_none() && open.is_some_and(|o| !o.ended);
+        let streaming =
+            |v: &Live, open: Option<&Open>| v.captured.is_none() && open.is_some_and(|o| !o.ended);
         match step {
             Step::Ask { key, ceiling, first } => {
                 let request = request(KEYS[key], ceiling);
                 self.ask(key, first, request, None);
             }
             Step::Again { which } => {
-                let Some(index) = self.which(which, streaming) else { return };
+                let Some(index) = self.which(which, streaming) else {
+                    return;
+                };
                 let live = self.vouchers[index].clone();
-                self.ledger.commit(Record::Ended { place: live.place.clone() });
+                self.ledger.commit(Record::Ended {
+                    place: live.place.clone(),
+                });
                 self.write();
                 self.ask(live.key, live.first, live.request.clone(), Some(&live));
             }
             Step::Raise { which, by } => {
-                let Some(index) = self.which(which, streaming) else { return };
+                let Some(index) = self.which(which, streaming) else {
+                    return;
+                };
                 let live = self.vouchers[index].clone();
                 for _ in 0..3 {
                     match self.ledger.raise(&live.place, Amount(live.authorised + by)) {
@@ -219,25 +260,38 @@ impl World {
                 panic!("marks never suffice");
             }
             Step::Finish { which, used, receipt } => {
-                let Some(index) = self.which(which, streaming) else { return };
-                let (place, used) = (self.vouchers[index].place.clone(), used.min(self.vouchers[index].authorised));
+                let Some(index) = self.which(which, streaming) else {
+                    return;
+                };
+                let (place, used) = (
+                    self.vouchers[index].place.clone(),
+                    used.min(self.vouchers[index].authorised),
+                );
                 self.capture(index, used);
                 self.ledger.commit(match receipt {
-                    true => Record::Settled { place, capture: Amount(used) },
+                    true => Record::Settled {
+                        place,
+                        capture: Amount(used),
+                    },
                     false => Record::Ended { place },
                 });
                 self.write();
             }
             Step::Refuse { which } => {
-                let Some(index) = self.which(which, streaming) else { return };
+                let Some(index) = self.which(which, streaming) else {
+                    return;
+                };
                 self.capture(index, 0);
                 let place = self.vouchers[index].place.clone();
                 self.ledger.commit(Record::Freed { place });
                 self.write();
             }
             Step::Fetch { which } => {
-                let missing = |v: &Live, open: Option<&Open>| v.captured.is_some() && open.is_some_and(|o| o.ended);
-                let Some(index) = self.which(which, missing) else { return };
+                let missing =
+                    |v: &Live, open: Option<&Open>| v.captured.is_some() && open.is_some_and(|o| o.ended);
+                let Some(index) = self.which(which, missing) else {
+                    return;
+                };
                 let live = &self.vouchers[index];
                 let (place, capture) = (live.place.clone(), Amount(live.captured.unwrap()));
                 self.ledger.commit(Record::Settled { place, capture });
@@ -257,7 +311,7 @@ impl World {
                 }
                 self.write();
                 self.sync();
-                for place in self.ledger.lapse(1_000, 20) {
+                for place in self.ledger.lapse(1_000) {
                     let gone = self.vouchers.iter_mut().filter(|v| v.place == place);
                     gone.for_each(|v| v.captured = v.captured.or(Some(0)));
                 }
@@ -271,13 +325,16 @@ impl World {
                         self.capture(index, self.vouchers[index].authorised);
                     }
                 }
-                self.log.truncate(self.durable + kept % (self.log.len() - self.durable + 1));
+                self.log
+                    .truncate(self.durable + kept % (self.log.len() - self.durable + 1));
                 self.restart();
             }
             Step::Restart => {
                 for live in &self.vouchers {
                     if streaming(live, self.ledger.open(&live.place)) {
-                        self.ledger.commit(Record::Ended { place: live.place.clone() });
+                        self.ledger.commit(Record::Ended {
+                            place: live.place.clone(),
+                        });
                     }
                 }
                 self.write();
@@ -287,10 +344,19 @@ impl World {
                 self.write();
                 self.restart();
                 for (key, book) in &before.keys {
-                    assert_eq!(book.spent, self.ledger.keys[key].spent, "an orderly restart costs nothing");
+                    assert_eq!(
+                        book.spent, self.ledger.keys[key].spent,
+                        "an orderly restart costs nothing"
+                    );
                 }
                 let (before, after) = (&before.sessions[&1], &self.ledger.sessions[&1]);
-                assert!(before.hosts.iter().zip(&after.hosts).all(|(a, b)| a.spent == b.spent));
+                assert!(
+                    before
+                        .hosts
+                        .iter()
+                        .zip(&after.hosts)
+                        .all(|(a, b)| a.spent == b.spent)
+                );
                 assert_eq!(before.next, after.next);
             }
         }
@@ -312,11 +378,17 @@ impl World {
     fn check(&self) {
         for book in &self.ledger.sessions[&1].hosts {
             let captured = self.captured.get(&book.host).copied().unwrap_or(0);
-            assert!(captured <= book.cap().0, "the host took more than the router knows");
+            assert!(
+                captured <= book.cap().0,
+                "the host took more than the router knows"
+            );
         }
         for (index, key) in KEYS.iter().enumerate() {
             let known = self.ledger.keys.get(*key).map_or(0, |book| book.exposure().0);
-            assert!(self.spent[index] <= known, "a key spent more than the router knows");
+            assert!(
+                self.spent[index] <= known,
+                "a key spent more than the router knows"
+            );
             assert!(known <= BUDGETS[index], "a key over its budget");
             let held: u128 = self.ledger.sessions[&1]
                 .hosts
@@ -339,7 +411,7 @@ pub(super) fn request(key: &str, ceiling: u128) -> Request {
         price: Price::FLOOR,
         salt: Bytes([0; 16]),
         request_hash: hash,
-        plain_hash: hash,
+        content: hash,
         client_seed: None,
         prompt: 1,
         output: 1,

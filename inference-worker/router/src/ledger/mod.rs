@@ -18,7 +18,9 @@ mod session;
 mod tests;
 
 pub(crate) use budget::KeyBook;
-pub(crate) use choose::{Ask, Denied, Grant};
+#[cfg(test)]
+pub(crate) use choose::Grant;
+pub(crate) use choose::{Ask, Denied};
 pub(crate) use host::{HostBook, Open};
 pub(crate) use record::{Place, Record};
 pub(crate) use session::Session;
@@ -74,8 +76,14 @@ impl Ledger {
         waiting.for_each(|record| self.apply(record));
     }
 
+    /// A request that is open.
+    #[cfg(test)]
     pub(crate) fn open(&self, place: &Place) -> Option<&Open> {
-        self.sessions.get(&place.session)?.host(&place.host)?.open.get(&place.nonce)
+        self.sessions
+            .get(&place.session)?
+            .host(&place.host)?
+            .open
+            .get(&place.nonce)
     }
 
     /// Raises what is authorised for a request to `to`, at most its ceiling, and returns the cap to sign.
@@ -103,7 +111,10 @@ impl Ledger {
         }
         if !more.is_zero() {
             let place = place.clone();
-            self.commit(Record::Raised { place, authorised: to });
+            self.commit(Record::Raised {
+                place,
+                authorised: to,
+            });
         }
         Ok(cap)
     }
@@ -129,11 +140,13 @@ impl Ledger {
     }
 
     /// Requests whose answer is over, that have no receipt, and that no host can commit any more at `height`.
-    pub(crate) fn lapse(&mut self, height: u64, lapse_blocks: u64) -> Vec<Place> {
+    pub(crate) fn lapse(&mut self, height: u64) -> Vec<Place> {
         let lapsed: Vec<Place> = self
             .unresolved()
-            .filter(|(_, open)| {
-                let last = open.request.height.saturating_add(lapse_blocks);
+            .filter(|(place, open)| {
+                let session = self.sessions.get(&place.session);
+                let lapse = session.map_or(u64::MAX, |session| session.lapse_blocks);
+                let last = open.request.height.saturating_add(lapse);
                 height > last.saturating_add(LAPSE_MARGIN)
             })
             .map(|(place, _)| place)

@@ -1,7 +1,7 @@
 //! What the router's journal holds. The ledger changes by these records alone, live and on replay.
 
 use super::Ledger;
-use quern_protocol::{Amount, Bytes, Hash, Price};
+use quern_protocol::{Amount, Bytes, Coefficients, Hash, Price};
 use serde::{Deserialize, Serialize};
 
 /// One request at one host, as it is known before the answer.
@@ -19,8 +19,8 @@ pub(crate) struct Request {
     pub(crate) salt: Bytes<16>,
     /// Salted hash of path and body.
     pub(crate) request_hash: Hash,
-    /// The same without salt, for a client's own seed.
-    pub(crate) plain_hash: Hash,
+    /// Hash of both without salt, for a client's own seed.
+    pub(crate) content: Hash,
     /// The client's own seed.
     pub(crate) client_seed: Option<i64>,
     /// Most tokens that the prompt can have.
@@ -44,6 +44,12 @@ pub(crate) struct Committee {
     pub(crate) drawn_at: u64,
     pub(crate) closes_at: u64,
     pub(crate) max_price: Price,
+    /// Hash of the model.
+    pub(crate) model_hash: Hash,
+    /// What tokens cost in this session.
+    pub(crate) coefficients: Coefficients,
+    /// Blocks from a voucher's height until its receipt can no longer be committed.
+    pub(crate) lapse_blocks: u64,
     pub(crate) members: Vec<Member>,
 }
 
@@ -77,11 +83,7 @@ pub(crate) enum Record {
     /// Mark: nonces below `below` may be in use.
     Nonces { session: u64, below: u64 },
     /// Mark: caps up to this one may be signed.
-    Cap {
-        session: u64,
-        host: String,
-        cap: Amount,
-    },
+    Cap { session: u64, host: String, cap: Amount },
     /// Mark: the holder's requests may have cost up to this.
     Key { key: String, up_to: Amount },
     /// A voucher is signed.
@@ -104,6 +106,8 @@ pub(crate) enum Record {
     Barred { host: String, reason: String },
     /// A host's limit is being moved away: no more vouchers for it in this session.
     Moved { session: u64, host: String },
+    /// Void vouchers were signed for the nonces that were skipped.
+    Voided { session: u64 },
     /// No new requests in a session.
     Closing { session: u64 },
     /// The session is paid, or void.

@@ -2,7 +2,7 @@
 
 use super::host::HostBook;
 use super::record::Committee;
-use quern_protocol::{Amount, Hash, Price, rank};
+use quern_protocol::{Amount, Coefficients, Hash, Price, rank};
 use serde::{Deserialize, Serialize};
 
 /// A session that this router opened.
@@ -15,6 +15,9 @@ pub(crate) struct Session {
     pub(crate) drawn_at: u64,
     pub(crate) closes_at: u64,
     pub(crate) max_price: Price,
+    pub(crate) model_hash: Hash,
+    pub(crate) coefficients: Coefficients,
+    pub(crate) lapse_blocks: u64,
     /// In the order of the draw.
     pub(crate) hosts: Vec<HostBook>,
     /// The next request's, from 1.
@@ -35,6 +38,13 @@ impl Session {
             drawn_at: 0,
             closes_at: 0,
             max_price: Price::default(),
+            model_hash: Hash::new([0; 32]),
+            coefficients: Coefficients {
+                input: 0,
+                cached: 0,
+                output: 0,
+            },
+            lapse_blocks: 0,
             hosts: Vec::new(),
             next: 1,
             reserved: 1,
@@ -48,6 +58,9 @@ impl Session {
         self.drawn_at = committee.drawn_at;
         self.closes_at = committee.closes_at;
         self.max_price = committee.max_price;
+        self.model_hash = committee.model_hash;
+        self.coefficients = committee.coefficients;
+        self.lapse_blocks = committee.lapse_blocks;
         let host = |m: super::record::Member| HostBook::new(m.host, m.weight, m.limit);
         self.hosts = committee.members.into_iter().map(host).collect();
     }

@@ -1,6 +1,6 @@
 //! The ledger's rules, one by one.
 
-use super::crash_tests::request;
+use super::crash_tests::{COEFFICIENTS, request};
 use super::record::{Committee, Member};
 use super::*;
 use quern_protocol::{Bytes, Price, rank};
@@ -27,6 +27,9 @@ fn ledger(limits: &[u128]) -> Ledger {
             drawn_at: 2,
             closes_at: 100,
             max_price: "2".parse().unwrap(),
+            model_hash: Bytes([0; 32]),
+            coefficients: COEFFICIENTS,
+            lapse_blocks: 20,
             members,
         },
     });
@@ -43,6 +46,7 @@ fn grant(
         chain_id: CHAIN,
         payer: "payer",
         model: "m",
+        coefficients: &COEFFICIENTS,
         budget: Amount(1_000_000),
         authorised: Amount(ceiling / 2),
         margin: 10,
@@ -115,7 +119,10 @@ fn a_stream_is_paid_ahead_up_to_its_ceiling_and_no_further() {
     let place = grant(&mut ledger, 100, None, &|_| false).unwrap().place;
     assert_eq!(ledger.raise(&place, Amount(70)), Ok(Amount(70)));
     assert_eq!(ledger.raise(&place, Amount(60)), Ok(Amount(70)));
-    assert!(matches!(ledger.raise(&place, Amount(500)), Ok(Amount(100)) | Err(Denied::Marks(_))));
+    assert!(matches!(
+        ledger.raise(&place, Amount(500)),
+        Ok(Amount(100)) | Err(Denied::Marks(_))
+    ));
     ledger.apply(Record::Ended { place: place.clone() });
     assert_eq!(ledger.raise(&place, Amount(100)), Err(Denied::Gone));
 }
@@ -139,6 +146,7 @@ fn a_key_over_its_budget_a_price_over_the_highest_and_a_session_near_its_end_are
         chain_id: CHAIN,
         payer: "payer",
         model: "m",
+        coefficients: &COEFFICIENTS,
         budget: Amount(budget),
         authorised: Amount(1),
         margin: 10,
@@ -167,7 +175,10 @@ fn a_host_that_is_barred_or_loses_its_limit_is_not_asked() {
         host: "host0".into(),
         reason: "wrong receipt".into(),
     });
-    assert_eq!(grant(&mut ledger, 10, None, &|_| false).unwrap().place.host, "host1");
+    assert_eq!(
+        grant(&mut ledger, 10, None, &|_| false).unwrap().place.host,
+        "host1"
+    );
     ledger.apply(Record::Moved {
         session: 7,
         host: "host1".into(),
@@ -180,14 +191,17 @@ fn a_missing_receipt_holds_the_slice_against_the_budget_until_it_lapses() {
     let mut ledger = ledger(&[1_000]);
     let place = grant(&mut ledger, 100, None, &|_| false).unwrap().place;
     assert_eq!(ledger.keys["ann"].held, Amount(100));
-    assert!(ledger.lapse(1_000, 20).is_empty());
+    assert!(ledger.lapse(1_000).is_empty());
     ledger.apply(Record::Ended { place });
     assert_eq!(ledger.keys["ann"].held, Amount(50));
-    assert!(ledger.lapse(27, 20).is_empty());
-    assert_eq!(ledger.lapse(28, 20).len(), 1);
+    assert!(ledger.lapse(27).is_empty());
+    assert_eq!(ledger.lapse(28).len(), 1);
     let records = ledger.take_records();
     ledger.durable(records);
     assert_eq!(ledger.keys["ann"].held, Amount(0));
     // The host's own cap does not come down: what it holds is signed.
-    assert_eq!(grant(&mut ledger, 100, None, &|_| false).unwrap().cap, Amount(100));
+    assert_eq!(
+        grant(&mut ledger, 100, None, &|_| false).unwrap().cap,
+        Amount(100)
+    );
 }

@@ -1,0 +1,100 @@
+//! What goes on behind the requests: following the chain, opening, renewing and closing sessions, moving the limits of
+//! dead hosts, fetching missing receipts.
+
+mod orphans;
+mod rebalance;
+mod sessions;
+mod voids;
+mod watch;
+
+use crate::paid::Gateway;
+use quern_protocol::{Amount, Price};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Pause between two looks at the chain, and between two rounds of upkeep.
+const POLL: Duration = Duration::from_millis(400);
+const ROUND: Duration = Duration::from_secs(2);
+/// Rounds between two searches for sessions that the ledger does not know.
+const ORPHAN_ROUNDS: u64 = 30;
+
+/// How sessions are opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) escrow: Amount,
+    pub(crate) max_price: Price,
+    pub(crate) blocks: u64,
+    /// Router's address and its fee, if the payer is not its own router.
+    pub(crate) router: Option<(String, u32)>,
+    /// Time after which a host that does not answer is dead.
+    pub(crate) dead_after: Duration,
+}
+
+/// Starts the tasks; they end when aborted.
+pub(crate) fn start(gateway: &Arc<Gateway>, policy: Policy) -> Vec<JoinHandle<()>> {
+    let watching = {
+        let gateway = gateway.clone();
+        tokio::spawn(async move {
+            loop {
+                watch::round(&gateway).await;
+                tokio::time::sleep(POLL).await;
+            }
+        })
+    };
+    let collecting = {
+        let gateway = gateway.clone();
+        tokio::spawn(async move {
+            loop {
+                rest(&gateway).await;
+                crate::paid::collect(&gateway).await;
+            }
+        })
+    };
+    let tending = {
+        let gateway = gateway.clone();
+        tokio::spawn(async move {
+            let mut round = 0_u64;
+            loop {
+                if gateway.view.latest() > 0 {
+                    tend(&gateway, &policy, round).await;
+                    round += 1;
+                }
+                rest(&gateway).await;
+            }
+        })
+    };
+    vec![watching, collecting, tending]
+}
+
+/// Until the next round, or until something happens.
+async fn rest(gateway: &Gateway) {
+    tokio::select! {
+        () = tokio::time::sleep(ROUND) => {}
+        () = gateway.wake.notified() => tokio::time::sleep(POLL).await,
+    }
+}
+
+/// One round of upkeep. Each step stands alone: what fails is tried again in the next round.
+async fn tend(gateway: &Gateway, policy: &Policy, round: u64) {
+    if round == 0 {
+        voids::sign_all(gateway).await;
+    }
+    if round.is_multiple_of(ORPHAN_ROUNDS) {
+        orphans::close_all(gateway).await;
+    }
+    for (name, payer) in &gateway.payers {
+        for model in &gateway.models {
+            if let Err(error) = sessions::open_if_needed(gateway, policy, payer, model).await {
+                tracing::error!(
+                    payer = name,
+                    model,
+                    error = format!("{error:#}"),
+                    "no session could be opened"
+                );
+            }
+        }
+    }
+    sessions::close_what_is_done(gateway).await;
+    rebalance::move_from_the_dead(gateway, policy.dead_after).await;
+}

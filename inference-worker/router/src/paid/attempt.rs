@@ -1,0 +1,211 @@
+//! One host: the request with its voucher, up to the first token.
+
+use super::forward::{Order, path};
+use super::relay::{Opening, Stream};
+use super::{Gateway, Pending};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use quern_chain_client::verify;
+use quern_inference_api::paid::{
+    Authority, RECEIPT_HEADER, RefusalBody, SignedReceipt, VOUCHER_HEADER, from_header, to_header,
+};
+use quern_protocol::Amount;
+use std::sync::Arc;
+
+/// Longest answer in one piece, and longest error.
+const MAX_ANSWER: usize = 16 << 20;
+const MAX_ERROR: usize = 1 << 20;
+/// Header that names the request, by which its receipt can be asked for.
+const REQUEST_ID: &str = "x-request-id";
+
+/// How one host answered.
+pub(super) enum Attempt {
+    Answered(Box<Response>),
+    /// It has no room; it is well.
+    Busy,
+    Failed(String),
+}
+
+impl Attempt {
+    fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed(reason.into())
+    }
+}
+
+/// Sends the request and waits for the first token of its answer.
+pub(super) async fn attempt(
+    gateway: &Arc<Gateway>,
+    order: &Order<'_>,
+    pending: Pending,
+    cap: Amount,
+    authorised: Amount,
+) -> Attempt {
+    let patience = if order.stream {
+        gateway.first_token
+    } else {
+        gateway.whole
+    };
+    let host = pending.place.host.clone();
+    let answer = tokio::time::timeout(patience, call(gateway, order, pending, cap, authorised)).await;
+    let answer = answer.unwrap_or_else(|_| Attempt::failed("no token in time"));
+    match &answer {
+        Attempt::Failed(_) => gateway.mark_down(&host),
+        _ => gateway.mark_up(&host),
+    }
+    answer
+}
+
+async fn call(
+    gateway: &Arc<Gateway>,
+    order: &Order<'_>,
+    pending: Pending,
+    cap: Amount,
+    authorised: Amount,
+) -> Attempt {
+    let Some(host) = gateway.view.host(&pending.place.host) else {
+        return Attempt::failed("its record is not known");
+    };
+    let signed = gateway.voucher(order.payer, &pending.place, &pending.request, cap);
+    let authority = Authority {
+        chain_id: gateway.chain_id().to_owned(),
+        voucher: signed.voucher,
+        signature: signed.signature,
+        salt: pending.request.salt,
+    };
+    let url = format!("{}{}", host.endpoint.trim_end_matches('/'), path(order.endpoint));
+    let request = to_header(&authority).and_then(|voucher| {
+        http::Request::post(url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(VOUCHER_HEADER, voucher)
+            .body(Full::new(order.body.clone()))
+            .ok()
+    });
+    let Some(request) = request else {
+        return Attempt::failed("its endpoint is no URL");
+    };
+    let answer = match gateway.client.request(host.transport_key.0, request).await {
+        Ok(answer) => answer,
+        Err(error) => return Attempt::failed(error.to_string()),
+    };
+    let (parts, body) = answer.into_parts();
+    let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
+    let events = kind
+        .as_ref()
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    match parts.status {
+        StatusCode::OK if events => {
+            let id = request_id(&pending);
+            let opening = Opening::new(gateway, order, pending, cap, authorised);
+            match opening.first_token(body).await {
+                Ok(stream) => Attempt::Answered(Box::new(streamed(stream, id))),
+                Err(reason) => Attempt::Failed(reason),
+            }
+        }
+        StatusCode::OK => whole(pending, &parts.headers, body).await,
+        status => refused(gateway, pending, status, kind, body).await,
+    }
+}
+
+fn request_id(pending: &Pending) -> Option<HeaderValue> {
+    let place = &pending.place;
+    HeaderValue::from_str(&format!("{}-{}", place.session, place.nonce)).ok()
+}
+
+fn streamed(stream: Stream, id: Option<HeaderValue>) -> Response {
+    let mut response = Response::new(Body::new(stream));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.extend(id.map(|id| (http::HeaderName::from_static(REQUEST_ID), id)));
+    response
+}
+
+/// An answer in one piece, with its receipt in a header.
+async fn whole(mut pending: Pending, headers: &HeaderMap, body: Incoming) -> Attempt {
+    let body = match Limited::new(body, MAX_ANSWER).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return Attempt::failed(error.to_string()),
+    };
+    let Ok(answer) = serde_json::from_slice::<serde_json::Value>(&body) else {
+        return Attempt::failed("the answer is not JSON");
+    };
+    let usage = super::sse::usage(&answer);
+    let id = request_id(&pending);
+    let receipt = match headers.get(RECEIPT_HEADER).and_then(from_header::<SignedReceipt>) {
+        Some(signed) => pending.receipt(signed, usage).await,
+        None => None,
+    };
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.extend(id.map(|id| (http::HeaderName::from_static(REQUEST_ID), id)));
+    if let Some(receipt) = receipt.and_then(|id| HeaderValue::from_str(&id).ok()) {
+        headers.insert(RECEIPT_HEADER, receipt);
+    }
+    Attempt::Answered(Box::new(response))
+}
+
+/// Anything but 200: a signed refusal frees the voucher, a fault of the request is the client's to see.
+async fn refused(
+    gateway: &Gateway,
+    pending: Pending,
+    status: StatusCode,
+    kind: Option<HeaderValue>,
+    body: Incoming,
+) -> Attempt {
+    let body = match Limited::new(body, MAX_ERROR).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return Attempt::failed(format!("status {status}, {error}")),
+    };
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            if is_refusal(gateway, &pending, &body) {
+                gateway.metrics.refusals.inc();
+                pending.free();
+                Attempt::Busy
+            } else if status == StatusCode::TOO_MANY_REQUESTS {
+                Attempt::Busy
+            } else {
+                Attempt::failed("unavailable, without a signed refusal")
+            }
+        }
+        StatusCode::PAYMENT_REQUIRED => {
+            let error = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+            let code = error["error"]["code"].as_str().unwrap_or("no code").to_owned();
+            tracing::warn!(
+                host = pending.place.host,
+                code,
+                "a host takes no voucher of this session"
+            );
+            gateway.wake.notify_waiters();
+            Attempt::Failed(format!("voucher rejected: {code}"))
+        }
+        status if status.is_client_error() => {
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
+            let kind = kind.map(|kind| (header::CONTENT_TYPE, kind));
+            response.headers_mut().extend(kind);
+            Attempt::Answered(Box::new(response))
+        }
+        status => Attempt::Failed(format!("status {status}")),
+    }
+}
+
+/// Whether a body carries the host's signed word on this very request.
+fn is_refusal(gateway: &Gateway, pending: &Pending, body: &Bytes) -> bool {
+    let Ok(RefusalBody { refusal: signed }) = serde_json::from_slice(body) else {
+        return false;
+    };
+    let (refusal, place) = (&signed.refusal, &pending.place);
+    let named = (refusal.session, refusal.nonce, &refusal.host) == (place.session, place.nonce, &place.host);
+    let digest = refusal.digest(gateway.chain_id());
+    let host = gateway.view.host(&place.host);
+    named && host.is_some_and(|host| verify(&host.warm_key.key.0, &digest.0, &signed.signature.0))
+}

@@ -1,0 +1,335 @@
+//! Requests that are paid by vouchers.
+
+mod attempt;
+mod bounds;
+mod collect;
+mod forward;
+mod relay;
+mod sse;
+mod top_up;
+mod verify;
+
+pub(crate) use collect::collect;
+pub(crate) use forward::{SESSION_MARGIN, forward};
+
+use crate::books::Books;
+use crate::ledger::record::Request;
+use crate::ledger::{Place, Record};
+use crate::metrics::Metrics;
+use crate::receipts::{Kept, Receipts};
+use crate::view::View;
+use quern_chain_client::SigningKey;
+use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
+use quern_protocol::{Amount, Bytes, PublicKey, Voucher, salt_commitment};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// How long a host that did not answer is asked last.
+const DOWN: Duration = Duration::from_secs(5);
+
+/// An account that opens sessions, and the key that signs their vouchers.
+#[derive(Clone, Debug)]
+pub(crate) struct Payer {
+    pub(crate) address: String,
+    pub(crate) account: SigningKey,
+    pub(crate) session_key: SigningKey,
+}
+
+/// Everything that a paid request needs.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) books: Arc<Books>,
+    pub(crate) receipts: Receipts,
+    pub(crate) view: View,
+    pub(crate) client: quern_transport::Client,
+    /// By name.
+    pub(crate) payers: BTreeMap<String, Payer>,
+    pub(crate) models: Vec<String>,
+    pub(crate) metrics: Metrics,
+    /// Longest wait for the first token of a stream.
+    pub(crate) first_token: Duration,
+    /// Longest wait for an answer in one piece.
+    pub(crate) whole: Duration,
+    /// Hosts that did not answer, and since when.
+    pub(crate) down: Mutex<HashMap<String, Down>>,
+    /// Wakes those who tend sessions and missing receipts.
+    pub(crate) wake: Notify,
+}
+
+/// A host that does not answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Down {
+    /// First failure in a row.
+    pub(crate) since: Instant,
+    /// Last one.
+    pub(crate) last: Instant,
+}
+
+impl Gateway {
+    pub(crate) fn chain_id(&self) -> &str {
+        &self.view.contracts.chain_id
+    }
+
+    /// Whose key signs a session's vouchers.
+    pub(crate) fn payer_of(&self, session: u64) -> Option<&Payer> {
+        let address = self
+            .books
+            .with(|ledger| ledger.sessions.get(&session).map(|session| session.payer.clone()))?;
+        self.payers.values().find(|payer| payer.address == address)
+    }
+
+    fn downs<T>(&self, change: impl FnOnce(&mut HashMap<String, Down>) -> T) -> T {
+        change(&mut self.down.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn mark_down(&self, host: &str) {
+        let now = Instant::now();
+        self.downs(|downs| {
+            let entry = downs.entry(host.to_owned()).or_insert(Down {
+                since: now,
+                last: now,
+            });
+            entry.last = now;
+        });
+    }
+
+    fn mark_up(&self, host: &str) {
+        self.downs(|downs| {
+            downs.remove(host);
+        });
+    }
+
+    fn is_down(&self, host: &str) -> bool {
+        self.downs(|downs| downs.get(host).is_some_and(|down| down.last.elapsed() < DOWN))
+    }
+
+    /// Hosts that have not answered for a while.
+    pub(crate) fn dead(&self, after: Duration) -> Vec<String> {
+        self.downs(|downs| {
+            let dead = downs.iter().filter(|(_, down)| down.since.elapsed() >= after);
+            dead.map(|(host, _)| host.clone()).collect()
+        })
+    }
+
+    /// Puts sessions and budgets into the metrics.
+    pub(crate) fn show_state(&self) {
+        let (latest, metrics) = (self.view.latest(), &self.metrics);
+        metrics.sessions.reset();
+        self.books.with(|ledger| {
+            for session in ledger.sessions.values() {
+                let state = match (&session.beacon, session.closing) {
+                    (_, true) => "closing",
+                    (None, _) => "pending",
+                    (Some(_), _) if session.serves(latest, SESSION_MARGIN) => "open",
+                    (Some(_), _) => "over",
+                };
+                let labels = [session.payer.as_str(), session.model.as_str(), state];
+                metrics.sessions.with_label_values(&labels).inc();
+            }
+            for (key, book) in &ledger.keys {
+                for (kind, amount) in [("spent", book.spent), ("held", book.held)] {
+                    metrics
+                        .budgets
+                        .with_label_values(&[key.as_str(), kind])
+                        .set(amount.0 as f64);
+                }
+            }
+        });
+    }
+
+    /// Whether every payer has a session for every model.
+    pub(crate) fn is_ready(&self) -> bool {
+        let latest = self.view.latest();
+        self.books.with(|ledger| {
+            self.payers.values().all(|payer| {
+                self.models.iter().all(|model| {
+                    let mut own = ledger.sessions.values();
+                    own.any(|s| {
+                        s.payer == payer.address && s.model == *model && s.serves(latest, SESSION_MARGIN)
+                    })
+                })
+            })
+        })
+    }
+
+    /// Signs a voucher for a request with a cap that the ledger granted.
+    fn voucher(&self, payer: &Payer, place: &Place, request: &Request, cap: Amount) -> SignedVoucher {
+        let voucher = Voucher {
+            session: place.session,
+            host: place.host.clone(),
+            nonce: place.nonce,
+            height: request.height,
+            ceiling: request.ceiling,
+            cap,
+            salt_commitment: salt_commitment(self.chain_id(), place.session, place.nonce, &request.salt.0),
+        };
+        let digest = voucher.digest(self.chain_id());
+        SignedVoucher {
+            signature: Bytes(payer.session_key.sign(&digest.0)),
+            voucher,
+        }
+    }
+
+    /// Checks a receipt. A good one settles the request and is kept; its id comes back. A wrong one is kept as
+    /// evidence, and the host gets no further voucher.
+    pub(crate) async fn accept(
+        &self,
+        place: &Place,
+        request: &Request,
+        model: &str,
+        signed: SignedReceipt,
+        usage: Option<(u32, u32)>,
+    ) -> Option<String> {
+        let verdict = match self.check(place, request, model, &signed, usage, false).await {
+            // The warm key may be a newer one, or have been an older one.
+            Err(_) => self.check(place, request, model, &signed, usage, true).await,
+            good => good,
+        };
+        let id = signed.receipt.digest(self.chain_id()).to_string();
+        let mut kept = Kept {
+            id: id.clone(),
+            place: place.clone(),
+            key: request.key.clone(),
+            signed,
+            fault: None,
+            salt: request.salt,
+        };
+        match verdict {
+            Ok(capture) => {
+                let place = place.clone();
+                self.books.commit(Record::Settled { place, capture });
+                self.receipts.keep(kept);
+                self.metrics.receipts.with_label_values(&["good"]).inc();
+                Some(id)
+            }
+            Err(Verdict::Unknown(reason)) => {
+                tracing::warn!(host = place.host, reason, "a receipt could not be checked");
+                None
+            }
+            Err(Verdict::Wrong(reason)) => {
+                tracing::error!(
+                    host = place.host,
+                    receipt = id,
+                    reason,
+                    "a wrong receipt; the host gets no more requests"
+                );
+                kept.fault = Some(reason.to_owned());
+                self.receipts.keep(kept);
+                self.metrics.receipts.with_label_values(&["wrong"]).inc();
+                let (host, reason) = (place.host.clone(), format!("receipt {id}: {reason}"));
+                self.books.commit(Record::Barred { host, reason });
+                None
+            }
+        }
+    }
+
+    async fn check(
+        &self,
+        place: &Place,
+        request: &Request,
+        model: &str,
+        signed: &SignedReceipt,
+        usage: Option<(u32, u32)>,
+        thorough: bool,
+    ) -> Result<Amount, Verdict> {
+        let unknown = |reason: &str| Verdict::Unknown(reason.to_owned());
+        let payer = self
+            .payer_of(place.session)
+            .ok_or_else(|| unknown("its session is gone"))?;
+        let package = self
+            .view
+            .model(model)
+            .ok_or_else(|| unknown("its model is not known"))?;
+        let fixed = self.books.with(|ledger| {
+            let session = ledger.sessions.get(&place.session)?;
+            Some((session.model_hash, session.coefficients))
+        });
+        let (model_hash, coefficients) = fixed.ok_or_else(|| unknown("its session is gone"))?;
+        let known = self.view.host(&place.host);
+        let mut warm_keys: Vec<PublicKey> = known.iter().map(|host| host.warm_key.key).collect();
+        if thorough {
+            let contracts = &self.view.contracts;
+            let host = contracts.host(&place.host).await;
+            let then = contracts.warm_key_at(&place.host, request.height).await;
+            match (host, then) {
+                (Ok(host), then) => {
+                    warm_keys = vec![host.warm_key.key];
+                    warm_keys.extend(then.ok().map(|key| key.key));
+                }
+                (Err(error), _) => return Err(Verdict::Unknown(error.to_string())),
+            }
+        }
+        let beacon = self.view.beacon(request.height).await;
+        let expected = verify::Expected {
+            chain_id: self.chain_id(),
+            place,
+            request,
+            session_key: &Bytes(payer.session_key.public()),
+            warm_keys: &warm_keys,
+            model_hash,
+            coefficients,
+            context: package.context,
+            beacon: beacon.ok(),
+            usage,
+        };
+        verify::check(signed, &expected).map_err(Verdict::Wrong)
+    }
+}
+
+/// Why a receipt does not count.
+enum Verdict {
+    Wrong(&'static str),
+    Unknown(String),
+}
+
+/// A request whose voucher is signed. Dropping it says that the answer is over; without a receipt by then the
+/// request waits for one.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    gateway: Arc<Gateway>,
+    pub(crate) place: Place,
+    pub(crate) request: Request,
+    pub(crate) model: String,
+    over: bool,
+}
+
+impl Pending {
+    fn new(gateway: Arc<Gateway>, place: Place, request: Request, model: String) -> Self {
+        Self {
+            gateway,
+            place,
+            request,
+            model,
+            over: false,
+        }
+    }
+
+    /// Takes a receipt; its id if it is good.
+    async fn receipt(&mut self, signed: SignedReceipt, usage: Option<(u32, u32)>) -> Option<String> {
+        let gateway = self.gateway.clone();
+        let id = gateway
+            .accept(&self.place, &self.request, &self.model, signed, usage)
+            .await;
+        self.over |= id.is_some();
+        id
+    }
+
+    /// The host's word that it serves nothing for this voucher.
+    fn free(mut self) {
+        let place = self.place.clone();
+        self.gateway.books.commit(Record::Freed { place });
+        self.over = true;
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.over {
+            let place = self.place.clone();
+            self.gateway.books.commit(Record::Ended { place });
+            self.gateway.wake.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The chain as the router last saw it, so that no request waits for a node.
+
+use crate::chain::Contracts;
+use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage};
+use quern_interface::settlement::Params;
+use quern_protocol::{Hash, Price};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+/// A view older than this signs nothing: prices and heights would be stale.
+const STALE: Duration = Duration::from_secs(30);
+/// Beacons that are kept, for receipts.
+const BEACONS: usize = 2_000;
+/// Time after which a host's record is asked for again.
+const HOST_AGE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Latest height that the node reported.
+    latest: u64,
+    /// Height that vouchers name: one before, which every other node has too.
+    height: u64,
+    seen: Option<Instant>,
+    prices: BTreeMap<String, Price>,
+    beacons: BTreeMap<u64, Hash>,
+    models: BTreeMap<String, LaunchPackage>,
+    hosts: HashMap<String, (Instant, Arc<HostInfo>)>,
+    params: Option<Params>,
+}
+
+/// What vouchers are made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tip {
+    pub(crate) height: u64,
+    pub(crate) price: Price,
+}
+
+/// The shared view.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) contracts: Contracts,
+    state: Arc<RwLock<State>>,
+}
+
+impl View {
+    pub(crate) fn new(contracts: Contracts) -> Self {
+        Self {
+            contracts,
+            state: Arc::default(),
+        }
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Height and price for a voucher now; none while the chain has not been seen for a while.
+    pub(crate) fn tip(&self, model: &str) -> Option<Tip> {
+        self.read(|state| {
+            let fresh = state.seen.is_some_and(|seen| seen.elapsed() < STALE);
+            let price = *state.prices.get(model).filter(|_| fresh)?;
+            Some(Tip {
+                height: state.height,
+                price,
+            })
+        })
+    }
+
+    /// Latest height, 0 before the first answer.
+    pub(crate) fn latest(&self) -> u64 {
+        self.read(|state| state.latest)
+    }
+
+    pub(crate) fn model(&self, model: &str) -> Option<LaunchPackage> {
+        self.read(|state| state.models.get(model).cloned())
+    }
+
+    pub(crate) fn models(&self) -> Vec<LaunchPackage> {
+        self.read(|state| state.models.values().cloned().collect())
+    }
+
+    pub(crate) fn params(&self) -> Option<Params> {
+        self.read(|state| state.params.clone())
+    }
+
+    /// A host's record as last seen.
+    pub(crate) fn host(&self, host: &str) -> Option<Arc<HostInfo>> {
+        self.read(|state| state.hosts.get(host).map(|(_, info)| info.clone()))
+    }
+
+    /// Beacon of a voucher's height, from memory or from the chain.
+    pub(crate) async fn beacon(&self, height: u64) -> anyhow::Result<Hash> {
+        if let Some(beacon) = self.read(|state| state.beacons.get(&height).copied()) {
+            return Ok(beacon);
+        }
+        let beacon = self.contracts.chain.beacon(height).await?;
+        self.write(|state| state.beacons.insert(height, beacon));
+        Ok(beacon)
+    }
+
+    /// Asks for the height, and on a new one for prices and beacon. Returns whether there was one.
+    pub(crate) async fn refresh(&self, models: &[String]) -> anyhow::Result<bool> {
+        let latest = self.contracts.chain.height().await?;
+        if latest <= self.latest() {
+            // A chain that stands still is not stale news as long as the node answers.
+            self.write(|state| state.seen = Some(Instant::now()));
+            return Ok(false);
+        }
+        let height = latest.saturating_sub(1).max(1);
+        let mut prices = BTreeMap::new();
+        for model in models {
+            prices.insert(model.clone(), self.contracts.price_at(model, height).await?);
+        }
+        let beacon = self.contracts.chain.beacon(height).await?;
+        self.write(|state| {
+            (state.latest, state.height, state.prices) = (latest, height, prices);
+            state.seen = Some(Instant::now());
+            state.beacons.insert(height, beacon);
+            while state.beacons.len() > BEACONS {
+                state.beacons.pop_first();
+            }
+        });
+        Ok(true)
+    }
+
+    /// Asks for parameters and models.
+    pub(crate) async fn refresh_rules(&self, models: &[String]) -> anyhow::Result<()> {
+        let params = self.contracts.params().await?;
+        self.write(|state| state.params = Some(params));
+        for model in models {
+            let package = self.contracts.model(model).await?;
+            self.write(|state| state.models.insert(model.clone(), package));
+        }
+        Ok(())
+    }
+
+    /// Asks for the records of hosts that are old or missing. One that fails keeps its old record.
+    pub(crate) async fn refresh_hosts(&self, hosts: Vec<String>) {
+        for host in hosts {
+            let known = self.read(|state| state.hosts.get(&host).map(|(at, _)| at.elapsed()));
+            if known.is_some_and(|age| age < HOST_AGE) {
+                continue;
+            }
+            match self.contracts.host(&host).await {
+                Ok(info) => {
+                    let entry = (Instant::now(), Arc::new(info));
+                    self.write(|state| state.hosts.insert(host, entry));
+                }
+                Err(error) => tracing::warn!(host, %error, "a host's record could not be read"),
+            }
+        }
+    }
+
+    /// Whether a host is to be asked at all: active and outside declared maintenance.
+    pub(crate) fn serves(&self, host: &str) -> bool {
+        let latest = self.latest();
+        self.host(host).is_some_and(|info| {
+            let resting = info
+                .maintenance
+                .iter()
+                .any(|(from, to)| (*from..*to).contains(&latest));
+            info.status == HostStatus::Active && !resting
+        })
+    }
+}
