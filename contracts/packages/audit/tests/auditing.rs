@@ -71,7 +71,7 @@ proptest! {
     fn a_report_opens_at_any_drawn_position_and_nowhere_else(
         leaves in prop::collection::vec(prop::collection::vec(-900..5_000_i32, 0..12), 1..8),
         n: u64,
-        lie in 0..6_u8,
+        lie in 0..8_u8,
     ) {
         let made = Made::new(&leaves);
         let root = made.report.root().unwrap();
@@ -96,6 +96,9 @@ proptest! {
             2 => opening.finding.margins.sum.0 += 1,
             3 => opening.salt = Bytes::new([0xEE; 16]),
             4 => opening.finding.positions += 1,
+            // a larger tree of the same shape would have room for a second margin
+            5 => opening.margin_proof.count += 1,
+            6 => opening.finding_proof.count += 1,
             _ => opening.finding.clipped += 1,
         }
         prop_assert!(check(&opening, AUDITOR, offset).is_err());
@@ -157,6 +160,17 @@ impl Made {
             finding_proof,
         }
     }
+}
+
+#[test]
+fn another_position_than_the_drawn_one_is_named_as_such() {
+    let made = Made::new(&[vec![5, 6, 7, 8]]);
+    let root = made.report.root().unwrap();
+    let opening = made.open(Amount(1));
+    let check = |offset| opening.verify(CHAIN, AUDITOR, ROUND, CLIP, &root, 1, Amount(offset));
+    assert_eq!(check(1), Ok(1));
+    assert_eq!(check(2), Err(AuditError::NotDrawn));
+    assert_eq!(check(u128::MAX), Err(AuditError::NotDrawn));
 }
 
 #[test]

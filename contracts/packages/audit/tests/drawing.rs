@@ -251,6 +251,14 @@ fn a_new_host_is_walked_leaf_by_leaf_and_then_sampled() {
         // skipping a leaf is refused
         let skipped = Range::new(range.end, Amount(1)).unwrap();
         assert_eq!(walk.reveal(skipped), Err(AuditError::NotDrawn));
+        // and so is one that reaches back over a leaf before
+        if let Some(before) = range.start.checked_sub(Amount(1)) {
+            let back = Range {
+                start: before,
+                ..range
+            };
+            assert_eq!(walk.reveal(back), Err(AuditError::NotDrawn));
+        }
         walk.reveal(range).unwrap();
         seen.push(found.receipt.capture.0);
     }

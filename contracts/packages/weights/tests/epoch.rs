@@ -77,6 +77,14 @@ proptest! {
                 prop_assert!(goal == 0 || *power <= now.max(goal));
             }
             prop_assert!(grown <= total(&current) / 3);
+            // above the cap is only who falls as fast as it may
+            let staying = next.keys().filter(|key| goal.contains_key(key)).count() as u128;
+            let (numerator, denominator) = if staying < 4 { (1, staying.max(1)) } else { (3, 10) };
+            for (key, power) in &next {
+                let now = current.get(key).copied().unwrap_or(0);
+                let within = u128::from(*power) * denominator <= total(&next) * numerator;
+                prop_assert!(goal.is_empty() || within || *power == now / 2, "{key}: {power}");
+            }
         }
     }
 
@@ -126,6 +134,9 @@ fn a_giant_is_capped_and_few_hosts_share_alike() {
     assert_eq!(at(&[(1, 5), (2, 900)]), powers(&[(1, 500_000), (2, 500_000)]));
     let three = at(&[(1, 5), (2, 900), (3, 7)]);
     assert_eq!(three.values().copied().collect::<Vec<_>>(), [333_333; 3]);
+    // small weights are capped as exactly as large ones
+    let small = at(&[(1, 100), (2, 1), (3, 1), (4, 1)]);
+    assert!((299_990..=300_000).contains(&small[&1]), "{small:?}");
     // 30 % for the giant and the rest in proportion
     let set = at(&[(1, 1_000_000), (2, 10), (3, 20), (4, 20), (5, 20)]);
     assert!((299_990..=300_000).contains(&set[&1]), "{set:?}");
