@@ -41,6 +41,7 @@ pub(super) fn set_first(
 }
 
 fn put(storage: &mut dyn Storage, api: &dyn Api, host: &Addr, key: PublicKey, from: u64) -> Result<Addr> {
+    hosts::check_key(api, &key)?;
     let address = hosts::key_address(api, &key)?;
     // An address belongs to its first owner for ever: old receipts are looked up by it.
     match WARM_OWNERS.may_load(storage, &address)? {
