@@ -33,5 +33,6 @@ if wanted clients && [ -f tests/e2e/run.sh ]; then
     # Alone, as a build of the whole workspace may give its dependencies other features.
     stage "clients: build quernd" cargo build --locked -p quern-node
     stage "clients: end to end" bash tests/e2e/run.sh
+    stage "clients: wallet and contracts" bash tests/e2e/wallet/run.sh
 fi
 stages_end "make test: where the time went"
