@@ -80,6 +80,23 @@ fn genesis_makes_the_contracts_where_tools_expect_them_and_pins_them() {
 }
 
 #[test]
+fn a_node_that_dies_before_its_first_block_begins_again_and_agrees() {
+    let dir = tempfile::tempdir().unwrap();
+    let begin = || genesis(&User::new("alice"), system(&[("end_epoch", &four())]));
+    drop(Chain::start(open(dir.path()), begin()));
+    let mut again = Chain::start(open(dir.path()), begin());
+    let mut twin = world(&[("end_epoch", &four())]);
+    for _ in 0..6 {
+        assert_eq!(again.block([]).app_hash, twin.chain.block([]).app_hash);
+    }
+    drop(again);
+    let mut resumed = Chain::resume(open(dir.path()));
+    for _ in 0..6 {
+        assert_eq!(resumed.block([]).app_hash, twin.chain.block([]).app_hash);
+    }
+}
+
+#[test]
 fn the_source_of_validators_gives_the_first_set_at_epoch_zero() {
     let dir = tempfile::tempdir().unwrap();
     let proposed = proposal(&[(1, 900), (2, 900), (3, 100), (4, 100), (5, 0)]);

@@ -11,7 +11,8 @@ pub(super) fn profile() -> Profile {
     profile.registry.maintenance_credit = 50;
     profile.registry.maintenance_window = 500;
     profile.registry.bond_per_capacity = Amount(1_000_000);
-    profile.bonding.unbonding_blocks = 100;
+    // ten epochs: longer than a validator that leaves takes to fade
+    profile.bonding.unbonding_blocks = 200;
     profile.bonding.bucket_blocks = 10;
     profile.bonding.min_validator_bond = Amount(1_000_000_000);
     profile.settlement.open_fee = Amount(1_000_000);
