@@ -41,8 +41,9 @@ pub fn misbehavior(mut deps: DepsMut, env: Env, evidence: Misbehavior) -> Result
         REMOVALS.save(deps.storage, &removals)?;
     }
     Ok(response
-        .add_messages(messages)
+        // First, so that the change of bond finds no offers to recompute.
         .add_message(registry::tombstone(deps.as_ref(), &host)?)
+        .add_messages(messages)
         .add_attribute("slashed", record.slashed.to_string()))
 }
 
