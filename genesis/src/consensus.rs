@@ -6,6 +6,8 @@ use crate::{Result, error::invalid, text};
 
 /// Most bytes of a block that CometBFT admits (100 MiB).
 const MAX_BLOCK_BYTES: i64 = 104_857_600;
+/// Bytes of a block that evidence must leave: commit, header and the beacon's transaction need them.
+const MIN_ROOM: i64 = 65_536;
 
 /// `tendermint.types.ConsensusParams`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,9 +108,14 @@ impl Default for ValidatorParams {
 }
 
 impl ConsensusParams {
-    /// CometBFT's own rules (`types/params.go` of 0.38), so that a bad value fails here with its name.
+    /// CometBFT's own rules (`types/params.go` of 0.38) and those of `quern-consensus`, so that a bad value
+    /// fails here with its name.
     pub(crate) fn validate(&self) -> Result<()> {
         let at = "consensus_params";
+        let room = match self.block.max_bytes {
+            -1 => MAX_BLOCK_BYTES,
+            bytes => bytes,
+        };
         let rules = [
             (
                 self.block.max_bytes == -1 || (1..=MAX_BLOCK_BYTES).contains(&self.block.max_bytes),
@@ -121,12 +128,7 @@ impl ConsensusParams {
             ),
             (self.evidence.max_age_duration > 0, "evidence.max_age_duration"),
             (
-                (0..=if self.block.max_bytes == -1 {
-                    MAX_BLOCK_BYTES
-                } else {
-                    self.block.max_bytes
-                })
-                    .contains(&self.evidence.max_bytes),
+                (0..=room.saturating_sub(MIN_ROOM)).contains(&self.evidence.max_bytes),
                 "evidence.max_bytes",
             ),
             (

@@ -105,7 +105,7 @@ fn a_repeated_json_field_is_refused() {
 #[test]
 fn each_broken_rule_is_named_with_its_place() {
     let other_chain = "cosmos17xpfvakm2amg962yls6f84z3kell8c5lserqta";
-    let cases: [(&str, Value, &str); 19] = [
+    let cases: [(&str, Value, &str); 20] = [
         ("/chain_id", json!(""), "chain_id"),
         ("/chain_id", json!("a b"), "chain_id"),
         ("/chain_id", json!("x".repeat(51)), "chain_id"),
@@ -117,6 +117,11 @@ fn each_broken_rule_is_named_with_its_place() {
             "/consensus_params/block/max_bytes",
             json!("0"),
             "consensus_params.block.max_bytes",
+        ),
+        (
+            "/consensus_params/evidence/max_bytes",
+            json!("4190000"),
+            "consensus_params.evidence.max_bytes",
         ),
         (
             "/consensus_params/block/max_gas",

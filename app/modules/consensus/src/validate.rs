@@ -1,11 +1,14 @@
-//! CometBFT's rules for its parameters (`types/params.go` of 0.38). A set that it would refuse must
-//! never reach it: it would stop the chain.
+//! CometBFT's rules for its parameters (`types/params.go` of 0.38), and one of our own. A set that breaks
+//! them would stop the chain.
 
 use quern_types::{Result, errors};
 
 use crate::ConsensusParams;
 
 const MAX_BLOCK_BYTES: i64 = 104_857_600;
+/// Bytes of a block that evidence must leave, our own rule: a commit of some hundred validators, the header
+/// and the beacon's transaction need them.
+const MIN_ROOM: i64 = 65_536;
 
 /// Checks a complete set of parameters.
 ///
@@ -58,6 +61,13 @@ pub fn validate(params: &ConsensusParams) -> Result<()> {
             evidence.max_bytes
         ));
     }
+    if room.saturating_sub(evidence.max_bytes) < MIN_ROOM {
+        return refuse(format!(
+            "evidence.MaxBytes {} leaves less than {MIN_ROOM} bytes of block.MaxBytes {room}, and a block without room \
+             for the beacon's transaction cannot be proposed",
+            evidence.max_bytes
+        ));
+    }
     match params.validator.as_ref().map(|v| v.pub_key_types.as_slice()) {
         None | Some([]) => refuse("len(Validator.PubKeyTypes) must be greater than 0".into()),
         Some(types) if types.iter().any(|t| t != "ed25519") => {
@@ -100,7 +110,7 @@ mod tests {
     #[test]
     fn what_cometbft_would_refuse_is_refused_first() {
         assert!(validate(&good()).is_ok());
-        let broken: [fn(&mut ConsensusParams); 8] = [
+        let broken: [fn(&mut ConsensusParams); 9] = [
             |p| p.block = None,
             |p| {
                 p.block = Some(BlockParams {
@@ -122,6 +132,13 @@ mod tests {
             },
             |p| p.evidence = None,
             |p| p.evidence = Some(EvidenceParams::default()),
+            |p| {
+                // all of the block but too little for the beacon
+                p.evidence = p.evidence.take().map(|mut evidence| {
+                    evidence.max_bytes = 1_000_000 - MIN_ROOM + 1;
+                    evidence
+                })
+            },
             |p| {
                 p.block = Some(BlockParams {
                     max_bytes: 999,
