@@ -40,7 +40,7 @@ pub(crate) struct Serve {
     /// anyone, unencrypted.
     #[arg(long, value_name = "FILE")]
     chain: Option<PathBuf>,
-    /// With --chain: where to answer /health, /metrics and /v1/models without encryption.
+    /// With --chain: where to answer /health, /metrics, /v1/models and /v1/receipts without encryption.
     #[arg(long, value_name = "ADDRESS", requires = "chain")]
     status: Option<SocketAddr>,
     /// Seconds that running requests get to finish after SIGTERM.

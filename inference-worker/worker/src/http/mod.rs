@@ -53,7 +53,7 @@ pub(crate) fn router(service: Service) -> Router {
 
 /// What may be answered without encryption.
 pub(crate) fn status_router(service: Service) -> Router {
-    with_fallbacks(status_routes()).with_state(Arc::new(service))
+    with_fallbacks(status_routes().merge(paid::receipt_routes())).with_state(Arc::new(service))
 }
 
 fn status_routes() -> Router<Arc<Service>> {

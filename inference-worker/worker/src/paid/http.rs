@@ -32,15 +32,21 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
-/// Heights that are left free between the end of an output and the last one for its commit.
-const SETTLING_BLOCKS: u64 = batch::COMMIT_BLOCKS + 2;
+/// Heights that are left free between the end of an output and the last one for its commit: for a batch that is on its
+/// way and for the next.
+const SETTLING_BLOCKS: u64 = 2 * batch::COMMIT_BLOCKS + 2;
 
 /// Routes beside those of an unpaid worker.
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route(VOUCHERS_PATH, post(take_voucher))
         .route(RELEASES_PATH, post(give_release))
-        .route("/v1/receipts/{session}/{nonce}", get(receipt))
+        .merge(receipt_routes())
+}
+
+/// What shows a request's receipt; its content is no secret, so it needs no encryption either.
+pub(crate) fn receipt_routes() -> Router<Arc<Service>> {
+    Router::new().route("/v1/receipts/{session}/{nonce}", get(receipt))
 }
 
 impl IntoResponse for Denied {
@@ -139,6 +145,9 @@ pub(crate) async fn begin(
     paid.check_peer(&info, peer).await?;
     // Before the tokenizer has work, and again when the book is changed.
     admit::check(&paid.view(&info), paid.store.book().account(session), &authority)?;
+    if paid.store.book().is_lost(&info) {
+        return Err(paid.refuse(&key, session, nonce, RefusalReason::Limit));
+    }
     if paid.follow.in_maintenance() {
         return Err(paid.refuse(&key, session, nonce, RefusalReason::Maintenance));
     }

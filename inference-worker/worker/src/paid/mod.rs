@@ -31,5 +31,5 @@ mod tests;
 mod vouchers;
 
 pub(crate) use answer::Part;
-pub(crate) use http::{begin, routes};
+pub(crate) use http::{begin, receipt_routes, routes};
 pub(crate) use service::Paid;
