@@ -180,7 +180,7 @@ impl Chain {
                 "account {address} is not on the chain yet; send it some coins first"
             ))
         })?;
-        let height = self.status().await?.height;
+        let height = self.height().await?;
         if height >= last_height {
             return Err(ChainError::Build(format!("height {last_height} has passed")));
         }
@@ -251,7 +251,7 @@ impl Chain {
         loop {
             tokio::time::sleep(POLL).await;
             // The height first: a block that comes between the two questions is looked into next time.
-            let height = self.status().await.map(|status| status.height);
+            let height = self.height().await;
             let found = self
                 .ask("tx", |client| async move { client.tx(hash, false).await })
                 .await;

@@ -35,7 +35,7 @@ pub struct Chain {
 /// Where a chain stands, as one node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Latest height.
+    /// Height of the latest block.
     pub height: u64,
     /// Whether the node is still catching up with the others.
     pub catching_up: bool,
@@ -96,6 +96,17 @@ impl Chain {
             height: status.sync_info.latest_block_height.value(),
             catching_up: status.sync_info.catching_up,
         })
+    }
+
+    /// Height of the state that queries see. A node tells of a block a moment before its application has it.
+    ///
+    /// # Errors
+    /// When no node of this chain answers.
+    pub async fn height(&self) -> Result<u64, ChainError> {
+        let info = self
+            .ask("abci_info", |client| async move { client.abci_info().await })
+            .await?;
+        Ok(info.last_block_height.value())
     }
 
     /// Asks the nodes in turn until one answers. An answer that says no is an answer.

@@ -66,8 +66,8 @@ pub(crate) fn check(view: &View<'_>, account: &Account, authority: &Authority) -
     if !view.is_signed(&signed) || commitment != voucher.salt_commitment {
         return Err(Rejection::VoucherForged);
     }
-    // Half of the time to lapse is left for the output and its commit.
-    let oldest = view.height.saturating_sub(session.lapse_blocks / 2);
+    // Most of the time to lapse is left for the output and its commit.
+    let oldest = view.height.saturating_sub(session.lapse_blocks / 4);
     let lifetime = session.drawn_at..=session.closes_at;
     if session.status != SessionStatus::Open
         || !lifetime.contains(&voucher.height)

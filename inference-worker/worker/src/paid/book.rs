@@ -2,6 +2,7 @@
 
 use crate::paid::record::{PlannedBatch, Record};
 use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
+use quern_interface::settlement::SessionInfo;
 use quern_protocol::{Amount, Voucher};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -199,6 +200,12 @@ impl Book {
     /// A session's account, made if need be.
     pub(crate) fn account(&mut self, session: u64) -> &mut Account {
         self.accounts.entry(session).or_default()
+    }
+
+    /// Whether batches with this session may be on chain that the journal lost. What it earned further could not be
+    /// added to them, so it is not served.
+    pub(crate) fn is_lost(&self, session: &SessionInfo) -> bool {
+        session.drawn_at <= self.lost_until
     }
 
     /// Takes in a record of the journal.

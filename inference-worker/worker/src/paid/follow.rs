@@ -85,9 +85,17 @@ impl Follow {
     /// Follows until the task is dropped.
     pub(crate) async fn run(self) {
         let pause = Duration::from_millis(self.config.poll_ms.max(20));
+        let mut failures = 0;
         loop {
-            if let Err(error) = self.look().await {
-                self.note(Some(error.to_string()));
+            match self.look().await {
+                Ok(()) => failures = 0,
+                Err(error) => {
+                    failures += 1;
+                    // One failure may be a node's hiccup; the next look comes soon.
+                    if failures > 1 {
+                        self.note(Some(error.to_string()));
+                    }
+                }
             }
             tokio::time::sleep(pause).await;
         }
@@ -107,7 +115,7 @@ impl Follow {
     }
 
     async fn look(&self) -> Result<(), ChainError> {
-        let height = self.chain.status().await?.height;
+        let height = self.chain.height().await?;
         let before = self.height();
         if height <= before {
             return Ok(());
