@@ -20,7 +20,7 @@ pub fn load(storage: &dyn Storage, host: &Addr, height: u64) -> Result<Host> {
 }
 
 /// Drops buckets whose last block is over, unless the host is frozen.
-pub fn mature(record: &mut Host, height: u64) {
+fn mature(record: &mut Host, height: u64) {
     if !record.frozen {
         record.buckets.retain(|end| *end >= height);
     }

@@ -53,10 +53,9 @@ pub fn slash(
 pub fn freeze(deps: DepsMut, env: Env, info: MessageInfo, host: String, frozen: bool) -> Result<Response> {
     only_judges(&deps, &info)?;
     let host = deps.api.addr_validate(&host)?;
-    // What matured before the freeze is out of its reach, and loading has dropped it.
+    // Loading drops what matured before the freeze, out of its reach, and after the thaw what was due.
     let mut record = hosts::load(deps.storage, &host, env.block.height)?;
     record.frozen = frozen;
-    hosts::mature(&mut record, env.block.height);
     hosts::save(deps.storage, &host, &mut record)?;
     Ok(Response::new()
         .add_attribute("action", "freeze")
