@@ -1,10 +1,10 @@
 # The only front door. Every target runs from the root of a fresh clone; `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build contracts test check bench docs clean
+.PHONY: help setup build contracts localnet localnet-down test check bench docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what the repository needs, below .deps (safe to repeat)
 	@scripts/setup.sh
@@ -14,6 +14,12 @@ build: setup ## Build every workspace
 
 contracts: ## Build the contracts with the canonical compiler and compare their checksums
 	@scripts/contracts.sh
+
+localnet: build contracts ## Start a network of five hosts on this machine and leave it running
+	@scripts/localnet.sh up
+
+localnet-down: ## Stop it
+	@scripts/localnet.sh down
 
 test: ## Run the whole test suite
 	@scripts/test.sh

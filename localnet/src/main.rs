@@ -1,0 +1,82 @@
+//! `quern-localnet`: a whole network on one machine.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "patience with a process is no consensus time"
+)]
+
+mod account;
+mod make;
+mod net;
+mod plan;
+mod ports;
+mod process;
+mod programs;
+mod ready;
+mod router;
+mod stop;
+mod up;
+mod worker;
+
+use clap::{Parser, Subcommand};
+use plan::Plan;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A whole Quern network on one machine: nodes, workers, router, funded accounts.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// Folder of everything that the network writes.
+    #[arg(long, global = true, default_value = "localnet/run")]
+    dir: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a network and run it until Ctrl-C, SIGTERM or `down`.
+    Up {
+        /// Hosts: each a node, a validator and a worker.
+        #[arg(long, default_value_t = 5)]
+        hosts: usize,
+        /// Chain id.
+        #[arg(long, default_value = "quern-local-1")]
+        chain_id: String,
+        /// Checkout with the built programs.
+        #[arg(long, default_value = ".")]
+        root: PathBuf,
+    },
+    /// Stop a network that runs.
+    Down,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Up {
+            hosts,
+            chain_id,
+            root,
+        } => {
+            let plan = Plan {
+                root: root.canonicalize()?,
+                dir: std::path::absolute(cli.dir)?,
+                chain_id,
+                hosts,
+            };
+            up::up(&plan).await
+        }
+        Command::Down => stop::down(&cli.dir),
+    }
+}

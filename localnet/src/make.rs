@@ -1,0 +1,223 @@
+//! Making a network's homes, keys and genesis, by the commands that operators use.
+
+use crate::net::{Account, Node, Worker};
+use crate::plan::{BOND, CAPACITY, FUNDS, MODEL, Plan, TRANSPORT_KEY, WARM_KEY, moniker};
+use crate::programs::{Programs, ask, text};
+use crate::{account, ports};
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// Ports of one host: RPC, p2p, gRPC, telemetry, worker, worker's status.
+const HOST_PORTS: usize = 6;
+
+/// A network on disk that has not started.
+#[derive(Debug)]
+pub struct Made {
+    /// Nodes.
+    pub nodes: Vec<Node>,
+    /// Workers.
+    pub workers: Vec<Worker>,
+    /// Where each worker listens: for routers, and for probes without encryption.
+    pub worker_ports: Vec<(u16, u16)>,
+    /// Accounts: `faucet`, `payer`, `router`, then the operators.
+    pub accounts: Vec<Account>,
+    /// The router's port.
+    pub router_port: u16,
+}
+
+/// Makes everything below `plan.dir`, which must be new or empty.
+pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
+    if plan
+        .dir
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
+    {
+        bail!(
+            "{} is not empty: stop the network there and remove the folder",
+            plan.dir.display()
+        );
+    }
+    fs::create_dir_all(plan.dir.join("logs")).with_context(|| plan.dir.display().to_string())?;
+    let ports = ports::free(plan.hosts * HOST_PORTS + 1)?;
+    let mut made = Made {
+        nodes: Vec::new(),
+        workers: Vec::new(),
+        worker_ports: Vec::new(),
+        accounts: Vec::new(),
+        router_port: ports[plan.hosts * HOST_PORTS],
+    };
+    for name in ["faucet", "payer", "router"] {
+        made.accounts
+            .push(account::make(programs, &plan.accounts_home(), name)?);
+    }
+    let mut keys = Vec::new();
+    let mut peers = Vec::new();
+    for host in 0..plan.hosts {
+        let ports = &ports[host * HOST_PORTS..(host + 1) * HOST_PORTS];
+        let [rpc, p2p, grpc, telemetry, worker, status] = *ports else {
+            bail!("{HOST_PORTS} ports a host");
+        };
+        let home = plan.node_home(host);
+        init(programs, plan, host, [rpc, p2p, grpc, telemetry])?;
+        let operator = account::make(programs, &home, &moniker(host))?;
+        let id = ask(
+            &programs.quernd,
+            ["comet", "show-node-id", "--home", &path(&home)],
+        )?;
+        peers.push(format!("{id}@127.0.0.1:{p2p}"));
+        keys.push(WorkerKeys::make(programs, plan, host)?);
+        made.nodes.push(Node {
+            moniker: moniker(host),
+            home: path(&home),
+            rpc: format!("http://127.0.0.1:{rpc}"),
+            grpc: format!("http://127.0.0.1:{grpc}"),
+            rest: None,
+        });
+        made.workers.push(Worker {
+            host: operator.address.clone(),
+            url: format!("https://127.0.0.1:{worker}"),
+            models: vec![MODEL.to_owned()],
+        });
+        made.worker_ports.push((worker, status));
+        made.accounts.push(operator);
+    }
+    genesis(programs, plan, &made, &keys)?;
+    for (host, node) in made.nodes.iter().enumerate() {
+        let others = peers.iter().enumerate().filter(|(i, _)| *i != host);
+        let others: Vec<_> = others.map(|(_, peer)| peer.as_str()).collect();
+        let settings = [
+            ("p2p.persistent_peers", others.join(",")),
+            // Two blocks a second: delays in blocks stay delays that a request fits into.
+            ("consensus.timeout_commit", "500ms".to_owned()),
+        ];
+        for (key, value) in settings {
+            ask(
+                &programs.quernd,
+                ["config", "set", "config", key, &value, "--home", &node.home],
+            )?;
+        }
+    }
+    Ok(made)
+}
+
+fn init(programs: &Programs, plan: &Plan, host: usize, ports: [u16; 4]) -> anyhow::Result<()> {
+    let ports = ports.map(|port| port.to_string());
+    let home = path(&plan.node_home(host));
+    let moniker = moniker(host);
+    let mut args = vec!["init", &moniker, "--home", &home, "--chain-id", &plan.chain_id];
+    let flags = ["--rpc-port", "--p2p-port", "--grpc-port", "--telemetry-port"];
+    for (flag, port) in flags.into_iter().zip(&ports) {
+        args.extend([flag, port]);
+    }
+    ask(&programs.quernd, args)?;
+    Ok(())
+}
+
+/// The public sides of a worker's keys.
+struct WorkerKeys {
+    warm: String,
+    warm_address: String,
+    transport: String,
+}
+
+impl WorkerKeys {
+    /// Makes the keys in the worker's home.
+    fn make(programs: &Programs, plan: &Plan, host: usize) -> anyhow::Result<Self> {
+        let home = plan.worker_home(host);
+        fs::create_dir_all(&home)?;
+        let (warm, transport) = (path(&home.join(WARM_KEY)), path(&home.join(TRANSPORT_KEY)));
+        let made = ask(
+            &programs.worker,
+            ["keys", "--warm-key", &warm, "--transport-key", &transport],
+        )?;
+        let made: Value = serde_json::from_str(&made)?;
+        Ok(Self {
+            warm: text(&made, "warm_key")?,
+            warm_address: text(&made, "warm_address")?,
+            transport: text(&made, "transport_key")?,
+        })
+    }
+}
+
+/// One genesis document: accounts, system contracts, and every host's own transaction.
+fn genesis(programs: &Programs, plan: &Plan, made: &Made, keys: &[WorkerKeys]) -> anyhow::Result<()> {
+    let first = plan.node_home(0);
+    let home = path(&first);
+    let funds = format!("{FUNDS}nqrn");
+    let addresses = made.accounts.iter().map(|account| &account.address);
+    let addresses = addresses.chain(keys.iter().map(|keys| &keys.warm_address));
+    for address in addresses {
+        ask(
+            &programs.quernd,
+            ["genesis", "add-account", address, &funds, "--home", &home],
+        )?;
+    }
+    let models = plan.dir.join("models.json");
+    fs::write(
+        &models,
+        serde_json::to_vec_pretty(&[launch_package(programs, plan)?])?,
+    )?;
+    let contracts = path(&plan.root.join("contracts/artifacts"));
+    let models = path(&models);
+    let args = ["genesis", "add-system", "--profile", "localnet", "--home", &home];
+    ask(
+        &programs.quernd,
+        args.into_iter()
+            .chain(["--contracts", &contracts, "--models", &models]),
+    )?;
+    let document = first.join("config/genesis.json");
+    let collected = first.join("config/gentx");
+    fs::create_dir_all(&collected)?;
+    for (host, keys) in keys.iter().enumerate() {
+        let other = plan.node_home(host);
+        if host > 0 {
+            fs::copy(&document, other.join("config/genesis.json"))?;
+        }
+        let moniker = moniker(host);
+        let out = path(&collected.join(format!("gentx-{moniker}.json")));
+        let (bond, offer) = (format!("{BOND}nqrn"), format!("{MODEL}={CAPACITY}"));
+        let args = [
+            ["--home", &path(&other)],
+            ["--amount", &bond],
+            ["--endpoint", &made.workers[host].url],
+            ["--transport-key", &keys.transport],
+            ["--warm-key", &keys.warm],
+            ["--model", &offer],
+            ["--output-document", &out],
+        ];
+        let args = ["genesis", "gentx", &moniker]
+            .into_iter()
+            .chain(args.iter().flatten().copied());
+        ask(&programs.quernd, args)?;
+    }
+    ask(&programs.quernd, ["genesis", "collect", "--home", &home])?;
+    for host in 1..plan.hosts {
+        fs::copy(&document, plan.node_home(host).join("config/genesis.json"))?;
+    }
+    Ok(())
+}
+
+/// What launches the repository's model on this chain.
+fn launch_package(programs: &Programs, plan: &Plan) -> anyhow::Result<Value> {
+    let model = path(&plan.model());
+    let hash = ask(&programs.worker, ["model-hash", "--base64", "--model", &model])?;
+    let config = fs::read(plan.model().join("config.json"))?;
+    let config: Value = serde_json::from_slice(&config)?;
+    Ok(json!({
+        "id": MODEL,
+        "hash": hash,
+        "context": config["max_position_embeddings"],
+        "precision": "fp32",
+        "sampler": 1,
+        "price": "10",
+        "coefficients": {"input": 1_000_000, "cached": 100_000, "output": 3_000_000},
+        "profiles": ["cpu-fp32"],
+        "state": "live",
+    }))
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}

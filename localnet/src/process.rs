@@ -1,0 +1,95 @@
+//! Processes of the network: started with a log, watched, stopped in order.
+
+use crate::programs::PASSWORD;
+use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// How long a process may take to stop after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Lines of a log that are shown when its process fails.
+const TAIL: usize = 25;
+
+/// A process and its log. Killed if dropped.
+#[derive(Debug)]
+pub struct Process {
+    /// Name for people.
+    pub name: String,
+    log: PathBuf,
+    child: Child,
+}
+
+impl Process {
+    /// Starts a program, appending what it prints to a log.
+    pub fn start(name: &str, program: &Path, args: Vec<OsString>, log: &Path) -> anyhow::Result<Self> {
+        let out = File::options().create(true).append(true).open(log);
+        let out = out.with_context(|| log.display().to_string())?;
+        let child = Command::new(program)
+            .args(args)
+            .env("QUERN_KEYRING_PASSWORD", PASSWORD)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .kill_on_drop(true)
+            // A Ctrl-C at the terminal is the supervisor's to hear: it stops the others in order.
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self {
+            name: name.to_owned(),
+            log: log.to_owned(),
+            child,
+        })
+    }
+
+    /// An error with the end of the log, if the process has ended.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(self.failed(&format!("ended with {status}"))),
+        }
+    }
+
+    /// An error about this process, with the end of its log.
+    pub fn failed(&self, what: &str) -> anyhow::Error {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<_> = text.lines().collect();
+        let tail = lines.iter().skip(lines.len().saturating_sub(TAIL));
+        let tail: Vec<_> = tail.copied().collect();
+        anyhow::anyhow!(
+            "{} {what}; the end of {}:\n{}",
+            self.name,
+            self.log.display(),
+            tail.join("\n")
+        )
+    }
+
+    /// Asks the process to stop and waits; kills it if it does not.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let pid = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        let Some(pid) = pid else {
+            return Ok(()); // gone already
+        };
+        kill_process(pid, Signal::TERM)?;
+        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+            Ok(status) => {
+                status?;
+                Ok(())
+            }
+            Err(_) => {
+                self.child.kill().await?;
+                Err(self.failed("did not stop and was killed"))
+            }
+        }
+    }
+}

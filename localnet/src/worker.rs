@@ -1,0 +1,61 @@
+//! Starting a host's worker.
+
+use crate::make::Made;
+use crate::plan::{MODEL, Plan, TRANSPORT_KEY, WARM_KEY, moniker};
+use crate::process::Process;
+use crate::programs::Programs;
+use crate::ready;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+/// How long a worker may take to load its model.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Writes a worker's configuration and starts it.
+pub fn start(
+    programs: &Programs,
+    plan: &Plan,
+    made: &Made,
+    contracts: &BTreeMap<String, String>,
+    host: usize,
+) -> anyhow::Result<Process> {
+    let home = plan.worker_home(host);
+    let config = json!({
+        "chain_id": plan.chain_id,
+        "nodes": [made.nodes[host].rpc],
+        "host": made.workers[host].host,
+        "contracts": contracts,
+        "warm_keys": [WARM_KEY],
+        "transport_key": TRANSPORT_KEY,
+        "journal": "journal",
+    });
+    let file = home.join("chain.json");
+    fs::write(&file, serde_json::to_vec_pretty(&config)?)?;
+    let (port, status) = made.worker_ports[host];
+    let name = format!("{}-worker", moniker(host));
+    let args = vec![
+        "serve".into(),
+        "--model".into(),
+        plan.model().into(),
+        "--model-id".into(),
+        MODEL.into(),
+        "--threads".into(),
+        "1".into(),
+        "--listen".into(),
+        format!("127.0.0.1:{port}").into(),
+        "--status".into(),
+        format!("127.0.0.1:{status}").into(),
+        "--chain".into(),
+        file.into(),
+    ];
+    Process::start(&name, &programs.worker, args, &plan.log(&name))
+}
+
+/// Waits until a worker says that it serves.
+pub async fn ready(made: &Made, host: usize, process: &mut Process) -> anyhow::Result<Value> {
+    let (_, status) = made.worker_ports[host];
+    let url = format!("http://127.0.0.1:{status}/health");
+    ready::wait(process, "a healthy worker", PATIENCE, || ready::get(&url)).await
+}

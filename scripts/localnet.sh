@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Starts a whole network in localnet/run and returns when it is ready, or stops it: localnet.sh up|down.
+# LOCALNET_DIR and HOSTS choose another folder and number of hosts.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$ROOT"
+dir=${LOCALNET_DIR:-localnet/run}
+program=target/debug/quern-localnet
+
+up() {
+    if [ -f "$dir/localnet.pid" ]; then
+        echo "a network runs in $dir, or did: \`make localnet-down\` stops it and clears up" >&2
+        return 1
+    fi
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    # The log lies beside the folder until the supervisor has found the folder empty.
+    local log=target/localnet.log
+    setsid "$program" --dir "$dir" up --hosts "${HOSTS:-5}" >"$log" 2>&1 </dev/null &
+    local supervisor=$! seconds=0
+    while [ ! -f "$dir/net.json" ]; do
+        if ! kill -0 "$supervisor" 2>/dev/null; then
+            cat "$log" >&2
+            echo "the network did not start" >&2
+            return 1
+        fi
+        sleep 1
+        seconds=$((seconds + 1))
+        if [ $((seconds % 10)) -eq 0 ]; then echo "starting, $seconds s: $(tail -n 1 "$log")"; fi
+    done
+    echo "the network runs; $dir/net.json describes it; \`make localnet-down\` stops it"
+}
+
+down() { "$program" --dir "$dir" down; }
+
+case ${1:-} in
+    up) up ;;
+    down) down ;;
+    *) echo "usage: localnet.sh up|down" >&2 && exit 2 ;;
+esac

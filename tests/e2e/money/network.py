@@ -1,0 +1,117 @@
+"""A network of its own for the tests, by the program behind `make localnet`."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import openai
+
+ROOT = Path(__file__).resolve().parents[3]
+LOCALNET = ROOT / "target/debug/quern-localnet"
+QUERND = ROOT / "target/debug/quernd"
+PASSWORD = {"QUERN_KEYRING_PASSWORD": "only-for-this-test-network"}
+
+
+def ask(*command, check=True):
+    """Runs quernd and reads its JSON."""
+    done = subprocess.run(
+        [str(part) for part in (QUERND, *command, "-o", "json")],
+        capture_output=True, text=True, env=os.environ | PASSWORD, stdin=subprocess.DEVNULL,
+    )
+    if check and done.returncode:
+        raise RuntimeError(f"quernd {' '.join(map(str, command))}: {done.stderr.strip()} {done.stdout.strip()}")
+    return json.loads(done.stdout)
+
+
+class Network:
+    """Hosts, workers and a router, stopped and removed at the end."""
+
+    def __init__(self, hosts=2, seconds=180):
+        self.folder = tempfile.TemporaryDirectory(prefix="quern-money-")
+        self.dir = Path(self.folder.name) / "run"
+        self.log = Path(self.folder.name) / "localnet.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [LOCALNET, "--dir", self.dir, "up", "--hosts", str(hosts), "--root", ROOT],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            )
+        described = self.dir / "net.json"
+        self.wait("the network", described.is_file, seconds)
+        self.net = json.loads(described.read_text())
+        self.rpc = self.net["nodes"][0]["rpc"]
+
+    def wait(self, what, question, seconds=60):
+        """Asks until the answer is true, and gives it back."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            answer = question()
+            if answer:
+                return answer
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.2)
+        raise AssertionError(f"no {what} in {seconds} s; the network said:\n{self.log.read_text()[-4000:]}")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(90)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            self.folder.cleanup()
+        return code
+
+    def account(self, name):
+        return next(account for account in self.net["accounts"] if account["name"] == name)
+
+    def client(self, **options):
+        router = self.net["router"]
+        return openai.OpenAI(base_url=router["url"] + "/v1", api_key=router["api_key"], timeout=60, **options)
+
+    # --- the chain
+
+    def smart(self, contract, question):
+        address = self.net["contracts"][contract]
+        answer = ask("query", "wasm", "contract-state", "smart", address, json.dumps(question), "--node", self.rpc)
+        return answer["data"]
+
+    def raw(self, contract, question):
+        """The same, with an error for an answer."""
+        address = self.net["contracts"][contract]
+        return subprocess.run(
+            [QUERND, "query", "wasm", "contract-state", "smart", address, json.dumps(question), "--node", self.rpc],
+            capture_output=True, text=True,
+        )
+
+    def sessions(self):
+        return self.smart("settlement", {"sessions": {}})
+
+    def balance(self, address):
+        answer = ask("query", "bank", "balance", address, "nqrn", "--node", self.rpc)
+        return int(answer["balance"]["amount"])
+
+    def supply(self):
+        answer = ask("query", "bank", "total-supply-of", "nqrn", "--node", self.rpc)
+        return int(answer["amount"]["amount"])
+
+    def execute(self, signer, contract, message, coins=None, home=None):
+        """Sends a contract message from a funded account; answers the transaction."""
+        address = self.net["contracts"][contract]
+        flags = ["--amount", coins] if coins else []
+        return ask(
+            "tx", "wasm", "execute", address, json.dumps(message), *flags, "--from", signer, "--home",
+            home or self.dir / "accounts", "--node", self.rpc, "--chain-id", self.net["chain_id"],
+            "--gas", "3000000", "--fees", "0nqrn", "-y", "--wait", check=False,
+        )
+
+
+def b64(data):
+    return base64.b64encode(data).decode()

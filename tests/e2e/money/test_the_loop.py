@@ -1,0 +1,92 @@
+"""Bond, attach, serve, pay: two hosts, real nodes, real workers, the unmodified openai client."""
+
+import concurrent.futures
+import json
+import unittest
+
+from network import ROOT, Network
+
+PROMPTS = [json.loads(line)["prompt"] for line in (ROOT / "models/prompts/demo.jsonl").read_text().splitlines()[:24]]
+MODEL = "quern-small"
+
+
+def chat(client, number):
+    """One chat; odd ones stream. Answers the text."""
+    messages = [{"role": "user", "content": PROMPTS[number % len(PROMPTS)]}]
+    options = {"model": MODEL, "messages": messages, "max_tokens": 24 + number, "temperature": 1.0}
+    if number % 2:
+        with client.chat.completions.create(stream=True, **options) as stream:
+            return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+    return client.chat.completions.create(**options).choices[0].message.content
+
+
+class TheLoop(unittest.TestCase):
+    """In order: the names count."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.network = Network(hosts=2)
+        cls.supply_before = cls.network.supply()
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.network.stop()
+        assert code == 0, f"the network ended with {code}"
+
+    def test_1_hosts_are_bonded_validators(self):
+        hosts = self.network.smart("registry", {"hosts": {}})
+        self.assertEqual(len(hosts), 2)
+        bonds = {bond["host"]: int(bond["active"]) for bond in self.network.smart("bonding", {"host_bonds": {}})}
+        for host in hosts:
+            self.assertGreater(bonds[host["host"]], 0)
+            self.assertGreater(host["memberships"][0]["effective"], 0)
+
+    def test_2_chats_are_served_and_their_receipts_reach_the_chain(self):
+        client = self.network.client(max_retries=2)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            texts = list(pool.map(lambda n: chat(client, n), range(24)))
+        self.assertTrue(all(texts), texts)
+        session = self.network.sessions()[0]
+        self.assertEqual(session["status"], "open")
+        limits = sum(int(member["limit"]) for member in session["committee"])
+        self.assertLess(limits, int(session["escrow"]) + 1)
+
+        def committed():
+            lasts = [self.network.smart("settlement", {"last_batch": {"host": m["host"]}}) for m in session["committee"]]
+            return [last for last in lasts if last]
+
+        self.network.wait("batch on chain", committed)
+
+    def test_3_escrow_divides_to_the_last_coin(self):
+        session = self.network.sessions()[0]
+        before = {m["host"]: self.network.balance(m["host"]) for m in session["committee"]}
+        payer = self.network.balance(session["payer"])
+        closed = self.network.execute("router", "settlement", {"close_session": {"session": session["id"]}})
+        self.assertEqual(closed["code"], 0, closed)
+
+        def paid():
+            now = self.network.smart("settlement", {"session": {"session": session["id"]}})
+            return now if now["status"] == "closed" else None
+
+        now = self.network.wait("closed session", paid, 120)
+        outcome = now["outcome"]
+        shares = {host: int(amount) for host, amount in outcome["paid"]}
+        parts = [int(outcome[part]) for part in ("router_fee", "burned", "refund")]
+        self.assertEqual(sum(shares.values()) + sum(parts), int(now["escrow"]))
+        self.assertGreater(sum(shares.values()), 0, "somebody served")
+        for host, amount in shares.items():
+            self.assertEqual(self.network.balance(host) - before[host], amount)
+        self.assertGreaterEqual(self.network.balance(session["payer"]), payer)
+
+    def test_4_contract_balances_are_what_they_say_and_supply_fell_by_the_burn(self):
+        settlement = self.network.smart("settlement", {"totals": {}})
+        held = sum(int(settlement[part]) for part in ("escrowed", "router_bonds", "restitution_held"))
+        self.assertEqual(self.network.balance(self.network.net["contracts"]["settlement"]), held)
+        bonding = self.network.smart("bonding", {"totals": {}})
+        held = sum(int(bonding[part]) for part in ("active", "unbonding"))
+        self.assertEqual(self.network.balance(self.network.net["contracts"]["bonding"]), held)
+        self.assertLess(self.network.supply(), self.supply_before + 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
