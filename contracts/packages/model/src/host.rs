@@ -111,9 +111,11 @@ impl Host {
         seat.limit.0.saturating_sub(leaving)
     }
 
-    /// What it may take in all now.
+    /// What it may take in all now. An optimistic host goes a slice ahead of its cap, which the next voucher
+    /// should raise; none goes ahead of its limit, which nothing has to.
     fn budget(&self, chain: &Chain) -> u128 {
-        self.cap().min(self.available(chain))
+        let ahead = if self.optimistic { cost(SLICE) } else { 0 };
+        (self.cap() + ahead).min(self.available(chain))
     }
 
     /// What it takes if every open request ended now.
@@ -172,9 +174,7 @@ impl Host {
         let count = self.open.len();
         let nonce = *self.open.keys().nth(which.checked_rem(count)?)?;
         let ceiling = self.journal.requests.get(&nonce)?.voucher.ceiling;
-        let ahead = if self.optimistic { cost(SLICE) } else { 0 };
-        // ahead of its authority by one slice over all requests, never ahead of ceiling
-        let budget = self.budget(chain) + ahead;
+        let budget = self.budget(chain);
         let (exposed, produced) = (self.exposed(), self.open.get_mut(&nonce)?);
         let durable = self.journal.requests.get(&nonce)?.durable;
         let mut made = 0;
@@ -270,17 +270,17 @@ impl Host {
             .collect()
     }
 
-    /// What it does in every block without being asked: end what must be proven soon, commit, claim.
+    /// What it does in every block without being asked: end what must be committed soon, commit, claim. As Δ
+    /// exceeds the longest request and a batch, that also answers every rebalance in time.
     pub fn duties(&mut self, chain: &Chain) -> Vec<Message> {
         let mut out = Vec::new();
-        let threatened = self.exposed() > self.available(chain);
         let ending: Vec<u64> = self
             .open
             .keys()
             .copied()
             .filter(|nonce| {
                 let voucher = self.journal.requests.get(nonce).map(|r| r.voucher.height);
-                threatened || voucher.is_none_or(|height| height + LAPSE <= chain.height + BATCH + 1)
+                voucher.is_none_or(|height| height + LAPSE <= chain.height + BATCH + 1)
             })
             .collect();
         for nonce in ending {
@@ -289,7 +289,7 @@ impl Host {
         }
         self.look_at_outbox(chain);
         self.drop_lapsed(chain);
-        let due = threatened || chain.height >= self.last_batch + BATCH || chain.height >= chain.closes_at;
+        let due = chain.height >= self.last_batch + BATCH || chain.height >= chain.closes_at;
         if due && self.journal.outbox.is_none() {
             self.make_batch(chain);
         }

@@ -65,7 +65,7 @@ pub enum Step {
     ReplayClaim { host: usize, voucher: usize, batch: u64 },
     /// Anyone tries to divide the escrow now.
     Close,
-    /// A dishonest router signs anything.
+    /// A dishonest router signs anything; the height is taken as an age.
     OverSign { voucher: Voucher },
     /// A dishonest host commits anything.
     Inflate { host: usize, cumulative: u128 },

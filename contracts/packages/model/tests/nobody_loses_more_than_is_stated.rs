@@ -125,7 +125,7 @@ fn play(setup: &Setup, steps: Vec<Step>) -> Result<Option<World>, TestCaseError>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn in_any_history_money_is_conserved_and_losses_stay_within_their_bounds(
@@ -148,6 +148,57 @@ proptest! {
                 prop_assert_eq!(host.captured(), seat.claimed.0);
             }
         }
+    }
+}
+
+/// A router that signs far above the limits and moves them at will, against hosts that follow the protocol.
+fn squeeze() -> impl Strategy<Value = Step> {
+    let host = || 0_usize..3;
+    let voucher =
+        (host(), 0_u64..30, 0_u64..3, 1_000_u128..40_000).prop_map(|(host, nonce, height, cap)| Voucher {
+            host,
+            nonce,
+            height,
+            ceiling: 40_000,
+            cap,
+        });
+    let amount = || prop_oneof![1_u128..8_000, Just(1 << 110)];
+    prop_oneof![
+        6 => voucher.prop_map(|voucher| Step::OverSign { voucher }),
+        8 => Just(Step::Deliver { which: 0 }),
+        10 => (host(), small(), 100_u64..400).prop_map(|(host, which, tokens)| Step::Serve { host, which, tokens }),
+        2 => (host(), small()).prop_map(|(host, which)| Step::Finish { host, which }),
+        4 => Just(Step::Block),
+        3 => (host(), host(), 1_u128..8_000).prop_map(|(from, to, amount)| Step::AskRelease { from, to, amount }),
+        2 => (host(), host(), amount()).prop_map(|(from, to, amount)| Step::Rebalance { from, to, amount }),
+        3 => host().prop_map(|from| Step::Execute { from }),
+        2 => small().prop_map(|which| Step::ReplayRelease { which }),
+        2 => (host(), 0_usize..40, 0_u64..8)
+            .prop_map(|(host, voucher, batch)| Step::ReplayClaim { host, voucher, batch }),
+        1 => host().prop_map(|host| Step::Restart { host }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_host_that_runs_is_paid_in_full_by_a_router_that_signs_too_much_and_moves_limits_at_will(
+        escrow in 3_000_u128..30_000,
+        optimistic in any::<bool>(),
+        hosts in 2_usize..=3,
+        steps in vec(squeeze(), 50..200),
+    ) {
+        let setup = Setup {
+            escrow,
+            fee_bps: 0,
+            burn_bps: 0,
+            hosts: vec![(100, true, optimistic); hosts],
+            honest_router: false,
+            reliable_chain: true,
+            closes_at: 60,
+        };
+        play(&setup, steps)?;
     }
 }
 
