@@ -31,9 +31,7 @@ pub use consensus::{
 pub use document::{AppState, Document};
 pub use error::{GenesisError, Result};
 pub use metadata::{DenomUnit, Metadata};
-pub use system::{
-    GenTx, HookGas, SystemAddress, SystemContract, SystemGenesis, SystemValidator, predict,
-};
+pub use system::{GenTx, HookGas, SystemAddress, SystemContract, SystemGenesis, SystemValidator, predict};
 pub use validator::{ConsensusKey, Validator};
 pub use wasm::{
     AbsoluteTxPosition, AccessConfig, AccessType, Code, CodeInfo, Contract, ContractInfo, HistoryEntry,
