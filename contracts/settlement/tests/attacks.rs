@@ -177,6 +177,7 @@ fn a_host_is_paid_at_most_cap_cumulative_and_limit() {
     let receipts = vec![receipt(&world, &voucher, tokens_for(4_000))];
     let mut leaf = books.leaf(id, &receipts);
     leaf.cumulative = Amount(u128::MAX);
+    leaf.subroot.sum = Amount(1 << 79);
     books
         .commit_leaves(&mut world, vec![leaf], &[(id, receipts)])
         .unwrap();
