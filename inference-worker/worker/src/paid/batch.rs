@@ -120,7 +120,7 @@ pub(crate) fn prove_receipt(
     session: u64,
     nonce: u64,
 ) -> Option<CommittedReceipt> {
-    let account = book.accounts.get(&session)?;
+    let account = book.find(session)?;
     let entry = account.receipts.get(&nonce)?;
     let sequence = entry.batch?;
     let batch = book.batches.get(&sequence)?;

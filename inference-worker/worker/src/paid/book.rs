@@ -4,7 +4,10 @@ use crate::paid::record::{PlannedBatch, Record};
 use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
 use quern_interface::settlement::SessionInfo;
 use quern_protocol::{Amount, Voucher};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Closed sessions whose receipts can still be asked for.
+const CLOSED: usize = 256;
 
 /// A request under way.
 #[derive(Clone, Debug)]
@@ -186,6 +189,9 @@ pub(crate) enum Reserve {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Book {
     pub(crate) accounts: BTreeMap<u64, Account>,
+    /// Sessions whose money is divided, the last ones: who traces a receipt may still ask for its proof. Hashes and
+    /// amounts only, and only until the worker ends.
+    pub(crate) closed: VecDeque<(u64, Account)>,
     /// Batches that the chain holds, by sequence.
     pub(crate) batches: BTreeMap<u64, PlannedBatch>,
     /// The batch that may be on its way, and its record.
@@ -257,12 +263,33 @@ impl Book {
         self.batches.insert(sequence, batch);
     }
 
-    /// Forgets a session whose money is divided, and batches that only such sessions were in.
+    /// A session whose money is divided, and its appeal over.
     pub(crate) fn close(&mut self, session: u64) {
-        self.accounts.remove(&session);
-        let accounts = &self.accounts;
-        let needed = |batch: &PlannedBatch| batch.leaves.iter().any(|l| accounts.contains_key(&l.session));
-        self.batches.retain(|_, batch| needed(batch));
+        if let Some(account) = self.accounts.remove(&session) {
+            self.closed.push_back((session, account));
+            if self.closed.len() > CLOSED {
+                self.closed.pop_front();
+            }
+        }
+        let needed = |batch: &PlannedBatch| batch.leaves.iter().any(|leaf| self.find(leaf.session).is_some());
+        let kept: BTreeSet<u64> = self
+            .batches
+            .values()
+            .filter(|b| needed(b))
+            .map(|b| b.sequence)
+            .collect();
+        self.batches.retain(|sequence, _| kept.contains(sequence));
+    }
+
+    /// A session's account, open or closed.
+    pub(crate) fn find(&self, session: u64) -> Option<&Account> {
+        let closed = || {
+            self.closed
+                .iter()
+                .find(|(id, _)| *id == session)
+                .map(|(_, account)| account)
+        };
+        self.accounts.get(&session).or_else(closed)
     }
 
     /// Number of the first record that is still needed, if any is.

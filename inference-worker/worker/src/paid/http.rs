@@ -104,7 +104,7 @@ async fn receipt(
 ) -> Result<Json<ReceiptStatus>, Denied> {
     let paid = paid(&service)?;
     let book = paid.store.book();
-    let account = book.accounts.get(&session);
+    let account = book.find(session);
     let entry = account.and_then(|account| account.receipts.get(&nonce));
     let missing = || vouchers::refusal(StatusCode::NOT_FOUND, "There is no receipt of this request here.");
     let signed = entry.ok_or_else(missing)?.signed.clone();

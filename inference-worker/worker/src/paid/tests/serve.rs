@@ -309,6 +309,81 @@ async fn a_client_that_leaves_stops_the_output_and_leaves_a_receipt_of_what_was_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_nobody_goes_on_paying_ends_and_what_was_done_is_billed() {
+    let bench = bench(Duration::ZERO, 1).await;
+    // Waits for a top-up until patience ends.
+    let response = bench.ask(Some(voucher(1, 200, 54)), &body(100, true)).await;
+    let (status, seen) = text(response).await;
+    assert_eq!(status, 200);
+    assert!(
+        seen.contains("event: quern.receipt") && seen.trim_end().ends_with("[DONE]"),
+        "{seen}"
+    );
+    let receipt = bench.receipt(1).await.receipt;
+    assert_eq!(
+        (receipt.finish, receipt.capture),
+        (FinishReason::Unfunded, Amount(54))
+    );
+    // Its slot is free again.
+    let response = bench.ask(Some(voucher(2, 200, 254)), &body(100, false)).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[test]
+fn a_full_disk_stops_paid_work_loses_no_receipt_and_ends_with_room() {
+    let output = std::process::Command::new("bash")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -S -f 40; exec \"$0\" with_little_room --ignored --nocapture",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the other test, with a limit on the size of files"]
+async fn with_little_room() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Fsize);
+    assert!(
+        limit.current.is_some_and(|bytes| bytes <= 40 << 10),
+        "the limit is not set"
+    );
+    let bench = bench(Duration::ZERO, 2).await;
+    let request = body(5, false);
+    let mut served = 0;
+    let status = loop {
+        let response = bench.ask(Some(voucher(served + 1, 100, 10_000)), &request).await;
+        if response.status() != StatusCode::OK {
+            break response.status();
+        }
+        served += 1;
+    };
+    assert!(served > 3, "{served}");
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    // The next one is not even begun, and the worker says why.
+    let (status, answer) = text(bench.ask(Some(voucher(900, 100, 10_000)), &request).await).await;
+    assert!(status == 503 && answer.contains("disk is full"), "{answer}");
+    assert!(!bench.paid.store.book().account(3).is_used(900));
+    let room = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Fsize, room).unwrap();
+    // The receipt that had to wait is kept after all, and then work goes on.
+    let receipt = bench.receipt(served + 1).await;
+    assert!(is_signed(&receipt));
+    let response = bench.ask(Some(voucher(served + 2, 100, 10_000)), &request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_worker_refuses_with_a_signature_and_the_nonce_stays_free() {
     let bench = bench(Duration::from_millis(20), 1).await;
     let long = body(1_000, true);
