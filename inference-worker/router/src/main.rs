@@ -12,6 +12,8 @@ mod metrics;
 mod paid;
 mod pool;
 mod receipts;
+#[cfg(test)]
+mod scenarios;
 mod serve;
 mod setup;
 mod view;

@@ -100,6 +100,22 @@ impl Running {
         Self { tasks, books: None }
     }
 
+    /// Adds tasks.
+    #[cfg(test)]
+    pub(crate) fn add(&mut self, tasks: Vec<JoinHandle<()>>) {
+        self.tasks.extend(tasks);
+    }
+
+    /// As if the process had died.
+    #[cfg(test)]
+    pub(crate) async fn kill(self) {
+        let writer = self.books.map(|(_, writer)| writer);
+        for task in self.tasks.into_iter().chain(writer) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+
     /// Ends the tasks; the ledger's last record says that nothing was lost.
     pub(crate) async fn stop(self) {
         for task in &self.tasks {

@@ -9,8 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use quern_inference_api::paid::{Progress, SLICE_TOKENS, VOUCHERS_PATH};
 use quern_protocol::{Amount, Coefficients};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Attempts to hand over one top-up, and the pause between them.
@@ -23,9 +22,17 @@ struct Shared {
     payer: Payer,
     place: Place,
     request: Request,
+    state: Mutex<Sending>,
+}
+
+/// What is signed and what is wanted.
+struct Sending {
     /// Highest cap that was signed for this request.
-    cap: Mutex<Amount>,
-    busy: AtomicBool,
+    cap: Amount,
+    /// What should be authorised next; none when all is sent.
+    wanted: Option<Amount>,
+    /// Whether a task is at it.
+    busy: bool,
 }
 
 /// Counts a stream's tokens and sends top-ups.
@@ -50,8 +57,11 @@ impl Meter {
             payer: order.payer.clone(),
             place: pending.place.clone(),
             request: pending.request.clone(),
-            cap: Mutex::new(cap),
-            busy: AtomicBool::new(false),
+            state: Mutex::new(Sending {
+                cap,
+                wanted: None,
+                busy: false,
+            }),
         };
         Self {
             shared: Arc::new(shared),
@@ -88,20 +98,40 @@ impl Meter {
             want = want.max(crate::ledger::plus(self.authorised, all.saturating_sub(none)));
         }
         let want = want.min(self.shared.request.ceiling);
-        let idle = want <= self.authorised && more == 0;
-        if idle || self.shared.busy.swap(true, Ordering::AcqRel) {
+        if want <= self.authorised && more == 0 {
             return;
         }
         self.authorised = self.authorised.max(want);
+        {
+            let mut state = self.shared.state();
+            state.wanted = Some(want.max(state.wanted.unwrap_or_default()));
+            if std::mem::replace(&mut state.busy, true) {
+                // The task under way sends this too.
+                return;
+            }
+        }
         let shared = self.shared.clone();
         tokio::spawn(async move {
-            shared.send(want).await;
-            shared.busy.store(false, Ordering::Release);
+            while let Some(to) = shared.next() {
+                shared.send(to).await;
+            }
         });
     }
 }
 
 impl Shared {
+    fn state(&self) -> MutexGuard<'_, Sending> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next amount to authorise; none ends the task.
+    fn next(&self) -> Option<Amount> {
+        let mut state = self.state();
+        let next = state.wanted.take();
+        state.busy = next.is_some();
+        next
+    }
+
     async fn send(&self, to: Amount) {
         let place = &self.place;
         let cap = match self
@@ -118,9 +148,9 @@ impl Shared {
         };
         let cap = {
             // Others' receipts may have lowered the host's cap; this voucher's own only grows.
-            let mut highest = self.cap.lock().unwrap_or_else(PoisonError::into_inner);
-            *highest = cap.max(*highest);
-            *highest
+            let mut state = self.state();
+            state.cap = cap.max(state.cap);
+            state.cap
         };
         let signed = self.gateway.voucher(&self.payer, place, &self.request, cap);
         let (Some(host), Ok(body)) = (self.gateway.view.host(&place.host), serde_json::to_vec(&signed))

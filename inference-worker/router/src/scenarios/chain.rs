@@ -1,0 +1,214 @@
+//! A chain in memory that knows hosts, sessions, prices and heights.
+
+use crate::chain::{Answer, ChainApi, Contracts};
+use quern_chain_client::{Call, SigningKey};
+use quern_interface::registry::{self, HostInfo, LaunchPackage, ModelState};
+use quern_interface::settlement::{self, CommitteeMember, ExecuteMsg, SessionInfo, SessionStatus};
+use quern_protocol::{Amount, Coefficients, Hash, Price, hash_fields};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+pub(super) const CHAIN_ID: &str = "quern-test";
+pub(super) const COEFFICIENTS: Coefficients = Coefficients {
+    input: 1_000_000,
+    cached: 1_000_000,
+    output: 2_000_000,
+};
+pub(super) const LAPSE: u64 = 20;
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) height: u64,
+    pub(super) price: Price,
+    pub(super) hosts: Vec<HostInfo>,
+    pub(super) sessions: Vec<SessionInfo>,
+    pub(super) calls: Vec<ExecuteMsg>,
+    pub(super) silent: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct TestChain(Mutex<State>);
+
+impl Default for TestChain {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            height: 100,
+            price: "1.5".parse().unwrap(),
+            hosts: Vec::new(),
+            sessions: Vec::new(),
+            calls: Vec::new(),
+            silent: false,
+        }))
+    }
+}
+
+pub(super) fn contracts(chain: &Arc<TestChain>) -> Contracts {
+    Contracts {
+        chain: chain.clone(),
+        chain_id: CHAIN_ID.into(),
+        settlement: "settlement".into(),
+        registry: "registry".into(),
+        prices: "registry".into(),
+    }
+}
+
+pub(super) fn beacon(height: u64) -> Hash {
+    hash_fields(&[b"test beacon", &height.to_be_bytes()])
+}
+
+pub(super) fn package() -> LaunchPackage {
+    LaunchPackage {
+        id: super::MODEL.into(),
+        hash: Hash::new([7; 32]),
+        context: 4_096,
+        precision: "fp32".into(),
+        sampler: 1,
+        price: Price::FLOOR,
+        coefficients: COEFFICIENTS,
+        profiles: Vec::new(),
+        state: ModelState::Live,
+    }
+}
+
+impl TestChain {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.lock().unwrap())
+    }
+
+    pub(super) fn advance(&self, blocks: u64) {
+        self.with(|state| state.height += blocks);
+    }
+
+    fn answer(&self, contract: &str, question: Value) -> anyhow::Result<Value> {
+        self.with(|state| {
+            anyhow::ensure!(!state.silent, "the node does not answer");
+            Ok(match contract {
+                "settlement" => match serde_json::from_value(question)? {
+                    settlement::QueryMsg::Params {} => params(),
+                    settlement::QueryMsg::Session { session } => {
+                        json!(state.sessions.iter().find(|s| s.id == session))
+                    }
+                    settlement::QueryMsg::Sessions { start_after, .. } => {
+                        let after = |s: &&SessionInfo| start_after.is_none_or(|id| s.id > id);
+                        json!(state.sessions.iter().filter(after).collect::<Vec<_>>())
+                    }
+                    other => anyhow::bail!("not asked for: {other:?}"),
+                },
+                _ => match serde_json::from_value(question)? {
+                    registry::QueryMsg::Model { .. } => json!(package()),
+                    registry::QueryMsg::Host { host } => json!(state.hosts.iter().find(|h| h.host == host)),
+                    registry::QueryMsg::WarmKeyAt { host, .. } => {
+                        json!(state.hosts.iter().find(|h| h.host == host).map(|h| &h.warm_key))
+                    }
+                    registry::QueryMsg::PriceAt { .. } => json!(state.price),
+                    other => anyhow::bail!("not asked for: {other:?}"),
+                },
+            })
+        })
+    }
+
+    fn execute(&self, by: &SigningKey, call: &Call) -> anyhow::Result<Option<String>> {
+        let message: ExecuteMsg = serde_json::from_slice(&call.message)?;
+        self.with(|state| {
+            state.calls.push(message.clone());
+            match message {
+                ExecuteMsg::OpenSession {
+                    model,
+                    max_price,
+                    session_key,
+                    blocks,
+                    signed_by,
+                    ..
+                } => {
+                    let id = state.sessions.len() as u64 + 1;
+                    let escrow = Amount(call.funds[0].0 - 1_000);
+                    let limit = Amount(escrow.0 / state.hosts.len() as u128);
+                    let member = |host: &HostInfo| CommitteeMember {
+                        host: host.host.clone(),
+                        weight: 10,
+                        generation: 0,
+                        limit,
+                        claimed: Amount::ZERO,
+                        receipts: 0,
+                    };
+                    let closes_at = state.height + blocks;
+                    state.sessions.push(SessionInfo {
+                        id,
+                        payer: by.address()?,
+                        model,
+                        max_price,
+                        router: None,
+                        router_fee_bps: 0,
+                        session_key,
+                        agent: None,
+                        signed_by,
+                        escrow,
+                        opened_at: state.height,
+                        drawn_at: state.height - 2,
+                        closes_at,
+                        commits_until: closes_at + LAPSE,
+                        payable_at: closes_at + 2 * LAPSE,
+                        model_hash: package().hash,
+                        coefficients: COEFFICIENTS,
+                        lapse_blocks: LAPSE,
+                        router_share: Amount::ZERO,
+                        status: SessionStatus::Open,
+                        beacon: Some(Hash::new([3; 32])),
+                        committee: state.hosts.iter().map(member).collect(),
+                        rebalances: Vec::new(),
+                        outcome: None,
+                    });
+                    Ok(Some(id.to_string()))
+                }
+                ExecuteMsg::CloseSession { session } => {
+                    let found = state.sessions.iter_mut().find(|s| s.id == session);
+                    found.unwrap().status = SessionStatus::Closing;
+                    Ok(None)
+                }
+                _ => Ok(None),
+            }
+        })
+    }
+}
+
+fn params() -> Value {
+    json!(settlement::Params {
+        denom: "nqrn".into(),
+        open_fee: Amount(1_000),
+        min_escrow: Amount(1),
+        committee_size: 8,
+        draw_delay: 8,
+        max_draws: 4,
+        batch_blocks: 10,
+        lapse_blocks: LAPSE,
+        appeal_blocks: 20,
+        max_session_blocks: 10_000,
+        max_router_fee_bps: 1_000,
+        burn_bps: 500,
+        fault_slash_bps: 1_000,
+        restitution_bps: 10_000,
+    })
+}
+
+impl ChainApi for TestChain {
+    fn height(&self) -> Answer<'_, u64> {
+        // A block for each look.
+        let height = self.with(|state| {
+            state.height += u64::from(!state.silent);
+            (!state.silent).then_some(state.height)
+        });
+        Box::pin(async move { height.ok_or_else(|| anyhow::anyhow!("the node does not answer")) })
+    }
+
+    fn beacon(&self, height: u64) -> Answer<'_, Hash> {
+        Box::pin(async move { Ok(beacon(height)) })
+    }
+
+    fn ask<'a>(&'a self, contract: &'a str, question: Value) -> Answer<'a, Value> {
+        Box::pin(async move { self.answer(contract, question) })
+    }
+
+    fn call<'a>(&'a self, by: &'a SigningKey, call: Call, _: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(async move { self.execute(by, &call) })
+    }
+}

@@ -1,0 +1,232 @@
+//! What goes wrong: hosts, the chain, the money.
+
+use super::client::{complete, get};
+use super::host::Conduct::*;
+use super::*;
+
+/// Asks until the request's first host in rank was the odd one out; returns that many replies.
+async fn ask_some(router: &Router, count: usize, stream: bool) -> Vec<client::Reply> {
+    let mut replies = Vec::new();
+    for _ in 0..count {
+        replies.push(complete(&router.url, 10, stream).await);
+    }
+    replies
+}
+
+/// What an answer of 10 tokens costs: 1.5 * (5 + 20), rounded up.
+const PRICE: u128 = 38;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_cannot_or_will_not_serve_costs_the_client_nothing_but_time() {
+    for conduct in [Refuses, RefusesUnsigned, Hangs, DiesEarly, Rejects] {
+        let world = World::new(&[conduct, Honest]).await;
+        let router = world.router().await;
+        for reply in ask_some(&router, 6, true).await {
+            assert_eq!(
+                (reply.status.as_u16(), reply.tokens()),
+                (200, 10),
+                "{conduct:?}: {}",
+                reply.body
+            );
+        }
+        let asked = world.hosts[0].with(|book| book.vouchers.len());
+        assert!(asked > 0, "{conduct:?} was never asked");
+        until("receipts settle", || router.budget().spent == Amount(6 * PRICE)).await;
+        let held = router.budget().held;
+        if conduct == Refuses {
+            assert_eq!(held, Amount(0), "a signed refusal gives the slice back");
+        } else {
+            // Nobody signed that nothing was served, so the slices stay held until they lapse.
+            assert!(held > Amount(0), "{conduct:?}");
+            world.chain.advance(chain::LAPSE + 5);
+            until("slices lapse", || router.budget().held == Amount(0)).await;
+            assert_eq!(router.budget().spent, Amount(6 * PRICE));
+        }
+        let retried = get(&router.url, "/metrics").await.body;
+        assert!(!retried.contains("retries_total 0"), "{conduct:?}");
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_receipt_is_evidence_and_ends_the_hosts_business_here() {
+    for conduct in [Overcharges, WrongSeed, WrongRequest, WrongKey, WrongUsage] {
+        for stream in [true, false] {
+            let world = World::new(&[conduct, Honest]).await;
+            let router = world.router().await;
+            let replies = ask_some(&router, 8, stream).await;
+            // Clients still get their answers.
+            assert!(replies.iter().all(|reply| reply.status == 200), "{conduct:?}");
+            let served = world.hosts[0].with(|book| book.receipts.len());
+            assert_eq!(served, 1, "{conduct:?}: no voucher after the first wrong receipt");
+            let barred = router.gateway.books.with(|ledger| ledger.barred.clone());
+            assert_eq!(barred.len(), 1);
+            let wrong = world.hosts[0].with(|book| book.receipts.values().next().cloned().unwrap());
+            let id = wrong.receipt.digest(chain::CHAIN_ID).to_string();
+            until("evidence is kept", || router.gateway.receipts.find(&id).is_some()).await;
+            assert!(router.gateway.receipts.find(&id).unwrap().fault.is_some());
+            // The wrong one is not charged; its slice is held until it lapses.
+            until("the others settle", || router.budget().spent == Amount(7 * PRICE)).await;
+            assert!(router.budget().held > Amount(0));
+            router.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_breaks_after_its_first_token_is_not_tried_again_and_is_paid_as_far_as_it_came() {
+    let world = World::new(&[DiesMidStream]).await;
+    let router = world.router().await;
+    let reply = complete(&router.url, 10, true).await;
+    assert_eq!((reply.status.as_u16(), reply.tokens()), (200, 3));
+    assert!(reply.body.contains("broke off"), "{}", reply.body);
+    // The receipt is asked for afterwards: 1.5 * (5 + 2 * 3) = 16.5
+    until("the receipt is fetched", || router.budget().spent == Amount(17)).await;
+    assert_eq!(router.budget().held, Amount(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_receipt_is_fetched_and_a_withheld_one_is_never_charged() {
+    for stream in [true, false] {
+        let world = World::new(&[ForgetsReceipt]).await;
+        let router = world.router().await;
+        assert_eq!(complete(&router.url, 10, stream).await.status, 200);
+        until("the receipt is fetched", || {
+            router.budget().spent == Amount(PRICE)
+        })
+        .await;
+        router.stop().await;
+        let world = World::new(&[WithholdsReceipt]).await;
+        let router = world.router().await;
+        assert_eq!(complete(&router.url, 10, stream).await.status, 200);
+        until("the slice is held", || router.budget().held > Amount(0)).await;
+        world.chain.advance(chain::LAPSE + 5);
+        until("it lapses", || router.budget().held == Amount(0)).await;
+        assert_eq!(router.budget().spent, Amount(0));
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_pays_for_what_was_made() {
+    use http_body_util::{BodyExt, Full};
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    let body =
+        serde_json::json!({"model": MODEL, "prompt": "x", "max_tokens": 4_000, "stream": true}).to_string();
+    let request = http::Request::post(format!("{}/v1/completions", router.url))
+        .body(Full::new(bytes::Bytes::from(body)))
+        .unwrap();
+    let mut answer = client::http().request(request).await.unwrap();
+    answer.body_mut().frame().await.unwrap().unwrap();
+    drop(answer);
+    until("the host stops", || {
+        world.hosts[0].with(|book| !book.receipts.is_empty())
+    })
+    .await;
+    let capture = world.hosts[0].with(|book| book.receipts.values().next().unwrap().receipt.capture);
+    assert!(capture < Amount(12_000));
+    until("the receipt is fetched", || router.budget().spent == capture).await;
+    assert_eq!(router.budget().held, Amount(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_over_its_budget_gets_openais_quota_error_and_no_voucher() {
+    let mut world = World::new(&[Honest]).await;
+    world.budget = 200;
+    let router = world.router().await;
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    until("the receipt settles", || router.budget().spent == Amount(PRICE)).await;
+    let reply = complete(&router.url, 100, true).await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.code().as_str()),
+        (429, "insufficient_quota")
+    );
+    assert_eq!(reply.json()["error"]["type"], "insufficient_quota");
+    assert_eq!(world.hosts[0].with(|book| book.vouchers.len()), 1);
+    // A smaller one still fits.
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_above_the_maximum_is_told_and_nothing_is_signed() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    world.chain.with(|state| state.price = "5.25".parse().unwrap());
+    world.chain.advance(1);
+    let higher = || {
+        router
+            .gateway
+            .view
+            .tip(MODEL)
+            .is_some_and(|tip| tip.price > Price::from_atomics(5 * Price::UNIT))
+    };
+    until("the price is seen", higher).await;
+    let reply = complete(&router.url, 10, true).await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.code().as_str()),
+        (402, "price_above_maximum")
+    );
+    assert!(reply.body.contains("5.25"), "{}", reply.body);
+    assert_eq!(world.hosts[0].with(|book| book.vouchers.len()), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_runs_low_is_renewed_while_requests_go_on_and_the_old_one_is_closed() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    // 3,000,000 a session; each of these costs about 12,000.
+    for _ in 0..200 {
+        let reply = complete(&router.url, 4_000, false).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+    router.gateway.wake.notify_waiters();
+    until("a new session is opened", || {
+        world.chain.with(|state| state.sessions.len()) >= 2
+    })
+    .await;
+    until("the old session is closed", || {
+        let closing = quern_interface::settlement::SessionStatus::Closing;
+        world.chain.with(|state| state.sessions[0].status == closing)
+    })
+    .await;
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    world.hosts[0].with(|book| {
+        assert!(book.complaints.is_empty(), "{:?}", book.complaints);
+        assert!(book.caps[&1] <= Amount(3_000_000));
+        assert!(book.caps.contains_key(&2));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_no_limit_covers_are_refused_with_words() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    // One host holds the whole escrow of 3,000,000; the committee's limit shrinks on chain.
+    world
+        .chain
+        .with(|state| state.sessions[0].committee[0].limit = Amount(50));
+    world.chain.advance(1);
+    until("the limit is seen", || {
+        router
+            .gateway
+            .books
+            .with(|ledger| ledger.sessions[&1].hosts[0].limit == Amount(50))
+    })
+    .await;
+    let reply = complete(&router.url, 100, true).await;
+    assert_eq!(reply.status, 503);
+    assert!(reply.body.contains("room"), "{}", reply.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_change_their_ways_and_are_asked_again() {
+    let world = World::new(&[Hangs]).await;
+    let router = world.router().await;
+    let reply = complete(&router.url, 10, true).await;
+    assert_eq!(reply.status, 503);
+    assert!(reply.headers.contains_key("retry-after"));
+    world.hosts[0].behave(Honest);
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    world.hosts[0].with(|book| assert!(book.complaints.is_empty(), "{:?}", book.complaints));
+}

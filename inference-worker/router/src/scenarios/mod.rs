@@ -1,0 +1,179 @@
+//! The gateway against a chain in memory and hosts that keep or break the rules, over real TLS and HTTP.
+
+mod chain;
+mod client;
+mod gone_wrong;
+mod host;
+mod paid;
+mod restarts;
+
+use crate::http_api::{self, Backend, Service};
+use crate::keeper::{self, Policy};
+use crate::keys::{Holder, Keys};
+use crate::metrics::Metrics;
+use crate::paid::{Gateway, Payer};
+use crate::setup::{Parts, Running, session_key};
+use chain::TestChain;
+use host::{Conduct, TestHost};
+use quern_chain_client::SigningKey;
+use quern_protocol::{Amount, Price};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const MODEL: &str = "test-model";
+
+/// Everything but the router.
+struct World {
+    chain: Arc<TestChain>,
+    hosts: Vec<Arc<TestHost>>,
+    folder: tempfile::TempDir,
+    budget: u128,
+}
+
+/// A running router.
+struct Router {
+    gateway: Arc<Gateway>,
+    url: String,
+    running: Running,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    async fn new(conducts: &[Conduct]) -> Self {
+        let chain = Arc::new(TestChain::default());
+        let mut hosts = Vec::new();
+        for (index, conduct) in conducts.iter().enumerate() {
+            hosts.push(TestHost::start(index as u8 + 1, *conduct, &chain).await);
+        }
+        Self {
+            chain,
+            hosts,
+            folder: tempfile::tempdir().unwrap(),
+            budget: 10_000_000,
+        }
+    }
+
+    async fn router(&self) -> Router {
+        self.router_with(Duration::from_millis(700)).await
+    }
+
+    async fn router_with(&self, first_token: Duration) -> Router {
+        let router = self.start(first_token).await;
+        until("sessions are open", || router.gateway.is_ready()).await;
+        router
+    }
+
+    /// A router that may not be ready.
+    async fn start(&self, first_token: Duration) -> Router {
+        let state = self.folder.path();
+        let account = SigningKey::from_secret([99; 32].into()).unwrap();
+        let payer = Payer {
+            address: account.address().unwrap(),
+            account,
+            session_key: session_key(state, "payer").unwrap(),
+        };
+        let keys = Keys::Open(Holder {
+            name: "ann".into(),
+            budget: Amount(self.budget),
+            payer: None,
+        });
+        let metrics = Metrics::new().unwrap();
+        let parts = Parts {
+            state,
+            payers: BTreeMap::from([("payer".to_owned(), payer)]),
+            models: vec![MODEL.into()],
+            transport_key: None,
+            first_token,
+            whole: Duration::from_secs(2),
+        };
+        let (gateway, mut running) = parts
+            .gateway(chain::contracts(&self.chain), &keys, &metrics)
+            .await
+            .unwrap();
+        let policy = Policy {
+            escrow: Amount(3_000_000),
+            max_price: "5".parse::<Price>().unwrap(),
+            blocks: 1_000,
+            router: None,
+            dead_after: Duration::from_secs(600),
+        };
+        running.add(keeper::start(&gateway, policy));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let service = http_api::router(Service {
+            keys,
+            backend: Backend::Paid(gateway.clone()),
+            metrics,
+            started: 0,
+        });
+        let server = tokio::spawn(async move { drop(axum::serve(listener, service).await) });
+        Router {
+            gateway,
+            url,
+            running,
+            server,
+        }
+    }
+}
+
+impl Router {
+    /// An orderly end.
+    async fn stop(self) {
+        let gateway = Arc::downgrade(&self.gateway);
+        self.server.abort();
+        let _ = self.server.await;
+        self.running.stop().await;
+        drop(self.gateway);
+        gone(&gateway).await;
+    }
+
+    /// The process dies: nothing more is written.
+    async fn kill(self) {
+        self.server.abort();
+        let _ = self.server.await;
+        let gateway = Arc::downgrade(&self.gateway);
+        self.running.kill().await;
+        drop(self.gateway);
+        gone(&gateway).await;
+    }
+
+    fn budget(&self) -> crate::ledger::KeyBook {
+        self.gateway
+            .books
+            .with(|ledger| ledger.keys.get("ann").cloned().unwrap_or_default())
+    }
+}
+
+/// Waits until nothing holds the journals any more.
+async fn gone(gateway: &std::sync::Weak<Gateway>) {
+    until("the router is gone", || gateway.strong_count() == 0).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+/// Waits for something that must come.
+async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is() {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "waited in vain: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// All bytes that lie in a folder.
+fn bytes_in(folder: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(bytes_in(&path));
+        } else {
+            all.extend(std::fs::read(path).unwrap());
+        }
+    }
+    all
+}

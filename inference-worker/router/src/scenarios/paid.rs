@@ -1,0 +1,135 @@
+//! What works.
+
+use super::chain::CHAIN_ID;
+use super::client::{complete, get};
+use super::host::Conduct::*;
+use super::*;
+use quern_protocol::{Bytes as Fixed, rank};
+
+fn no_complaints(world: &World) {
+    for host in &world.hosts {
+        host.with(|book| assert!(book.complaints.is_empty(), "{:?}", book.complaints));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_paid_for_what_it_used_and_its_receipt_can_be_asked_for() {
+    let world = World::new(&[Honest, Honest]).await;
+    let router = world.router().await;
+    let reply = complete(&router.url, 20, true).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.tokens(), 20);
+    assert!(reply.body.trim_end().ends_with("data: [DONE]"));
+    // What is between host and router stays there.
+    assert!(!reply.body.contains("event:") && !reply.body.contains("voucher"));
+    let id = reply.receipt().unwrap();
+    // 1.5 * (5 + 2 * 20) = 67.5
+    until("the receipt settles", || router.budget().spent == Amount(68)).await;
+    assert_eq!(router.budget().held, Amount(0));
+    until("the receipt is kept", || {
+        router.gateway.receipts.find(&id).is_some()
+    })
+    .await;
+    let kept = get(&router.url, &format!("/quern/receipts/{id}")).await.json();
+    assert_eq!(kept["signed"]["receipt"]["capture"], "68");
+    let request = reply.headers["x-request-id"].to_str().unwrap();
+    let same = get(&router.url, &format!("/quern/receipts/{request}"))
+        .await
+        .json();
+    assert_eq!(same, kept);
+    let usage = get(&router.url, "/quern/usage").await.json();
+    assert_eq!(
+        (&usage["spent"], &usage["left"]),
+        (&"68".into(), &"9999932".into())
+    );
+    assert_eq!(get(&router.url, "/quern/receipts/00").await.status, 404);
+    no_complaints(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_one_piece_carries_its_receipt_in_a_header() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    let reply = complete(&router.url, 10, false).await;
+    assert_eq!(reply.json()["usage"]["completion_tokens"], 10);
+    assert!(reply.receipt().is_some());
+    until("the receipt settles", || router.budget().spent == Amount(38)).await;
+    no_complaints(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_stream_is_topped_up_before_it_has_to_pause() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    let reply = complete(&router.url, 2_000, true).await;
+    assert_eq!(reply.tokens(), 2_000);
+    let (top_ups, first) = world.hosts[0].with(|book| (book.top_ups, book.vouchers[&(1, 1)].voucher.ceiling));
+    assert!(top_ups >= 5, "{top_ups}");
+    // The ceiling was known from the first voucher on: (29 bytes of prompt and special tokens + 2 * 2000) * 1.5
+    assert_eq!(first, Amount(42 + 6_000));
+    no_complaints(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_requests_at_once_share_a_session_and_every_host_agrees_with_every_voucher() {
+    let world = World::new(&[Honest, Honest, Honest]).await;
+    let router = world.router_with(Duration::from_secs(20)).await;
+    let mut asked = Vec::new();
+    for index in 0..60_u32 {
+        let url = router.url.clone();
+        asked.push(tokio::spawn(async move {
+            complete(&url, 5 + index * 7, index % 3 > 0).await
+        }));
+    }
+    for reply in asked {
+        let reply = reply.await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert!(reply.receipt().is_some(), "{}", reply.body);
+    }
+    until("everything is settled", || router.budget().held == Amount(0)).await;
+    let captured: u128 = world
+        .hosts
+        .iter()
+        .map(|host| host.with(|book| book.captured.values().map(|a| a.0).sum::<u128>()))
+        .sum();
+    assert_eq!(router.budget().spent, Amount(captured));
+    // Nonces have no gaps, and each is where the public rule puts it.
+    for nonce in 1..=60 {
+        let order = rank(CHAIN_ID, 1, nonce, &Fixed([3; 32]), &[10, 10, 10]);
+        let first = &world.hosts[order[0]];
+        assert!(
+            first.with(|book| book.vouchers.contains_key(&(1, nonce))),
+            "nonce {nonce}"
+        );
+    }
+    no_complaints(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_stays_out_of_the_journals_and_the_metrics() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    complete(&router.url, 10, true).await;
+    until("the receipt settles", || router.budget().spent > Amount(0)).await;
+    let metrics = get(&router.url, "/metrics").await.body;
+    for name in [
+        "sessions{",
+        "budget_nqrn{",
+        "receipts_total{verdict=\"good\"} 1",
+        "prepare_seconds_count 1",
+    ] {
+        assert!(metrics.contains(name), "{name} in {metrics}");
+    }
+    assert!(!metrics.contains("secret prompt"));
+    let folder = world.folder.path();
+    for what in [&b"secret prompt"[..], b"quern1host1", b"authorised"] {
+        assert!(!bytes_in(folder).windows(what.len()).any(|bytes| bytes == what));
+    }
+    assert_eq!(
+        get(&router.url, "/v1/models").await.json()["data"][0]["id"],
+        MODEL
+    );
+    let one = get(&router.url, &format!("/v1/models/{MODEL}")).await;
+    assert_eq!(one.json()["context_length"], 4_096);
+    assert_eq!(get(&router.url, "/v1/models/other").await.status, 404);
+}

@@ -1,0 +1,100 @@
+//! The router ends, in order or not, and begins again.
+
+use super::client::{complete, get};
+use super::host::Conduct::*;
+use super::*;
+
+const PRICE: u128 = 38;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orderly_restart_loses_nothing_and_goes_on_in_the_same_session() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    let reply = complete(&router.url, 10, true).await;
+    let id = reply.receipt().unwrap();
+    until("it settles", || router.budget().spent == Amount(PRICE)).await;
+    until("it is kept", || router.gateway.receipts.find(&id).is_some()).await;
+    router.stop().await;
+    let router = world.router().await;
+    assert_eq!(router.budget().spent, Amount(PRICE));
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    assert_eq!(
+        get(&router.url, &format!("/quern/receipts/{id}")).await.status,
+        200
+    );
+    assert_eq!(world.chain.with(|state| state.sessions.len()), 1);
+    world.hosts[0].with(|book| {
+        assert!(book.complaints.is_empty(), "{:?}", book.complaints);
+        assert_eq!(
+            book.vouchers.keys().copied().collect::<Vec<_>>(),
+            [(1, 1), (1, 2)]
+        );
+        assert_eq!(book.voids, 0);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_crash_no_nonce_is_used_again_and_the_skipped_ones_are_voided() {
+    let world = World::new(&[Honest]).await;
+    for round in 1..=3 {
+        let router = world.router().await;
+        for _ in 0..4 {
+            assert_eq!(complete(&router.url, 10, round % 2 == 0).await.status, 200);
+        }
+        if round > 1 {
+            until("void vouchers arrive", || {
+                world.hosts[0].with(|book| book.voids > 200)
+            })
+            .await;
+        }
+        router.kill().await;
+    }
+    world.hosts[0].with(|book| {
+        assert!(book.complaints.is_empty(), "{:?}", book.complaints);
+        assert_eq!(book.vouchers.len(), 12);
+        let limit = Amount(3_000_000);
+        assert!(book.caps[&1] <= limit);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_a_lost_ledger_is_closed_and_never_used() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    router.stop().await;
+    std::fs::remove_dir_all(world.folder.path().join("ledger")).unwrap();
+    let router = world.router().await;
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    until("the lost session is closed", || {
+        let closing = quern_interface::settlement::SessionStatus::Closing;
+        world.chain.with(|state| state.sessions[0].status == closing)
+    })
+    .await;
+    world.hosts[0].with(|book| {
+        assert!(book.complaints.is_empty(), "{:?}", book.complaints);
+        assert_eq!(
+            book.vouchers.keys().copied().collect::<Vec<_>>(),
+            [(1, 1), (2, 1)]
+        );
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_whose_chain_is_silent_signs_nothing_and_says_why() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    router.stop().await;
+    world.chain.with(|state| state.silent = true);
+    let router = world.start(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let reply = complete(&router.url, 10, true).await;
+    // It does not even know the model.
+    assert!(reply.status.is_client_error() || reply.status.is_server_error());
+    assert_eq!(get(&router.url, "/health").await.status, 503);
+    assert_eq!(world.hosts[0].with(|book| book.vouchers.len()), 1);
+    world.chain.with(|state| state.silent = false);
+    until("the chain is back", || router.gateway.is_ready()).await;
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+}
