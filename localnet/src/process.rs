@@ -15,36 +15,46 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Lines of a log that are shown when its process fails.
 const TAIL: usize = 25;
 
+/// Crashes of one process after which the network is given up.
+const MAX_RESTARTS: u32 = 10;
+
 /// A process and its log. Killed if dropped.
 #[derive(Debug)]
 pub struct Process {
     /// Name for people.
     pub name: String,
+    program: PathBuf,
+    args: Vec<OsString>,
     log: PathBuf,
     child: Child,
+    restarts: u32,
 }
 
 impl Process {
     /// Starts a program, appending what it prints to a log.
     pub fn start(name: &str, program: &Path, args: Vec<OsString>, log: &Path) -> anyhow::Result<Self> {
-        let out = File::options().create(true).append(true).open(log);
-        let out = out.with_context(|| log.display().to_string())?;
-        let child = Command::new(program)
-            .args(args)
-            .env("QUERN_KEYRING_PASSWORD", PASSWORD)
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
-            .kill_on_drop(true)
-            // A Ctrl-C at the terminal is the supervisor's to hear: it stops the others in order.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
         Ok(Self {
+            child: spawn(program, &args, log)?,
             name: name.to_owned(),
+            program: program.to_owned(),
+            args,
             log: log.to_owned(),
-            child,
+            restarts: 0,
         })
+    }
+
+    /// Starts the process again if it has ended, as an operator's service manager does.
+    pub fn revive(&mut self) -> anyhow::Result<()> {
+        let Err(error) = self.check() else {
+            return Ok(());
+        };
+        if self.restarts >= MAX_RESTARTS {
+            return Err(error.context(format!("ended {MAX_RESTARTS} times; giving up")));
+        }
+        self.restarts += 1;
+        println!("{} ended and is started again ({})", self.name, self.restarts);
+        self.child = spawn(&self.program, &self.args, &self.log)?;
+        Ok(())
     }
 
     /// An error with the end of the log, if the process has ended.
@@ -92,4 +102,20 @@ impl Process {
             }
         }
     }
+}
+
+fn spawn(program: &Path, args: &[OsString], log: &Path) -> anyhow::Result<Child> {
+    let out = File::options().create(true).append(true).open(log);
+    let out = out.with_context(|| log.display().to_string())?;
+    Command::new(program)
+        .args(args)
+        .env("QUERN_KEYRING_PASSWORD", PASSWORD)
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .kill_on_drop(true)
+        // A Ctrl-C at the terminal is the supervisor's to hear: it stops the others in order.
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))
 }

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How long a node may take to its first blocks.
 const NODE_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Makes and runs a network until it is asked to stop or a process ends by itself.
+/// Makes and runs a network until it is asked to stop. A process that ends by itself is started again.
 pub async fn up(plan: &Plan) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -76,10 +76,9 @@ async fn run(
     };
     write(&net_file(&plan.dir), &serde_json::to_string_pretty(&net)?)?;
     println!("ready: {}", net_file(&plan.dir).display());
-    // Any of them ending is the network's end.
     loop {
         for process in running.iter_mut() {
-            process.check()?;
+            process.revive()?;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

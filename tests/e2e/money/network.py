@@ -99,7 +99,7 @@ class Network:
         return int(answer["balance"]["amount"])
 
     def supply(self):
-        answer = ask("query", "bank", "total-supply-of", "nqrn", "--node", self.rpc)
+        answer = ask("query", "bank", "total", "--denom", "nqrn", "--node", self.rpc)
         return int(answer["amount"]["amount"])
 
     def execute(self, signer, contract, message, coins=None, home=None):
