@@ -31,9 +31,12 @@ use crate::{
 pub struct TraceCommand {
     /// File with a receipt, `-` for standard input; or, with --from, a receipt's id or SESSION/NONCE
     pub receipt: String,
-    /// Worker or router that still has the receipt
+    /// Router or worker that still has the receipt; may be repeated, for a router has no proofs into batches
     #[arg(long, value_name = "URL")]
-    pub from: Option<String>,
+    pub from: Vec<String>,
+    /// Key that a router asks for
+    #[arg(long, value_name = "KEY", env = "QUERN_API_KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
     /// Chain that the signatures are for [default: the one of the home's genesis, else the node's]
     #[arg(long, value_name = "ID", env = "QUERN_CHAIN_ID")]
     pub chain_id: Option<String>,
@@ -81,31 +84,22 @@ impl TraceCommand {
             Some(chain_id) => chain_id,
             None => node.chain_id().await?,
         };
-        let document = match (&self.from, Id::read(&self.receipt)) {
-            (Some(url), Some(id)) => {
-                let document = Document::fetch(url, &id).await?;
-                if !id.names(&chain_id, &document) {
-                    return Err(Failure::Local(format!(
-                        "{url} answered with another receipt than {} of chain {chain_id}",
-                        self.receipt
-                    )));
-                }
-                document
-            }
-            (Some(_), None) => {
+        let document = match (self.from.is_empty(), Id::read(&self.receipt)) {
+            (false, Some(id)) => Document::fetch(&self.from, self.api_key.as_deref(), &id, &chain_id).await?,
+            (false, None) => {
                 return Err(Failure::Usage(format!(
                     "{:?} is neither a receipt's id (64 hexadecimal digits) nor SESSION/NONCE",
                     self.receipt
                 )));
             }
-            (None, Some(_)) if !Path::new(&self.receipt).exists() => {
+            (true, Some(_)) if !Path::new(&self.receipt).exists() => {
                 return Err(Failure::Usage(
                     "a receipt is not on the chain, only its batch's root: give its file, or --from with the URL \
                      of the worker or router that has it"
                         .into(),
                 ));
             }
-            (None, _) => Document::read(Path::new(&self.receipt))?,
+            (true, _) => Document::read(Path::new(&self.receipt))?,
         };
         let contracts = self.contracts.contracts();
         let asker = Asker {
