@@ -69,6 +69,19 @@ class Network:
             self.folder.cleanup()
         return code
 
+    def kill(self, program, number=0):
+        """Ends a part with SIGKILL: `quern-router`, or a host's `quern-worker`."""
+        part = "router" if program == "quern-router" else f"host{number}/"
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes().decode().split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if words[0].endswith(program) and any(word.startswith(f"{self.dir}/{part}") for word in words):
+                os.kill(int(process.name), signal.SIGKILL)
+                return
+        raise AssertionError(f"no {program} of {part} runs")
+
     def account(self, name):
         return next(account for account in self.net["accounts"] if account["name"] == name)
 

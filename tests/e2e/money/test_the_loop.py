@@ -2,8 +2,10 @@
 
 import concurrent.futures
 import json
+import threading
 import unittest
 
+import openai
 from network import ROOT, Network
 
 PROMPTS = [json.loads(line)["prompt"] for line in (ROOT / "models/prompts/demo.jsonl").read_text().splitlines()[:24]]
@@ -59,7 +61,53 @@ class TheLoop(unittest.TestCase):
 
         self.network.wait("batch on chain", committed)
 
-    def test_3_escrow_divides_to_the_last_coin(self):
+    def test_3_a_worker_killed_in_the_middle_of_streams_comes_back_and_the_rest_is_served(self):
+        client = self.network.client(max_retries=0)
+        started = threading.Event()
+
+        def stream(number):
+            messages = [{"role": "user", "content": PROMPTS[number]}]
+            try:
+                with client.chat.completions.create(
+                    model=MODEL, messages=messages, max_tokens=400, stream=True,
+                ) as chunks:
+                    for _ in chunks:
+                        started.set()
+                return True
+            except openai.OpenAIError:
+                return False
+
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            streams = [pool.submit(stream, number) for number in range(12)]
+            self.assertTrue(started.wait(30))
+            self.network.kill("quern-worker", 0)
+            whole = [each.result() for each in streams]
+        self.assertTrue(any(whole), "the other host goes on")
+        patient = self.network.client(max_retries=5)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            texts = list(pool.map(lambda n: chat(patient, n), range(12)))
+        self.assertTrue(all(texts), texts)
+
+    def test_4_a_router_killed_in_the_middle_of_streams_comes_back_with_its_sessions(self):
+        client = self.network.client(max_retries=0)
+        sessions = [session["id"] for session in self.network.sessions()]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            streams = [pool.submit(chat, client, number) for number in range(8)]
+            concurrent.futures.wait(streams, return_when=concurrent.futures.FIRST_COMPLETED)
+            self.network.kill("quern-router")
+        for each in streams:
+            each.exception()  # some were cut off
+
+        def answers():
+            try:
+                return chat(client, 3)
+            except openai.OpenAIError:
+                return None
+
+        self.network.wait("an answer after the router's crash", answers, 60)
+        self.assertEqual([session["id"] for session in self.network.sessions()], sessions, "no session was lost")
+
+    def test_5_escrow_divides_to_the_last_coin(self):
         session = self.network.sessions()[0]
         before = {m["host"]: self.network.balance(m["host"]) for m in session["committee"]}
         closed = self.network.execute("router", "settlement", {"close_session": {"session": session["id"]}})
@@ -78,7 +126,7 @@ class TheLoop(unittest.TestCase):
         for host, amount in shares.items():
             self.assertEqual(self.network.balance(host) - before[host], amount)
 
-    def test_4_the_payer_spent_what_its_sessions_say(self):
+    def test_6_the_payer_spent_what_its_sessions_say(self):
         sessions = self.network.sessions()
         fee = int(self.network.smart("settlement", {"params": {}})["open_fee"])
         spent = sum(int(session["escrow"]) + fee for session in sessions)
@@ -86,7 +134,7 @@ class TheLoop(unittest.TestCase):
         # gas is free on this network
         self.assertEqual(self.network.balance(sessions[0]["payer"]), FUNDS - spent + returned)
 
-    def test_5_contract_balances_are_what_they_say_and_supply_fell_by_the_burn(self):
+    def test_7_contract_balances_are_what_they_say_and_supply_fell_by_the_burn(self):
         settlement = self.network.smart("settlement", {"totals": {}})
         held = sum(int(settlement[part]) for part in ("escrowed", "router_bonds", "restitution_held"))
         self.assertEqual(self.network.balance(self.network.net["contracts"]["settlement"]), held)
