@@ -4,5 +4,9 @@ set -euo pipefail
 . "$(dirname "$0")/env.sh"
 for workspace in "${WORKSPACES[@]}"; do
     printf '==> cargo build in %s\n' "$(dirname "${workspace#"$ROOT"/}")"
-    (cd "$(dirname "$workspace")" && cargo build --locked)
+    if [ "$workspace" = "$ROOT/Cargo.toml" ]; then
+        build_node
+    else
+        (cd "$(dirname "$workspace")" && cargo build --locked)
+    fi
 done

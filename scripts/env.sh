@@ -8,3 +8,7 @@ WORKSPACES=()
 for manifest in "$ROOT/Cargo.toml" "$ROOT/contracts/Cargo.toml" "$ROOT/inference-worker/Cargo.toml"; do
     if [ -f "$manifest" ]; then WORKSPACES+=("$manifest"); fi
 done
+
+# The node's programs. Naming an example makes cargo choose the features that its tests get too, so what
+# is tested is what runs, and nothing is compiled twice.
+build_node() { (cd "$ROOT" && cargo build --locked --workspace --bins --example contract_call); }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The whole suite. Arguments select stages by name, all by default: node contracts worker model clients.
+# The whole suite. Arguments select stages by name, all by default: node contracts worker model
+# clients loop.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 . "$ROOT/scripts/stages.sh"
@@ -12,6 +13,8 @@ wanted() {
     for name in "${ONLY[@]}"; do [ "$name" = "$1" ] && return 0; done
     return 1
 }
+
+build_worker() { cd inference-worker && cargo build --locked -p quern-worker -p quern-router; }
 
 cargo_test() { cd "$1" && cargo test --locked --workspace --no-fail-fast; }
 
@@ -30,9 +33,13 @@ if wanted model; then
     stage "model: files, log, prompts" .deps/python/bin/python training/test_model.py
 fi
 if wanted clients && [ -f tests/e2e/run.sh ]; then
-    # Alone, as a build of the whole workspace may give its dependencies other features.
-    stage "clients: build quernd" cargo build --locked -p quern-node
+    stage "clients: build quernd" build_node
     stage "clients: end to end" bash tests/e2e/run.sh
     stage "clients: wallet and contracts" bash tests/e2e/wallet/run.sh
+fi
+if wanted loop; then
+    stage "loop: build the programs" build_node
+    stage "loop: build worker and router" build_worker
+    stage "loop: two hosts end to end" bash tests/e2e/money/run.sh
 fi
 stages_end "make test: where the time went"
