@@ -139,7 +139,8 @@ impl Host {
                 return false;
             }
         } else {
-            let fresh = body.height + FRESH >= chain.height;
+            // a void voucher asks for nothing
+            let fresh = body.height + FRESH >= chain.height && body.ceiling > 0;
             let room = body.cap.min(self.available(chain)) > self.exposed();
             if !fresh || !room {
                 return false;

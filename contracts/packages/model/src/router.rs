@@ -1,6 +1,6 @@
 //! A router with the session key: its own, or lent by the payer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chain::Chain;
 use crate::message::Voucher;
@@ -17,10 +17,14 @@ struct Open {
     delivered: u64,
 }
 
+/// Numbers that one write to the disk reserves.
+pub const RESERVE: u64 = 4;
+
 /// What survives a crash: written before a voucher leaves.
 #[derive(Debug, Default)]
 pub struct HighWater {
-    /// Highest nonce signed.
+    /// Numbers up to this may have been signed: reserved [`RESERVE`] at a time, so that not every request
+    /// waits for the disk.
     pub nonce: u64,
     /// Highest cap signed, by host.
     pub caps: BTreeMap<HostId, u128>,
@@ -35,6 +39,10 @@ pub struct Router {
     /// Captures that receipts account for, by host; after a crash everything that was signed.
     accepted: BTreeMap<HostId, u128>,
     open: BTreeMap<u64, Open>,
+    /// Last number used.
+    last: u64,
+    /// Numbers ever signed: what only the model knows.
+    pub numbers: BTreeSet<u64>,
     /// Most that was authorised and not accounted for at once, by host: the payer's risk.
     pub peak: BTreeMap<HostId, u128>,
     /// Receipts accepted, by host, whatever a crash forgot: what only the model knows.
@@ -60,6 +68,8 @@ impl Router {
             },
             accepted: BTreeMap::new(),
             open: BTreeMap::new(),
+            last: 0,
+            numbers: BTreeSet::new(),
             peak: BTreeMap::new(),
             receipts: BTreeMap::new(),
             delivered: BTreeMap::new(),
@@ -89,7 +99,11 @@ impl Router {
         }
         let peak = self.peak.entry(host).or_insert(0);
         *peak = (*peak).max(risk);
-        self.high_water.nonce = self.high_water.nonce.max(nonce);
+        self.last = self.last.max(nonce);
+        if self.last > self.high_water.nonce {
+            self.high_water.nonce += RESERVE;
+        }
+        self.numbers.insert(nonce);
         let mark = self.high_water.caps.entry(host).or_insert(0);
         *mark = (*mark).max(cap);
         self.open.insert(nonce, open);
@@ -115,7 +129,7 @@ impl Router {
             authorised: ceiling.min(cost(SLICE)),
             delivered: 0,
         };
-        self.sign(self.high_water.nonce + 1, open, chain)
+        self.sign(self.last + 1, open, chain)
     }
 
     /// Tokens arrived: authorises the next slice when the last one is half used.
@@ -150,12 +164,27 @@ impl Router {
         fits
     }
 
-    /// Loses what is not durable. What was signed then counts as spent, and numbers go on above the mark:
-    /// nothing is ever signed twice with another meaning.
-    pub fn crash(&mut self) {
+    /// Loses what is not durable and comes back. What was signed then counts as spent, and numbers go on above
+    /// the mark. It cannot know which of the last reservation were used, so it signs each of them void: a
+    /// voucher for nothing, which adds nothing to the cap that its host holds already.
+    pub fn restart(&mut self, chain: &Chain) -> Vec<Signed<Voucher>> {
         self.crashes += 1;
         self.open.clear();
         self.accepted = self.high_water.caps.clone();
+        self.last = self.high_water.nonce;
+        let first = self.last.saturating_sub(RESERVE) + 1;
+        let cap = self.high_water.caps.get(&0).copied().unwrap_or(0);
+        let void = |nonce| Voucher {
+            host: 0,
+            nonce,
+            height: chain.height,
+            ceiling: 0,
+            cap,
+        };
+        self.numbers.extend(first..=self.last);
+        (first..=self.last)
+            .map(|nonce| self.key.sign(void(nonce)))
+            .collect()
     }
 
     /// How much is at risk in all now.

@@ -26,6 +26,11 @@ pub fn always(world: &World) -> Result<(), String> {
         limits_of(world) == ledger.seats.iter().map(|s| s.limit.0).collect::<Vec<_>>(),
         "limits follow from what happened",
     )?;
+    let numbers = &world.router.numbers;
+    rule(
+        numbers.iter().copied().eq(1..=numbers.len() as u64),
+        "numbers have no gap, whatever crashed",
+    )?;
     rule(
         chain.division.is_none() || chain.height >= chain.payable_at(),
         "nobody is paid early",

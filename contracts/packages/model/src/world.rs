@@ -138,7 +138,11 @@ impl World {
                 Vec::new()
             }),
             Step::Rise { host } => self.rise(host),
-            Step::RestartRouter => self.router.crash(),
+            Step::RestartRouter if !self.router.gone => {
+                for voucher in self.router.restart(&self.chain) {
+                    self.send_voucher(Some(voucher));
+                }
+            }
             Step::HostVanishes { host } => {
                 let host = self.pick(host);
                 self.hosts[host].gone = true;
