@@ -26,6 +26,7 @@ pub fn instantiate(deps: DepsMut, _env: Env, info: MessageInfo, msg: Instantiate
         registry: deps.api.addr_validate(&msg.registry)?,
         bonding: deps.api.addr_validate(&msg.bonding)?,
         price_source: deps.api.addr_validate(&msg.price_source)?,
+        judges: handlers::validate_judges(deps.as_ref(), &msg.judges)?,
     };
     CONFIG.save(deps.storage, &config)?;
     HORIZON.save(deps.storage, &handlers::horizon(&msg.params))?;
@@ -106,6 +107,15 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
         }
         ExecuteMsg::Close { session } => handlers::close(deps, env, session),
         ExecuteMsg::ProveFault { host, fault } => handlers::prove_fault(deps, env, info, host, &fault),
+        ExecuteMsg::Convict {
+            host,
+            model,
+            generation,
+            slash,
+        } => handlers::convict(deps, env, info, (host, model), generation, slash),
+        ExecuteMsg::Freeze { host, frozen } => handlers::freeze(deps, info, host, frozen),
+        ExecuteMsg::Forfeit { host, amount } => handlers::forfeit(deps, info, host, amount),
+        ExecuteMsg::SetJudges { judges } => handlers::set_judges(deps, info, judges),
         ExecuteMsg::FundRouter {} => handlers::fund_router(deps, info),
         ExecuteMsg::DefundRouter { amount } => handlers::defund_router(deps, info, amount),
         ExecuteMsg::UpdateParams(params) => handlers::update_params(deps, info, params),

@@ -87,6 +87,17 @@ pub enum ContractError {
     /// The host was convicted; its claims of that generation are void.
     #[error("convicted: claims of {0} of this generation are void")]
     Convicted(String),
+    /// The host's pay is held back.
+    #[error("frozen: evidence against {host} is open; possible from height {until}, or when it thaws")]
+    Frozen {
+        /// Host.
+        host: String,
+        /// Height.
+        until: u64,
+    },
+    /// More would be claimed than was ever committed.
+    #[error("over_committed: {0} is all that the host's batches still cover")]
+    OverCommitted(Amount),
     /// The proof shows no fault.
     #[error("no_fault: {0}")]
     NoFault(&'static str),

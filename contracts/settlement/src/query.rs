@@ -3,7 +3,7 @@
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order, StdResult};
 use cw_storage_plus::Bound;
 use quern_interface::settlement::{
-    BatchInfo, CommitteeMember, FaultRecord, QueryMsg, RebalanceInfo, SessionInfo,
+    BatchInfo, BatchPlace, CommitteeMember, FaultRecord, HostStanding, QueryMsg, RebalanceInfo, SessionInfo,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::ledger::Ledger;
@@ -12,7 +12,8 @@ use quern_protocol::Amount;
 use crate::error::Result;
 use crate::sessions;
 use crate::state::{
-    Session, BATCHES, FAULTS, HOST_SESSIONS, KEPT, LEDGERS, PARAMS, PAYER_SESSIONS, ROUTERS, SESSIONS, TOTALS,
+    Batch, Session, BATCHES, CLAIMED, FAULTS, FORFEITS, FROZEN, HOST_SESSIONS, KEPT, LEDGERS, PARAMS,
+    PAYER_SESSIONS, ROUTERS, SESSIONS, TOTALS,
 };
 
 /// Answers a question.
@@ -42,6 +43,19 @@ pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
         QueryMsg::Batch { host, sequence } => {
             let host = deps.api.addr_validate(&host)?;
             to_json_binary(&batch(deps, &host, sequence)?)
+        }
+        QueryMsg::BatchAt { host, height } => {
+            let host = deps.api.addr_validate(&host)?;
+            to_json_binary(&batch_at(deps, &host, height)?)
+        }
+        QueryMsg::HostStanding { host } => {
+            let host = deps.api.addr_validate(&host)?;
+            to_json_binary(&HostStanding {
+                committed: sessions::committed(deps.storage, &host)?,
+                claimed: CLAIMED.may_load(deps.storage, &host)?.unwrap_or_default(),
+                frozen: FROZEN.has(deps.storage, &host),
+                forfeit: FORFEITS.may_load(deps.storage, &host)?.unwrap_or_default(),
+            })
         }
         QueryMsg::LastBatch { host } => {
             let host = deps.api.addr_validate(&host)?;
@@ -159,11 +173,38 @@ fn describe(id: u64, session: Session, ledger: Option<Ledger>, height: u64) -> S
 
 fn batch(deps: Deps, host: &Addr, sequence: u64) -> Result<Option<BatchInfo>> {
     let batch = BATCHES.may_load(deps.storage, (host, sequence))?;
-    Ok(batch.map(|batch| BatchInfo {
+    Ok(batch.map(|batch| describe_batch(host, sequence, &batch)))
+}
+
+fn describe_batch(host: &Addr, sequence: u64, batch: &Batch) -> BatchInfo {
+    BatchInfo {
         host: host.to_string(),
         sequence,
         height: batch.height,
         root: batch.root,
         sessions: batch.sessions,
-    }))
+    }
+}
+
+/// Bisects the sequences that are kept: heights rise with them.
+fn batch_at(deps: Deps, host: &Addr, height: u64) -> Result<Option<BatchPlace>> {
+    let Some(kept) = KEPT.may_load(deps.storage, host)? else {
+        return Ok(None);
+    };
+    let mut found = None;
+    let (mut low, mut high) = (kept.oldest, kept.last);
+    while low <= high {
+        let middle = low.midpoint(high);
+        let batch = BATCHES.load(deps.storage, (host, middle))?;
+        if batch.height > height {
+            high = middle.saturating_sub(1);
+            continue;
+        }
+        low = middle.saturating_add(1);
+        found = Some(BatchPlace {
+            committed: batch.committed,
+            batch: describe_batch(host, middle, &batch),
+        });
+    }
+    Ok(found)
 }

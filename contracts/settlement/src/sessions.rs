@@ -3,9 +3,10 @@
 use cosmwasm_std::{Addr, Storage};
 use quern_interface::settlement::SessionStatus;
 use quern_protocol::ledger::Ledger;
+use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
-use crate::state::{Member, Phase, Session, LEDGERS, SESSIONS};
+use crate::state::{Member, Phase, Session, BATCHES, KEPT, LEDGERS, SESSIONS};
 
 impl Session {
     /// Last height at which a batch may be committed that counts.
@@ -51,6 +52,13 @@ const fn name(status: SessionStatus) -> &'static str {
         SessionStatus::Closed => "closed",
         SessionStatus::Void => "void",
     }
+}
+
+/// Sum of all roots that a host committed.
+pub fn committed(storage: &dyn Storage, host: &Addr) -> Result<Amount> {
+    let last = KEPT.may_load(storage, host)?.unwrap_or_default().last;
+    let last = BATCHES.may_load(storage, (host, last))?;
+    Ok(last.map_or(Amount::ZERO, |last| last.committed))
 }
 
 /// A session.

@@ -18,6 +18,9 @@ pub struct Config {
     pub bonding: Addr,
     /// Answers `PriceAt`.
     pub price_source: Addr,
+    /// Contracts whose verdicts count.
+    #[serde(default)]
+    pub judges: Vec<Addr>,
 }
 
 /// Where a session is.
@@ -100,6 +103,8 @@ pub struct Batch {
     pub root: Node,
     /// Leaves.
     pub sessions: u32,
+    /// Sum of the roots up to this one.
+    pub committed: Amount,
 }
 
 /// Batches of a host that are kept: `oldest..=last`.
@@ -149,6 +154,12 @@ pub const KEPT: Map<&Addr, Kept> = Map::new("kept");
 pub const ROUTERS: Map<&Addr, RouterBond> = Map::new("routers");
 /// Claims in sessions that are not paid.
 pub const CLAIMS: Map<Standing, Amount> = Map::new("claims");
+/// All claims that were ever proven, by host: never more than the sum of its roots.
+pub const CLAIMED: Map<&Addr, Amount> = Map::new("claimed");
+/// Hosts whose pay a judge holds back.
+pub const FROZEN: Map<&Addr, Empty> = Map::new("frozen");
+/// What a judge took that no pay has covered yet.
+pub const FORFEITS: Map<&Addr, Amount> = Map::new("forfeits");
 /// Convictions of this contract, with what is left for payers.
 pub const POTS: Map<Standing, Pot> = Map::new("pots");
 /// Proven faults by number.

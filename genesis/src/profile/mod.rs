@@ -84,6 +84,7 @@ impl Profile {
                 registry: registry.clone(),
                 bonding,
                 price_source: registry,
+                judges: Vec::new(),
                 params: self.settlement.clone(),
             })?,
         ];

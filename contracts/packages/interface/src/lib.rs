@@ -4,6 +4,7 @@
 //! the same ones. Heights, ids and counts are JSON numbers (they stay below 2^53); amounts and prices are
 //! strings; hashes, keys and signatures are base64. Unknown fields are refused. Addresses are bech32.
 
+pub mod audits;
 pub mod bonding;
 pub mod registry;
 pub mod settlement;

@@ -52,6 +52,9 @@ pub struct InstantiateMsg {
     pub bonding: String,
     /// Who answers `PriceAt`: the registry, later `pricing`.
     pub price_source: String,
+    /// Contracts whose verdicts count here: the audits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<String>,
     /// Parameters.
     pub params: Params,
 }
@@ -162,6 +165,36 @@ pub enum ExecuteMsg {
         host: String,
         /// Fault.
         fault: Box<Fault>,
+    },
+    /// From a judge: convicts (host, model) as a proven fault does.
+    Convict {
+        /// Host.
+        host: String,
+        /// Model.
+        model: String,
+        /// Generation that is judged: the registry's of now.
+        generation: u32,
+        /// Whether bond is slashed; claims are void either way.
+        slash: bool,
+    },
+    /// From a judge: while frozen a host's claims are not paid, for at most another `appeal_blocks`.
+    Freeze {
+        /// Host.
+        host: String,
+        /// Whether frozen.
+        frozen: bool,
+    },
+    /// From a judge: the amount is burned out of the host's next pay.
+    Forfeit {
+        /// Host.
+        host: String,
+        /// Amount.
+        amount: Amount,
+    },
+    /// From governance: the contracts whose verdicts count here.
+    SetJudges {
+        /// All of them, at most 16.
+        judges: Vec<String>,
     },
     /// A router's bond grows by the funds.
     FundRouter {},
@@ -414,6 +447,30 @@ pub struct BatchInfo {
     pub sessions: u32,
 }
 
+/// A batch and where it lies in all that its host ever committed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchPlace {
+    /// Batch.
+    pub batch: BatchInfo,
+    /// Sum of the roots up to it, its own included.
+    pub committed: Amount,
+}
+
+/// Where a host stands over all sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostStanding {
+    /// Sum of all roots that it committed.
+    pub committed: Amount,
+    /// Sum of all claims that were ever proven; never more.
+    pub claimed: Amount,
+    /// Whether a judge holds its pay back.
+    pub frozen: bool,
+    /// What a judge took that no pay has covered yet.
+    pub forfeit: Amount,
+}
+
 /// A router's money.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -436,7 +493,7 @@ pub struct FaultRecord {
     pub model: String,
     /// Generation that was convicted.
     pub generation: u32,
-    /// Kind, the name of the variant.
+    /// Kind, the name of the variant of [`Fault`], or `verdict` for a judge's.
     pub kind: String,
     /// Who proved it.
     pub prover: String,
@@ -500,6 +557,18 @@ pub enum QueryMsg {
         host: String,
         /// Sequence.
         sequence: u64,
+    },
+    /// `Option<BatchPlace>`: the last of a host that was committed at or before a height, among those kept.
+    BatchAt {
+        /// Host.
+        host: String,
+        /// Height.
+        height: u64,
+    },
+    /// [`HostStanding`].
+    HostStanding {
+        /// Host.
+        host: String,
     },
     /// `Option<BatchInfo>`: the last of a host.
     LastBatch {

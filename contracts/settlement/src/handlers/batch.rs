@@ -1,7 +1,7 @@
 //! Batches.
 
 use cosmwasm_std::{Addr, DepsMut, Env, MessageInfo, Response, Storage};
-use quern_protocol::Node;
+use quern_protocol::{Amount, Node};
 
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
@@ -9,6 +9,8 @@ use crate::state::{Batch, Kept, BATCHES, HORIZON, KEPT};
 
 /// Most old batches that one commit removes: more than it adds, so they never pile up.
 const MAX_PRUNED: u32 = 2;
+/// A batch's amount stays below this, far above all coins: so that audits can lay many end to end.
+const MAX_SUM: u128 = 1 << 80;
 
 /// Commits a batch. Attributes: `action`, `host`, `sequence`, `sessions`, `amount`.
 pub fn commit(
@@ -24,6 +26,9 @@ pub fn commit(
     if sessions == 0 {
         return Err(ContractError::BadBatch("a batch without sessions"));
     }
+    if root.sum.0 >= MAX_SUM {
+        return Err(ContractError::BadBatch("an amount of 2^80 or more"));
+    }
     let mut kept = KEPT
         .may_load(deps.storage, &host)?
         .unwrap_or(Kept { oldest: 1, last: 0 });
@@ -31,15 +36,16 @@ pub fn commit(
     if sequence != expected {
         return Err(ContractError::WrongSequence(expected));
     }
-    if let Some(last) = BATCHES.may_load(deps.storage, (&host, kept.last))? {
-        if last.height >= height {
-            return Err(ContractError::BadBatch("one batch a block"));
-        }
+    let last = BATCHES.may_load(deps.storage, (&host, kept.last))?;
+    if last.as_ref().is_some_and(|last| last.height >= height) {
+        return Err(ContractError::BadBatch("one batch a block"));
     }
+    let before = last.map_or(Amount::ZERO, |last| last.committed);
     let batch = Batch {
         height,
         root,
         sessions,
+        committed: before.checked_add(root.sum).ok_or(ContractError::Overflow)?,
     };
     BATCHES.save(deps.storage, (&host, sequence), &batch)?;
     kept.last = sequence;

@@ -5,7 +5,7 @@ use quern_protocol::{Amount, Proof, SessionLeaf, Signature, Voucher};
 
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
-use crate::state::{Session, BATCHES, CLAIMS, LEDGERS, POTS};
+use crate::state::{Session, BATCHES, CLAIMED, CLAIMS, LEDGERS, POTS};
 use crate::{faults, funds, sessions};
 
 /// What proves captures.
@@ -47,6 +47,7 @@ pub fn settle(deps: DepsMut, env: Env, claim: Claim) -> Result<Response> {
         claim.leaf.cumulative,
         claim.leaf.receipts,
     )?;
+    note_claimed(deps.storage, &host, gained)?;
     LEDGERS.save(deps.storage, id, &ledger)?;
     let mut sum = CLAIMS.may_load(deps.storage, standing)?.unwrap_or_default();
     funds::add(&mut sum, gained)?;
@@ -58,6 +59,18 @@ pub fn settle(deps: DepsMut, env: Env, claim: Claim) -> Result<Response> {
         .add_attribute("host", host)
         .add_attribute("claimed", claimed.to_string())
         .add_attribute("gained", gained.to_string()))
+}
+
+/// Audits draw from the sums of roots, pay follows the cumulative amounts of leaves: what a host claims over
+/// all sessions may never exceed what it laid open to audits.
+fn note_claimed(storage: &mut dyn Storage, host: &Addr, gained: Amount) -> Result<()> {
+    let mut claimed = CLAIMED.may_load(storage, host)?.unwrap_or_default();
+    let room = sessions::committed(storage, host)?.saturating_sub(claimed);
+    if gained > room {
+        return Err(ContractError::OverCommitted(room));
+    }
+    funds::add(&mut claimed, gained)?;
+    Ok(CLAIMED.save(storage, host, &claimed)?)
 }
 
 fn check_voucher(chain: &Chain, env: &Env, session: &Session, host: &Addr, claim: &Claim) -> Result<()> {

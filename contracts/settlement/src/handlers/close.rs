@@ -1,6 +1,6 @@
 //! Pay.
 
-use cosmwasm_std::{DepsMut, Env, Response, Storage, SubMsg};
+use cosmwasm_std::{Addr, DepsMut, Env, Response, Storage, SubMsg};
 use quern_interface::settlement::{Outcome, Totals};
 use quern_protocol::ledger::{Division, Ledger};
 use quern_protocol::Amount;
@@ -8,7 +8,7 @@ use quern_protocol::Amount;
 use super::{reply, router};
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
-use crate::state::{Phase, Session, CLAIMS, HOST_SESSIONS, PARAMS, SESSIONS, TOTALS};
+use crate::state::{Phase, Session, CLAIMS, FORFEITS, FROZEN, HOST_SESSIONS, PARAMS, SESSIONS, TOTALS};
 use crate::{funds, restitution, sessions};
 
 /// Pays hosts, router and burn, and returns the rest: at most 12 payments. Attributes: `action`, `session`,
@@ -18,10 +18,12 @@ pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
     if env.block.height < session.payable_at() {
         return Err(ContractError::TooEarly(session.payable_at()));
     }
+    held_back(deps.storage, &session, &ledger, env.block.height)?;
     let void = void_seats(&Chain::load(deps.as_ref())?, &session)?;
     let division = ledger.divide(&void)?;
     let extra = drop_claims(deps.storage, &session, &ledger, &void, id)?;
-    let outcome = outcome(&session, &division, extra);
+    let mut outcome = outcome(&session, &division, extra);
+    forfeit(deps.storage, &mut outcome)?;
     note(deps.storage, &session, &outcome)?;
     router::free_bond(deps.storage, &session)?;
     let denom = PARAMS.load(deps.storage)?.denom;
@@ -41,6 +43,44 @@ pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
     session.outcome = Some(outcome);
     SESSIONS.save(deps.storage, id, &session)?;
     Ok(response)
+}
+
+/// Refuses while a host that claims here is frozen, so that no doubtful claim is paid. For at most another
+/// appeal: nobody may keep the payer and the other hosts from their money for ever.
+fn held_back(storage: &dyn Storage, session: &Session, ledger: &Ledger, height: u64) -> Result<()> {
+    let until = session.payable_at().saturating_add(session.appeal_blocks);
+    if height >= until {
+        return Ok(());
+    }
+    for (member, seat) in session.committee.iter().zip(&ledger.seats) {
+        if !seat.claimed.is_zero() && FROZEN.has(storage, &member.host) {
+            return Err(ContractError::Frozen {
+                host: member.host.to_string(),
+                until,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Burns what judges took, as far as the pay reaches.
+fn forfeit(storage: &mut dyn Storage, outcome: &mut Outcome) -> Result<()> {
+    for (host, pay) in &mut outcome.paid {
+        let host = Addr::unchecked(host.as_str());
+        let Some(mut owed) = FORFEITS.may_load(storage, &host)? else {
+            continue;
+        };
+        let part = owed.min(*pay);
+        funds::take(pay, part)?;
+        funds::add(&mut outcome.burned, part)?;
+        funds::take(&mut owed, part)?;
+        if owed.is_zero() {
+            FORFEITS.remove(storage, &host);
+        } else {
+            FORFEITS.save(storage, &host, &owed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Seats whose host was convicted for the model since the draw.

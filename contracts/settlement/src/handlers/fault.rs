@@ -24,7 +24,41 @@ pub fn prove_fault(
     let chain = Chain::load(deps.as_ref())?;
     let case = faults::Case::load(&chain, &env, &host, fault)?;
     faults::check(&case, fault)?;
-    let (model, generation) = (case.session.model.clone(), case.generation);
+    let verdict = Verdict {
+        host: host.clone(),
+        model: case.session.model.clone(),
+        generation: case.generation,
+        kind: faults::kind(fault),
+        slash: true,
+    };
+    let answer = execute(deps, &env, &info.sender, verdict)?;
+    Ok(answer.add_attribute("action", "prove_fault"))
+}
+
+/// What was found, however it was found.
+pub struct Verdict {
+    /// Host.
+    pub host: Addr,
+    /// Model.
+    pub model: String,
+    /// Generation.
+    pub generation: u32,
+    /// Kind for the record.
+    pub kind: &'static str,
+    /// Whether bond is cut.
+    pub slash: bool,
+}
+
+/// Carries a verdict out. Attributes: `host`, `model`, `generation`, `kind`, `number`, `void_claims`.
+pub fn execute(deps: DepsMut, env: &Env, prover: &Addr, verdict: Verdict) -> Result<Response> {
+    let chain = Chain::load(deps.as_ref())?;
+    let Verdict {
+        host,
+        model,
+        generation,
+        kind,
+        slash: cuts,
+    } = verdict;
     let now = chain.generations(&model, vec![host.to_string()])?;
     let standing = (&host, model.as_str(), generation);
     if POTS.has(deps.storage, standing) || now.first().is_none_or(|now| *now > generation) {
@@ -45,7 +79,7 @@ pub fn prove_fault(
     };
     let config = chain.config;
     restitution::open(deps.storage, standing, claims)?;
-    let number = record(deps.storage, &env, &info.sender, &slash, faults::kind(fault))?;
+    let number = record(deps.storage, env, prover, &slash, kind)?;
     let convict = registry::ExecuteMsg::Convict {
         host: host.to_string(),
         model: model.clone(),
@@ -61,14 +95,16 @@ pub fn prove_fault(
         msg,
         funds: vec![],
     };
-    Ok(Response::new()
-        .add_message(call(config.registry, to_json_binary(&convict)?))
-        .add_submessage(reply::slash(call(config.bonding, to_json_binary(&cut)?), &slash)?)
-        .add_attribute("action", "prove_fault")
+    let mut response = Response::new().add_message(call(config.registry, to_json_binary(&convict)?));
+    if cuts {
+        let cut = call(config.bonding, to_json_binary(&cut)?);
+        response = response.add_submessage(reply::slash(cut, &slash)?);
+    }
+    Ok(response
         .add_attribute("host", host)
         .add_attribute("model", model)
         .add_attribute("generation", generation.to_string())
-        .add_attribute("kind", faults::kind(fault))
+        .add_attribute("kind", kind)
         .add_attribute("number", number.to_string())
         .add_attribute("void_claims", claims.to_string()))
 }

@@ -158,20 +158,25 @@ impl World {
     }
 
     pub fn with(capacities: &[u64], params: Params) -> Self {
-        Self::build(capacities, params, false)
+        Self::build(capacities, params, false, &[])
     }
 
     /// The same with the real bonding contract.
     pub fn with_bonding(capacities: &[u64]) -> Self {
-        Self::build(capacities, params(), true)
+        Self::build(capacities, params(), true, &[])
     }
 
-    fn build(capacities: &[u64], params: Params, real: bool) -> Self {
+    /// The same with one more judge, of settlement and of bonding.
+    pub fn with_judge(capacities: &[u64], params: Params, judge: &Addr) -> Self {
+        Self::build(capacities, params, true, std::slice::from_ref(judge))
+    }
+
+    fn build(capacities: &[u64], params: Params, real: bool, judges: &[Addr]) -> Self {
         // as in genesis, every address is known before the contracts are: addresses follow from the order
         let nobody = [(); 3].map(|()| name("nobody"));
-        let known = deploy(&mut chain(), &nobody, &params, real);
+        let known = deploy(&mut chain(), &nobody, &params, real, judges);
         let mut app = chain();
-        assert_eq!(deploy(&mut app, &known, &params, real), known);
+        assert_eq!(deploy(&mut app, &known, &params, real, judges), known);
         let [registry, bonding, settlement] = known;
         let mut world = Self {
             app,
@@ -400,7 +405,8 @@ fn chain() -> Chain {
     app
 }
 
-fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool) -> [Addr; 3] {
+fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool, judges: &[Addr]) -> [Addr; 3] {
+    let others = || judges.iter().map(Addr::to_string);
     let gov = name("gov");
     let registry = app.store_code(Box::new(ContractWrapper::new(
         registry::contract::execute,
@@ -460,6 +466,7 @@ fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool) -> [A
         registry: known[0].to_string(),
         bonding: known[1].to_string(),
         price_source: known[0].to_string(),
+        judges: others().chain([name("judge").to_string()]).collect(),
         params: params.clone(),
     };
     let admin = Some(gov.to_string());
@@ -470,7 +477,7 @@ fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool) -> [A
         let second = bonding_api::InstantiateMsg {
             authority: gov.to_string(),
             registry: known[0].to_string(),
-            judges: vec![known[2].to_string()],
+            judges: others().chain([known[2].to_string()]).collect(),
             params: bonding_params(),
         };
         app.instantiate_contract(bonding, gov.clone(), &second, &[], "bonding", None)

@@ -1,0 +1,79 @@
+//! Who audits a leaf and who sits on its panels.
+
+use cosmwasm_std::{Addr, Storage};
+use quern_audit::{
+    auditor_seed, choose, eligible, panel, panel_seed, AuditError, Candidate, Seat, StageRule,
+};
+use quern_protocol::Hash;
+
+use crate::chain::Chain;
+use crate::error::Result;
+use crate::state::{Leaf, GROUPS, PARAMS};
+
+/// Panel that hears an accusation.
+pub const ACCUSATION: u32 = 1;
+/// Panel that reviews a condemned leaf.
+pub const REVIEW: u32 = 2;
+/// Panel on availability.
+pub const AVAILABILITY: u32 = 3;
+
+/// The audited host as a candidate: whoever shares an owner with it may not judge it.
+fn accused(chain: &Chain, group: &[Candidate], host: &Addr) -> Result<Candidate> {
+    let known = group.iter().find(|candidate| candidate.host == host.as_str());
+    if let Some(known) = known {
+        return Ok(known.clone());
+    }
+    let profile = PARAMS.load(chain.deps.storage)?.profile;
+    Ok(Candidate {
+        host: host.to_string(),
+        weight: 0,
+        funders: chain.large_funders(host.as_str(), &profile).unwrap_or_default(),
+    })
+}
+
+/// The auditor of a leaf by the number of its offset; none without a group, or if nobody may.
+pub fn auditor(
+    chain: &Chain,
+    chain_id: &str,
+    (host, model): (&Addr, &str),
+    round: u64,
+    beacon: &Hash,
+    index: u64,
+) -> Result<Option<Addr>> {
+    let Some(group) = GROUPS.may_load(chain.deps.storage, model)? else {
+        return Ok(None);
+    };
+    let accused = accused(chain, &group.candidates, host)?;
+    let seed = auditor_seed(chain_id, host.as_str(), round, beacon);
+    match choose(&seed, index, &eligible(&accused, &group.candidates)?) {
+        Ok(chosen) => Ok(Some(Addr::unchecked(&chosen.host))),
+        Err(AuditError::NoAuditor) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The rule of a stage.
+pub fn rule(profile: &quern_audit::Profile, stage: u32) -> StageRule {
+    if stage == REVIEW {
+        profile.review
+    } else {
+        profile.panel
+    }
+}
+
+/// The seats that hear a leaf.
+pub fn seats(chain: &Chain, chain_id: &str, leaf: &Leaf, stage: u32, beacon: &Hash) -> Result<Vec<Seat>> {
+    let storage = chain.deps.storage;
+    let group = GROUPS.may_load(storage, &leaf.model)?.unwrap_or_default();
+    let accused = accused(chain, &group.candidates, &leaf.host)?;
+    let seed = panel_seed(chain_id, &leaf.id, stage, beacon);
+    let rule = rule(&PARAMS.load(storage)?.profile, stage);
+    Ok(panel(&seed, rule, &eligible(&accused, &group.candidates)?)?)
+}
+
+/// Whether a group is large enough for its verdicts to cut coins.
+pub fn may_cut(storage: &dyn Storage, model: &str) -> Result<bool> {
+    let group = GROUPS.may_load(storage, model)?.unwrap_or_default();
+    let least = PARAMS.load(storage)?.profile.min_independent;
+    Ok(quern_audit::independent(&group.candidates)? >= least)
+}

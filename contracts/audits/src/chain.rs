@@ -1,0 +1,191 @@
+//! What this contract asks the chain and the other contracts.
+
+use cosmwasm_std::{to_json_binary, Addr, Binary, CosmosMsg, Deps, WasmMsg};
+use quern_audit::MAX_FUNDERS;
+use quern_interface::registry::{GroupMember, HostInfo, QueryMsg as Registry, WarmKey};
+use quern_interface::settlement::{BatchInfo, BatchPlace, QueryMsg as Settlement, SessionInfo};
+use quern_interface::{bonding, MAX_PAGE};
+use quern_protocol::{Amount, Bytes, Hash};
+use serde::{de::DeserializeOwned, Serialize};
+
+use crate::error::{ContractError, Result};
+use crate::state::{Config, CONFIG};
+
+const BEACON: &str = "/quern.beacon.v1.Query/Beacon";
+/// Pages of a host's positions that are searched for large funders.
+const FUNDER_PAGES: u32 = 3;
+
+/// Questions to the world around.
+pub struct Chain<'a> {
+    /// Storage, api and querier.
+    pub deps: Deps<'a>,
+    /// Contracts.
+    pub config: Config,
+}
+
+impl<'a> Chain<'a> {
+    /// Reads who is around.
+    pub fn load(deps: Deps<'a>) -> Result<Self> {
+        let config = CONFIG.load(deps.storage)?;
+        Ok(Self { deps, config })
+    }
+
+    fn ask<T: DeserializeOwned>(&self, contract: &Addr, question: &impl Serialize) -> Result<T> {
+        Ok(self.deps.querier.query_wasm_smart(contract, question)?)
+    }
+
+    /// Hosts by address after one.
+    pub fn next_host(&self, start_after: Option<String>) -> Result<Option<String>> {
+        let limit = Some(1);
+        let question = Registry::Hosts { start_after, limit };
+        let hosts: Vec<HostInfo> = self.ask(&self.config.registry, &question)?;
+        Ok(hosts.into_iter().next().map(|host| host.host))
+    }
+
+    /// Members of a group by address.
+    pub fn group(&self, model: &str, start_after: Option<String>, limit: u32) -> Result<Vec<GroupMember>> {
+        let question = Registry::Group {
+            model: model.to_owned(),
+            start_after,
+            limit: Some(limit),
+        };
+        self.ask(&self.config.registry, &question)
+    }
+
+    /// Generation of (host, model) now.
+    pub fn generation(&self, model: &str, host: &Addr) -> Result<u32> {
+        let question = Registry::Members {
+            model: model.to_owned(),
+            hosts: vec![host.to_string()],
+        };
+        let members: Vec<GroupMember> = self.ask(&self.config.registry, &question)?;
+        let first = members.first();
+        first
+            .map(|member| member.generation)
+            .ok_or(ContractError::BadAnswer("the registry left a member out"))
+    }
+
+    /// Refuses a sender that is neither the host nor its warm key of now.
+    pub fn acts_for(&self, sender: &Addr, host: &Addr, height: u64) -> Result<()> {
+        if sender == host {
+            return Ok(());
+        }
+        let host = host.to_string();
+        let key: Result<WarmKey> = self.ask(&self.config.registry, &Registry::WarmKeyAt { host, height });
+        match key {
+            Ok(key) if key.address == sender.as_str() => Ok(()),
+            _ => Err(ContractError::Unauthorized("the host or its current warm key")),
+        }
+    }
+
+    /// Who holds at least `bps` of a host's bond: looked for among its first 300 positions by address.
+    pub fn large_funders(&self, host: &str, profile: &quern_audit::Profile) -> Result<Vec<String>> {
+        let question = bonding::QueryMsg::HostBond {
+            host: host.to_owned(),
+        };
+        let bond: bonding::HostBond = self.ask(&self.config.bonding, &question)?;
+        let mut large = Vec::new();
+        let mut start_after = None;
+        for _ in 0..FUNDER_PAGES {
+            let question = bonding::QueryMsg::Positions {
+                host: host.to_owned(),
+                start_after: start_after.take(),
+                limit: Some(MAX_PAGE),
+            };
+            let page: Vec<bonding::Position> = self.ask(&self.config.bonding, &question)?;
+            let whole = page.len() >= MAX_PAGE as usize;
+            start_after = page.last().map(|position| position.funder.clone());
+            let counts = |position: &bonding::Position| {
+                position.funder != host && profile.counts(position.active, bond.active)
+            };
+            large.extend(page.into_iter().filter(counts).map(|position| position.funder));
+            if !whole {
+                break;
+            }
+        }
+        large.truncate(MAX_FUNDERS);
+        Ok(large)
+    }
+
+    /// A host's last batch at or before a height.
+    pub fn batch_at(&self, host: &str, height: u64) -> Result<Option<BatchPlace>> {
+        let host = host.to_owned();
+        self.ask(&self.config.settlement, &Settlement::BatchAt { host, height })
+    }
+
+    /// A batch, with the sum of the roots before it.
+    pub fn batch(&self, host: &Addr, sequence: u64) -> Result<(BatchInfo, Amount)> {
+        let question = Settlement::Batch {
+            host: host.to_string(),
+            sequence,
+        };
+        let batch: Option<BatchInfo> = self.ask(&self.config.settlement, &question)?;
+        let height = batch.ok_or(ContractError::NotInRound)?.height;
+        let place = self
+            .batch_at(host.as_str(), height)?
+            .ok_or(ContractError::NotInRound)?;
+        let before = place.committed.checked_sub(place.batch.root.sum);
+        Ok((place.batch, before.ok_or(ContractError::Overflow)?))
+    }
+
+    /// A session.
+    pub fn session(&self, session: u64) -> Result<SessionInfo> {
+        let session = Settlement::Session { session };
+        let found = self.ask(&self.config.settlement, &session);
+        found.map_err(|_| ContractError::BadSession("no such session"))
+    }
+
+    /// The beacon of a height.
+    pub fn beacon(&self, height: u64) -> Result<Hash> {
+        let request = Binary::from(encode_height(height));
+        let answer = self.deps.querier.query_grpc(BEACON.to_owned(), request)?;
+        decode_beacon(&answer).ok_or(ContractError::BadAnswer("the beacon is not 32 bytes"))
+    }
+}
+
+/// A call of another contract.
+pub fn call(contract: &Addr, msg: &impl Serialize) -> Result<CosmosMsg> {
+    let call = WasmMsg::Execute {
+        contract_addr: contract.to_string(),
+        msg: to_json_binary(msg)?,
+        funds: vec![],
+    };
+    Ok(call.into())
+}
+
+/// `{ uint64 height = 1; }`.
+fn encode_height(height: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(11);
+    let mut rest = height;
+    if rest > 0 {
+        bytes.push(0x08);
+    }
+    while rest > 0 {
+        let more = if rest > 0x7f { 0x80 } else { 0 };
+        bytes.push((rest & 0x7f) as u8 | more);
+        rest >>= 7;
+    }
+    bytes
+}
+
+/// `{ bytes beacon = 1; }`, 32 bytes long.
+fn decode_beacon(answer: &[u8]) -> Option<Hash> {
+    let beacon = answer.strip_prefix(&[0x0a, 32])?;
+    beacon.try_into().ok().map(Bytes::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beacon_query_is_the_protobuf_that_the_chain_reads() {
+        assert!(encode_height(0).is_empty());
+        assert_eq!(encode_height(300), [0x08, 0xac, 0x02]);
+        assert_eq!(
+            decode_beacon(&[&[0x0a, 32][..], &[7; 32]].concat()),
+            Some(Bytes::new([7; 32]))
+        );
+        assert_eq!(decode_beacon(&[&[0x0a, 32][..], &[7; 31]].concat()), None);
+    }
+}

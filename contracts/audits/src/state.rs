@@ -1,0 +1,179 @@
+//! Every key of this contract.
+
+use cosmwasm_std::{Addr, Empty};
+use cw_storage_plus::{Item, Map};
+use quern_audit::{Calibration, Candidate, Sampling, Vote, Walk};
+use quern_evidence::{HostEvidence, Score};
+use quern_interface::audits::{HostRecord, Params, Phase, Totals, Verdict};
+use quern_protocol::{Amount, Hash, Node};
+use serde::{Deserialize, Serialize};
+
+/// Who may call what, and whom this contract calls.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Governance.
+    pub authority: Addr,
+    /// The registry.
+    pub registry: Addr,
+    /// The bonding contract.
+    pub bonding: Addr,
+    /// The settlement contract.
+    pub settlement: Addr,
+}
+
+/// The round that is worked on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Round {
+    /// Number, from 1.
+    pub number: u64,
+    /// First height whose batches it audits.
+    pub start: u64,
+    /// Height after the last.
+    pub end: u64,
+    /// Phase.
+    pub phase: Phase,
+    /// Height at which the phase began.
+    pub since: u64,
+    /// Beacon of the draws of leaves and auditors.
+    pub beacon: Option<Hash>,
+    /// Beacon of the panels of this phase.
+    pub panel_beacon: Option<Hash>,
+    /// Beacon of the positions that auditors open.
+    pub opening_beacon: Option<Hash>,
+    /// Where a sweep by name is: model or host.
+    pub name: Option<String>,
+    /// Where a sweep by number is, or a second name below the first.
+    pub below: Option<String>,
+    /// Last leaf that a sweep saw.
+    pub leaf: u64,
+    /// Leaves that were revealed.
+    pub leaves: u64,
+    /// Verified positions that are paid for.
+    pub positions: u64,
+    /// Set aside for this round's pay.
+    pub budget: Amount,
+}
+
+/// A model's group at the snapshot.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Group {
+    /// By address.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A host's draw.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Case {
+    /// Sum of the host's roots before the round.
+    pub base: Amount,
+    /// Sum of the round's.
+    pub total: Amount,
+    /// First leaves.
+    pub walk: Walk,
+    /// Leaves revealed by the walk.
+    pub walked: u64,
+    /// Rate of the rest in basis points.
+    pub bps: u32,
+    /// The rest; begins where the walk ended.
+    pub sampling: Option<Sampling>,
+    /// Leaves that the rest draws.
+    pub draws: u32,
+    /// What this round costs the host so far.
+    pub forfeit: Amount,
+}
+
+/// A leaf under audit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Leaf {
+    /// The receipt's digest.
+    pub id: Hash,
+    /// Host.
+    pub host: Addr,
+    /// Model.
+    pub model: String,
+    /// Generation under which it was served.
+    pub generation: u32,
+    /// Who paid.
+    pub payer: String,
+    /// Session.
+    pub session: u64,
+    /// Nonce.
+    pub nonce: u64,
+    /// Tokens to re-execute.
+    pub tokens: u64,
+    /// What the host forfeits if the payload is missing.
+    pub stake: Amount,
+    /// Auditor.
+    pub auditor: Option<Addr>,
+    /// Its number among those assigned to the auditor.
+    pub assignment: u32,
+    /// The auditor's word.
+    pub vote: Option<Vote>,
+    /// Scores of the stages so far.
+    pub scores: Vec<Score>,
+    /// Panel that hears it.
+    pub stage: Option<u32>,
+    /// What came of it.
+    pub verdict: Option<Verdict>,
+}
+
+/// An auditor's work in a round.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Work {
+    /// Leaves assigned.
+    pub count: u32,
+    /// Tokens of them.
+    pub tokens: u64,
+    /// What it committed.
+    pub root: Option<Node>,
+    /// Votes revealed.
+    pub revealed: u32,
+    /// Positions opened.
+    pub opened: u32,
+}
+
+/// The word of one host on a panel.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Ballot {
+    /// Its seats.
+    pub seats: u32,
+    /// Its word.
+    pub vote: Vote,
+}
+
+/// Contracts around this one.
+pub const CONFIG: Item<Config> = Item::new("config");
+/// Parameters of this round.
+pub const PARAMS: Item<Params> = Item::new("params");
+/// Parameters from the next round on.
+pub const NEXT_PARAMS: Item<Params> = Item::new("next_params");
+/// Calibrations of this round.
+pub const CALIBRATIONS: Map<&str, Calibration> = Map::new("calibrations");
+/// Calibrations from the next round on.
+pub const NEXT_CALIBRATIONS: Map<&str, Calibration> = Map::new("next_calibrations");
+/// The round.
+pub const ROUND: Item<Round> = Item::new("round");
+/// Groups at the snapshot.
+pub const GROUPS: Map<&str, Group> = Map::new("groups");
+/// Draws by host.
+pub const CASES: Map<&Addr, Case> = Map::new("cases");
+/// Leaves by number.
+pub const LEAVES: Map<u64, Leaf> = Map::new("leaves");
+/// Receipts that were drawn in this round.
+pub const SEEN: Map<&[u8], Empty> = Map::new("seen");
+/// Leaves of a host.
+pub const HOST_LEAVES: Map<(&Addr, u64), Empty> = Map::new("host_leaves");
+/// An auditor's leaves in the order of the assignment.
+pub const ASSIGNED: Map<(&Addr, u32), u64> = Map::new("assigned");
+/// Work by auditor.
+pub const WORK: Map<&Addr, Work> = Map::new("work");
+/// Ballots by leaf, stage and host.
+pub const BALLOTS: Map<(u64, u32, &Addr), Ballot> = Map::new("ballots");
+/// Verified positions by auditor.
+pub const TALLY: Map<&Addr, u64> = Map::new("tally");
+/// Evidence by host.
+pub const EVIDENCE: Map<&Addr, HostEvidence> = Map::new("evidence");
+/// Counts by host.
+pub const HOSTS: Map<&Addr, HostRecord> = Map::new("hosts");
+/// Sums.
+pub const TOTALS: Item<Totals> = Item::new("totals");

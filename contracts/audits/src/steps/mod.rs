@@ -1,0 +1,182 @@
+//! The work of a round, in steps of bounded size, from block ends and from whoever pays for more.
+//!
+//! A phase waits for its blocks, then its sweep goes once through what it left, a little in each step; a
+//! cursor in [`Round`] says how far. No step fails on what others committed or answered: it would never be
+//! passed.
+
+mod clean;
+mod draw;
+mod evidence;
+mod hearing;
+mod pay;
+mod snapshot;
+mod verdict;
+mod withhold;
+
+pub use verdict::TOLD;
+
+use cosmwasm_std::{Addr, DepsMut, Env, Event, Order, Response, StdResult, Storage, SubMsg};
+use cw_storage_plus::Bound;
+use quern_interface::audits::{HostRecord, Params, Phase};
+use quern_protocol::Hash;
+
+use crate::chain::Chain;
+use crate::error::{ContractError, Result};
+use crate::state::{Leaf, Round, HOSTS, LEAVES, PARAMS, ROUND};
+
+/// Leaves of one step.
+const LEAVES_PER_STEP: usize = 8;
+
+/// A call's work.
+pub(crate) struct Worker<'a> {
+    deps: DepsMut<'a>,
+    env: Env,
+    round: Round,
+    params: Params,
+    messages: Vec<SubMsg>,
+    events: Vec<Event>,
+}
+
+/// Does up to `steps` steps. Events tell of rounds, cases and verdicts; attribute `steps` of how many.
+///
+/// # Errors
+/// Only if the store fails.
+pub fn run(deps: DepsMut, env: Env, steps: u32) -> Result<Response> {
+    let round = ROUND.load(deps.storage)?;
+    let params = PARAMS.load(deps.storage)?;
+    let mut worker = Worker {
+        deps,
+        env,
+        round,
+        params,
+        messages: Vec::new(),
+        events: Vec::new(),
+    };
+    let mut done = 0_u32;
+    while done < steps && worker.step()? {
+        done = done.saturating_add(1);
+    }
+    ROUND.save(worker.deps.storage, &worker.round)?;
+    Ok(Response::new()
+        .add_submessages(worker.messages)
+        .add_events(worker.events)
+        .add_attribute("steps", done.to_string()))
+}
+
+impl Worker<'_> {
+    /// One step; whether there was one to do.
+    fn step(&mut self) -> Result<bool> {
+        let panel_blocks = self.params.draw_delay.saturating_add(self.params.panel_blocks);
+        let phase = self.round.phase;
+        let ready = match phase {
+            Phase::Draw => self.beacon_of_draws()?,
+            Phase::Panel | Phase::Review => self.beacons_of_panels()? && self.due(panel_blocks),
+            Phase::Collect => self.env.block.height >= self.round.end,
+            Phase::Reveal => self.due(self.params.reveal_blocks),
+            Phase::Commit => self.due(self.params.commit_blocks),
+            Phase::Vote => self.due(self.params.vote_blocks),
+            _ => true,
+        };
+        if !ready {
+            return Ok(false);
+        }
+        match phase {
+            Phase::Collect => self.enter(Phase::Snapshot),
+            Phase::Snapshot => self.snapshot()?,
+            Phase::Draw => self.draw()?,
+            Phase::Reveal => self.withhold()?,
+            Phase::Commit => self.enter(Phase::Vote),
+            Phase::Vote => self.hear_auditors()?,
+            Phase::Panel | Phase::Review => self.hear_panels()?,
+            Phase::Evidence => self.enter_evidence()?,
+            Phase::Tally => self.tally()?,
+            Phase::Pay => self.pay()?,
+            Phase::Clean => self.clean()?,
+        }
+        Ok(true)
+    }
+
+    const fn due(&self, blocks: u64) -> bool {
+        self.env.block.height >= self.round.since.saturating_add(blocks)
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.round.phase = phase;
+        self.round.since = self.env.block.height;
+        self.round.panel_beacon = None;
+        self.round.name = None;
+        self.round.below = None;
+        self.round.leaf = 0;
+        let event = Event::new("audit_phase")
+            .add_attribute("round", self.round.number.to_string())
+            .add_attribute("phase", format!("{phase:?}").to_lowercase());
+        self.events.push(event);
+    }
+
+    /// The beacon `draw_delay` blocks after the phase began, once it is there. If it is no longer kept, as
+    /// after a long pause, the wait begins anew.
+    fn beacon(&mut self) -> Result<Option<Hash>> {
+        if !self.due(self.params.draw_delay) {
+            return Ok(None);
+        }
+        let height = self.round.since.saturating_add(self.params.draw_delay);
+        let beacon = Chain::load(self.deps.as_ref())?.beacon(height);
+        if beacon.is_err() {
+            self.round.since = self.env.block.height;
+        }
+        Ok(beacon.ok())
+    }
+
+    fn beacon_of_draws(&mut self) -> Result<bool> {
+        if self.round.beacon.is_none() {
+            self.round.beacon = self.beacon()?;
+        }
+        Ok(self.round.beacon.is_some())
+    }
+
+    /// Each stage has a beacon of its own; the first is also that of the positions that auditors open.
+    fn beacons_of_panels(&mut self) -> Result<bool> {
+        if self.round.panel_beacon.is_none() {
+            self.round.panel_beacon = self.beacon()?;
+        }
+        if self.round.opening_beacon.is_none() {
+            self.round.opening_beacon = self.round.panel_beacon;
+        }
+        Ok(self.round.panel_beacon.is_some())
+    }
+
+    /// The next leaves of a sweep; empty at its end.
+    fn next_leaves(&mut self) -> Result<Vec<(u64, Leaf)>> {
+        let after = Some(Bound::exclusive(self.round.leaf));
+        let leaves = LEAVES.range(self.deps.storage, after, None, Order::Ascending);
+        let leaves = leaves
+            .take(LEAVES_PER_STEP)
+            .collect::<StdResult<Vec<(u64, Leaf)>>>()?;
+        if let Some((last, _)) = leaves.last() {
+            self.round.leaf = *last;
+        }
+        Ok(leaves)
+    }
+
+    /// Where a sweep by host is.
+    fn last_host(&self) -> Option<Addr> {
+        self.round.name.as_ref().map(Addr::unchecked)
+    }
+}
+
+/// Changes a host's record.
+fn change_record(
+    storage: &mut dyn Storage,
+    host: &Addr,
+    change: impl FnOnce(&mut HostRecord) -> Result<()>,
+) -> Result<()> {
+    let mut record = HOSTS.may_load(storage, host)?.unwrap_or_default();
+    change(&mut record)?;
+    Ok(HOSTS.save(storage, host, &record)?)
+}
+
+/// One more.
+fn count(number: &mut u64) -> Result<()> {
+    *number = number.checked_add(1).ok_or(ContractError::Overflow)?;
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Pay: the same for either verdict, out of what the round may cost.
+
+use cosmwasm_std::Order;
+use quern_audit::pay;
+use quern_interface::audits::Phase;
+use quern_protocol::Amount;
+
+use super::{change_record, count, Worker};
+use crate::error::{ContractError, Result};
+use crate::funds;
+use crate::state::{Work, TALLY, TOTALS, WORK};
+
+impl Worker<'_> {
+    /// Weighs the next report. What is missing, of votes or of openings, costs all of its pay.
+    pub(super) fn tally(&mut self) -> Result<()> {
+        let next = WORK.range(self.deps.storage, None, None, Order::Ascending).next();
+        let Some((auditor, work)) = next.transpose()? else {
+            self.enter(Phase::Pay);
+            self.round.budget = TOTALS.load(self.deps.storage)?.pot.min(self.params.round_budget);
+            return Ok(());
+        };
+        WORK.remove(self.deps.storage, &auditor);
+        let verified = verified(&work, self.params.openings);
+        change_record(self.deps.storage, &auditor, |record| {
+            count(if verified.is_some() {
+                &mut record.reports
+            } else {
+                &mut record.missed
+            })
+        })?;
+        let Some(positions) = verified.filter(|positions| *positions > 0) else {
+            return Ok(());
+        };
+        let tally = TALLY.may_load(self.deps.storage, &auditor)?.unwrap_or_default();
+        let sum = |number: u64| number.checked_add(positions).ok_or(ContractError::Overflow);
+        TALLY.save(self.deps.storage, &auditor, &sum(tally)?)?;
+        self.round.positions = sum(self.round.positions)?;
+        Ok(())
+    }
+
+    /// Credits the next auditor: by position, and if the round's budget falls short, pro rata.
+    pub(super) fn pay(&mut self) -> Result<()> {
+        let next = TALLY
+            .range(self.deps.storage, None, None, Order::Ascending)
+            .next();
+        let Some((auditor, positions)) = next.transpose()? else {
+            self.enter(Phase::Clean);
+            return Ok(());
+        };
+        TALLY.remove(self.deps.storage, &auditor);
+        let earned = pay(self.params.token_pay, positions).unwrap_or(self.round.budget);
+        let part = self
+            .round
+            .budget
+            .mul_div_floor(positions.into(), self.round.positions.into())
+            .unwrap_or(Amount::ZERO);
+        let amount = earned.min(part);
+        let mut totals = TOTALS.load(self.deps.storage)?;
+        funds::take(&mut totals.pot, amount)?;
+        funds::add(&mut totals.owed, amount)?;
+        TOTALS.save(self.deps.storage, &totals)?;
+        change_record(self.deps.storage, &auditor, |record| {
+            funds::add(&mut record.owed, amount)
+        })
+    }
+}
+
+/// Positions of a report that is complete.
+fn verified(work: &Work, openings: u32) -> Option<u64> {
+    let root = work.root.filter(|_| work.revealed == work.count)?;
+    if !root.sum.is_zero() && work.opened < openings {
+        return None;
+    }
+    u64::try_from(root.sum.0).ok()
+}

@@ -1,0 +1,66 @@
+//! Who may be drawn in this round: noted before any beacon of it is known, so that nobody moves capacity
+//! until a draw falls as it should.
+
+use cosmwasm_std::{Order, StdResult};
+use cw_storage_plus::Bound;
+use quern_audit::Candidate;
+use quern_interface::audits::Phase;
+
+use super::Worker;
+use crate::chain::Chain;
+use crate::error::Result;
+use crate::state::{Group, CALIBRATIONS, GROUPS};
+
+/// Candidates of one step, each with its large funders.
+const PAGE: u32 = 4;
+
+impl Worker<'_> {
+    /// Notes some candidates of the next group.
+    pub(super) fn snapshot(&mut self) -> Result<()> {
+        let Some(model) = self.model()? else {
+            self.enter(Phase::Draw);
+            return Ok(());
+        };
+        let mut group = match self.round.below {
+            Some(_) => GROUPS.may_load(self.deps.storage, &model)?.unwrap_or_default(),
+            None => Group::default(),
+        };
+        let chain = Chain::load(self.deps.as_ref())?;
+        let page = chain
+            .group(&model, self.round.below.clone(), PAGE)
+            .unwrap_or_default();
+        for member in &page {
+            let whole = group.candidates.len() >= self.params.max_candidates as usize;
+            if member.capacity == 0 || whole {
+                continue;
+            }
+            let funders = chain.large_funders(&member.host, &self.params.profile);
+            group.candidates.push(Candidate {
+                host: member.host.clone(),
+                weight: member.capacity,
+                funders: funders.unwrap_or_default(),
+            });
+        }
+        let whole = group.candidates.len() >= self.params.max_candidates as usize;
+        GROUPS.save(self.deps.storage, &model, &group)?;
+        self.round.name = Some(model);
+        self.round.below = match page.last() {
+            Some(last) if page.len() >= PAGE as usize && !whole => Some(last.host.clone()),
+            _ => None,
+        };
+        Ok(())
+    }
+
+    /// The group under way, or the next.
+    fn model(&self) -> Result<Option<String>> {
+        if self.round.below.is_some() {
+            return Ok(self.round.name.clone());
+        }
+        let after = self.round.name.as_deref().map(Bound::exclusive);
+        let next = CALIBRATIONS
+            .keys(self.deps.storage, after, None, Order::Ascending)
+            .next();
+        let next: StdResult<Option<String>> = next.transpose();
+        Ok(next?)
+    }
+}

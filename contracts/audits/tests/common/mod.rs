@@ -1,0 +1,479 @@
+//! Settlement's chain in memory with the audits contract and the real bonding contract, and hosts that take
+//! part in audits.
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
+
+#[path = "../../../settlement/tests/common/mod.rs"]
+pub mod chain;
+
+use base64::{engine::general_purpose::STANDARD, Engine};
+use chain::books::{receipt, tokens_for, Books};
+use chain::{name, Ask, World, CHAIN, MODEL};
+use cosmwasm_std::{Addr, StdResult};
+use cw_multi_test::{AppResponse, ContractWrapper, Executor};
+use quern_audit::{
+    pack, Bucket, BucketKey, Calibration, Finding, Margin, MarginTree, Opening, Profile, Report, Seat, Vote,
+};
+use quern_evidence::{HostEvidence, Null, RateParams, Score};
+use quern_interface::audits::{
+    ExecuteMsg, HostRecord, InstantiateMsg, LeafInfo, Params, PendingReveal, Phase, QueryMsg, RoundInfo,
+    Totals, WorkInfo,
+};
+use quern_interface::settlement::CommittedReceipt;
+use quern_interface::sudo::SudoMsg;
+use quern_protocol::{Amount, Bytes, Hash, Node};
+use serde::de::DeserializeOwned;
+
+pub const POT: u128 = 1_000_000;
+
+pub fn params() -> Params {
+    Params {
+        denom: chain::DENOM.into(),
+        round_blocks: 60,
+        draw_delay: 2,
+        reveal_blocks: 6,
+        commit_blocks: 6,
+        vote_blocks: 4,
+        panel_blocks: 6,
+        max_draws: 16,
+        mean_capture: Amount(100),
+        max_candidates: 64,
+        steps: 32,
+        openings: 2,
+        token_pay: "1".parse().unwrap(),
+        round_budget: Amount(100_000),
+        profile: Profile::DEFAULT,
+        evidence: quern_evidence::Params::DEFAULT,
+        rates: RateParams::DEFAULT,
+    }
+}
+
+pub fn calibration() -> Calibration {
+    let key = BucketKey {
+        host_profile: "cpu".into(),
+        auditor_profile: "cpu".into(),
+        greedy: false,
+        positions: 1,
+    };
+    Calibration {
+        clip: 1_000_000,
+        tolerance: 50,
+        margin_bound: 2_000_000,
+        null: Null::from_micro(300).unwrap(),
+        buckets: vec![Bucket {
+            key,
+            mean_gap: 4_000,
+            clipped: 1,
+        }],
+    }
+}
+
+pub const CLEAN: Option<Vote> = Some(Vote::Score(Score::CLEAN));
+pub const FAILED: Option<Vote> = Some(Vote::Score(Score::FAILED));
+pub const UNFETCHABLE: Option<Vote> = Some(Vote::Unfetchable);
+
+/// What a host says of a leaf: its index, the leaf, and the stage (0 for the auditor).
+pub type Word<'a> = &'a dyn Fn(usize, &LeafInfo, u32) -> Option<Vote>;
+
+/// The chain with audits.
+pub struct Audits {
+    pub world: World,
+    pub address: Addr,
+    pub books: Vec<Books>,
+    /// Next nonce.
+    nonce: u64,
+}
+
+impl Audits {
+    /// Hosts of equal capacity.
+    pub fn new(hosts: usize) -> Self {
+        Self::with(hosts, &params())
+    }
+
+    pub fn with(hosts: usize, params: &Params) -> Self {
+        let capacities = vec![100; hosts];
+        let terms = || {
+            let mut terms = chain::params();
+            (terms.appeal_blocks, terms.max_session_blocks) = (2 * params.round_blocks, 2_000);
+            terms
+        };
+        // as in genesis, the address is known before the contracts are
+        let nobody = World::with_judge(&capacities, terms(), &name("nobody"));
+        let address = deploy(nobody, params).1;
+        let (mut world, found) = deploy(World::with_judge(&capacities, terms(), &address), params);
+        assert_eq!(found, address);
+        let gov = name("gov");
+        let fund = &ExecuteMsg::Fund {};
+        let coins = chain::coins(POT);
+        world
+            .app
+            .execute_contract(gov, address.clone(), fund, &coins)
+            .unwrap();
+        Self {
+            world,
+            address,
+            books: (0..hosts).map(Books::new).collect(),
+            nonce: 0,
+        }
+    }
+
+    pub fn ask<T: DeserializeOwned>(&self, question: &QueryMsg) -> T {
+        self.world
+            .app
+            .wrap()
+            .query_wasm_smart(&self.address, question)
+            .unwrap()
+    }
+
+    pub fn send(&mut self, sender: &Addr, msg: &ExecuteMsg) -> StdResult<AppResponse> {
+        self.world
+            .app
+            .execute_contract(sender.clone(), self.address.clone(), msg, &[])
+    }
+
+    pub fn must(&mut self, sender: &Addr, msg: &ExecuteMsg) {
+        self.send(sender, msg).unwrap();
+    }
+
+    /// Fails with the error's stable name.
+    pub fn refuse(&mut self, sender: &Addr, msg: &ExecuteMsg, error: &str) {
+        let found = self.send(sender, msg).unwrap_err().to_string();
+        assert!(found.contains(&format!("{error}:")), "{found}");
+    }
+
+    pub fn host(&self, host: usize) -> Addr {
+        self.world.hosts[host].address.clone()
+    }
+
+    pub fn index(&self, host: &str) -> usize {
+        let mut hosts = self.world.hosts.iter();
+        hosts.position(|known| known.address.as_str() == host).unwrap()
+    }
+
+    pub fn record(&self, host: usize) -> HostRecord {
+        self.ask(&QueryMsg::Host {
+            host: self.host(host).into(),
+        })
+    }
+
+    pub fn evidence(&self, host: usize) -> HostEvidence {
+        self.ask(&QueryMsg::Evidence {
+            host: self.host(host).into(),
+        })
+    }
+
+    pub fn round(&self) -> RoundInfo {
+        self.ask(&QueryMsg::Round {})
+    }
+
+    pub fn leaves(&self) -> Vec<LeafInfo> {
+        self.ask(&QueryMsg::Leaves {
+            start_after: None,
+            limit: Some(100),
+        })
+    }
+
+    /// Ends a block as the application does.
+    pub fn block(&mut self) {
+        let app = &mut self.world.app;
+        app.wasm_sudo(self.address.clone(), &SudoMsg::EndBlock {})
+            .unwrap();
+        self.world.block();
+        let totals: Totals = self.ask(&QueryMsg::Totals {});
+        assert_eq!(self.world.balance(&self.address), totals.pot.0 + totals.owed.0);
+        assert_eq!(totals.funded.0, totals.pot.0 + totals.owed.0 + totals.paid.0);
+        self.world.reconcile();
+    }
+
+    /// Ends blocks until the round is in a phase.
+    pub fn until(&mut self, phase: Phase) {
+        for _ in 0..200 {
+            if self.round().phase == phase {
+                return;
+            }
+            self.block();
+        }
+        panic!("{phase:?} never came: {:?}", self.round());
+    }
+
+    /// A session by one of the rich with the given committee member.
+    pub fn open(&mut self, payer: &str, host: usize) -> u64 {
+        self.world.payer = name(payer);
+        loop {
+            let ask = Ask {
+                blocks: 500,
+                ..Ask::default()
+            };
+            let id = self.world.try_open(&ask).unwrap();
+            for _ in 0..10 {
+                self.block();
+            }
+            let host = self.host(host);
+            if self
+                .world
+                .session(id)
+                .committee
+                .iter()
+                .any(|member| member.host == host.as_str())
+            {
+                return id;
+            }
+        }
+    }
+
+    /// Serves one request in each session and commits them in one batch; answers the receipts' ids.
+    pub fn serve(&mut self, host: usize, sessions: &[u64], capture: u128) -> Vec<Hash> {
+        let mut ids = Vec::new();
+        let mut pages = Vec::new();
+        for session in sessions {
+            self.nonce += 1;
+            let voucher = self.world.voucher(*session, host, self.nonce, 100_000);
+            let receipt = receipt(&self.world, &voucher, tokens_for(capture));
+            ids.push(receipt.digest(CHAIN));
+            pages.push((*session, vec![receipt]));
+        }
+        self.books[host].commit(&mut self.world, &pages);
+        ids
+    }
+
+    /// The receipt of a host that covers an offset.
+    pub fn covering(&self, host: usize, offset: u128) -> CommittedReceipt {
+        let mut rest = offset;
+        for page in &self.books[host].pages {
+            for leaf in &page.leaves {
+                for (index, receipt) in (0..).zip(&page.receipts[&leaf.session]) {
+                    if rest < receipt.capture.0 {
+                        return self.books[host].committed(page.sequence, leaf.session, index);
+                    }
+                    rest -= receipt.capture.0;
+                }
+            }
+        }
+        panic!("no receipt at {offset}");
+    }
+
+    pub fn pending(&self, host: usize) -> Option<PendingReveal> {
+        self.ask(&QueryMsg::Pending {
+            host: self.host(host).into(),
+        })
+    }
+
+    pub fn reveal_msg(&self, host: usize, leaf: CommittedReceipt) -> ExecuteMsg {
+        ExecuteMsg::Reveal {
+            round: self.round().number,
+            host: self.host(host).into(),
+            leaf: Box::new(leaf),
+        }
+    }
+
+    /// Reveals everything that is drawn of a host.
+    pub fn reveal(&mut self, host: usize) {
+        while let Some(pending) = self.pending(host) {
+            let leaf = self.covering(host, pending.offset.0);
+            let msg = self.reveal_msg(host, leaf);
+            self.must(&name("stranger"), &msg);
+        }
+    }
+
+    pub fn work(&self, auditor: usize) -> Option<WorkInfo> {
+        self.ask(&QueryMsg::Work {
+            auditor: self.host(auditor).into(),
+        })
+    }
+
+    fn salt(auditor: usize) -> Bytes<16> {
+        Bytes::new([auditor as u8 + 1; 16])
+    }
+
+    fn margins(auditor: usize, leaf: &LeafInfo, vote: Vote) -> (Vec<Margin>, MarginTree) {
+        let margin = if vote == Vote::Score(Score::CLEAN) {
+            70_000
+        } else {
+            -2_000_000
+        };
+        let margins = vec![Margin(margin); leaf.tokens as usize];
+        let host = leaf.auditor.clone().unwrap();
+        let salt = Self::salt(auditor);
+        let tree = MarginTree::new(CHAIN, &host, &leaf.id, &salt, &margins, calibration().clip).unwrap();
+        (margins, tree)
+    }
+
+    /// The report of an auditor on everything that it was assigned; none if it keeps silent on any leaf.
+    pub fn report(&self, auditor: usize, word: Word) -> Option<Report> {
+        let leaves = self.leaves();
+        let mut findings = Vec::new();
+        for number in self.work(auditor)?.leaves {
+            let leaf = leaves.iter().find(|leaf| leaf.number == number).unwrap();
+            let vote = word(auditor, leaf, 0)?;
+            let (positions, clipped, margins) = if vote == Vote::Unfetchable {
+                let none = Node {
+                    hash: Bytes::new([0; 32]),
+                    sum: Amount(0),
+                };
+                (0, 0, none)
+            } else {
+                let (margins, tree) = Self::margins(auditor, leaf, vote);
+                let clipped = margins.iter().filter(|margin| margin.0 < -1_000_000).count();
+                (margins.len() as u32, clipped as u32, tree.root().unwrap())
+            };
+            findings.push(Finding {
+                leaf: leaf.id,
+                vote,
+                positions,
+                clipped,
+                margins,
+            });
+        }
+        let host = self.host(auditor);
+        Some(Report::new(CHAIN, host.as_str(), self.round().number, findings).unwrap())
+    }
+
+    pub fn commit_msg(&self, auditor: usize, report: &Report) -> ExecuteMsg {
+        ExecuteMsg::CommitReport {
+            round: self.round().number,
+            auditor: self.host(auditor).into(),
+            root: report.root().unwrap(),
+            findings: report.votes().len() as u32,
+        }
+    }
+
+    pub fn votes_msg(&self, auditor: usize, report: &Report) -> ExecuteMsg {
+        ExecuteMsg::RevealVotes {
+            round: self.round().number,
+            auditor: self.host(auditor).into(),
+            from: 0,
+            votes: STANDARD.encode(pack(&report.votes())),
+        }
+    }
+
+    /// The opening that is asked of an auditor now, out of a report.
+    pub fn opening(&self, auditor: usize, report: &Report) -> Option<ExecuteMsg> {
+        let offset = self.work(auditor)?.opening?;
+        let (finding, finding_proof, position) = report.at(offset)?;
+        let leaves = self.leaves();
+        let leaf = leaves.iter().find(|leaf| leaf.id == finding.leaf)?;
+        let (margins, tree) = Self::margins(auditor, leaf, finding.vote);
+        let opening = Opening {
+            finding: finding.clone(),
+            finding_proof,
+            salt: Self::salt(auditor),
+            margin: margins[position as usize],
+            margin_proof: tree.prove(position)?,
+        };
+        Some(ExecuteMsg::Open {
+            round: self.round().number,
+            auditor: self.host(auditor).into(),
+            opening: Box::new(opening),
+        })
+    }
+
+    /// Panels vote.
+    pub fn hear(&mut self, word: Word) {
+        let round = self.round().number;
+        for leaf in self.leaves() {
+            let (Some(stage), None) = (leaf.stage, leaf.verdict) else {
+                continue;
+            };
+            let panel: Vec<Seat> = self.ask(&QueryMsg::Panel { leaf: leaf.number });
+            assert!(panel.iter().all(|seat| seat.host != leaf.host));
+            for seat in panel {
+                let index = self.index(&seat.host);
+                let Some(vote) = word(index, &leaf, stage) else {
+                    continue;
+                };
+                let msg = ExecuteMsg::PanelVote {
+                    round,
+                    auditor: seat.host.clone(),
+                    leaf: leaf.number,
+                    vote,
+                };
+                // from the warm key, as a worker does
+                let warm = self.world.hosts[index].warm_address.clone();
+                self.must(&warm, &msg);
+            }
+        }
+    }
+
+    /// A whole round in which the hosts named withhold and everyone says its word; `watch` sees the reports'
+    /// leaves before they are removed.
+    pub fn play(&mut self, withholding: &[usize], word: Word) -> Vec<LeafInfo> {
+        self.until(Phase::Reveal);
+        for host in 0..self.world.hosts.len() {
+            if !withholding.contains(&host) {
+                self.reveal(host);
+            }
+        }
+        self.until(Phase::Commit);
+        let reports: Vec<(usize, Report)> = (0..self.world.hosts.len())
+            .filter_map(|auditor| Some((auditor, self.report(auditor, word)?)))
+            .collect();
+        for (auditor, report) in &reports {
+            let msg = self.commit_msg(*auditor, report);
+            self.must(&self.host(*auditor), &msg);
+        }
+        self.until(Phase::Vote);
+        for (auditor, report) in &reports {
+            let msg = self.votes_msg(*auditor, report);
+            self.must(&self.host(*auditor), &msg);
+        }
+        self.until(Phase::Panel);
+        for _ in 0..3 {
+            self.block();
+        }
+        for (auditor, report) in &reports {
+            while let Some(msg) = self.opening(*auditor, report) {
+                self.must(&self.host(*auditor), &msg);
+            }
+        }
+        self.hear(word);
+        self.until(Phase::Review);
+        for _ in 0..3 {
+            self.block();
+        }
+        self.hear(word);
+        let height = self.round().since + params().draw_delay + params().panel_blocks;
+        while self.world.height() < height {
+            self.block();
+        }
+        // verdicts fall and the round ends within the next block's work; look in between
+        let leaves = self.advance_to(Phase::Tally);
+        self.until(Phase::Collect);
+        leaves
+    }
+
+    /// Goes step by step, so that no phase is missed.
+    fn advance_to(&mut self, phase: Phase) -> Vec<LeafInfo> {
+        while self.round().phase != phase {
+            self.must(&name("stranger"), &ExecuteMsg::Advance { steps: 1 });
+        }
+        self.leaves()
+    }
+}
+
+fn deploy(mut world: World, params: &Params) -> (World, Addr) {
+    let code = world.app.store_code(Box::new(
+        ContractWrapper::new(
+            audits::contract::execute,
+            audits::contract::instantiate,
+            audits::contract::query,
+        )
+        .with_sudo(audits::contract::sudo)
+        .with_reply(audits::contract::reply),
+    ));
+    let init = InstantiateMsg {
+        authority: name("gov").to_string(),
+        registry: world.registry.to_string(),
+        bonding: world.bonding.to_string(),
+        settlement: world.settlement.to_string(),
+        params: params.clone(),
+        calibrations: vec![(MODEL.into(), calibration())],
+    };
+    let address = world
+        .app
+        .instantiate_contract(code, name("gov"), &init, &[], "audits", None);
+    (world, address.unwrap())
+}

@@ -1,0 +1,231 @@
+//! What rounds do to honest and to dishonest hosts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
+
+mod common;
+
+use common::chain::{name, MODEL};
+use common::{Audits, CLEAN, FAILED, UNFETCHABLE};
+use quern_audit::Vote;
+use quern_interface::audits::{ExecuteMsg, LeafInfo, Phase, Verdict};
+use quern_interface::bonding::{HostBond, QueryMsg as AskBonding};
+use quern_interface::settlement::{ExecuteMsg as Settlement, HostStanding, QueryMsg as AskSettlement};
+use quern_protocol::{Amount, Hash};
+
+/// An honest word about leaves of which these are bad.
+fn honest(bad: &[Hash]) -> impl Fn(usize, &LeafInfo, u32) -> Option<Vote> + '_ {
+    |_, leaf, _| if bad.contains(&leaf.id) { FAILED } else { CLEAN }
+}
+
+/// Sessions of three payers with a host.
+fn three_payers(audits: &mut Audits, host: usize) -> Vec<u64> {
+    ["payer", "router", "stranger"]
+        .iter()
+        .map(|payer| audits.open(payer, host))
+        .collect()
+}
+
+fn bond(audits: &Audits, host: usize) -> HostBond {
+    let host = audits.host(host).into();
+    let wrap = audits.world.app.wrap();
+    wrap.query_wasm_smart(&audits.world.bonding, &AskBonding::HostBond { host })
+        .unwrap()
+}
+
+fn standing(audits: &Audits, host: usize) -> HostStanding {
+    let host = audits.host(host).into();
+    audits.world.ask(&AskSettlement::HostStanding { host })
+}
+
+#[test]
+fn an_honest_host_is_audited_whole_at_first_and_its_auditors_are_paid() {
+    let mut audits = Audits::new(10);
+    let sessions = three_payers(&mut audits, 0);
+    audits.until(Phase::Collect);
+    audits.serve(0, &sessions, 100);
+    let leaves = audits.play(&[], &honest(&[]));
+    assert_eq!(leaves.len(), 3);
+    assert!(leaves
+        .iter()
+        .all(|leaf| leaf.verdict == Some(Verdict::Score(quern_evidence::Score::CLEAN))));
+    let record = audits.record(0);
+    assert_eq!((record.walked, record.audited, record.condemned), (3, 3, 0));
+    assert_eq!((record.missing, record.withheld, record.frozen), (0, 0, false));
+    let tokens: u64 = leaves.iter().map(|leaf| leaf.tokens).sum();
+    let owed: u128 = (0..10).map(|host| audits.record(host).owed.0).sum();
+    assert_eq!(owed, tokens.into());
+    // the audited host earned nothing with its own leaves
+    assert_eq!(audits.record(0).owed, Amount(0));
+    let auditor = audits.index(&leaves[0].auditor.clone().unwrap());
+    let (host, earned) = (audits.host(auditor), audits.record(auditor).owed.0);
+    let before = audits.world.balance(&host);
+    audits.must(&host, &ExecuteMsg::Withdraw {});
+    assert_eq!(audits.world.balance(&host) - before, earned);
+    audits.refuse(&host, &ExecuteMsg::Withdraw {}, "nothing_owed");
+    audits.block();
+}
+
+#[test]
+fn a_cheat_seen_by_three_payers_is_convicted_slashed_and_unpaid() {
+    let mut audits = Audits::new(10);
+    let sessions = three_payers(&mut audits, 0);
+    let bad = audits.serve(0, &sessions, 100);
+    let before = bond(&audits, 0).active;
+    let leaves = audits.play(&[], &honest(&bad));
+    assert!(
+        leaves.iter().all(|leaf| leaf.stage == Some(2)),
+        "each went to the review"
+    );
+    let record = audits.record(0);
+    assert_eq!((record.condemned, record.convictions), (3, 1));
+    assert_eq!(bond(&audits, 0).active.0, before.0 - before.0 / 5);
+    let session = audits.world.session(sessions[0]);
+    let member = session
+        .committee
+        .iter()
+        .find(|m| m.host == audits.host(0).as_str())
+        .unwrap();
+    assert_eq!(member.generation, 0);
+    let host = audits.host(0).to_string();
+    let verdict = quern_interface::registry::QueryMsg::Members {
+        model: MODEL.into(),
+        hosts: vec![host],
+    };
+    let now: Vec<quern_interface::registry::GroupMember> = audits.world.ask_registry(&verdict);
+    assert_eq!((now[0].generation, now[0].capacity), (1, 0));
+    // what convicted starts again from one, and nothing stays frozen
+    assert_eq!(audits.evidence(0).highest(), quern_evidence::Wealth::ONE);
+    assert!(!audits.record(0).frozen && !bond(&audits, 0).frozen && !standing(&audits, 0).frozen);
+    // leaves of the standing that has been judged do not count against the next one
+    audits.serve(0, &sessions, 100);
+    audits.play(&[], &|_, _, _| FAILED);
+    let record = audits.record(0);
+    assert_eq!((record.audited, record.convictions), (3, 1));
+}
+
+#[test]
+fn one_payer_alone_can_freeze_a_host_but_not_convict_it() {
+    let mut audits = Audits::new(10);
+    let session = audits.open("payer", 0);
+    let mut bad = audits.serve(0, &[session], 100);
+    for _ in 0..5 {
+        audits.block();
+        bad.extend(audits.serve(0, &[session], 100));
+    }
+    audits.play(&[], &honest(&bad));
+    let record = audits.record(0);
+    assert_eq!(
+        (record.condemned, record.convictions, record.frozen),
+        (6, 0, true)
+    );
+    assert!(bond(&audits, 0).frozen && standing(&audits, 0).frozen);
+    // clean rounds by others bring it down again, and it thaws
+    for round in 0..40 {
+        if !audits.record(0).frozen {
+            assert!(round > 0);
+            assert!(!bond(&audits, 0).frozen && !standing(&audits, 0).frozen);
+            return;
+        }
+        let session = audits.open("payer", 0);
+        audits.serve(0, &[session], 100);
+        audits.play(&[], &honest(&[]));
+    }
+    panic!("it never thawed: {}", audits.evidence(0).highest());
+}
+
+#[test]
+fn in_a_small_group_a_conviction_refunds_and_removes_but_cuts_no_coins() {
+    let mut audits = Audits::new(5);
+    let sessions = three_payers(&mut audits, 0);
+    let bad = audits.serve(0, &sessions, 100);
+    let before = bond(&audits, 0).active;
+    audits.play(&[], &honest(&bad));
+    assert_eq!(
+        (audits.record(0).convictions, bond(&audits, 0).active),
+        (1, before)
+    );
+}
+
+#[test]
+fn a_host_that_withholds_forfeits_all_that_its_walk_would_have_reached() {
+    let mut audits = Audits::new(10);
+    let sessions = three_payers(&mut audits, 0);
+    audits.serve(0, &sessions, 100);
+    let leaves = audits.play(&[0], &honest(&[]));
+    assert!(leaves.is_empty());
+    let record = audits.record(0);
+    assert_eq!(
+        (record.withheld, record.forfeited, record.audited),
+        (1, Amount(300), 0)
+    );
+    assert_eq!(standing(&audits, 0).forfeit, Amount(300));
+    assert_eq!(
+        audits.evidence(0).highest(),
+        quern_evidence::Wealth::ONE,
+        "liveness is not fraud"
+    );
+}
+
+#[test]
+fn a_missing_payload_costs_its_amount_and_never_enters_the_evidence() {
+    let mut audits = Audits::new(10);
+    let sessions = three_payers(&mut audits, 0);
+    let missing = audits.serve(0, &sessions, 100);
+    let one = &missing[..1];
+    let leaves = audits.play(&[], &|_, leaf, _| {
+        if one.contains(&leaf.id) {
+            UNFETCHABLE
+        } else {
+            CLEAN
+        }
+    });
+    let found = leaves
+        .iter()
+        .filter(|leaf| leaf.verdict == Some(Verdict::Missing))
+        .count();
+    assert_eq!(found, 1);
+    let record = audits.record(0);
+    assert_eq!(
+        (record.missing, record.audited, record.forfeited),
+        (1, 2, Amount(100))
+    );
+    assert_eq!(standing(&audits, 0).forfeit, Amount(100));
+}
+
+#[test]
+fn an_auditor_that_alone_cannot_fetch_takes_nothing_from_the_host() {
+    let mut audits = Audits::new(10);
+    let sessions = three_payers(&mut audits, 0);
+    audits.serve(0, &sessions, 100);
+    audits.play(&[], &|_, _, stage| if stage == 0 { UNFETCHABLE } else { CLEAN });
+    let record = audits.record(0);
+    assert_eq!(
+        (record.missing, record.audited, record.forfeited),
+        (0, 3, Amount(0))
+    );
+}
+
+#[test]
+fn pay_that_a_judge_holds_back_waits_and_burns_what_was_forfeited() {
+    let mut audits = Audits::new(10);
+    let session = audits.open("payer", 0);
+    let bad = audits.serve(0, &[session], 2_000);
+    let nonce = audits.books[0].pages[0].receipts[&session][0].voucher.clone();
+    let claim = audits.books[0].claim(&audits.world, &nonce);
+    audits.world.must(&name("stranger"), &claim);
+    audits.world.payer = name("payer");
+    let payer = audits.world.payer.clone();
+    audits.world.must(&payer, &Settlement::CloseSession { session });
+    audits.play(&[], &honest(&bad));
+    assert!(standing(&audits, 0).frozen);
+    let until = audits.world.session(session).payable_at;
+    while audits.world.height() < until {
+        audits.block();
+    }
+    audits
+        .world
+        .refuse(&name("stranger"), &Settlement::Close { session }, "frozen");
+}
