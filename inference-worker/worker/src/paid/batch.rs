@@ -17,8 +17,12 @@ pub(crate) struct Committer<'a> {
     pub(crate) host: &'a str,
 }
 
-/// Last height at which a voucher's receipt may be committed.
+/// Last height at which a voucher's receipt may be committed; 0 if the voucher is not of the session's life, which payer
+/// or router may have ended after it was accepted: its receipt would be a fault.
 pub(crate) fn last_commit(info: &SessionInfo, voucher_height: u64) -> u64 {
+    if !(info.drawn_at..=info.closes_at).contains(&voucher_height) {
+        return 0;
+    }
     voucher_height
         .saturating_add(info.lapse_blocks)
         .min(info.commits_until)

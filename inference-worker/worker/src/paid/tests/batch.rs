@@ -117,3 +117,19 @@ fn a_session_of_which_nothing_is_known_yet_waits_and_loses_nothing() {
     assert_eq!(plan(&mut book, HERE, 1, 500, |_| None), (None, vec![]));
     assert!(plan(&mut book, HERE, 1, 205, known).0.is_some());
 }
+
+#[test]
+fn a_receipt_under_a_voucher_of_after_the_close_is_given_up_never_committed() {
+    // The payer closed at 199, which this host saw only after it had accepted a voucher for 200.
+    let closed = |id: u64| {
+        let info = SessionInfo {
+            closes_at: 199,
+            commits_until: 219,
+            ..session()
+        };
+        (id == 3).then(|| Arc::new(info))
+    };
+    let mut book = Book::default();
+    serve(&mut book, 1, 10);
+    assert_eq!(plan(&mut book, HERE, 1, 205, closed), (None, vec![(3, 1)]));
+}
