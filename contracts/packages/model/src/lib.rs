@@ -2,7 +2,7 @@
 //!
 //! The chain divides money with [`quern_protocol::ledger`], the contract's own arithmetic; everything else is
 //! the protocol at its plainest. Each party is honest or not, loses what is not durable when it crashes, and
-//! may vanish for good. Messages are delayed, lost, doubled and reordered. Tests drive a [`World`] with
+//! may vanish for good. Messages are delayed, lost, doubled and reordered. Tests drive a [`world::World`] with
 //! random steps and then ask the [`truth`] whether anyone lost what the protocol promises.
 //!
 //! Signatures are modelled by [`sign::Key`]: what a key did not sign cannot be made. Tokens cost
