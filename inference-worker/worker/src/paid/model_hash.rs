@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 const TAG: &[u8] = b"quern.model/1";
 /// Files beside the weights that the engine, the tokenizer or the chat template read.
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "chat_template.jinja",
     "config.json",
+    "generation_config.json",
     "model.safetensors.index.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -87,6 +88,10 @@ mod tests {
         let changed = model_hash(folder.path()).unwrap();
         assert_ne!(changed, first);
         write("tokenizer_config.json", "{}");
-        assert_ne!(model_hash(folder.path()).unwrap(), changed);
+        let more = model_hash(folder.path()).unwrap();
+        assert_ne!(more, changed);
+        // other end tokens are other answers
+        write("generation_config.json", "{}");
+        assert_ne!(model_hash(folder.path()).unwrap(), more);
     }
 }
