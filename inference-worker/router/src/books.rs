@@ -15,6 +15,9 @@ const MARK_PATIENCE: Duration = Duration::from_secs(3);
 /// Pause after a write that failed, as on a full disk.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Bytes of records after which everything is written as one record, and those before it are deleted.
+const COMPACT: usize = 32 << 20;
+
 /// Records on their way to disk.
 struct Batch {
     records: Vec<Record>,
@@ -31,6 +34,10 @@ pub(crate) struct Books {
 impl Books {
     /// Reads the journal, takes account of a crash, and starts the writing task.
     pub(crate) async fn open(folder: &Path) -> anyhow::Result<(Arc<Self>, JoinHandle<()>)> {
+        Self::open_with(folder, COMPACT).await
+    }
+
+    async fn open_with(folder: &Path, compact: usize) -> anyhow::Result<(Arc<Self>, JoinHandle<()>)> {
         let mut ledger = Ledger::default();
         let mut unreadable = None;
         let opened = Journal::open(
@@ -59,7 +66,7 @@ impl Books {
             ledger: Mutex::new(ledger),
             writer,
         });
-        let task = tokio::spawn(write_all(Arc::downgrade(&books), journal, inbox));
+        let task = tokio::spawn(write_all(Arc::downgrade(&books), journal, inbox, compact));
         Ok((books, task))
     }
 
@@ -128,28 +135,53 @@ async fn write_all(
     books: std::sync::Weak<Books>,
     journal: Journal,
     mut inbox: mpsc::UnboundedReceiver<Batch>,
+    compact: usize,
 ) {
+    let mut written = 0;
     while let Some(first) = inbox.recv().await {
         let mut batches = vec![first];
         while let Ok(more) = inbox.try_recv() {
             batches.push(more);
         }
+        let Some(books) = books.upgrade() else { return };
+        let compacting = written > compact;
+        let snapshot = compacting.then(|| {
+            // Nobody changes the ledger now, so with all that was sent it is exactly this.
+            let ledger = books.lock();
+            while let Ok(more) = inbox.try_recv() {
+                batches.push(more);
+            }
+            Record::Snapshot(Box::new(ledger.clone()))
+        });
         let (mut records, mut waiting) = (Vec::new(), Vec::new());
         for batch in batches {
             records.extend(batch.records);
             waiting.extend(batch.done);
+        }
+        if let Some(snapshot) = snapshot {
+            // What is in force already is in the snapshot.
+            records.retain(Record::waits);
+            records.insert(0, snapshot);
         }
         if !records.is_empty() {
             let Ok(payload) = serde_json::to_vec(&records) else {
                 tracing::error!("a record of the ledger cannot be written; the router must be restarted");
                 return;
             };
-            while let Err(error) = journal.append(payload.clone()).await {
-                tracing::error!(%error, "the ledger cannot be written; requests that need it wait");
-                tokio::time::sleep(RETRY).await;
+            let number = loop {
+                match journal.append(payload.clone()).await {
+                    Ok(number) => break number,
+                    Err(error) => {
+                        tracing::error!(%error, "the ledger cannot be written; requests that need it wait");
+                        tokio::time::sleep(RETRY).await;
+                    }
+                }
+            };
+            written = if compacting { 0 } else { written + payload.len() };
+            if compacting && let Err(error) = journal.discard_before(number).await {
+                tracing::warn!(%error, "old records of the ledger could not be deleted");
             }
         }
-        let Some(books) = books.upgrade() else { return };
         books.lock().durable(records);
         for done in waiting {
             let _ = done.send(());
@@ -177,6 +209,36 @@ mod tests {
         let (books, task) = Books::open(folder.path()).await.unwrap();
         // Nothing tells what was done under the mark, so all of it counts.
         assert_eq!(books.with(|ledger| ledger.keys["ann"].spent), Amount(50));
+        drop(books);
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn compacting_in_the_middle_of_everything_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (books, task) = Books::open_with(folder.path(), 500).await.unwrap();
+        let key = |number: u64| Record::Key {
+            key: format!("key{}", number % 5),
+            up_to: Amount(u128::from(number)),
+        };
+        for session in 1..200 {
+            books.commit(Record::Opened {
+                session,
+                payer: "p".into(),
+                model: "m".into(),
+            });
+            books.commit(key(session));
+            books.commit(Record::Closing { session: session / 2 });
+            if session % 7 == 0 {
+                assert!(books.write(vec![Record::Closed { session: session / 3 }]).await);
+            }
+        }
+        assert!(books.write(vec![Record::Clean]).await);
+        let before = books.with(|ledger| ledger.clone());
+        drop(books);
+        task.await.unwrap();
+        let (books, task) = Books::open(folder.path()).await.unwrap();
+        books.with(|ledger| assert_eq!(ledger.sessions, before.sessions));
         drop(books);
         task.await.unwrap();
     }

@@ -32,7 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the gateway.
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Make an API key: prints the key, which is shown once, and the line for the keys file.
     NewKey {
         /// Whom the key is for.

@@ -1,6 +1,6 @@
 //! What the requests of one API key may cost.
 
-use super::{KEY_BLOCKS, plus};
+use super::{KEY_BLOCKS, block, plus};
 use quern_protocol::Amount;
 use serde::{Deserialize, Serialize};
 
@@ -27,17 +27,17 @@ impl KeyBook {
     }
 
     /// A mark that covers `exposure` with a block to spare.
-    pub(crate) fn mark_for(exposure: Amount, budget: Amount) -> Amount {
-        plus(exposure, Amount(budget.0 / KEY_BLOCKS))
-            .min(budget)
-            .max(exposure)
+    pub(crate) fn mark_for(exposure: Amount, step: Amount, budget: Amount) -> Amount {
+        let block = block(step, Amount(budget.0 / KEY_BLOCKS));
+        plus(exposure, block).min(budget).max(exposure)
     }
 
     /// A mark to make ahead of need.
-    pub(crate) fn mark_ahead(&self, budget: Amount) -> Option<Amount> {
+    pub(crate) fn mark_ahead(&self, step: Amount, budget: Amount) -> Option<Amount> {
         let left = self.marked.saturating_sub(self.exposure()).0;
-        let mark = Self::mark_for(self.exposure(), budget);
-        (left < budget.0 / KEY_BLOCKS / 2 && mark > self.marked).then_some(mark)
+        let short = left < block(step, Amount(budget.0 / KEY_BLOCKS)).0 / 2;
+        let mark = Self::mark_for(self.exposure(), step, budget);
+        (short && mark > self.marked).then_some(mark)
     }
 
     /// After a restart: requests up to the mark may have been served.

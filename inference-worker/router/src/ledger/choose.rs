@@ -147,8 +147,9 @@ impl Ledger {
             marks.push(Record::Nonces { session: id, below });
         }
         if let Some(book) = session.hosts.get(index) {
-            let cap = plus(book.cap(), ask.authorised.min(request.ceiling));
-            if let Some(mark) = book.mark_for(cap).filter(|_| cap > book.marked) {
+            let authorised = ask.authorised.min(request.ceiling);
+            let cap = plus(book.cap(), authorised);
+            if let Some(mark) = book.mark_for(cap, authorised).filter(|_| cap > book.marked) {
                 let host = book.host.clone();
                 marks.push(Record::Cap {
                     session: id,
@@ -159,7 +160,7 @@ impl Ledger {
         }
         let exposure = plus(key.exposure(), request.ceiling);
         if exposure > key.marked {
-            let up_to = KeyBook::mark_for(exposure, ask.budget);
+            let up_to = KeyBook::mark_for(exposure, request.ceiling, ask.budget);
             let key = request.key.clone();
             marks.push(Record::Key { key, up_to });
         }

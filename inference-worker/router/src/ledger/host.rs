@@ -1,7 +1,7 @@
 //! One host's money in one session.
 
 use super::record::Request;
-use super::{CAP_BLOCKS, plus};
+use super::{CAP_BLOCKS, block, plus};
 use quern_protocol::Amount;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -89,17 +89,17 @@ impl HostBook {
     }
 
     /// A mark that covers `cap` with a block to spare; none if `cap` is over the limit.
-    pub(crate) fn mark_for(&self, cap: Amount) -> Option<Amount> {
-        let block = Amount(self.limit.0 / CAP_BLOCKS);
+    pub(crate) fn mark_for(&self, cap: Amount, step: Amount) -> Option<Amount> {
+        let block = block(step, Amount(self.limit.0 / CAP_BLOCKS));
         (cap <= self.limit).then(|| plus(cap, block).min(self.limit))
     }
 
     /// A mark to make ahead of need, when less than half a block is left.
-    pub(crate) fn mark_ahead(&self) -> Option<Amount> {
+    pub(crate) fn mark_ahead(&self, step: Amount) -> Option<Amount> {
         let cap = self.cap();
         let left = self.marked.saturating_sub(cap).0;
-        let short = !self.moved && left < self.limit.0 / CAP_BLOCKS / 2;
-        let mark = self.mark_for(cap).filter(|_| short)?;
+        let short = left < block(step, Amount(self.limit.0 / CAP_BLOCKS)).0 / 2;
+        let mark = self.mark_for(cap, step).filter(|_| short && !self.moved)?;
         (mark > self.marked).then_some(mark)
     }
 

@@ -22,17 +22,19 @@ pub(crate) use budget::KeyBook;
 pub(crate) use choose::Grant;
 pub(crate) use choose::{Ask, Denied};
 pub(crate) use host::{HostBook, Open};
-pub(crate) use record::{Place, Record};
+pub(crate) use record::{Place, Record, Request};
 pub(crate) use session::Session;
 
 use quern_protocol::Amount;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Blocks that a host's limit is marked in.
+/// A block of a host's limit is at most this part of it.
 const CAP_BLOCKS: u128 = 32;
-/// Blocks that a key's budget is marked in.
+/// A block of a key's budget is at most this part of it.
 const KEY_BLOCKS: u128 = 256;
+/// Requests like the one at hand that a block is made for.
+const BLOCK_REQUESTS: u128 = 64;
 /// Nonces that are marked at once.
 const NONCE_BLOCK: u64 = 256;
 /// Blocks after a voucher's lapse until it is given up.
@@ -41,6 +43,12 @@ const LAPSE_MARGIN: u64 = 2;
 /// Sum that stops at the largest number: all amounts are parts of one supply, far below it.
 pub(crate) fn plus(a: Amount, b: Amount) -> Amount {
     Amount(a.0.saturating_add(b.0))
+}
+
+/// What is marked at once beyond need: enough for many requests of this `step`, so that few of them wait for the disk,
+/// and not more than `most`, so that a crash costs little.
+fn block(step: Amount, most: Amount) -> Amount {
+    Amount(step.0.saturating_mul(BLOCK_REQUESTS)).min(most)
 }
 
 /// All sessions, budgets and hosts that are not trusted any more.
@@ -102,7 +110,7 @@ impl Ledger {
             return Err(Denied::Room);
         }
         if cap > book.marked {
-            let mark = book.mark_for(cap).ok_or(Denied::Room)?;
+            let mark = book.mark_for(cap, more).ok_or(Denied::Room)?;
             return Err(Denied::Marks(vec![Record::Cap {
                 session: place.session,
                 host: place.host.clone(),
@@ -120,20 +128,29 @@ impl Ledger {
     }
 
     /// Marks that should be made before they are needed.
-    pub(crate) fn marks_ahead(&self, session: u64, host: &str, key: &str, budget: Amount) -> Vec<Record> {
+    pub(crate) fn marks_ahead(
+        &self,
+        place: &Place,
+        request: &Request,
+        authorised: Amount,
+        budget: Amount,
+    ) -> Vec<Record> {
         let mut marks = Vec::new();
+        let session = place.session;
         if let Some(found) = self.sessions.get(&session) {
             if found.reserved.saturating_sub(found.next) < NONCE_BLOCK / 2 {
                 let below = found.next.saturating_add(NONCE_BLOCK);
                 marks.push(Record::Nonces { session, below });
             }
-            if let Some(cap) = found.host(host).and_then(HostBook::mark_ahead) {
-                let host = host.to_owned();
+            let book = found.host(&place.host);
+            if let Some(cap) = book.and_then(|book| book.mark_ahead(authorised)) {
+                let host = place.host.clone();
                 marks.push(Record::Cap { session, host, cap });
             }
         }
-        if let Some(up_to) = self.keys.get(key).and_then(|book| book.mark_ahead(budget)) {
-            let key = key.to_owned();
+        let book = self.keys.get(&request.key);
+        if let Some(up_to) = book.and_then(|book| book.mark_ahead(request.ceiling, budget)) {
+            let key = request.key.clone();
             marks.push(Record::Key { key, up_to });
         }
         marks

@@ -176,7 +176,7 @@ async fn offer(
         let place = grant.place.clone();
         let ahead = gateway
             .books
-            .with(|ledger| ledger.marks_ahead(place.session, &place.host, &terms.key, budget));
+            .with(|ledger| ledger.marks_ahead(&place, terms, authorised, budget));
         gateway.books.write_soon(ahead);
         if !grant.passed.is_empty() {
             gateway.metrics.passed_over.inc_by(grant.passed.len() as u64);
