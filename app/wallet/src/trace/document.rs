@@ -77,8 +77,10 @@ impl Document {
                 break;
             }
         }
-        for refusal in &refusals {
-            eprintln!("{refusal}");
+        if found.as_ref().is_none_or(|d| d.committed.is_none()) {
+            for refusal in &refusals {
+                eprintln!("{refusal}");
+            }
         }
         found.ok_or_else(|| {
             Failure::Local("nobody answered with the receipt; give its file, or another --from".into())
@@ -145,12 +147,12 @@ pub(super) enum Id {
 }
 
 impl Id {
-    /// Reads 64 hexadecimal digits, or SESSION/NONCE; none if it is something else.
+    /// Reads 64 hexadecimal digits, or SESSION-NONCE or SESSION/NONCE; none if it is something else.
     pub(super) fn read(text: &str) -> Option<Self> {
         if let Ok(hash) = text.parse() {
             return Some(Self::Receipt(hash));
         }
-        let (session, nonce) = text.split_once('/')?;
+        let (session, nonce) = text.split_once(['-', '/'])?;
         let number = |t: &str| t.bytes().all(|b| b.is_ascii_digit()).then(|| t.parse().ok())?;
         Some(Self::Request {
             session: number(session)?,
@@ -291,8 +293,9 @@ mod tests {
         assert_eq!(id, Id::of(&s.signed));
         assert_eq!(id.paths(), ["/v1/receipts/4/12", "/quern/receipts/4-12"]);
         assert!(id.names(CHAIN, &document));
+        assert_eq!(Id::read("4-12"), Some(id));
         assert!(!Id::read("4/13").unwrap().names(CHAIN, &document));
-        for other in ["receipt.json", "4", "a/b", "-", "/", "../x"] {
+        for other in ["receipt.json", "4", "a/b", "-", "/", "../x", "4-", "-4", "4--5"] {
             assert_eq!(Id::read(other), None, "{other}");
         }
     }

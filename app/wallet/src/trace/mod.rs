@@ -29,7 +29,7 @@ use crate::{
 /// Arguments of `quernd trace`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TraceCommand {
-    /// File with a receipt, `-` for standard input; or, with --from, a receipt's id or SESSION/NONCE
+    /// File with a receipt, `-` for standard input; or, with --from, a receipt's id or the request's, SESSION-NONCE
     pub receipt: String,
     /// Router or worker that still has the receipt; may be repeated, for a router has no proofs into batches
     #[arg(long, value_name = "URL")]
@@ -88,7 +88,7 @@ impl TraceCommand {
             (false, Some(id)) => Document::fetch(&self.from, self.api_key.as_deref(), &id, &chain_id).await?,
             (false, None) => {
                 return Err(Failure::Usage(format!(
-                    "{:?} is neither a receipt's id (64 hexadecimal digits) nor SESSION/NONCE",
+                    "{:?} is neither a receipt's id (64 hexadecimal digits) nor SESSION-NONCE",
                     self.receipt
                 )));
             }
