@@ -7,7 +7,7 @@
 //!
 //! An append is acknowledged after fsync; appends that arrive together share one. What a crash left half-written at
 //! the end was never acknowledged: it is cut off and reported when the journal is opened. Damage to acknowledged
-//! records is an error, and [`salvage`] reads what is left around it. A full disk fails appends, and nothing else:
+//! records is an error, and [`salvage()`] reads what is left around it. A full disk fails appends, and nothing else:
 //! once there is room they succeed again.
 
 mod cipher;
