@@ -30,6 +30,7 @@ pub fn start(
     fs::create_dir_all(&home)?;
     let url = format!("http://127.0.0.1:{}", made.router_port);
     let transport = home.join(TRANSPORT_KEY);
+    // The registry takes https alone: users would reach a router through a proxy that speaks TLS.
     register(programs, plan, made, &url.replace("http:", "https:"))?;
 
     // The payer's own key pays; the router only knows it because it runs on the payer's machine.
