@@ -65,7 +65,7 @@ q genesis add-system --contracts contracts/artifacts --profile localnet --models
 q genesis gentx host --amount 100qrn --endpoint https://127.0.0.1:8443 --transport-key "$(key32 9)" \
     --warm-key "$(get warm <<<"$keys")" --model quern-small=400 >/dev/null
 q genesis collect >/dev/null
-q start >"$work/node.log" 2>&1 &
+"$QUERND" start --home "$home" >"$work/node.log" 2>&1 &
 node=$!
 for i in $(seq 300); do
     kill -0 "$node" 2>/dev/null || die "the node ended while starting"
