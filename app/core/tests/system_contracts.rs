@@ -117,7 +117,7 @@ fn hooks_run_in_their_order_and_say_what_the_contracts_understand() {
     let block = w.chain.block([]);
     let order = named(&block.events, "sudo")
         .into_iter()
-        .map(|e| attribute_list(e))
+        .map(attribute_list)
         .collect::<Vec<_>>();
     let expected = ["settlement", "bonding", "bonding"].map(|name| {
         vec![
