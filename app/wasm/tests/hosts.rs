@@ -1,0 +1,250 @@
+//! The chain's own registry and bonding at 10 and at 1,000 hosts: what they cost must not grow with the
+//! number of hosts, and the dearest hooks must fit their limits.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a surprise"
+)]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Chain, GAS, account, artifact, base64, coin, execute_msg};
+use prost::Message;
+use quern_context::{Cx, GasMeter};
+use quern_genesis::{HookGas, profile::ProfileName};
+use quern_proto::cosmwasm::wasm::v1::{QuerySmartContractStateRequest, QuerySmartContractStateResponse};
+use quern_types::AccAddress;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const FEE: u128 = 1_000_000_000;
+const BOND: u128 = 200_000_000_000;
+
+struct Network {
+    chain: Chain,
+    registry: AccAddress,
+    bonding: AccAddress,
+}
+
+fn digest(of: &str) -> [u8; 32] {
+    Sha256::digest(of).into()
+}
+
+fn operator(n: u32) -> AccAddress {
+    AccAddress::from_bytes(digest(&format!("operator {n}"))[..20].to_vec()).unwrap()
+}
+
+fn warm_key(n: u32) -> String {
+    let secret = k256::SecretKey::from_slice(&digest(&format!("warm {n}"))).unwrap();
+    base64(&secret.public_key().to_sec1_bytes())
+}
+
+fn consensus_key(n: u32) -> [u8; 32] {
+    digest(&format!("consensus {n}"))
+}
+
+fn model(id: &str) -> Value {
+    json!({
+        "id": id, "hash": base64(&digest(id)), "context": 4096, "precision": "fp32", "sampler": 1, "price": "2",
+        "coefficients": {"input": 300_000, "cached": 30_000, "output": 1_000_000},
+        "profiles": ["cpu"], "state": "live",
+    })
+}
+
+fn offers(count: usize) -> Value {
+    (0..count)
+        .map(|n| json!({"model": format!("model-{n}"), "capacity": 50, "profile": "cpu"}))
+        .collect()
+}
+
+impl Network {
+    /// The contracts with the parameters of a public network and 16 models.
+    fn new() -> Self {
+        let mut chain = Chain::new();
+        let gov = account(1);
+        let profile = ProfileName::Standard.profile();
+        let mut params = json!(profile.bonding);
+        params["max_validators"] = json!(100);
+        // Contracts are instantiated in order, so their addresses are known before.
+        let codes = ["registry.wasm", "bonding.wasm"].map(|name| chain.store(&gov, artifact(name)));
+        let bonding = quern_wasm::address::classic(codes[1], 2).unwrap();
+        let registry = chain.instantiate(&gov, codes[0], json!({
+            "authority": gov.to_string(), "bonding": bonding.to_string(), "judges": [account(2).to_string()],
+            "params": profile.registry, "models": (0..16).map(|n| model(&format!("model-{n}"))).collect::<Value>(),
+        }));
+        let made = chain.instantiate(&gov, codes[1], json!({
+            "authority": gov.to_string(), "registry": registry.to_string(), "judges": [account(2).to_string()],
+            "params": params,
+        }));
+        assert_eq!(made, bonding);
+        Self {
+            chain,
+            registry,
+            bonding,
+        }
+    }
+
+    /// Sends a message as a transaction; the gas that it used.
+    fn call(&mut self, sender: &AccAddress, contract: &AccAddress, msg: Value, funds: u128) -> u64 {
+        let mut msg = execute_msg(sender, contract, msg);
+        if funds > 0 {
+            msg.funds = vec![coin(funds, "nqrn")];
+        }
+        let (result, gas) = self.chain.deliver_with(GAS, &msg);
+        result.unwrap();
+        gas
+    }
+
+    fn join(&mut self, n: u32, offers: Value) {
+        let host = operator(n);
+        self.chain.fund(&host, "100000000000000nqrn");
+        let details = json!({"register_host": {
+            "moniker": format!("host {n}"), "endpoint": "https://worker.example:8443",
+            "transport_key": base64(&[7; 32]), "consensus_key": base64(&consensus_key(n)), "beacon_anchor": null,
+            "warm_key": warm_key(n), "payout": null, "offers": offers,
+        }});
+        self.call(&host, &self.registry.clone(), details, FEE);
+        self.bond(n, BOND + u128::from(n));
+    }
+
+    fn advance(&mut self, blocks: u64) {
+        let mut block = (*self.chain.cx.block).clone();
+        block.height += blocks;
+        self.chain.cx.block = Arc::new(block);
+    }
+
+    fn bond(&mut self, n: u32, amount: u128) -> u64 {
+        let msg = json!({"bond": {"host": operator(n).to_string()}});
+        self.call(&operator(n), &self.bonding.clone(), msg, amount)
+    }
+
+    /// A hook on a branch of its own: the answer's data and the gas that it used.
+    fn hook(&self, msg: Value) -> (Value, u64, Cx) {
+        let cx = self.chain.cx.fork().with_gas(GasMeter::limited(GAS));
+        let (wasm, router) = (&self.chain.wasm, &self.chain.router);
+        let data = wasm
+            .sudo(&cx, router, &self.bonding, msg.to_string().as_bytes())
+            .unwrap();
+        let data = if data.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&data).unwrap()
+        };
+        (data, cx.gas.consumed(), cx)
+    }
+
+    /// A query of the registry under a gas limit.
+    fn ask(&self, msg: &Value, gas: u64) -> Option<Value> {
+        let request = QuerySmartContractStateRequest {
+            address: self.registry.to_string(),
+            query_data: msg.to_string().into_bytes(),
+        };
+        let cx = self.chain.cx.fork().with_gas(GasMeter::limited(gas));
+        let path = "/cosmwasm.wasm.v1.Query/SmartContractState";
+        let bytes = self
+            .chain
+            .router
+            .query(&cx, path, &request.encode_to_vec())
+            .ok()?;
+        let answer = QuerySmartContractStateResponse::decode(bytes.as_slice()).unwrap();
+        Some(serde_json::from_slice(&answer.data).unwrap())
+    }
+
+    /// The least gas with which a query is answered.
+    fn gas_of(&self, msg: &Value) -> u64 {
+        let (mut low, mut high) = (0, GAS);
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.ask(msg, middle) {
+                Some(_) => high = middle,
+                None => low = middle + 1,
+            }
+        }
+        low
+    }
+}
+
+#[test]
+fn a_network_of_a_thousand_hosts_costs_a_block_little_more_than_one_of_ten() {
+    let mut network = Network::new();
+    let mut costs = vec![];
+    for n in 0..1000 {
+        network.join(n, offers(1));
+        if n == 9 || n == 999 {
+            let bond = network.bond(5, 1);
+            let draw = json!({"draw": {"model": "model-0", "seed": base64(&digest("seed")), "count": 8}});
+            let drawn = network.ask(&draw, GAS).unwrap();
+            assert_eq!(drawn.as_array().unwrap().len(), 8);
+            let (removed, end_block, _) = network.hook(json!({"end_block": {}}));
+            assert_eq!(removed, json!({"removed": []}));
+            let (set, end_epoch, _) = network.hook(json!({"end_epoch": {"epoch": "1"}}));
+            assert_eq!(
+                set["validators"].as_array().unwrap().len(),
+                (n as usize + 1).min(100)
+            );
+            costs.push([bond, network.gas_of(&draw), end_block, end_epoch]);
+        }
+    }
+    println!("gas of bond, draw of 8, end_block, end_epoch: {costs:?}");
+    let [few, many] = [costs[0], costs[1]];
+    // Two more levels of the tree.
+    assert!(
+        few[1] > 60_000 && many[0] < few[0] + few[0] / 4 && many[1] < few[1] * 2,
+        "{costs:?}"
+    );
+    assert_eq!(many[2], few[2]);
+    let limits = HookGas::default();
+    assert!(
+        many[2] * 20 < limits.end_block && many[3] * 2 < limits.end_epoch,
+        "{costs:?}"
+    );
+}
+
+#[test]
+fn evidence_against_the_largest_host_that_rules_allow_fits_its_hook() {
+    let mut network = Network::new();
+    for n in 0..300 {
+        network.join(n, offers(1));
+    }
+    // Every model, every bucket, both pools in each.
+    let funder = account(9);
+    network.chain.fund(&funder, "100000000000000nqrn");
+    network.join(300, offers(16));
+    network.bond(300, 100 * BOND);
+    let bonding = network.bonding.clone();
+    let host = operator(300).to_string();
+    network.call(&funder, &bonding, json!({"bond": {"host": host}}), BOND);
+    for _ in 0..29 {
+        for who in [&operator(300), &funder] {
+            network.call(
+                who,
+                &bonding,
+                json!({"unbond": {"host": host, "amount": "1000000000"}}),
+                0,
+            );
+        }
+        network.advance(43_200);
+    }
+    let address: String = Sha256::digest(consensus_key(300))[..20]
+        .iter()
+        .map(|b| format!("{b:02X}"))
+        .collect();
+    let evidence = json!({"misbehavior": {
+        "consensus_address": address, "height": "12", "time_nanos": "1", "power": "1",
+    }});
+    let (_, gas, cx) = network.hook(evidence);
+    println!("gas of misbehavior: {gas}");
+    assert!(gas * 5 / 4 < HookGas::default().misbehavior, "{gas}");
+    cx.merge();
+    let bond = network
+        .chain
+        .ask(&bonding, json!({"host_bond": {"host": host}}))
+        .unwrap();
+    assert_eq!(bond["tombstoned"], true);
+    let (removed, _, _) = network.hook(json!({"end_block": {}}));
+    assert_eq!(removed, json!({"removed": [base64(&consensus_key(300))]}));
+}
