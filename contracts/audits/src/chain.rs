@@ -2,11 +2,11 @@
 
 use cosmwasm_std::{to_json_binary, Addr, Binary, CosmosMsg, Deps, WasmMsg};
 use quern_audit::MAX_FUNDERS;
-use quern_interface::registry::{GroupMember, HostInfo, QueryMsg as Registry, WarmKey};
-use quern_interface::settlement::{BatchInfo, BatchPlace, QueryMsg as Settlement, SessionInfo};
+use quern_interface::registry::{GroupMember, QueryMsg as Registry};
+use quern_interface::settlement::{BatchInfo, BatchPlace, QueryMsg as Settlement};
 use quern_interface::{bonding, MAX_PAGE};
 use quern_protocol::{Amount, Bytes, Hash};
-use serde::{de::DeserializeOwned, Serialize};
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
 
 use crate::error::{ContractError, Result};
 use crate::state::{Config, CONFIG};
@@ -14,6 +14,51 @@ use crate::state::{Config, CONFIG};
 const BEACON: &str = "/quern.beacon.v1.Query/Beacon";
 /// Pages of a host's positions that are searched for large funders.
 const FUNDER_PAGES: u32 = 3;
+
+/// What counts of a host here. Answers are read in part: less code, and room for what they gain later.
+#[derive(Deserialize)]
+struct Named {
+    host: String,
+}
+
+/// What counts of a warm key here.
+#[derive(Deserialize)]
+struct Warm {
+    address: String,
+}
+
+/// What counts of a bond here.
+#[derive(Deserialize)]
+struct Bond {
+    active: Amount,
+}
+
+/// What counts of a position here.
+#[derive(Deserialize)]
+struct Stake {
+    funder: String,
+    active: Amount,
+}
+
+/// What counts of a session here.
+#[derive(Debug, Deserialize)]
+pub struct Session {
+    /// Who pays.
+    pub payer: String,
+    /// Model.
+    pub model: String,
+    /// Committee.
+    pub committee: Vec<Member>,
+}
+
+/// What counts of a committee's host here.
+#[derive(Debug, Deserialize)]
+pub struct Member {
+    /// Host.
+    pub host: String,
+    /// Generation at the draw.
+    pub generation: u32,
+}
 
 /// Questions to the world around.
 pub struct Chain<'a> {
@@ -38,7 +83,7 @@ impl<'a> Chain<'a> {
     pub fn next_host(&self, start_after: Option<String>) -> Result<Option<String>> {
         let limit = Some(1);
         let question = Registry::Hosts { start_after, limit };
-        let hosts: Vec<HostInfo> = self.ask(&self.config.registry, &question)?;
+        let hosts: Vec<Named> = self.ask(&self.config.registry, &question)?;
         Ok(hosts.into_iter().next().map(|host| host.host))
     }
 
@@ -71,7 +116,7 @@ impl<'a> Chain<'a> {
             return Ok(());
         }
         let host = host.to_string();
-        let key: Result<WarmKey> = self.ask(&self.config.registry, &Registry::WarmKeyAt { host, height });
+        let key: Result<Warm> = self.ask(&self.config.registry, &Registry::WarmKeyAt { host, height });
         match key {
             Ok(key) if key.address == sender.as_str() => Ok(()),
             _ => Err(ContractError::Unauthorized("the host or its current warm key")),
@@ -83,7 +128,7 @@ impl<'a> Chain<'a> {
         let question = bonding::QueryMsg::HostBond {
             host: host.to_owned(),
         };
-        let bond: bonding::HostBond = self.ask(&self.config.bonding, &question)?;
+        let bond: Bond = self.ask(&self.config.bonding, &question)?;
         let mut large = Vec::new();
         let mut start_after = None;
         for _ in 0..FUNDER_PAGES {
@@ -92,12 +137,11 @@ impl<'a> Chain<'a> {
                 start_after: start_after.take(),
                 limit: Some(MAX_PAGE),
             };
-            let page: Vec<bonding::Position> = self.ask(&self.config.bonding, &question)?;
+            let page: Vec<Stake> = self.ask(&self.config.bonding, &question)?;
             let whole = page.len() >= MAX_PAGE as usize;
             start_after = page.last().map(|position| position.funder.clone());
-            let counts = |position: &bonding::Position| {
-                position.funder != host && profile.counts(position.active, bond.active)
-            };
+            let counts =
+                |position: &Stake| position.funder != host && profile.counts(position.active, bond.active);
             large.extend(page.into_iter().filter(counts).map(|position| position.funder));
             if !whole {
                 break;
@@ -129,7 +173,7 @@ impl<'a> Chain<'a> {
     }
 
     /// A session.
-    pub fn session(&self, session: u64) -> Result<SessionInfo> {
+    pub fn session(&self, session: u64) -> Result<Session> {
         let session = Settlement::Session { session };
         let found = self.ask(&self.config.settlement, &session);
         found.map_err(|_| ContractError::BadSession("no such session"))

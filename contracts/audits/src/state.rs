@@ -101,6 +101,8 @@ pub struct Leaf {
     pub nonce: u64,
     /// Tokens to re-execute.
     pub tokens: u64,
+    /// Tokens of them that are paid for.
+    pub paid_tokens: u64,
     /// What the host forfeits if the payload is missing.
     pub stake: Amount,
     /// Auditor.
@@ -124,6 +126,8 @@ pub struct Work {
     pub count: u32,
     /// Tokens of them.
     pub tokens: u64,
+    /// Tokens of them that are paid for.
+    pub paid_tokens: u64,
     /// What it committed.
     pub root: Option<Node>,
     /// Votes revealed.

@@ -10,7 +10,7 @@ mod common;
 use common::chain::{name, MODEL};
 use common::{Audits, CLEAN, FAILED, UNFETCHABLE};
 use quern_audit::Vote;
-use quern_interface::audits::{ExecuteMsg, LeafInfo, Phase, Verdict};
+use quern_interface::audits::{ExecuteMsg, LeafInfo, Params, Phase, Verdict};
 use quern_interface::bonding::{HostBond, QueryMsg as AskBonding};
 use quern_interface::settlement::{ExecuteMsg as Settlement, HostStanding, QueryMsg as AskSettlement};
 use quern_protocol::{Amount, Hash};
@@ -209,7 +209,7 @@ fn an_auditor_that_alone_cannot_fetch_takes_nothing_from_the_host() {
 }
 
 #[test]
-fn pay_that_a_judge_holds_back_waits_and_burns_what_was_forfeited() {
+fn pay_waits_while_evidence_is_high() {
     let mut audits = Audits::new(10);
     let session = audits.open("payer", 0);
     let bad = audits.serve(0, &[session], 2_000);
@@ -228,4 +228,41 @@ fn pay_that_a_judge_holds_back_waits_and_burns_what_was_forfeited() {
     audits
         .world
         .refuse(&name("stranger"), &Settlement::Close { session }, "frozen");
+}
+
+#[test]
+fn an_auditor_earns_no_more_than_its_part_of_what_a_leaf_captured() {
+    let params = Params {
+        leaf_pay_bps: 500,
+        ..common::params()
+    };
+    let mut audits = Audits::with(10, &params);
+    let sessions = three_payers(&mut audits, 0);
+    audits.fresh();
+    audits.serve(0, &sessions, 100);
+    let leaves = audits.play(&[], &honest(&[]));
+    assert!(leaves.iter().all(|leaf| leaf.tokens > 5));
+    let owed: u128 = (0..10).map(|host| audits.record(host).owed.0).sum();
+    assert_eq!(owed, 3 * 5);
+}
+
+#[test]
+fn a_round_pays_no_more_than_its_budget_and_pro_rata() {
+    let params = Params {
+        round_budget: Amount(50),
+        ..common::params()
+    };
+    let mut audits = Audits::with(10, &params);
+    let sessions = three_payers(&mut audits, 0);
+    audits.fresh();
+    audits.serve(0, &sessions, 100);
+    let leaves = audits.play(&[], &honest(&[]));
+    let mut expected = [0_u128; 10];
+    for leaf in &leaves {
+        expected[audits.index(&leaf.auditor.clone().unwrap())] += 1;
+    }
+    for (host, leaves) in expected.into_iter().enumerate() {
+        // three leaves of as many tokens share 50
+        assert_eq!(audits.record(host).owed.0, 50 * leaves / 3);
+    }
 }

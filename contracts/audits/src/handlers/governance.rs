@@ -3,6 +3,7 @@
 use cosmwasm_std::{DepsMut, MessageInfo, Order, Response, StdResult, Storage};
 use quern_audit::{Calibration, MAX_CANDIDATES};
 use quern_interface::audits::Params;
+use quern_interface::BPS;
 
 use crate::error::{ContractError, Result};
 use crate::state::{CALIBRATIONS, CONFIG, NEXT_CALIBRATIONS, NEXT_PARAMS, PARAMS};
@@ -68,6 +69,10 @@ pub fn check_params(params: &Params) -> Result<()> {
     rule(
         params.evidence.processes <= MAX_PROCESSES,
         "processes is above 17",
+    )?;
+    rule(
+        u128::from(params.leaf_pay_bps) <= BPS,
+        "leaf_pay_bps is above 10000",
     )?;
     params.profile.validate()?;
     params.evidence.validate()?;

@@ -45,11 +45,13 @@ pub fn vote(
 
     // one re-execution, however many seats
     let tally = TALLY.may_load(deps.storage, &auditor)?.unwrap_or_default();
-    let tally = tally.checked_add(leaf.tokens).ok_or(ContractError::Overflow)?;
+    let tally = tally
+        .checked_add(leaf.paid_tokens)
+        .ok_or(ContractError::Overflow)?;
     TALLY.save(deps.storage, &auditor, &tally)?;
     round.positions = round
         .positions
-        .checked_add(leaf.tokens)
+        .checked_add(leaf.paid_tokens)
         .ok_or(ContractError::Overflow)?;
     ROUND.save(deps.storage, &round)?;
     Ok(Response::new()

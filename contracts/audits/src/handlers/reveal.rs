@@ -2,13 +2,14 @@
 
 use cosmwasm_std::{Addr, DepsMut, Empty, Env, Response, Storage};
 use quern_audit::{leaf_seed, Range, Reveal, MAX_FINDINGS};
-use quern_interface::audits::Phase;
-use quern_interface::settlement::{CommittedReceipt, SessionInfo};
-use quern_protocol::Hash;
+use quern_interface::audits::{Params, Phase};
+use quern_interface::settlement::CommittedReceipt;
+use quern_interface::BPS;
+use quern_protocol::{Amount, Hash, Price};
 
 use super::{in_time, round};
 use crate::assign;
-use crate::chain::Chain;
+use crate::chain::{Chain, Session};
 use crate::error::{ContractError, Result};
 use crate::state::{Leaf, Round, ASSIGNED, CASES, HOST_LEAVES, LEAVES, ROUND, SEEN, WORK};
 
@@ -36,6 +37,7 @@ pub fn reveal(
     let stake = case.reveal(&seed, &params, range)?;
     let session = chain.session(shown.leaf.session)?;
     let mut leaf = leaf(chain_id, &host, shown, session)?;
+    leaf.paid_tokens = paid_tokens(&params, leaf.tokens, shown.receipt.capture)?;
     leaf.stake = stake;
     // the same receipt twice is a fault that anyone can prove; here it counts once
     if !SEEN.has(deps.storage, leaf.id.as_ref()) {
@@ -61,7 +63,7 @@ fn locate(
     round: &Round,
     host: &Addr,
     shown: &CommittedReceipt,
-    base: quern_protocol::Amount,
+    base: Amount,
 ) -> Result<Range> {
     let (batch, before) = chain.batch(host, shown.batch)?;
     if !(round.start..round.end).contains(&batch.height) || shown.leaf_proof.count != batch.sessions {
@@ -81,7 +83,7 @@ fn locate(
     Range::new(start, inside.amount()).ok_or(ContractError::Overflow)
 }
 
-fn leaf(chain_id: &str, host: &Addr, shown: &CommittedReceipt, session: SessionInfo) -> Result<Leaf> {
+fn leaf(chain_id: &str, host: &Addr, shown: &CommittedReceipt, session: Session) -> Result<Leaf> {
     let member = session
         .committee
         .iter()
@@ -98,7 +100,8 @@ fn leaf(chain_id: &str, host: &Addr, shown: &CommittedReceipt, session: SessionI
         session: voucher.session,
         nonce: voucher.nonce,
         tokens: u64::from(usage.prompt).saturating_add(usage.completion.into()),
-        stake: quern_protocol::Amount::ZERO,
+        paid_tokens: 0,
+        stake: Amount::ZERO,
         auditor: None,
         assignment: 0,
         vote: None,
@@ -106,6 +109,17 @@ fn leaf(chain_id: &str, host: &Addr, shown: &CommittedReceipt, session: SessionI
         stage: None,
         verdict: None,
     })
+}
+
+/// A host may write any number of tokens into a receipt that captures little, so the capture bounds the pay.
+fn paid_tokens(params: &Params, tokens: u64, capture: Amount) -> Result<u64> {
+    let most = capture
+        .mul_div_floor(params.leaf_pay_bps.into(), BPS)
+        .ok_or(ContractError::Overflow)?;
+    // none for a price of zero, which pays nothing anyway
+    let most = most.mul_div_floor(Price::UNIT, params.token_pay.atomics());
+    let most = most.map_or(tokens, |most| u64::try_from(most.0).unwrap_or(tokens));
+    Ok(tokens.min(most))
 }
 
 fn note(storage: &mut dyn Storage, number: u64, leaf: &mut Leaf) -> Result<()> {
@@ -120,6 +134,10 @@ fn note(storage: &mut dyn Storage, number: u64, leaf: &mut Leaf) -> Result<()> {
             work.tokens = work
                 .tokens
                 .checked_add(leaf.tokens)
+                .ok_or(ContractError::Overflow)?;
+            work.paid_tokens = work
+                .paid_tokens
+                .checked_add(leaf.paid_tokens)
                 .ok_or(ContractError::Overflow)?;
             WORK.save(storage, &auditor, &work)?;
         }

@@ -71,5 +71,6 @@ fn verified(work: &Work, openings: u32) -> Option<u64> {
     if !root.sum.is_zero() && work.opened < openings {
         return None;
     }
-    u64::try_from(root.sum.0).ok()
+    let positions = u64::try_from(root.sum.0).ok()?;
+    Some(positions.min(work.paid_tokens))
 }

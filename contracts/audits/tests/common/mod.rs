@@ -45,6 +45,7 @@ pub fn params() -> Params {
         steps: 32,
         openings: 2,
         token_pay: "1".parse().unwrap(),
+        leaf_pay_bps: 10_000,
         round_budget: Amount(100_000),
         profile: Profile::DEFAULT,
         evidence: quern_evidence::Params::DEFAULT,
@@ -198,6 +199,17 @@ impl Audits {
             self.block();
         }
         panic!("{phase:?} never came: {:?}", self.round());
+    }
+
+    /// Ends blocks until there is time to commit batches in a round whose audit is still to come.
+    pub fn fresh(&mut self) {
+        loop {
+            self.until(Phase::Collect);
+            if self.world.height() + 10 < self.round().end {
+                return;
+            }
+            self.block();
+        }
     }
 
     /// A session by one of the rich with the given committee member.
@@ -476,4 +488,22 @@ fn deploy(mut world: World, params: &Params) -> (World, Addr) {
         .app
         .instantiate_contract(code, name("gov"), &init, &[], "audits", None);
     (world, address.unwrap())
+}
+
+/// A report of `auditor` over leaves, with these votes.
+pub fn report_of(auditor: &str, round: u64, leaves: &[LeafInfo], votes: &[Vote]) -> Report {
+    let mut findings = Vec::new();
+    for (leaf, vote) in leaves.iter().zip(votes) {
+        let mut leaf = leaf.clone();
+        leaf.auditor = Some(auditor.to_owned());
+        let (margins, tree) = Audits::margins(0, &leaf, *vote);
+        findings.push(Finding {
+            leaf: leaf.id,
+            vote: *vote,
+            positions: margins.len() as u32,
+            clipped: 0,
+            margins: tree.root().unwrap(),
+        });
+    }
+    Report::new(CHAIN, auditor, round, findings).unwrap()
 }

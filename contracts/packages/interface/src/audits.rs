@@ -38,6 +38,9 @@ pub struct Params {
     pub openings: u32,
     /// Pay per verified token.
     pub token_pay: Price,
+    /// Most that one auditor earns with one leaf, in basis points of what the leaf captured: at most
+    /// settlement's burn, so that nobody gains by paying its own hosts for work that its own auditors verify.
+    pub leaf_pay_bps: u32,
     /// Most that one round pays.
     pub round_budget: Amount,
     /// Panels and independence.
