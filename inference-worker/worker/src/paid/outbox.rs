@@ -14,6 +14,8 @@ use std::sync::Arc;
 const CLAIMS: usize = 8;
 /// A session that goes on is claimed once in so many batches, so that a lost journal costs no more than that.
 const CLAIM_BATCHES: u64 = 10;
+/// Blocks that a claim or a close gets to be included.
+const CLAIM_BLOCKS: u64 = 6;
 /// Blocks between two looks at all sessions.
 const REFRESH: u64 = 5;
 
@@ -238,6 +240,11 @@ async fn execute(paid: &Paid, calls: &[Call], last_height: u64) -> Result<Outcom
         .await?)
 }
 
+/// Last height for a claim or a close, which can be sent again at any time: a stuck one must not hold up a batch.
+fn soon(paid: &Paid) -> u64 {
+    paid.follow.height().saturating_add(CLAIM_BLOCKS)
+}
+
 /// Claims what is committed: of sessions that end, and now and then of those that go on.
 async fn claim(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), OutboxError> {
     let blocks = paid
@@ -270,7 +277,7 @@ async fn claim(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Outb
         return Ok(());
     }
     // One that fails takes the others with it, so then each goes alone.
-    let together = execute(paid, &calls, u64::MAX).await?;
+    let together = execute(paid, &calls, soon(paid)).await?;
     let sent = calls.len();
     if matches!(together, Outcome::Included { .. }) {
         tracing::info!(sessions = sent, "claimed");
@@ -278,7 +285,7 @@ async fn claim(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Outb
     } else {
         tracing::warn!(outcome = ?together, "claims failed together; sending them one by one");
         for call in calls {
-            match execute(paid, &[call], u64::MAX).await? {
+            match execute(paid, &[call], soon(paid)).await? {
                 Outcome::Included { .. } => paid.metrics.claims.inc(),
                 outcome => tracing::warn!(?outcome, "a claim failed"),
             }
@@ -321,7 +328,7 @@ async fn close(paid: &Paid, height: u64) -> Result<(), OutboxError> {
     let Some(info) = due else { return Ok(()) };
     let session = info.id;
     let call = Call::new(&paid.config.contracts.settlement, &ExecuteMsg::Close { session })?;
-    let outcome = execute(paid, &[call], u64::MAX).await?;
+    let outcome = execute(paid, &[call], soon(paid)).await?;
     if !matches!(outcome, Outcome::Included { .. }) {
         tracing::info!(
             session,

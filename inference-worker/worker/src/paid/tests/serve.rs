@@ -1,7 +1,7 @@
 //! The worker's whole paid path over its real transport, scheduler and journal; only the engine's arithmetic and the
 //! chain's answers are given.
 
-use super::{CHAIN, HOST, MODEL_HASH, authority, session, sign, voucher, warm_key};
+use super::{CHAIN, HOST, MODEL_HASH, authority, session, session_key, sign, voucher, warm_key};
 use crate::http::{self, Service};
 use crate::metrics::Metrics;
 use crate::model::Text;
@@ -10,15 +10,17 @@ use crate::paid::config::ChainConfig;
 use crate::paid::follow::Facts;
 use crate::scheduler::Scheduler;
 use ::http::{Request, StatusCode, header};
-use axum::body::Bytes;
+use axum::body::Bytes as Data;
 use http_body_util::{BodyExt, Full};
 use quern_chain_client::verify;
 use quern_engine::{Engine, EngineError, Logits, Slot};
 use quern_inference_api::paid::{
-    Progress, RECEIPT_HEADER, ReceiptStatus, RefusalBody, SignedReceipt, SignedVoucher, TopUpAnswer,
-    VOUCHER_HEADER, from_header, receipt_path, to_header,
+    Progress, RECEIPT_HEADER, ReceiptStatus, RefusalBody, ReleaseRequest, SignedReceipt, SignedRelease,
+    SignedVoucher, TopUpAnswer, VOUCHER_HEADER, from_header, receipt_path, release_request_digest, to_header,
 };
-use quern_protocol::{Amount, FinishReason, Hash, Price, RefusalReason, seed_commitment, voucher_seed};
+use quern_protocol::{
+    Amount, Bytes, FinishReason, Hash, Price, RefusalReason, Release, seed_commitment, voucher_seed,
+};
 use quern_transport::{Client, Peer, SecureListener, TransportKey};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -140,7 +142,7 @@ impl Bench {
         &self,
         signed: Option<SignedVoucher>,
         body: &Value,
-    ) -> ::http::Response<impl BodyExt<Data = Bytes, Error: std::fmt::Debug> + use<>> {
+    ) -> ::http::Response<impl BodyExt<Data = Data, Error: std::fmt::Debug> + use<>> {
         let mut request = Request::post(format!("{}/v1/completions", self.url))
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(signed) = signed {
@@ -199,7 +201,7 @@ fn is_signed(signed: &SignedReceipt) -> bool {
 }
 
 async fn text(
-    response: ::http::Response<impl BodyExt<Data = Bytes, Error: std::fmt::Debug>>,
+    response: ::http::Response<impl BodyExt<Data = Data, Error: std::fmt::Debug>>,
 ) -> (u16, String) {
     let status = response.status().as_u16();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -414,6 +416,62 @@ async fn a_full_worker_refuses_with_a_signature_and_the_nonce_stays_free() {
     let (status, answer) = text(bench.ask(Some(voucher(4, 9_000, 10_000)), &long).await).await;
     let refusal = serde_json::from_str::<RefusalBody>(&answer).unwrap().refusal;
     assert_eq!((status, refusal.refusal.reason), (503, RefusalReason::Limit));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_gives_away_what_it_does_not_need_and_counts_on_it_no_more() {
+    let bench = bench(Duration::ZERO, 2).await;
+    let ask = |cumulative, key: quern_chain_client::SigningKey| {
+        let release = Release {
+            session: 3,
+            from: HOST.into(),
+            to: "quern1other".into(),
+            cumulative: Amount(cumulative),
+        };
+        let signature = Bytes(key.sign(&release_request_digest(CHAIN, &release).0));
+        ReleaseRequest { release, signature }
+    };
+    let _served = bench.ask(Some(voucher(1, 500, 3_000)), &body(5, false)).await;
+    // 3,000 of 10,000 were promised by the highest cap.
+    assert_eq!(
+        bench
+            .post::<Value>("/v1/releases", &ask(7_001, session_key()))
+            .await
+            .0,
+        409
+    );
+    assert_eq!(
+        bench
+            .post::<Value>("/v1/releases", &ask(6_000, warm_key()))
+            .await
+            .0,
+        402
+    );
+    let (status, signed) = bench
+        .post::<SignedRelease>("/v1/releases", &ask(6_000, session_key()))
+        .await;
+    assert_eq!(status, 200);
+    assert!(verify(
+        &warm_key().public(),
+        &signed.release.digest(CHAIN).0,
+        &signed.signature.0
+    ));
+    // The same again gives nothing more; more than is left is refused.
+    let again = bench
+        .post::<SignedRelease>("/v1/releases", &ask(6_000, session_key()))
+        .await;
+    assert_eq!(again, (200, signed));
+    assert_eq!(
+        bench
+            .post::<Value>("/v1/releases", &ask(7_001, session_key()))
+            .await
+            .0,
+        409
+    );
+    let (status, answer) = text(bench.ask(Some(voucher(2, 500, 4_001)), &body(5, false)).await).await;
+    assert!(status == 402 && answer.contains("voucher_limit"), "{answer}");
+    let response = bench.ask(Some(voucher(2, 500, 4_000)), &body(5, false)).await;
+    assert_eq!(response.status(), StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
