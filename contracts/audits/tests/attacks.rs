@@ -325,3 +325,31 @@ fn only_the_authority_changes_rules_and_only_from_the_next_round_on() {
     };
     audits.refuse(&name("gov"), &more, "bad_params");
 }
+
+#[test]
+fn capacity_that_is_moved_after_the_snapshot_moves_no_draw() {
+    let mut audits = Audits::new(10);
+    let sessions: Vec<u64> = ["payer", "router", "stranger"]
+        .iter()
+        .map(|payer| audits.open(payer, 0))
+        .collect();
+    audits.fresh();
+    for _ in 0..4 {
+        audits.serve(0, &sessions, 100);
+        audits.block();
+    }
+    audits.until(Phase::Draw);
+    // the beacon is not known yet, but whom it may fall on is: all but host 1 leave the group too late
+    for host in 2..10 {
+        let (who, none) = (
+            audits.host(host),
+            quern_interface::registry::ExecuteMsg::SetOffers { offers: vec![] },
+        );
+        audits.world.at_registry(&who, &none, &[]);
+    }
+    audits.until(Phase::Reveal);
+    audits.reveal(0);
+    let leaves = audits.leaves();
+    assert_eq!(leaves.len(), 12);
+    assert!(leaves.iter().any(|leaf| auditor(&audits, leaf) > 1));
+}
