@@ -14,6 +14,21 @@ const MAX_ANSWER: usize = 1 << 20;
 const ROUND: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Asks hosts that failed a request for any sign of life.
+async fn probe(gateway: &Gateway) {
+    for host in gateway.to_probe() {
+        let Some(info) = gateway.view.host(&host) else {
+            continue;
+        };
+        let url = format!("{}/health", info.endpoint.trim_end_matches('/'));
+        let answer = gateway.client.get(&url, info.transport_key.0);
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(_)) => gateway.saw_life(&host),
+            _ => gateway.mark_down(&host),
+        }
+    }
+}
+
 /// Asks the hosts once for every missing receipt, and gives up what has lapsed.
 pub(crate) async fn collect(gateway: &Gateway) {
     let missing: Vec<(Place, Request, String)> = gateway.books.with(|ledger| {
@@ -39,6 +54,7 @@ pub(crate) async fn collect(gateway: &Gateway) {
             Err(_) => tracing::debug!(host = place.host, "no answer about a receipt in time"),
         }
     }
+    probe(gateway).await;
     let latest = gateway.view.latest();
     let lapsed = gateway.books.with(|ledger| ledger.lapse(latest));
     let missing = gateway.metrics.receipts.with_label_values(&["missing"]);

@@ -29,6 +29,9 @@ use tokio::sync::Notify;
 /// How long a host that did not answer is asked last.
 const DOWN: Duration = Duration::from_secs(5);
 
+/// A failure that says something about now.
+const RECENT: Duration = Duration::from_secs(30);
+
 /// An account that opens sessions, and the key that signs their vouchers.
 #[derive(Clone, Debug)]
 pub(crate) struct Payer {
@@ -61,7 +64,7 @@ pub(crate) struct Gateway {
 /// A host that does not answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Down {
-    /// First failure in a row.
+    /// First failure since the last sign of life.
     pub(crate) since: Instant,
     /// Last one.
     pub(crate) last: Instant,
@@ -101,6 +104,20 @@ impl Gateway {
         });
     }
 
+    /// Hosts that failed and have answered no request since.
+    fn to_probe(&self) -> Vec<String> {
+        self.downs(|downs| downs.keys().cloned().collect())
+    }
+
+    /// The host answers something, if not requests: it is not dead.
+    fn saw_life(&self, host: &str) {
+        self.downs(|downs| {
+            if let Some(down) = downs.get_mut(host) {
+                down.since = Instant::now();
+            }
+        });
+    }
+
     fn is_down(&self, host: &str) -> bool {
         self.downs(|downs| downs.get(host).is_some_and(|down| down.last.elapsed() < DOWN))
     }
@@ -108,7 +125,9 @@ impl Gateway {
     /// Hosts that have not answered for a while.
     pub(crate) fn dead(&self, after: Duration) -> Vec<String> {
         self.downs(|downs| {
-            let dead = downs.iter().filter(|(_, down)| down.since.elapsed() >= after);
+            let dead = downs
+                .iter()
+                .filter(|(_, down)| down.since.elapsed() >= after && down.last.elapsed() < RECENT);
             dead.map(|(host, _)| host.clone()).collect()
         })
     }

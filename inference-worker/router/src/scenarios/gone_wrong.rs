@@ -220,6 +220,39 @@ async fn requests_that_no_limit_covers_are_refused_with_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_limit_of_a_host_that_is_gone_is_moved_and_that_of_one_that_only_hangs_is_not() {
+    let world = World::new(&[Honest, Hangs]).await;
+    // The third host leaves the committee's other two with less than half of the money.
+    world.chain.with(|state| {
+        let mut gone = state.hosts[0].clone();
+        gone.host = "quern1gone".into();
+        gone.endpoint = "https://127.0.0.1:1".into();
+        let another = quern_interface::registry::HostInfo {
+            host: "quern1gone2".into(),
+            ..gone.clone()
+        };
+        state.hosts.extend([gone, another]);
+    });
+    let router = world.router().await;
+    for _ in 0..12 {
+        complete(&router.url, 10, true).await;
+    }
+    let moved = || {
+        let moves = world.chain.with(|state| state.calls.clone());
+        let from = moves.into_iter().filter_map(|call| match call {
+            quern_interface::settlement::ExecuteMsg::Rebalance { from, .. } => Some(from),
+            _ => None,
+        });
+        from.collect::<Vec<_>>()
+    };
+    until("limits are moved", || moved().len() >= 2).await;
+    let mut moved = moved();
+    moved.sort();
+    assert_eq!(moved, ["quern1gone", "quern1gone2"]);
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hosts_change_their_ways_and_are_asked_again() {
     let world = World::new(&[Hangs]).await;
     let router = world.router().await;

@@ -97,7 +97,7 @@ impl World {
             max_price: "5".parse::<Price>().unwrap(),
             blocks: 1_000,
             router: None,
-            dead_after: Duration::from_secs(600),
+            dead_after: Duration::from_secs(7),
         };
         running.add(keeper::start(&gateway, policy));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
