@@ -306,7 +306,7 @@ async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderMap, body: B
         response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
         return response;
     }
-    job.whole()
+    job.whole().await
 }
 
 impl Job {
@@ -389,9 +389,15 @@ impl Job {
         signed
     }
 
-    fn whole(self) -> Response {
+    async fn whole(self) -> Response {
         let tokens = self.request.max_tokens.unwrap_or(16);
-        if !self.reserve(tokens) {
+        // A stream may have drawn on this request's part for the moment in which its own top-up travels.
+        let mut patience = 200;
+        while !self.reserve(tokens) && patience > 0 {
+            patience -= 1;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        if patience == 0 {
             self.host.with(|book| {
                 book.complaints
                     .push("an answer in one piece is not paid for".into())
