@@ -392,6 +392,8 @@ impl Audits {
             };
             let panel: Vec<Seat> = self.ask(&QueryMsg::Panel { leaf: leaf.number });
             assert!(panel.iter().all(|seat| seat.host != leaf.host));
+            let seats: u32 = panel.iter().map(|seat| seat.seats).sum();
+            assert_eq!(seats, if stage == 2 { 21 } else { 7 });
             for seat in panel {
                 let index = self.index(&seat.host);
                 let Some(vote) = word(index, &leaf, stage) else {
