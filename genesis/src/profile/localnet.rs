@@ -17,6 +17,7 @@ pub(super) fn profile() -> Profile {
     profile.bonding.min_validator_bond = Amount(1_000_000_000);
     profile.settlement.open_fee = Amount(1_000_000);
     profile.settlement.min_escrow = Amount(1_000_000);
+    profile.settlement.lapse_blocks = 60;
     profile.settlement.appeal_blocks = 20;
     profile.settlement.max_session_blocks = 2_000;
     profile

@@ -46,7 +46,8 @@ pub(super) fn profile() -> Profile {
             draw_delay: 8,
             max_draws: 4,
             batch_blocks: 10,
-            lapse_blocks: 20,
+            // two minutes: longer than a long answer, and what a commit needs
+            lapse_blocks: 120,
             appeal_blocks: HOUR / 6,
             max_session_blocks: DAY,
             max_router_fee_bps: 2_000,
