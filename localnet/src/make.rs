@@ -78,6 +78,7 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
         made.workers.push(Worker {
             host: operator.address.clone(),
             url: format!("https://127.0.0.1:{worker}"),
+            status: format!("http://127.0.0.1:{status}"),
             models: vec![MODEL.to_owned()],
         });
         made.worker_ports.push((worker, status));

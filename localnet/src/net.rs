@@ -49,8 +49,10 @@ pub struct Router {
 pub struct Worker {
     /// Operator's address.
     pub host: String,
-    /// URL that routers call.
+    /// URL that routers call, over TLS with pinned keys.
     pub url: String,
+    /// URL of health, metrics and receipts, without encryption.
+    pub status: String,
     /// Models that it serves.
     pub models: Vec<String>,
 }

@@ -104,6 +104,16 @@ class Network:
             capture_output=True, text=True,
         )
 
+    def trace(self, request):
+        """Follows a request by its receipt, as a payer would."""
+        router = self.net["router"]
+        sources = [router["url"], *(worker["status"] for worker in self.net["workers"])]
+        flags = [part for url in sources for part in ("--from", url)]
+        return subprocess.run(
+            [QUERND, "trace", request, *flags, "--api-key", router["api_key"], "--node", self.rpc, "-o", "json"],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        )
+
     def sessions(self):
         return self.smart("settlement", {"sessions": {}})
 

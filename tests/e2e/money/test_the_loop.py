@@ -107,7 +107,19 @@ class TheLoop(unittest.TestCase):
         self.network.wait("an answer after the router's crash", answers, 60)
         self.assertEqual([session["id"] for session in self.network.sessions()], sessions, "no session was lost")
 
-    def test_5_escrow_divides_to_the_last_coin(self):
+    def test_5_a_request_is_followed_from_its_voucher_into_a_batch(self):
+        client = self.network.client(max_retries=2)
+        messages = [{"role": "user", "content": PROMPTS[0]}]
+        answer = client.chat.completions.with_raw_response.create(model=MODEL, messages=messages, max_tokens=20)
+        request = answer.headers["x-request-id"]
+
+        def traced():
+            trace = self.network.trace(request)
+            return trace if '"batch' in trace.stdout and not trace.returncode else None
+
+        self.network.wait("receipt in a batch", traced)
+
+    def test_6_escrow_divides_to_the_last_coin(self):
         session = self.network.sessions()[0]
         before = {m["host"]: self.network.balance(m["host"]) for m in session["committee"]}
         closed = self.network.execute("router", "settlement", {"close_session": {"session": session["id"]}})
@@ -126,7 +138,7 @@ class TheLoop(unittest.TestCase):
         for host, amount in shares.items():
             self.assertEqual(self.network.balance(host) - before[host], amount)
 
-    def test_6_the_payer_spent_what_its_sessions_say(self):
+    def test_7_the_payer_spent_what_its_sessions_say(self):
         sessions = self.network.sessions()
         fee = int(self.network.smart("settlement", {"params": {}})["open_fee"])
         spent = sum(int(session["escrow"]) + fee for session in sessions)
@@ -134,7 +146,7 @@ class TheLoop(unittest.TestCase):
         # gas is free on this network
         self.assertEqual(self.network.balance(sessions[0]["payer"]), FUNDS - spent + returned)
 
-    def test_7_contract_balances_are_what_they_say_and_supply_fell_by_the_burn(self):
+    def test_8_contract_balances_are_what_they_say_and_supply_fell_by_the_burn(self):
         settlement = self.network.smart("settlement", {"totals": {}})
         held = sum(int(settlement[part]) for part in ("escrowed", "router_bonds", "restitution_held"))
         self.assertEqual(self.network.balance(self.network.net["contracts"]["settlement"]), held)
