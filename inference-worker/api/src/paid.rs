@@ -4,7 +4,7 @@
 //!
 //! **Request.** The client's JSON body goes untouched to the same path at the worker, so both compute the same
 //! [`quern_protocol::request_hash`] over path and body. The header [`VOUCHER_HEADER`] carries an [`Authority`].
-//! A client's own `seed` is hashed with the unsalted request hash: the same function with a salt of zeros.
+//! A client's own `seed` is hashed with the unsalted [`quern_protocol::content_hash`].
 //!
 //! **Refusals.** A worker that may serve but will not answers 429 (busy) or 503 (limit, maintenance) with OpenAI's
 //! error body and beside `error` a field `refusal` with a [`SignedRefusal`]. An authority that is not one (wrong
