@@ -20,12 +20,7 @@ fn data_key(key: &str) -> Vec<u8> {
 
 /// Answers with the attributes and submessages asked for.
 #[entry_point]
-pub fn instantiate(
-    deps: DepsMut,
-    _env: Env,
-    _info: MessageInfo,
-    msg: InstantiateMsg,
-) -> StdResult<Response> {
+pub fn instantiate(deps: DepsMut, _env: Env, _info: MessageInfo, msg: InstantiateMsg) -> StdResult<Response> {
     for (key, value) in &msg.set {
         deps.storage.set(&data_key(key), value.as_bytes());
     }
