@@ -7,7 +7,7 @@ use quern_types::Result;
 use crate::{Params, params, params::set_params, state};
 
 /// Writes parameters, epoch and the addresses that an exported genesis carries. Contracts that are still
-/// to be made are [`crate::install`]'s.
+/// to be made are [`crate::install()`]'s.
 ///
 /// # Errors
 /// A halt.

@@ -59,7 +59,7 @@ pub struct Receipt {
     pub first_token_ms: u32,
     /// Milliseconds from the request to the last token.
     pub duration_ms: u32,
-    /// What the host takes: [`crate::cost`] of the usage, at most the voucher's ceiling.
+    /// What the host takes: [`crate::cost()`] of the usage, at most the voucher's ceiling.
     pub capture: Amount,
 }
 

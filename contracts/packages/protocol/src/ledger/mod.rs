@@ -88,7 +88,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger of a session whose committee has these weights. See [`split`].
+    /// The ledger of a session whose committee has these weights. See [`split()`].
     pub fn open(escrow: Amount, fee_bps: u32, burn_bps: u32, weights: &[u64]) -> Result<Self, LedgerError> {
         let Split { limits, router_share } =
             split(escrow, fee_bps, weights).ok_or(LedgerError::NothingToSplit)?;
