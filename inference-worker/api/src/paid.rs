@@ -193,6 +193,13 @@ pub fn release_request_digest(chain_id: &str, release: &Release) -> Hash {
         .finish()
 }
 
+/// A request's temperature as receipts carry it: in millionths, rounded to the nearest, halves up. Temperatures that
+/// the dialect takes, 0 or 0.001 to 2, lose nothing that a judge could mistake for 0.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+pub fn temperature_millionths(temperature: f64) -> u32 {
+    (temperature * 1e6 + 0.5).floor().clamp(0.0, 4e9) as u32
+}
+
 /// Where a receipt is asked for.
 pub fn receipt_path(session: u64, nonce: u64) -> String {
     format!("/v1/receipts/{session}/{nonce}")

@@ -113,13 +113,13 @@ def make(chain, session, height, host, price, folder):
         signature = sign(SESSION_SECRET, voucher_digest)
         model, zero = base64.b64decode(session["model_hash"]), bytes(32)
         digest = fields(
-            "quern.receipt/1", chain, voucher_digest, signature, zero, zero, model, b"", zero, u64(prompt), u64(0),
-            u64(completion), "stop", u128(atomics), u64(30), u64(400), u128(capture),
+            "quern.receipt/1", chain, voucher_digest, signature, zero, zero, model, b"", zero, u64(10**6), u64(prompt),
+            u64(0), u64(completion), "stop", u128(atomics), u64(30), u64(400), u128(capture),
         )
         receipts.append({
             "voucher": voucher, "voucher_signature": b64(signature), "request_hash": b64(zero),
             "output_hash": b64(zero), "model_hash": session["model_hash"], "client_seed": None,
-            "seed_commitment": b64(zero), "usage": {"prompt": prompt, "cached": 0, "completion": completion},
+            "seed_commitment": b64(zero), "temperature": 1000000, "usage": {"prompt": prompt, "cached": 0, "completion": completion},
             "finish": "stop", "price": price, "first_token_ms": 30, "duration_ms": 400, "capture": str(capture),
         })
         leaves.append((digest, leaf(digest, capture)))

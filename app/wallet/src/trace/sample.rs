@@ -64,6 +64,7 @@ impl Sample {
             model_hash: Hash::new([4; 32]),
             client_seed: None,
             seed_commitment: Hash::new([5; 32]),
+            temperature: 1_000_000,
             usage,
             finish: FinishReason::Stop,
             price,

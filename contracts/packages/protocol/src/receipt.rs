@@ -49,6 +49,8 @@ pub struct Receipt {
     pub client_seed: Option<i64>,
     /// [`seed_commitment`] of the seed that the sampler used.
     pub seed_commitment: Hash,
+    /// Temperature of the draws in millionths; 0 takes the most likely token, and its noise is none.
+    pub temperature: u32,
     /// Tokens.
     pub usage: Usage,
     /// Why the output ended.
@@ -75,6 +77,7 @@ impl Receipt {
             .bytes(self.model_hash.as_ref())
             .bytes(seed.as_ref().map_or(&[], |bytes| bytes.as_slice()))
             .bytes(self.seed_commitment.as_ref())
+            .u64(self.temperature.into())
             .u64(self.usage.prompt.into())
             .u64(self.usage.cached.into())
             .u64(self.usage.completion.into())

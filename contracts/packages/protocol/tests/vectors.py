@@ -172,8 +172,8 @@ def receipt_digest(r) -> bytes:
     usage = r["usage"]
     return tagged(
         "quern.receipt/1", voucher_digest(r["voucher"]), raw(r["voucher_signature"]), raw(r["request_hash"]),
-        raw(r["output_hash"]), raw(r["model_hash"]), seed, raw(r["seed_commitment"]), u64(usage["prompt"]),
-        u64(usage["cached"]), u64(usage["completion"]), r["finish"].encode(), u128(atomics(r["price"])),
+        raw(r["output_hash"]), raw(r["model_hash"]), seed, raw(r["seed_commitment"]), u64(r["temperature"]),
+        u64(usage["prompt"]), u64(usage["cached"]), u64(usage["completion"]), r["finish"].encode(), u128(atomics(r["price"])),
         u64(r["first_token_ms"]), u64(r["duration_ms"]), u128(int(r["capture"])),
     )
 
@@ -203,6 +203,7 @@ def receipt(nonce, tokens, cap, client=None):
         "model_hash": b64(fill("model")),
         "client_seed": client,
         "seed_commitment": b64(tagged("quern.seed/1", seed)),
+        "temperature": 700_000 if client is None else 0,
         "usage": usage,
         "finish": "stop" if client is None else "length",
         "price": "2.5",

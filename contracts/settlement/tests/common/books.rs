@@ -51,6 +51,7 @@ pub fn receipt(world: &World, voucher: &Voucher, tokens: u32) -> Receipt {
         model_hash: model_hash(),
         client_seed: None,
         seed_commitment: seed_commitment(CHAIN, seed.as_bytes()),
+        temperature: 1_000_000,
         usage,
         finish: FinishReason::Stop,
         price: price(),

@@ -371,6 +371,7 @@ impl Job {
             model_hash: package().hash,
             client_seed: self.request.seed,
             seed_commitment: seed_commitment(CHAIN_ID, &seed.0),
+            temperature: temperature_millionths(self.request.temperature),
             usage,
             finish,
             price: self.price(),

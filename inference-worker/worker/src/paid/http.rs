@@ -21,7 +21,7 @@ use http::{HeaderMap, StatusCode, header};
 use quern_engine::seed::Seed;
 use quern_inference_api::paid::{
     Authority, HEIGHT_PATIENCE, RELEASES_PATH, ReceiptStatus, Rejection, ReleaseRequest, SignedVoucher,
-    VOUCHER_HEADER, VOUCHERS_PATH, from_header,
+    VOUCHER_HEADER, VOUCHERS_PATH, from_header, temperature_millionths,
 };
 use quern_inference_api::{ApiError, Endpoint, Request, read_body};
 use quern_protocol::{Amount, RefusalReason};
@@ -203,6 +203,7 @@ pub(crate) async fn begin(
         request_hash,
         model_hash: paid.model_hash,
         client_seed: request.seed,
+        temperature: temperature_millionths(request.temperature),
         seed,
         price: facts.price,
         prompt: prepared.prompt.clone(),

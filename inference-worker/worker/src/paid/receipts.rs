@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) client_seed: Option<i64>,
     /// The sampler's seed.
     pub(crate) seed: Hash,
+    /// Temperature in millionths.
+    pub(crate) temperature: u32,
     pub(crate) price: Price,
     pub(crate) prompt: Vec<u32>,
 }
@@ -67,6 +69,7 @@ pub(crate) fn make(
         model_hash: facts.model_hash,
         client_seed: facts.client_seed,
         seed_commitment: seed_commitment(&facts.chain_id, &facts.seed.0),
+        temperature: facts.temperature,
         usage: Usage {
             prompt: end.prompt,
             cached: 0,

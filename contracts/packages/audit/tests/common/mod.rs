@@ -26,6 +26,7 @@ pub fn receipt(session: u64, nonce: u64, capture: u128) -> Receipt {
         model_hash: Hash::new([7; 32]),
         client_seed: None,
         seed_commitment: Hash::new([8; 32]),
+        temperature: 1_000_000,
         usage: Usage {
             prompt: 10,
             cached: 0,

@@ -108,6 +108,7 @@ pub(super) fn receipt(signed: SignedVoucher, capture: u128) -> SignedReceipt {
         model_hash: MODEL_HASH,
         client_seed: None,
         seed_commitment: Hash::new([4; 32]),
+        temperature: 1_000_000,
         usage: Usage::default(),
         finish: FinishReason::Stop,
         price: Price::FLOOR,
