@@ -23,6 +23,9 @@ pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[("misbehavior", system::misbeh
 pub(crate) const END_BLOCK: &[(&str, Hook)] = &[
     ("settlement", system::settlement),
     ("removals", system::removals),
+    ("audits", system::audits),
+    ("poc-weights", system::poc_weights),
+    ("pricing", system::pricing),
     ("epoch", system::epoch),
 ];
 

@@ -6,7 +6,7 @@ use quern_beacon::on_validators;
 use quern_context::Cx;
 use quern_genesis::SystemGenesis;
 use quern_interface::sudo::ProposedSet;
-use quern_system::{BONDING, Host, Misbehavior, SETTLEMENT, SudoMsg, VALIDATOR_SOURCE};
+use quern_system::{AUDITS, BONDING, Host, Misbehavior, POC_WEIGHTS, PRICING, SETTLEMENT, SudoMsg};
 use quern_types::{AccAddress, Event, Result, Timestamp, consensus_bech32};
 use quern_validators::{Key, Powers, consensus_address};
 use tendermint_proto::v0_38::{
@@ -52,9 +52,29 @@ fn offence(evidence: &pb::Misbehavior, validator: &pb::Validator) -> Misbehavior
 
 /// Lets `settlement` do what is due.
 pub(crate) fn settlement(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    end_block(border, cx, SETTLEMENT)
+}
+
+/// Lets the audits' round go on.
+pub(crate) fn audits(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    end_block(border, cx, AUDITS)
+}
+
+/// Lets sprints of proof of compute begin and end.
+pub(crate) fn poc_weights(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    end_block(border, cx, POC_WEIGHTS)
+}
+
+/// Lets prices follow demand.
+pub(crate) fn pricing(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    end_block(border, cx, PRICING)
+}
+
+/// Calls a contract that answers nothing, if the chain has it.
+fn end_block(border: &Border<'_>, cx: &Cx, contract: &str) -> Result<()> {
     let gas = quern_system::params(cx)?.end_block_gas;
     let host = border.shared.host()?;
-    host.call(cx, SETTLEMENT, &SudoMsg::EndBlock {}, gas, |_, _| Ok(()))?;
+    host.call(cx, contract, &SudoMsg::EndBlock {}, gas, |_, _| Ok(()))?;
     Ok(())
 }
 
@@ -95,7 +115,8 @@ pub(crate) fn epoch(border: &Border<'_>, cx: &Cx) -> Result<()> {
     let gas = quern_system::params(cx)?.end_epoch_gas;
     let msg = SudoMsg::EndEpoch { epoch };
     let host = border.shared.host()?;
-    let adopted = host.call(cx, VALIDATOR_SOURCE, &msg, gas, |cx, answer| {
+    let source = quern_system::validator_source(cx)?;
+    let adopted = host.call(cx, source, &msg, gas, |cx, answer| {
         adopt(cx, &quern_system::read_proposed(answer)?, epoch, false)
     })?;
     if adopted.is_none() {
@@ -158,7 +179,8 @@ impl Shared {
     /// The first set of a new chain: what the source of validators proposes, or what an exported genesis
     /// carries. Empty if the chain has no such source.
     pub(crate) fn first_validators(&self, cx: &Cx, genesis: &SystemGenesis) -> Result<Powers> {
-        let Some(source) = quern_system::address(cx, VALIDATOR_SOURCE)? else {
+        let source = quern_system::validator_source(cx)?;
+        let Some(source) = quern_system::address(cx, source)? else {
             return Ok(Powers::new());
         };
         if genesis.validators.is_empty() {

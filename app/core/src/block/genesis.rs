@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use quern_context::{Cx, Mode};
 use quern_genesis::{AppState, SystemGenesis};
-use quern_system::VALIDATOR_SOURCE;
 use quern_types::{Error, Result};
 use quern_validators::Powers;
 use tendermint_proto::v0_38::abci::{RequestInitChain, ResponseInitChain, ValidatorUpdate};
@@ -77,20 +76,21 @@ impl Shared {
         quern_system::init_genesis(cx, genesis)?;
         quern_system::install(&self.host()?, cx, &genesis.contracts)?;
         self.deliver_gen_txs(cx, &genesis.gen_txs)?;
-        if quern_system::address(cx, VALIDATOR_SOURCE)?.is_none() {
+        let source = quern_system::validator_source(cx)?;
+        if quern_system::address(cx, source)?.is_none() {
             return Ok(Powers::new());
         }
         if !listed.is_empty() {
             return Err(Error::halt(format!(
-                "the document lists validators, but contract {VALIDATOR_SOURCE} proposes them: remove `validators`"
+                "the document lists validators, but contract {source} proposes them: remove `validators`"
             )));
         }
         let set = self
             .first_validators(cx, genesis)
-            .map_err(|e| e.wrap(format!("contract {VALIDATOR_SOURCE}")))?;
+            .map_err(|e| e.wrap(format!("contract {source}")))?;
         if set.is_empty() {
             return Err(Error::halt(format!(
-                "contract {VALIDATOR_SOURCE} proposes no validators: is there a transaction in gen_txs that bonds?"
+                "contract {source} proposes no validators: is there a transaction in gen_txs that bonds?"
             )));
         }
         Ok(set)

@@ -23,7 +23,7 @@ pub use install::install;
 pub use params::{Params, params};
 pub use quern_interface::sudo::{Misbehavior, SudoMsg};
 pub use query::query;
-pub use state::{address, contracts, epoch, set_epoch};
+pub use state::{address, contracts, epoch, set_epoch, validator_source};
 
 /// Name of the module and of its part of the state.
 pub const MODULE: &str = "system";
@@ -34,6 +34,11 @@ pub const REGISTRY: &str = "registry";
 pub const BONDING: &str = "bonding";
 /// The contract that keeps sessions and escrows.
 pub const SETTLEMENT: &str = "settlement";
-
-/// The contract that proposes validators.
-pub const VALIDATOR_SOURCE: &str = BONDING;
+/// The contract that judges served work and proofs.
+pub const AUDITS: &str = "audits";
+/// The contract that turns proofs of compute into weights and proposes validators.
+pub const POC_WEIGHTS: &str = "poc-weights";
+/// The contract that sets prices by demand.
+pub const PRICING: &str = "pricing";
+/// The contract that gives out the emission.
+pub const REWARDS: &str = "rewards";

@@ -3,7 +3,7 @@
 use quern_context::Cx;
 use quern_types::{AccAddress, Error, Result};
 
-use crate::{MODULE, keys};
+use crate::{BONDING, MODULE, POC_WEIGHTS, keys};
 
 /// Address of a system contract.
 ///
@@ -12,6 +12,15 @@ use crate::{MODULE, keys};
 pub fn address(cx: &Cx, name: &str) -> Result<Option<AccAddress>> {
     let bytes = cx.kv(MODULE).get(&keys::contract(name))?;
     bytes.map(stored).transpose()
+}
+
+/// Name of the contract that proposes validators: proof of compute, or bonding where a chain has none.
+///
+/// # Errors
+/// As [`address`].
+pub fn validator_source(cx: &Cx) -> Result<&'static str> {
+    let proofs = address(cx, POC_WEIGHTS)?;
+    Ok(if proofs.is_some() { POC_WEIGHTS } else { BONDING })
 }
 
 /// Every system contract, by name.

@@ -6,6 +6,7 @@
 
 pub mod audits;
 pub mod bonding;
+pub mod poc_weights;
 pub mod registry;
 pub mod settlement;
 pub mod sudo;

@@ -12,6 +12,7 @@ mod draw;
 mod hash;
 pub mod ledger;
 mod price;
+mod proof;
 mod receipt;
 mod seed;
 mod statement;
@@ -24,6 +25,7 @@ pub use cost::{cost, Coefficients, Usage};
 pub use draw::{committee_seed, rank, Draw};
 pub use hash::{hash_fields, Fields};
 pub use price::Price;
+pub use proof::{proof_output_hash, proof_seed, proof_tree, ProofLeaf, ProofShape, ProofTask, MAX_PROOFS};
 pub use receipt::{
     content_hash, output_hash, request_hash, salt_commitment, seed_commitment, FinishReason, Receipt,
 };
