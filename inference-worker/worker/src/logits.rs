@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Write the logits of token ids to a .npy file.
 #[derive(Debug, clap::Args)]
-pub(crate) struct LogitsCommand {
+pub struct LogitsCommand {
     #[command(flatten)]
     model: ModelArgs,
     /// JSON: a list of token ids, or a list of such lists whose positions follow each other in the output.
@@ -30,7 +30,11 @@ enum Tokens {
 }
 
 impl LogitsCommand {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    /// Computes and writes.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or the model cannot be computed.
+    pub fn run(self) -> anyhow::Result<()> {
         let bytes =
             std::fs::read(&self.tokens).with_context(|| format!("cannot read {}", self.tokens.display()))?;
         let tokens = serde_json::from_slice(&bytes).with_context(|| {

@@ -1,16 +1,7 @@
 //! `quern-worker`: serves a model over HTTP, or runs it once from the command line.
 
-mod generate;
-mod http;
-mod logits;
-mod metrics;
-mod model;
-mod paid;
-mod run;
-mod scheduler;
-mod serve;
-
 use clap::{Parser, Subcommand};
+use quern_worker::{Keys, LogitsCommand, ModelHash, Run, Serve};
 use std::process::ExitCode;
 
 /// A host's inference worker.
@@ -24,15 +15,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve a model over an OpenAI-compatible HTTP interface.
-    Serve(serve::Serve),
+    Serve(Serve),
     /// Generate text once and print it.
-    Run(run::Run),
+    Run(Run),
     /// Write the logits of token ids to a .npy file: float32, [positions, vocabulary].
-    Logits(logits::LogitsCommand),
+    Logits(LogitsCommand),
     /// Print the hash that names a model on chain.
-    ModelHash(paid::model_hash::ModelHash),
+    ModelHash(ModelHash),
     /// Make a host's keys, or read those that exist, and print their public parts as JSON.
-    Keys(paid::config::Keys),
+    Keys(Keys),
 }
 
 fn main() -> ExitCode {

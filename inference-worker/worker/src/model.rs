@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Where a model lies and how to compute it.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ModelArgs {
+pub struct ModelArgs {
     /// Model folder: config.json, tokenizer.json, model.safetensors (or its shards).
     #[arg(long, value_name = "DIR")]
     pub(crate) model: PathBuf,

@@ -10,7 +10,7 @@ use std::io::Write;
 
 /// Generate text once and print it.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Run {
+pub struct Run {
     #[command(flatten)]
     model: ModelArgs,
     /// The text to continue, or the user's message with --chat.
@@ -34,7 +34,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    /// Generates and prints.
+    ///
+    /// # Errors
+    /// When the options do not fit the model, or it cannot be loaded or computed.
+    pub fn run(self) -> anyhow::Result<()> {
         let params = SamplingParams {
             temperature: self.temperature,
             top_p: self.top_p,

@@ -1,5 +1,6 @@
 //! `quern-worker serve`: engine thread, HTTP server, orderly end.
 
+use crate::audit::judge::{Honest, Judge};
 use crate::http;
 use crate::metrics::Metrics;
 use crate::model::ModelArgs;
@@ -10,6 +11,7 @@ use crate::scheduler::Scheduler;
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
 use quern_engine::Engine;
+use quern_protocol::Hash;
 use quern_transport::{Peer, SecureListener};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
@@ -21,7 +23,7 @@ use tokio::net::TcpListener;
 
 /// Serve a model over an OpenAI-compatible HTTP interface.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Serve {
+pub struct Serve {
     #[command(flatten)]
     model: ModelArgs,
     /// Where to listen; port 0 takes a free one, which is printed.
@@ -48,8 +50,38 @@ pub(crate) struct Serve {
     grace: u64,
 }
 
+/// How a worker differs from the one that `quern-worker` is: in nothing by default.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The hash of the model that it claims to serve, if not that of its files.
+    pub model_hash: Option<Hash>,
+    /// What it votes as an auditor.
+    pub judge: Arc<dyn Judge>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            model_hash: None,
+            judge: Arc::new(Honest),
+        }
+    }
+}
+
 impl Serve {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    /// Serves until it is told to end.
+    ///
+    /// # Errors
+    /// When model, keys, journal or address are not to be had.
+    pub fn run(self) -> anyhow::Result<()> {
+        self.run_with(ServeOptions::default())
+    }
+
+    /// The same for another worker than the honest one.
+    ///
+    /// # Errors
+    /// As [`Serve::run`].
+    pub fn run_with(self, options: ServeOptions) -> anyhow::Result<()> {
         for address in [Some(self.listen), self.status].into_iter().flatten() {
             if !address.ip().is_loopback() {
                 bail!("{address} is not a loopback address; workers listen on loopback only");
@@ -63,9 +95,18 @@ impl Serve {
         let metrics = Metrics::new()?;
         let paid = match &self.chain {
             Some(path) => {
-                let hash = model_hash(&self.model.model)?;
+                let hash = match options.model_hash {
+                    Some(hash) => hash,
+                    None => model_hash(&self.model.model)?,
+                };
                 let config = ChainConfig::load(path)?;
-                Some(Arc::new(Paid::open(config, &model_id, hash, metrics.clone())?))
+                Some(Arc::new(Paid::open(
+                    config,
+                    &model_id,
+                    hash,
+                    metrics.clone(),
+                    options.judge,
+                )?))
             }
             None => None,
         };

@@ -85,7 +85,7 @@ impl ChainConfig {
 
 /// Make a host's keys, or read those that exist, and print their public parts as JSON.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Keys {
+pub struct Keys {
     /// File of the warm key.
     #[arg(long, value_name = "FILE")]
     warm_key: PathBuf,
@@ -96,7 +96,10 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Prints what a registration needs, keys in base64 as contract messages have them.
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn run(self) -> anyhow::Result<()> {
         let warm = SigningKey::load_or_create(&self.warm_key)?;
         let transport = TransportKey::load_or_create(&self.transport_key)?;
         let keys = serde_json::json!({

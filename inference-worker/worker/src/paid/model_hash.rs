@@ -18,7 +18,10 @@ const FILES: [&str; 6] = [
 ];
 
 /// Hash of a model folder: the tag, then name and SHA-256 of each file by rising name, each length-prefixed.
-pub(crate) fn model_hash(folder: &Path) -> anyhow::Result<Hash> {
+///
+/// # Errors
+/// When the folder holds no model or cannot be read.
+pub fn model_hash(folder: &Path) -> anyhow::Result<Hash> {
     let mut names: Vec<String> = Vec::new();
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
@@ -48,7 +51,7 @@ pub(crate) fn model_hash(folder: &Path) -> anyhow::Result<Hash> {
 
 /// Print the hash that names a model on chain.
 #[derive(Debug, clap::Args)]
-pub(crate) struct ModelHash {
+pub struct ModelHash {
     /// Model folder.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
@@ -58,7 +61,11 @@ pub(crate) struct ModelHash {
 }
 
 impl ModelHash {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    /// Prints the hash.
+    ///
+    /// # Errors
+    /// As [`model_hash`].
+    pub fn run(self) -> anyhow::Result<()> {
         let hash = model_hash(&self.model)?;
         if self.base64 {
             let json = serde_json::to_string(&hash)?;

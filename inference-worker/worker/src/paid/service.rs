@@ -1,5 +1,6 @@
 //! What the handlers of paid work share.
 
+use crate::audit::judge::Judge;
 use crate::metrics::Metrics;
 use crate::paid::admit::View;
 use crate::paid::answer::Denied;
@@ -32,6 +33,8 @@ pub(crate) struct Paid {
     pub(crate) outbox: Notify,
     pub(crate) metrics: Metrics,
     pub(crate) transport_key: TransportKey,
+    /// Votes for this host as an auditor.
+    pub(crate) judge: Arc<dyn Judge>,
 }
 
 impl Paid {
@@ -41,6 +44,7 @@ impl Paid {
         model: &str,
         model_hash: Hash,
         metrics: Metrics,
+        judge: Arc<dyn Judge>,
     ) -> anyhow::Result<Self> {
         let transport_key = TransportKey::load_or_create(&config.transport_key)?;
         let warm_keys = config
@@ -84,6 +88,7 @@ impl Paid {
             outbox: Notify::new(),
             metrics,
             transport_key,
+            judge,
         })
     }
 

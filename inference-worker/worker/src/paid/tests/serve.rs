@@ -2,6 +2,7 @@
 //! chain's answers are given.
 
 use super::{CHAIN, HOST, MODEL_HASH, authority, session, session_key, sign, voucher, warm_key};
+use crate::audit::judge::Honest;
 use crate::http::{self, Service};
 use crate::metrics::Metrics;
 use crate::model::Text;
@@ -101,7 +102,16 @@ async fn bench(pause: Duration, slots: usize) -> Bench {
     std::fs::write(&path, config.to_string()).unwrap();
     let metrics = Metrics::new().unwrap();
     let config = ChainConfig::load(&path).unwrap();
-    let paid = Arc::new(Paid::open(config, "quern-small", MODEL_HASH, metrics.clone()).unwrap());
+    let paid = Arc::new(
+        Paid::open(
+            config,
+            "quern-small",
+            MODEL_HASH,
+            metrics.clone(),
+            Arc::new(Honest),
+        )
+        .unwrap(),
+    );
     paid.follow.pretend(200, facts(), Some(warm_key()));
     paid.sessions.pretend(session(), 200);
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");

@@ -1,0 +1,3 @@
+//! The worker as an auditor, and as a host that is audited.
+
+pub(crate) mod judge;
