@@ -40,6 +40,9 @@ enum Command {
         /// Hosts: each a node, a validator and a worker.
         #[arg(long, default_value_t = 5)]
         hosts: usize,
+        /// Payers: each an account with sessions and an API key of its own.
+        #[arg(long, default_value_t = 1)]
+        payers: usize,
         /// Chain id.
         #[arg(long, default_value = "quern-local-1")]
         chain_id: String,
@@ -66,6 +69,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Up {
             hosts,
+            payers,
             chain_id,
             root,
         } => {
@@ -74,6 +78,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
                 dir: std::path::absolute(cli.dir)?,
                 chain_id,
                 hosts,
+                payers: payers.max(1),
             };
             up::up(&plan).await
         }

@@ -1,7 +1,7 @@
 //! Making a network's homes, keys and genesis, by the commands that operators use.
 
 use crate::net::{Account, Node, Worker};
-use crate::plan::{BOND, CAPACITY, FUNDS, MODEL, Plan, TRANSPORT_KEY, WARM_KEY, moniker};
+use crate::plan::{BOND, CAPACITY, FUNDS, MODEL, Plan, TRANSPORT_KEY, WARM_KEY, moniker, payer};
 use crate::programs::{Programs, ask, text};
 use crate::{account, ports};
 use anyhow::{Context, bail};
@@ -21,7 +21,7 @@ pub struct Made {
     pub workers: Vec<Worker>,
     /// Where each worker listens: for routers, and for probes without encryption.
     pub worker_ports: Vec<(u16, u16)>,
-    /// Accounts: `faucet`, `payer`, `router`, then the operators.
+    /// Accounts: `faucet`, `router`, `funder`, payers, then the operators.
     pub accounts: Vec<Account>,
     /// The router's port.
     pub router_port: u16,
@@ -48,9 +48,10 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
         accounts: Vec::new(),
         router_port: ports[plan.hosts * HOST_PORTS],
     };
-    for name in ["faucet", "payer", "router"] {
+    let others = ["faucet", "router", "funder"].map(str::to_owned);
+    for name in others.into_iter().chain((0..plan.payers).map(payer)) {
         made.accounts
-            .push(account::make(programs, &plan.accounts_home(), name)?);
+            .push(account::make(programs, &plan.accounts_home(), &name)?);
     }
     let mut keys = Vec::new();
     let mut peers = Vec::new();

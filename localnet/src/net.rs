@@ -14,7 +14,7 @@ pub struct Net {
     pub router: Option<Router>,
     /// Workers, one a host.
     pub workers: Vec<Worker>,
-    /// Funded accounts: `faucet`, `payer`, and those of hosts and router.
+    /// Funded accounts: `faucet`, `payer` and further payers, `funder`, and those of hosts and router.
     pub accounts: Vec<Account>,
     /// System contracts: name and address.
     pub contracts: BTreeMap<String, String>,
@@ -40,8 +40,10 @@ pub struct Node {
 pub struct Router {
     /// Base URL of the OpenAI dialect, without `/v1`.
     pub url: String,
-    /// A key that it accepts.
+    /// A key that it accepts, of the first payer.
     pub api_key: String,
+    /// A key of each payer, by the account's name.
+    pub api_keys: BTreeMap<String, String>,
 }
 
 /// A worker.

@@ -27,6 +27,8 @@ pub struct Plan {
     pub chain_id: String,
     /// Hosts: each a node, a validator and a worker.
     pub hosts: usize,
+    /// Payers: each an account with sessions and an API key of its own.
+    pub payers: usize,
 }
 
 impl Plan {
@@ -58,6 +60,14 @@ impl Plan {
     /// Log of a process.
     pub fn log(&self, name: &str) -> PathBuf {
         self.dir.join("logs").join(format!("{name}.log"))
+    }
+}
+
+/// Name of a payer's account and of its API key's holder.
+pub fn payer(number: usize) -> String {
+    match number {
+        0 => "payer".to_owned(),
+        _ => format!("payer{}", number + 1),
     }
 }
 

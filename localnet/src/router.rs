@@ -2,7 +2,7 @@
 
 use crate::make::Made;
 use crate::net::Router;
-use crate::plan::{MODEL, Plan, TRANSPORT_KEY};
+use crate::plan::{MODEL, Plan, TRANSPORT_KEY, payer};
 use crate::process::Process;
 use crate::programs::{Programs, ask, ask_json};
 use crate::ready;
@@ -33,28 +33,16 @@ pub fn start(
     // The registry takes https alone: users would reach a router through a proxy that speaks TLS.
     register(programs, plan, made, &url.replace("http:", "https:"))?;
 
-    // The payer's own key pays; the router only knows it because it runs on the payer's machine.
-    let accounts = plan.accounts_home().display().to_string();
-    let payer = home.join("payer.key");
-    let export = [
-        "keys",
-        "export",
-        "payer",
-        "--unarmored-hex",
-        "--unsafe",
-        "--home",
-        &accounts,
-    ];
-    write_secret(&payer, &ask(&programs.quernd, export)?)?;
-    let made_key = ask(&programs.router, ["new-key", "tester"])?;
-    let field = |name: &str| {
-        let line = made_key.lines().find_map(|line| line.strip_prefix(name));
-        line.map(|rest| rest.trim().to_owned())
-            .with_context(|| format!("no {name} in {made_key}"))
-    };
-    let (api_key, line) = (field("key:")?, field("line for the keys file:")?);
+    let mut payers = Vec::new();
+    let (mut lines, mut api_keys) = (String::new(), BTreeMap::new());
+    for name in (0..plan.payers).map(payer) {
+        let (file, line, key) = payer_keys(programs, plan, &name)?;
+        payers.push(format!("{name}={file}"));
+        lines.push_str(&line);
+        api_keys.insert(name, key);
+    }
     let keys = home.join("keys");
-    fs::write(&keys, format!("{line} payer=payer\n"))?;
+    fs::write(&keys, lines)?;
 
     let router = made.accounts.iter().find(|account| account.name == "router");
     let router = router.context("no account named router")?;
@@ -67,7 +55,6 @@ pub fn start(
         ("--chain-id", plan.chain_id.clone()),
         ("--settlement", contract("settlement")?.clone()),
         ("--registry", contract("registry")?.clone()),
-        ("--account-key", format!("payer={}", payer.display())),
         ("--model", MODEL.to_owned()),
         ("--state", home.join("state").display().to_string()),
         ("--max-price", "1000".to_owned()),
@@ -80,8 +67,34 @@ pub fn start(
     ] {
         args.extend([flag.into(), value.into()]);
     }
+    for payer in payers {
+        args.extend(["--account-key".into(), payer.into()]);
+    }
     let process = Process::start("router", &programs.router, args, &plan.log("router"))?;
-    Ok((process, Router { url, api_key }))
+    let api_key = api_keys.get(&payer(0)).cloned().unwrap_or_default();
+    let router = Router {
+        url,
+        api_key,
+        api_keys,
+    };
+    Ok((process, router))
+}
+
+/// A payer's own key, which pays: the router only knows it because it runs on the payer's machine. Answers its file,
+/// the line for the router's keys file, and the API key.
+fn payer_keys(programs: &Programs, plan: &Plan, name: &str) -> anyhow::Result<(String, String, String)> {
+    let accounts = plan.accounts_home().display().to_string();
+    let file = plan.router_home().join(format!("{name}.key"));
+    let export = ["keys", "export", name, "--unarmored-hex", "--unsafe", "--home", &accounts];
+    write_secret(&file, &ask(&programs.quernd, export)?)?;
+    let made = ask(&programs.router, ["new-key", name])?;
+    let field = |label: &str| {
+        let line = made.lines().find_map(|line| line.strip_prefix(label));
+        line.map(|rest| rest.trim().to_owned())
+            .with_context(|| format!("no {label} in {made}"))
+    };
+    let line = format!("{} payer={name}\n", field("line for the keys file:")?);
+    Ok((file.display().to_string(), line, field("key:")?))
 }
 
 /// Waits until the router lists the model.

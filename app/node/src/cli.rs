@@ -10,7 +10,7 @@ use quern_wallet::{
 use serde_json::Value;
 
 use crate::comet::locate;
-use crate::commands::{beacon, comet, config, export, genesis, rollback, status, version};
+use crate::commands::{beacon, comet, config, export, genesis, rollback, state, status, version};
 use crate::exit::{At, Exit, Outcome};
 use crate::home::Home;
 use crate::init::{InitArgs, init};
@@ -128,6 +128,8 @@ pub enum Command {
     },
     /// Print the state of the stopped node as the genesis document of a new chain
     Export(export::ExportArgs),
+    /// Print every row of the stopped node's state, to compare two nodes
+    State(state::StateArgs),
     /// Print the version
     Version {
         /// With what it is compatible with
@@ -150,6 +152,7 @@ pub fn run(cli: Cli) -> Outcome {
     let home = Home::new(&cli.home)?;
     let (format, value) = match cli.command {
         Command::Start(args) => return start(&args, &home),
+        Command::State(args) => return state::state(&args, &home),
         Command::Child(args) => return become_child(&args, &home),
         Command::Genesis(command) => (Format::Text, Value::String(genesis::run(command, &home)?)),
         Command::Keys(command) => return say(&command.run(home.root())?),

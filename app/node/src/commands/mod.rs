@@ -6,5 +6,6 @@ pub mod config;
 pub mod export;
 pub mod genesis;
 pub mod rollback;
+pub mod state;
 pub mod status;
 pub mod version;
