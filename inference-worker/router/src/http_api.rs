@@ -6,7 +6,7 @@ use crate::metrics::Metrics;
 use crate::paid::{self, Gateway};
 use crate::pool::Pool;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -16,6 +16,9 @@ use quern_inference_api::{ApiError, Endpoint, Request, read_body};
 use quern_interface::registry::ModelState;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Receipts of one page.
+const RECEIPTS_PAGE: usize = 100;
 
 /// Who answers requests.
 #[derive(Clone, Debug)]
@@ -68,6 +71,7 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/v1/completions", post(plain))
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
+        .route("/quern/receipts", get(receipts))
         .route("/quern/receipts/{id}", get(receipt))
         .route("/quern/usage", get(usage))
         .route("/health", get(health))
@@ -121,6 +125,25 @@ async fn receipt(
             "There is no receipt `{id}` of this key; it may not have come yet, or its session may be closed."
         ))
     })
+}
+
+/// All receipts that are kept of the key's holder, with the salts that open their hashes, a page at a time: `?from=N`
+/// goes on where the last page said.
+async fn receipts(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let holder = authorize(&service, &headers)?;
+    let Backend::Paid(gateway) = &service.backend else {
+        return Err(ApiError::not_found("This router serves without payment."));
+    };
+    let number = query.as_deref().unwrap_or("from=0").strip_prefix("from=");
+    let from = number.and_then(|number| number.parse().ok());
+    let from =
+        from.ok_or_else(|| ApiError::not_found("A page of receipts is asked for by `?from=NUMBER`."))?;
+    let page = gateway.receipts.list(&holder.name, from, RECEIPTS_PAGE);
+    Ok(Json(page).into_response())
 }
 
 /// What the key's holder has spent.

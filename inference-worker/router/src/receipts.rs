@@ -26,9 +26,19 @@ pub(crate) struct Kept {
     pub(crate) salt: quern_protocol::Bytes<16>,
 }
 
+/// Some of a holder's receipts, in the order in which they came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Page {
+    pub(crate) receipts: Vec<Kept>,
+    /// Where the next page begins; none if there are no more now.
+    pub(crate) next: Option<u64>,
+}
+
 #[derive(Debug, Default)]
 struct Index {
     by_id: HashMap<String, u64>,
+    /// Who holds the record.
+    holders: BTreeMap<u64, String>,
     by_request: HashMap<(u64, u64), String>,
     /// First record of each session.
     first: BTreeMap<u64, u64>,
@@ -37,6 +47,7 @@ struct Index {
 impl Index {
     fn add(&mut self, number: u64, kept: &Kept) {
         self.by_id.insert(kept.id.clone(), number);
+        self.holders.insert(number, kept.key.clone());
         let request = (kept.place.session, kept.place.nonce);
         // A good receipt comes before evidence.
         if kept.fault.is_none() || !self.by_request.contains_key(&request) {
@@ -104,6 +115,25 @@ impl Receipts {
         serde_json::from_slice(&self.journal.read(number).ok()?).ok()
     }
 
+    /// Receipts of a key's holder from record `from` on, evidence included; at most `limit`.
+    pub(crate) fn list(&self, holder: &str, from: u64, limit: usize) -> Page {
+        let mut numbers: Vec<u64> = {
+            let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = index.holders.range(from..).filter(|(_, key)| *key == holder);
+            own.map(|(number, _)| *number).take(limit + 1).collect()
+        };
+        let next = if numbers.len() > limit {
+            numbers.pop()
+        } else {
+            None
+        };
+        let read = |number| serde_json::from_slice(&self.journal.read(number).ok()?).ok();
+        Page {
+            receipts: numbers.into_iter().filter_map(read).collect(),
+            next,
+        }
+    }
+
     /// Deletes what belongs to sessions before `oldest` only.
     pub(crate) async fn forget_before(&self, oldest: u64) {
         let keep_from = {
@@ -125,10 +155,68 @@ impl Receipts {
             let first = self.journal.first();
             let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
             index.by_id.retain(|_, number| *number >= first);
+            index.holders = index.holders.split_off(&first);
             let Index {
                 by_id, by_request, ..
             } = &mut *index;
             by_request.retain(|_, id| by_id.contains_key(id));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quern_protocol::{Bytes, Receipt};
+
+    fn kept(number: u64, holder: &str) -> Kept {
+        let receipt: Receipt = serde_json::from_value(serde_json::json!({
+            "voucher": {
+                "session": 1, "host": "h", "nonce": number, "height": 1, "ceiling": "1", "cap": "1",
+                "salt_commitment": Bytes([0; 32]),
+            },
+            "voucher_signature": Bytes([0; 64]), "request_hash": Bytes([0; 32]), "output_hash": Bytes([0; 32]),
+            "model_hash": Bytes([0; 32]), "client_seed": null, "seed_commitment": Bytes([0; 32]), "temperature": 0,
+            "usage": {"prompt": 1, "cached": 0, "completion": 1}, "finish": "stop", "price": "1",
+            "first_token_ms": 0, "duration_ms": 0, "capture": "1",
+        }))
+        .unwrap();
+        Kept {
+            id: format!("{number:064}"),
+            place: Place {
+                session: 1,
+                nonce: number,
+                host: "h".into(),
+            },
+            key: holder.into(),
+            signed: SignedReceipt {
+                receipt,
+                signature: Bytes([0; 64]),
+            },
+            fault: None,
+            salt: Bytes([0; 16]),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_holder_reads_all_of_its_own_receipts_page_by_page_also_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipts = Receipts::open(folder.path()).unwrap();
+        for number in 0..7 {
+            let holder = if number % 2 == 0 { "ann" } else { "ben" };
+            let payload = serde_json::to_vec(&kept(number, holder)).unwrap();
+            receipts.journal.append(payload).await.unwrap();
+        }
+        drop(receipts);
+        let receipts = Receipts::open(folder.path()).unwrap();
+        let (mut from, mut found) = (Some(0), Vec::new());
+        while let Some(start) = from {
+            let page = receipts.list("ann", start, 2);
+            assert!(page.receipts.len() <= 2);
+            found.extend(page.receipts.iter().map(|kept| kept.place.nonce));
+            from = page.next;
+        }
+        assert_eq!(found, [0, 2, 4, 6]);
+        assert_eq!(receipts.list("eve", 0, 2).receipts, []);
     }
 }

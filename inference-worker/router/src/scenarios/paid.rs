@@ -37,6 +37,12 @@ async fn a_stream_is_paid_for_what_it_used_and_its_receipt_can_be_asked_for() {
         .await
         .json();
     assert_eq!(same, kept);
+    let listed = get(&router.url, "/quern/receipts").await.json();
+    assert_eq!(listed["receipts"][0], kept);
+    assert_eq!(
+        (listed["receipts"].as_array().unwrap().len(), &listed["next"]),
+        (1, &serde_json::Value::Null)
+    );
     let usage = get(&router.url, "/quern/usage").await.json();
     assert_eq!(
         (&usage["spent"], &usage["left"]),
