@@ -342,6 +342,26 @@ impl Engine for LlamaEngine {
         })
     }
 
+    fn extend(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
+        let start = self.cache.length(slot.0)?;
+        self.model.check(tokens, start + tokens.len())?;
+        let (model, cache) = (&self.model, &mut self.cache);
+        let values = no_grad(|| -> Result<_, TchError> {
+            let mut values = Vec::with_capacity(tokens.len() * model.vocab);
+            for (index, piece) in tokens.chunks(CHUNK).enumerate() {
+                let x = model.append(cache, slot.0, start + index * CHUNK, piece)?;
+                values.extend(model.logits(&x)?);
+            }
+            Ok(values)
+        });
+        let values = values.map_err(backend)?;
+        self.cache.set_length(slot.0, start + tokens.len());
+        Ok(Logits {
+            values,
+            vocab: self.model.vocab,
+        })
+    }
+
     fn decode(&mut self, batch: &[(Slot, u32)]) -> Result<Logits, EngineError> {
         let mut sorted = Vec::with_capacity(batch.len());
         for (row, (slot, token)) in batch.iter().enumerate() {

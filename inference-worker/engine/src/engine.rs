@@ -81,6 +81,24 @@ pub trait Engine {
     /// On a slot that is not open, too many tokens, an unknown id or a failure below.
     fn prefill(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError>;
 
+    /// Appends tokens to a sequence and returns the logits after every one of them, as [`Engine::score`] does for a
+    /// whole sequence; long ones may come in pieces.
+    ///
+    /// # Errors
+    /// As [`Engine::prefill`].
+    fn extend(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
+        let mut rows = Logits {
+            values: Vec::new(),
+            vocab: 0,
+        };
+        for token in tokens {
+            let row = self.prefill(slot, std::slice::from_ref(token))?;
+            rows.vocab = row.vocab;
+            rows.values.extend(row.values);
+        }
+        Ok(rows)
+    }
+
     /// Appends one token to each of several sequences of any lengths and returns one row of logits for each.
     ///
     /// # Errors
