@@ -4,12 +4,13 @@
 //! - [`seed`]: how the 32-byte seed of a request is derived;
 //! - [`engine`]: the trait that hides a decoder (libtorch, later others);
 //! - [`config`]: `config.json` of Llama-architecture checkpoints, unknown maths refused by name;
-//! - [`tokenizer`], [`detokenize`], [`stop`], [`chat`]: text in and text out.
+//! - [`tokenizer`], [`detokenize`], [`stop`], [`output`], [`chat`]: text in and text out.
 
 pub mod chat;
 pub mod config;
 pub mod detokenize;
 pub mod engine;
+pub mod output;
 pub mod sampler;
 pub mod seed;
 pub mod stop;

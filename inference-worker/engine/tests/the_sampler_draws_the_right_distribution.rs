@@ -9,7 +9,7 @@
 
 use proptest::prelude::*;
 use quern_engine::sampler::{
-    Draw, Gap, GapRule, History, Noise, Position, SamplingParams, TokenMask, gap, sample,
+    Draw, Gap, GapRule, History, Noise, Position, SamplingParams, TokenMask, gap, margin, sample,
 };
 use quern_engine::seed::hash_fields;
 
@@ -231,6 +231,33 @@ proptest! {
         let mut backward: Vec<u32> = (0..20).rev().map(|t| draw_one(&logits, &params, seed, t)).collect();
         backward.reverse();
         prop_assert_eq!(forward, backward);
+    }
+
+    /// The gap is the negative part of the margin; an honest margin is never negative; the best of the wrong tokens
+    /// lies as far below the drawn one as that lies above it.
+    #[test]
+    fn the_margin_is_the_lead_of_the_drawn_token_and_the_gap_its_negative_part(
+        logits in proptest::collection::vec(-8f32..8.0, 2..40), seed: u64, t in 0u32..200,
+        top_k in 0u32..10, top_p in 0.05f64..1.0, min_p in 0f64..0.3, cold: bool, warm in 0.2f64..2.0, clip in 0.01f64..50.0,
+    ) {
+        let temperature = if cold { 0.0 } else { warm };
+        let params = SamplingParams { temperature, top_k, top_p, min_p, ..SamplingParams::default() };
+        let drawn = draw_one(&logits, &params, seed, t);
+        let rule = GapRule { clip, slack: 0.0 };
+        let scores: Vec<(f64, Gap)> = (0..logits.len() as u32)
+            .map(|y| with_draw(&logits, &params, seed, t, |draw| {
+                (margin(&logits, y, draw, 0.0).unwrap(), gap(&logits, y, draw, &rule).unwrap())
+            }))
+            .collect();
+        for (margin, gap) in &scores {
+            prop_assert_eq!((-margin).max(0.0).min(clip), gap.gap);
+            prop_assert_eq!(*margin != f64::NEG_INFINITY, gap.supported);
+        }
+        let lead = scores[drawn as usize].0;
+        prop_assert!(lead >= 0.0);
+        let others = scores.iter().enumerate().filter(|(y, _)| *y != drawn as usize);
+        let nearest = others.map(|(_, (margin, _))| *margin).fold(f64::NEG_INFINITY, f64::max);
+        prop_assert!(nearest <= 0.0 && (lead == -nearest || (lead + nearest).abs() < 1e-9), "{} {}", lead, nearest);
     }
 
     /// A host whose logits differ from the verifier's by at most the slack always lies in S⁺, and its gap is at

@@ -1,9 +1,8 @@
 //! One output as it grows: sampling, text, stop conditions.
 
-use quern_engine::detokenize::Detokenizer;
+use quern_engine::output::{Ended, OutputText};
 use quern_engine::sampler::{Draw, History, Noise, Position, SampleError, SamplingParams, sample};
 use quern_engine::seed::{ClientSeed, Seed, hash_fields};
-use quern_engine::stop::StopWatch;
 use quern_engine::tokenizer::{Tokenizer, TokenizerError};
 use quern_protocol::FinishReason;
 use std::fmt;
@@ -98,23 +97,33 @@ pub(crate) struct Sequence {
     pub(crate) job: Job,
     output: Vec<u32>,
     noise: Noise,
-    detokenizer: Detokenizer,
-    watch: StopWatch,
+    text: OutputText,
 }
 
 impl Sequence {
     pub(crate) fn new(job: Job) -> Self {
         Self {
             noise: Noise::new(&job.seed),
-            watch: StopWatch::new(job.stop.clone()),
+            text: OutputText::new(job.stop.clone(), job.max_tokens),
             output: Vec::new(),
-            detokenizer: Detokenizer::default(),
             job,
         }
     }
 
     /// Draws the next token from its logits.
     pub(crate) fn advance(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<Step, GenerateError> {
+        let token = self.draw(logits, tokenizer)?;
+        let piece = self.text.push(tokenizer, token)?;
+        let finish = piece.ended.map(|ended| match ended {
+            Ended::Stop => FinishReason::Stop,
+            Ended::Length => FinishReason::Length,
+        });
+        let text = piece.text;
+        Ok(Step { token, text, finish })
+    }
+
+    /// Draws the next token from its logits, whatever it does to the text.
+    pub(crate) fn draw(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<u32, SampleError> {
         let t = self.output.len() as u32;
         let history = History {
             prompt: &self.job.prompt,
@@ -130,27 +139,7 @@ impl Sequence {
         };
         let token = sample(logits, &draw)?;
         self.output.push(token);
-        let ended = tokenizer.is_end(token);
-        let full = self.output.len() as u32 >= self.job.max_tokens;
-        let mut piece = if ended {
-            String::new()
-        } else {
-            self.detokenizer.push(tokenizer, token)?
-        };
-        if ended || full {
-            piece.push_str(&self.detokenizer.finish(tokenizer)?);
-        }
-        let released = self.watch.push(&piece);
-        let mut text = released.text;
-        let finish = if released.stopped || ended {
-            Some(FinishReason::Stop)
-        } else {
-            full.then_some(FinishReason::Length)
-        };
-        if finish.is_some() && !released.stopped {
-            text.push_str(&self.watch.finish());
-        }
-        Ok(Step { token, text, finish })
+        Ok(token)
     }
 
     /// Tokens drawn so far.

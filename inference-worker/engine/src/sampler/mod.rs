@@ -11,7 +11,7 @@ mod philox;
 mod process;
 mod support;
 
-pub use gap::{Gap, GapRule, gap};
+pub use gap::{Gap, GapRule, gap, margin};
 pub use mask::TokenMask;
 pub use noise::{Noise, TOKEN_DOMAIN, gumbel};
 pub use params::{ParamError, SamplingParams};

@@ -1,0 +1,73 @@
+//! The text that the tokens of an output release, and where the output ends.
+
+use crate::detokenize::Detokenizer;
+use crate::stop::StopWatch;
+use crate::tokenizer::{Tokenizer, TokenizerError};
+
+/// Why an output ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// An end token or a stop string.
+    Stop,
+    /// As many tokens as were asked for.
+    Length,
+}
+
+/// What one more token brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Text that may be shown, perhaps none.
+    pub text: String,
+    /// Whether the output is over.
+    pub ended: Option<Ended>,
+}
+
+/// An output's text as it grows. Hosts stream it; auditors replay it to learn where the output had to end.
+#[derive(Clone, Debug)]
+pub struct OutputText {
+    detokenizer: Detokenizer,
+    watch: StopWatch,
+    tokens: u32,
+    most: u32,
+}
+
+impl OutputText {
+    /// An output that ends at any of `stop`, at an end token, or after `max_tokens`.
+    pub fn new(stop: impl IntoIterator<Item = String>, max_tokens: u32) -> Self {
+        Self {
+            detokenizer: Detokenizer::default(),
+            watch: StopWatch::new(stop),
+            tokens: 0,
+            most: max_tokens,
+        }
+    }
+
+    /// Takes the next token.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn push(&mut self, tokenizer: &Tokenizer, token: u32) -> Result<Piece, TokenizerError> {
+        self.tokens = self.tokens.saturating_add(1);
+        let end = tokenizer.is_end(token);
+        let full = self.tokens >= self.most;
+        let mut fresh = if end {
+            String::new()
+        } else {
+            self.detokenizer.push(tokenizer, token)?
+        };
+        if end || full {
+            fresh.push_str(&self.detokenizer.finish(tokenizer)?);
+        }
+        let released = self.watch.push(&fresh);
+        let mut text = released.text;
+        let ended = if released.stopped || end {
+            Some(Ended::Stop)
+        } else {
+            full.then_some(Ended::Length)
+        };
+        if ended.is_some() && !released.stopped {
+            text.push_str(&self.watch.finish());
+        }
+        Ok(Piece { text, ended })
+    }
+}
