@@ -8,6 +8,7 @@ pub mod audits;
 pub mod bonding;
 pub mod poc_weights;
 pub mod registry;
+pub mod rewards;
 pub mod settlement;
 pub mod sudo;
 
