@@ -113,7 +113,10 @@ pub(crate) fn epoch(border: &Border<'_>, cx: &Cx) -> Result<()> {
     let epoch = quern_system::epoch(cx)?.saturating_add(1);
     quern_system::set_epoch(cx, epoch)?;
     let gas = quern_system::params(cx)?.end_epoch_gas;
-    let msg = SudoMsg::EndEpoch { epoch };
+    let msg = SudoMsg::EndEpoch {
+        epoch,
+        validators: Vec::new(),
+    };
     let host = border.shared.host()?;
     let source = quern_system::validator_source(cx)?;
     let adopted = host.call(cx, source, &msg, gas, |cx, answer| {
@@ -193,7 +196,10 @@ impl Shared {
 
     fn propose_first(&self, cx: &Cx, source: &AccAddress, epoch: u64) -> Result<()> {
         let gas = quern_system::params(cx)?.end_epoch_gas;
-        let msg = SudoMsg::EndEpoch { epoch };
+        let msg = SudoMsg::EndEpoch {
+        epoch,
+        validators: Vec::new(),
+    };
         self.host()?.attempt(cx, source, &msg, gas, |cx, answer| {
             adopt(cx, &quern_system::read_proposed(answer)?, epoch, true)
         })

@@ -46,6 +46,11 @@ pub fn rank(counted: Amount) -> u128 {
     u128::MAX.saturating_sub(counted.0)
 }
 
+/// The counted bond of such a key.
+pub fn counted_at(rank: u128) -> Amount {
+    Amount(u128::MAX.saturating_sub(rank))
+}
+
 /// Whether the operator's part is large enough beside the others'.
 fn operator_share_kept(record: &Host, min_bps: u32) -> Result<bool> {
     let all = record.active.coins().ok_or(ContractError::Overflow)?;

@@ -2,7 +2,7 @@
 
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order};
 use cw_storage_plus::Bound;
-use quern_interface::bonding::{HostBond, Position, QueryMsg, SlashRecord, UnbondingEntry};
+use quern_interface::bonding::{CountedBond, HostBond, Position, QueryMsg, SlashRecord, UnbondingEntry};
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::Amount;
 
@@ -14,6 +14,9 @@ use crate::state::{BUCKETS, BY_BOND, BY_FUNDER, ENTRIES, PARAMS, POSITIONS, SLAS
 /// Most entries listed of one position: the oldest.
 const MAX_ENTRIES: usize = 64;
 
+/// Most entries of `counted_bonds`, which reads keys only.
+const MAX_COUNTED: u32 = 512;
+
 /// Answers a question.
 pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
     let height = env.block.height;
@@ -24,6 +27,9 @@ pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
         QueryMsg::HostBonds { start_after, limit } => {
             let after = start_after.as_deref().map(address).transpose()?;
             to_json_binary(&host_bonds(deps, after.as_ref(), limit, height)?)
+        }
+        QueryMsg::CountedBonds { start_after, limit } => {
+            to_json_binary(&counted_bonds(deps, start_after.as_ref(), limit)?)
         }
         QueryMsg::Position { host, funder } => {
             to_json_binary(&position(deps, &address(&host)?, &address(&funder)?, height)?)
@@ -96,6 +102,22 @@ fn host_bonds(deps: Deps, after: Option<&Addr>, limit: Option<u32>, height: u64)
         .keys(deps.storage, start.map(Bound::exclusive), None, Order::Ascending)
         .take(page(limit))
         .map(|key| host_bond(deps, &key?.1, height))
+        .collect()
+}
+
+fn counted_bonds(deps: Deps, after: Option<&CountedBond>, limit: u32) -> Result<Vec<CountedBond>> {
+    let host = after.map(|after| Addr::unchecked(&after.host));
+    let start = after
+        .zip(host.as_ref())
+        .map(|(after, host)| Bound::exclusive((hosts::rank(after.counted), host)));
+    let bond = |(rank, host): (u128, Addr)| CountedBond {
+        host: host.into(),
+        counted: hosts::counted_at(rank),
+    };
+    BY_BOND
+        .keys(deps.storage, start, None, Order::Ascending)
+        .take(limit.min(MAX_COUNTED) as usize)
+        .map(|key| key.map(bond).map_err(Into::into))
         .collect()
 }
 

@@ -47,6 +47,9 @@ pub enum SudoMsg {
     EndEpoch {
         /// Number of the epoch.
         epoch: String,
+        /// The set in force.
+        #[serde(default)]
+        validators: Vec<Validator>,
     },
     /// The same for evidence against a validator, by the script `misbehavior`.
     Misbehavior {
@@ -59,6 +62,20 @@ pub enum SudoMsg {
         /// The validator's power.
         power: String,
     },
+}
+
+/// A validator in force at the end of an epoch.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Validator {
+    /// Base64.
+    pub pubkey: String,
+    /// Power.
+    pub power: String,
+    /// Blocks signed.
+    pub signed: String,
+    /// Blocks missed.
+    pub missed: String,
 }
 
 /// What a test may ask.

@@ -4,7 +4,7 @@ use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order};
 use cw_storage_plus::Bound;
 use quern_interface::registry::{
     ConsensusIdentity, GroupMember, HostInfo, HostStatus, LaunchPackage, Membership, Offer, QueryMsg,
-    RouterInfo, WarmKey,
+    RouterInfo, Standing, StandingOf, WarmKey,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::Price;
@@ -19,6 +19,10 @@ use crate::{hosts, pick};
 const MAX_MEMBERS: usize = 16;
 /// Most hosts that `consensus_identities` names.
 const MAX_IDENTITIES: usize = 200;
+
+/// Most hosts that `standings` names, and most models of each.
+const MAX_STANDINGS: usize = 100;
+const MAX_STANDING_MODELS: usize = 16;
 
 /// Answers a question.
 pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
@@ -60,6 +64,7 @@ pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
         }
         QueryMsg::Members { model, hosts } => to_json_binary(&members(deps, &model, &hosts)?),
         QueryMsg::ConsensusIdentities { hosts } => to_json_binary(&identities(deps, &hosts)?),
+        QueryMsg::Standings { hosts } => to_json_binary(&standings(deps, &hosts)?),
         QueryMsg::PriceAt { model, height: at } => to_json_binary(&price_at(deps, &model, at, height)?),
         QueryMsg::Router { router: address } => {
             to_json_binary(&router(deps, &deps.api.addr_validate(&address)?)?)
@@ -244,6 +249,33 @@ fn identities(deps: Deps, names: &[String]) -> Result<Vec<ConsensusIdentity>> {
                 beacon_anchor: identity.beacon_anchor,
             });
         }
+    }
+    Ok(found)
+}
+
+fn standings(deps: Deps, asked: &[StandingOf]) -> Result<Vec<Standing>> {
+    if asked.len() > MAX_STANDINGS || asked.iter().any(|one| one.models.len() > MAX_STANDING_MODELS) {
+        return Err(ContractError::TooMany(MAX_STANDINGS as u32));
+    }
+    let mut found = Vec::with_capacity(asked.len());
+    for StandingOf { host: name, models } in asked {
+        let host = Addr::unchecked(name);
+        let Some(identity) = IDENTITIES.may_load(deps.storage, &host)? else {
+            continue;
+        };
+        let mut generations = Vec::with_capacity(models.len());
+        for model in models {
+            let conviction = hosts::conviction(deps.storage, model, &host)?;
+            generations.push((conviction.generation, conviction.until.is_some()));
+        }
+        found.push(Standing {
+            host: name.clone(),
+            status: identity.status,
+            consensus_key: identity.consensus_key,
+            beacon_anchor: identity.beacon_anchor,
+            maintenance: MAINTENANCE.may_load(deps.storage, &host)?.unwrap_or_default(),
+            generations,
+        });
     }
     Ok(found)
 }

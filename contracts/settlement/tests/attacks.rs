@@ -460,7 +460,10 @@ fn coins_that_a_message_does_not_take_and_hooks_of_others_are_refused() {
         let error = world.execute(&payer, &msg, &common::coins(1)).unwrap_err();
         assert!(error.to_string().contains("wrong_funds:"), "{error}");
     }
-    let epoch = SudoMsg::EndEpoch { epoch: 1 };
+    let epoch = SudoMsg::EndEpoch {
+        epoch: 1,
+        validators: vec![],
+    };
     let settlement = world.settlement.clone();
     assert!(world.app.wasm_sudo(settlement, &epoch).is_err());
     let params = ExecuteMsg::UpdateParams(common::params());

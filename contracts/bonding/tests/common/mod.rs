@@ -308,7 +308,12 @@ impl Chain {
     }
 
     pub fn end_epoch(&mut self) -> ProposedSet {
-        let answer = self.sudo(&SudoMsg::EndEpoch { epoch: 1 }).unwrap();
+        let answer = self
+            .sudo(&SudoMsg::EndEpoch {
+                epoch: 1,
+                validators: vec![],
+            })
+            .unwrap();
         from_json(answer.data.unwrap()).unwrap()
     }
 

@@ -115,6 +115,13 @@ pub enum QueryMsg {
         /// At most this many.
         limit: Option<u32>,
     },
+    /// `Vec<CountedBond>` of hosts with active coins, by falling counted bond, ties to the lower address.
+    CountedBonds {
+        /// After this one.
+        start_after: Option<CountedBond>,
+        /// At most this many, and at most 512.
+        limit: u32,
+    },
     /// [`Position`].
     Position {
         /// Host.
@@ -173,6 +180,16 @@ pub struct HostBond {
     pub frozen: bool,
     /// Whether it is out for good.
     pub tombstoned: bool,
+}
+
+/// What counts of a host's bond, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountedBond {
+    /// Host.
+    pub host: String,
+    /// [`HostBond::counted`].
+    pub counted: Amount,
 }
 
 /// One funder's part behind one host.

@@ -16,11 +16,11 @@ pub struct Params {
     /// A confirmation, a sprint that nobody knows of, begins in a block with probability one in so many; none
     /// at 0.
     pub confirm_every: u32,
-    /// A confirmation's reading counts as if it were larger by served work, up to this part of the window's, in
-    /// basis points (at most half).
-    pub waive_bps: u32,
     /// Sprints of a host and model whose verdicts count together.
     pub judged_sprints: u32,
+    /// Blocks for which a sprint and what was committed in it are kept after its deadline: longer than the
+    /// audits take to judge it.
+    pub kept_blocks: u64,
     /// Cover, cap, bounds of the set.
     pub weights: quern_weights::Params,
 }
@@ -49,8 +49,6 @@ pub struct InstantiateMsg {
     pub registry: String,
     /// The bonding contract.
     pub bonding: String,
-    /// The settlement contract.
-    pub settlement: String,
     /// Contracts whose verdicts on proofs count: the audits.
     pub judges: Vec<String>,
     /// Parameters.
@@ -87,7 +85,7 @@ pub enum ExecuteMsg {
         /// Leaves that it did not, withheld and missing ones included.
         failed: u32,
     },
-    /// From governance: the models that are proven.
+    /// From governance: the models that are proven, from the next sprint on.
     SetModels {
         /// All of them, at most 16.
         models: Vec<ProofModel>,
@@ -112,7 +110,7 @@ pub enum SprintKind {
 pub struct SprintInfo {
     /// Number, from 1.
     pub sprint: u64,
-    /// Epoch whose weights it makes.
+    /// Epoch whose end makes weights of it.
     pub epoch: u64,
     /// Kind.
     pub kind: SprintKind,
@@ -122,6 +120,16 @@ pub struct SprintInfo {
     pub deadline: u64,
     /// That beacon.
     pub beacon: Hash,
+}
+
+/// What a judge said of a host's answers in a sprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judged {
+    /// Leaves that re-execution confirmed.
+    pub clean: u32,
+    /// Leaves that it did not.
+    pub failed: u32,
 }
 
 /// What a host committed in a sprint.
@@ -142,6 +150,8 @@ pub struct ProofInfo {
     pub count: u32,
     /// Height of the commit.
     pub committed_at: u64,
+    /// What a judge said of it.
+    pub judged: Option<Judged>,
 }
 
 /// An answer proven into a committed root.
@@ -164,7 +174,7 @@ pub struct CommittedProof {
 pub struct WeightInfo {
     /// Host.
     pub host: String,
-    /// Work a block that it proved, over all models, before any cut.
+    /// Weighted work in 1,000 blocks that it proved, over all models, before any cut.
     pub proven: u64,
     /// The same after verdicts.
     pub verified: u64,
@@ -198,8 +208,13 @@ pub struct EpochInfo {
 pub enum QueryMsg {
     /// [`Params`].
     Params {},
-    /// `Vec<ProofModel>`.
+    /// `Vec<ProofModel>`: those of the next sprint.
     Models {},
+    /// `Vec<ProofModel>`: those of a sprint that is kept.
+    ModelsAt {
+        /// Number.
+        sprint: u64,
+    },
     /// `Option<SprintInfo>`: the last that began.
     Sprint {},
     /// `Option<SprintInfo>` by number, among those kept.

@@ -374,6 +374,12 @@ pub enum QueryMsg {
         /// Hosts, at most 200.
         hosts: Vec<String>,
     },
+    /// `Vec<Standing>` of the named hosts, in their order, without unknown ones: what the source of validators
+    /// needs at an epoch's end.
+    Standings {
+        /// Hosts, at most 100, each with at most 16 models.
+        hosts: Vec<StandingOf>,
+    },
     /// [`Price`] per token of a model at a height.
     PriceAt {
         /// Model.
@@ -417,4 +423,32 @@ pub struct ConsensusIdentity {
     pub consensus_key: Bytes<32>,
     /// Beacon anchor.
     pub beacon_anchor: Option<Bytes<32>>,
+}
+
+/// Whose standing is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandingOf {
+    /// Host.
+    pub host: String,
+    /// Models.
+    pub models: Vec<String>,
+}
+
+/// How a host stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Host.
+    pub host: String,
+    /// Status.
+    pub status: HostStatus,
+    /// Consensus key.
+    pub consensus_key: Bytes<32>,
+    /// Beacon anchor.
+    pub beacon_anchor: Option<Bytes<32>>,
+    /// Declared maintenance, first block and block after the last.
+    pub maintenance: Vec<(u64, u64)>,
+    /// Generation for each model that was asked for, and whether the host is convicted and did not re-qualify.
+    pub generations: Vec<(u32, bool)>,
 }

@@ -12,12 +12,33 @@ pub enum SudoMsg {
     Misbehavior(Misbehavior),
     /// The block's transactions are done. To `settlement` and to `bonding`.
     EndBlock {},
-    /// An epoch ends; 0 is genesis. To the source of validators, now `bonding`.
+    /// An epoch ends; 0 is genesis. To the source of validators: `poc-weights`, or `bonding` where a chain has
+    /// none.
     EndEpoch {
         /// Number of the epoch.
         #[serde(with = "text")]
         epoch: u64,
+        /// The set in force, by consensus key; empty at genesis.
+        #[serde(default)]
+        validators: Vec<ValidatorPresence>,
     },
+}
+
+/// A validator in force, and how often it signed since the epoch began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidatorPresence {
+    /// Ed25519 consensus key.
+    pub pubkey: Bytes<32>,
+    /// Voting power.
+    #[serde(with = "text")]
+    pub power: u64,
+    /// Blocks whose commit has its signature.
+    #[serde(with = "text")]
+    pub signed: u64,
+    /// Blocks whose commit could have it and does not.
+    #[serde(with = "text")]
+    pub missed: u64,
 }
 
 /// CometBFT's evidence against a validator.
