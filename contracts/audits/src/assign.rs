@@ -1,14 +1,12 @@
 //! Who audits a leaf and who sits on its panels.
 
 use cosmwasm_std::{Addr, Storage};
-use quern_audit::{
-    auditor_seed, choose, eligible, panel, panel_seed, AuditError, Candidate, Seat, StageRule,
-};
+use quern_audit::{choose, eligible, panel, panel_seed, AuditError, Candidate, Finding, Seat, StageRule};
 use quern_protocol::Hash;
 
 use crate::chain::Chain;
 use crate::error::Result;
-use crate::state::{Leaf, GROUPS, PARAMS};
+use crate::state::{Leaf, CALIBRATIONS, GROUPS, PARAMS};
 
 /// Panel that hears an accusation.
 pub const ACCUSATION: u32 = 1;
@@ -31,21 +29,13 @@ fn accused(chain: &Chain, group: &[Candidate], host: &Addr) -> Result<Candidate>
     })
 }
 
-/// The auditor of a leaf by the number of its offset; none without a group, or if nobody may.
-pub fn auditor(
-    chain: &Chain,
-    chain_id: &str,
-    (host, model): (&Addr, &str),
-    round: u64,
-    beacon: &Hash,
-    index: u64,
-) -> Result<Option<Addr>> {
+/// The auditor of a leaf by the number of its offset in a draw; none without a group, or if nobody may.
+pub fn auditor(chain: &Chain, (host, model): (&Addr, &str), seed: &Hash, index: u64) -> Result<Option<Addr>> {
     let Some(group) = GROUPS.may_load(chain.deps.storage, model)? else {
         return Ok(None);
     };
     let accused = accused(chain, &group.candidates, host)?;
-    let seed = auditor_seed(chain_id, host.as_str(), round, beacon);
-    match choose(&seed, index, &eligible(&accused, &group.candidates)?) {
+    match choose(seed, index, &eligible(&accused, &group.candidates)?) {
         Ok(chosen) => Ok(Some(Addr::unchecked(&chosen.host))),
         Err(AuditError::NoAuditor) => Ok(None),
         Err(error) => Err(error.into()),
@@ -69,6 +59,17 @@ pub fn seats(chain: &Chain, chain_id: &str, leaf: &Leaf, stage: u32, beacon: &Ha
     let seed = panel_seed(chain_id, &leaf.id, stage, beacon);
     let rule = rule(&PARAMS.load(storage)?.profile, stage);
     Ok(panel(&seed, rule, &eligible(&accused, &group.candidates)?)?)
+}
+
+/// Whether a finding of an auditor, or of a panel's member, covers the whole leaf and its vote is the one that
+/// follows from it.
+pub fn follows(storage: &dyn Storage, leaf: &Leaf, auditor: &Addr, finding: &Finding) -> Result<bool> {
+    let calibration = CALIBRATIONS.load(storage, &leaf.model)?;
+    let group = GROUPS.may_load(storage, &leaf.model)?.unwrap_or_default();
+    let profiles = leaf.host_profile.as_deref().zip(group.profile(auditor.as_str()));
+    let bucket =
+        profiles.and_then(|(host, auditor)| calibration.bucket(host, auditor, leaf.greedy, leaf.positions));
+    Ok(finding.follows(bucket, leaf.positions))
 }
 
 /// Whether a group is large enough for its verdicts to cut coins.

@@ -1,12 +1,13 @@
 //! A host's draw: first leaves one after the other, then by amount.
 
+use cosmwasm_std::Addr;
 use quern_audit::{draw_count, forfeit, Range, Sampling, Walk};
 use quern_evidence::Rate;
 use quern_interface::audits::Params;
-use quern_protocol::{Amount, Hash};
+use quern_protocol::{Amount, Fields, Hash};
 
 use crate::error::{ContractError, Result};
-use crate::state::Case;
+use crate::state::{Case, ProofCase};
 
 /// Walked leaves have numbers from here on in the choice of auditors, beyond every drawn offset.
 const WALKED: u64 = 1 << 32;
@@ -18,6 +19,33 @@ pub struct Pending {
     pub index: u64,
     /// Offset in the round's span.
     pub offset: Amount,
+}
+
+/// Seed of the draw among a host's answers of a model in a sprint, and of the choice of their auditors.
+pub fn proof_seed(
+    chain_id: &str,
+    (host, sprint, model): (&Addr, u64, &str),
+    round: u64,
+    beacon: &Hash,
+) -> Hash {
+    Fields::new("quern.audit-proofs/1", chain_id)
+        .bytes(host.as_bytes())
+        .u64(sprint)
+        .bytes(model.as_bytes())
+        .u64(round)
+        .bytes(beacon.as_ref())
+        .finish()
+}
+
+impl ProofCase {
+    /// Gives up on everything that nobody revealed: how many offsets.
+    pub fn withhold(&mut self) -> Result<u32> {
+        while self.sampling.pending().is_some() {
+            self.sampling.withhold()?;
+            self.withheld = self.withheld.saturating_add(1);
+        }
+        Ok(self.withheld)
+    }
 }
 
 impl Case {

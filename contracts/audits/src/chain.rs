@@ -2,10 +2,11 @@
 
 use cosmwasm_std::{to_json_binary, Addr, Binary, CosmosMsg, Deps, WasmMsg};
 use quern_audit::MAX_FUNDERS;
+use quern_interface::poc_weights::QueryMsg as Proofs;
 use quern_interface::registry::{GroupMember, QueryMsg as Registry};
 use quern_interface::settlement::{BatchInfo, BatchPlace, QueryMsg as Settlement};
 use quern_interface::{bonding, MAX_PAGE};
-use quern_protocol::{Amount, Bytes, Hash};
+use quern_protocol::{Amount, Bytes, Coefficients, Hash, Node, ProofShape};
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 
 use crate::error::{ContractError, Result};
@@ -58,6 +59,60 @@ pub struct Member {
     pub host: String,
     /// Generation at the draw.
     pub generation: u32,
+}
+
+/// What counts of a host's record here.
+#[derive(Deserialize)]
+struct Record {
+    memberships: Vec<Membership>,
+}
+
+/// What counts of a membership here.
+#[derive(Deserialize)]
+struct Membership {
+    offer: Offer,
+}
+
+/// What counts of an offer here.
+#[derive(Deserialize)]
+struct Offer {
+    model: String,
+    profile: String,
+}
+
+/// What counts of a launch package here.
+#[derive(Deserialize)]
+struct Launched {
+    coefficients: Coefficients,
+}
+
+/// What counts of a proven model here.
+#[derive(Deserialize)]
+struct Proven {
+    model: String,
+    shapes: Vec<ProofShape>,
+}
+
+/// What counts of a sprint here.
+#[derive(Deserialize)]
+pub struct Sprint {
+    /// Number.
+    pub sprint: u64,
+}
+
+/// What counts of a host's proofs here.
+#[derive(Deserialize)]
+pub struct Proof {
+    /// Sprint.
+    pub sprint: Sprint,
+    /// Model.
+    pub model: String,
+    /// Generation at the commit.
+    pub generation: u32,
+    /// Root.
+    pub root: Node,
+    /// Answers.
+    pub count: u32,
 }
 
 /// Questions to the world around.
@@ -177,6 +232,41 @@ impl<'a> Chain<'a> {
         let session = Settlement::Session { session };
         let found = self.ask(&self.config.settlement, &session);
         found.map_err(|_| ContractError::BadSession("no such session"))
+    }
+
+    /// Hardware profile with which a host offers a model now.
+    pub fn profile(&self, host: &str, model: &str) -> Result<Option<String>> {
+        let host = host.to_owned();
+        let record: Record = self.ask(&self.config.registry, &Registry::Host { host })?;
+        let offers = record.memberships.into_iter().map(|membership| membership.offer);
+        let mut offers = offers.filter(|offer| offer.model == model);
+        Ok(offers.next().map(|offer| offer.profile))
+    }
+
+    /// What tokens of a model count.
+    pub fn coefficients(&self, model: &str) -> Result<Coefficients> {
+        let model = model.to_owned();
+        let launched: Launched = self.ask(&self.config.registry, &Registry::Model { model })?;
+        Ok(launched.coefficients)
+    }
+
+    /// What a host proved in sprints whose deadline lies in `from..to`; nothing without proof of compute.
+    pub fn proofs(&self, host: &str, from: u64, to: u64) -> Result<Vec<Proof>> {
+        let Some(contract) = &self.config.poc_weights else {
+            return Ok(Vec::new());
+        };
+        let host = host.to_owned();
+        self.ask(contract, &Proofs::HostProofs { host, from, to })
+    }
+
+    /// Lengths of a model's requests of proof of compute.
+    pub fn shapes(&self, model: &str) -> Result<Vec<ProofShape>> {
+        let Some(contract) = &self.config.poc_weights else {
+            return Ok(Vec::new());
+        };
+        let models: Vec<Proven> = self.ask(contract, &Proofs::Models {})?;
+        let found = models.into_iter().find(|proven| proven.model == model);
+        Ok(found.map(|proven| proven.shapes).unwrap_or_default())
     }
 
     /// The beacon of a height.

@@ -28,6 +28,10 @@ pub fn instantiate(deps: DepsMut, env: Env, info: MessageInfo, msg: InstantiateM
         registry: deps.api.addr_validate(&msg.registry)?,
         bonding: deps.api.addr_validate(&msg.bonding)?,
         settlement: deps.api.addr_validate(&msg.settlement)?,
+        poc_weights: msg
+            .poc_weights
+            .map(|address| deps.api.addr_validate(&address))
+            .transpose()?,
     };
     CONFIG.save(deps.storage, &config)?;
     PARAMS.save(deps.storage, &msg.params)?;
@@ -57,6 +61,9 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
             Ok(done.add_attribute("action", "advance"))
         }
         ExecuteMsg::Reveal { round, host, leaf } => handlers::reveal(deps, env, round, host, &leaf),
+        ExecuteMsg::RevealProof { round, host, proof } => {
+            handlers::reveal_proof(deps, env, round, host, &proof)
+        }
         ExecuteMsg::CommitReport {
             round,
             auditor,
@@ -74,12 +81,18 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
             auditor,
             opening,
         } => handlers::open(deps, env, info, round, auditor, &opening),
+        ExecuteMsg::CommitBallot {
+            round,
+            auditor,
+            leaf,
+            commitment,
+        } => handlers::commit_ballot(deps, env, info, round, auditor, (leaf, commitment)),
         ExecuteMsg::PanelVote {
             round,
             auditor,
             leaf,
-            vote,
-        } => handlers::panel_vote(deps, env, info, round, auditor, (leaf, vote)),
+            ballot,
+        } => handlers::reveal_ballot(deps, env, info, round, auditor, (leaf, &ballot)),
         ExecuteMsg::Fund {} => handlers::fund(deps, info),
         ExecuteMsg::Withdraw {} => handlers::withdraw(deps, info),
         ExecuteMsg::SetCalibration { model, calibration } => {

@@ -36,6 +36,9 @@ pub enum ContractError {
     /// The receipt's session is unknown, or the host is not in its committee.
     #[error("bad_session: {0}")]
     BadSession(&'static str),
+    /// The answer is not one of the sprint's.
+    #[error("bad_proof: {0}")]
+    BadProof(&'static str),
     /// A proof, a draw or a format was refused.
     #[error("audit: {0}")]
     Audit(#[from] AuditError),
@@ -66,6 +69,9 @@ pub enum ContractError {
     /// It voted already.
     #[error("voted: {0} voted already")]
     Voted(String),
+    /// The ballot is not the committed one, or breaks a rule.
+    #[error("bad_ballot: {0}")]
+    BadBallot(&'static str),
     /// Nothing was earned.
     #[error("nothing_owed: nothing to withdraw")]
     NothingOwed,

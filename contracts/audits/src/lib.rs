@@ -14,5 +14,6 @@ mod handlers;
 mod query;
 pub mod state;
 pub mod steps;
+mod window;
 
 pub use error::ContractError;

@@ -2,16 +2,20 @@
 
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order, StdResult};
 use cw_storage_plus::Bound;
-use quern_audit::{leaf_seed, opening_offset, opening_seed, Seat};
-use quern_interface::audits::{LeafInfo, PendingReveal, Phase, QueryMsg, RoundInfo, WorkInfo};
+use quern_audit::{ballot_position, leaf_seed, opening_offset, opening_seed};
+use quern_interface::audits::{
+    LeafInfo, PanelInfo, PanelSeat, PendingReveal, PendingSource, Phase, QueryMsg, RoundInfo, WorkInfo,
+};
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 
 use crate::assign;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{
-    Leaf, ASSIGNED, CALIBRATIONS, CASES, EVIDENCE, HOSTS, LEAVES, PARAMS, ROUND, TOTALS, WORK,
+    Leaf, ASSIGNED, BALLOTS, CALIBRATIONS, CASES, EVIDENCE, HOSTS, LEAVES, PARAMS, PROOF_CASES, ROUND,
+    TOTALS, WORK,
 };
+use crate::window::Window;
 
 /// Answers a question.
 pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
@@ -49,23 +53,37 @@ fn round(deps: Deps) -> Result<RoundInfo> {
     })
 }
 
-fn pending(deps: Deps, env: &Env, host: &Addr) -> Result<Option<PendingReveal>> {
+fn pending(deps: Deps, env: &Env, host: &Addr) -> Result<Vec<PendingReveal>> {
     let round = ROUND.load(deps.storage)?;
     let params = PARAMS.load(deps.storage)?;
-    let case = CASES.may_load(deps.storage, host)?;
-    let (Some(mut case), Some(beacon), Phase::Reveal) = (case, round.beacon, round.phase) else {
-        return Ok(None);
+    let (Some(beacon), Phase::Reveal) = (round.beacon, round.phase) else {
+        return Ok(Vec::new());
     };
-    let seed = leaf_seed(&env.block.chain_id, host.as_str(), round.number, &beacon);
-    let Some(pending) = case.pending(&seed, &params)? else {
-        return Ok(None);
-    };
-    let offset = case.base.checked_add(pending.offset);
-    Ok(Some(PendingReveal {
+    let mut sources = Vec::new();
+    if let Some(mut case) = CASES.may_load(deps.storage, host)? {
+        let seed = leaf_seed(&env.block.chain_id, host.as_str(), round.number, &beacon);
+        if let Some(pending) = case.pending(&seed, &params)? {
+            let offset = case.base.checked_add(pending.offset);
+            let offset = offset.ok_or(ContractError::Overflow)?;
+            sources.push(PendingSource::Receipts { offset });
+        }
+    }
+    let proofs = PROOF_CASES.sub_prefix(host);
+    for entry in proofs.range(deps.storage, None, None, Order::Ascending) {
+        let ((sprint, model), mut case) = entry?;
+        let offset = case.sampling.pending().map(|drawn| drawn.offset);
+        sources.extend(offset.map(|offset| PendingSource::Proofs {
+            sprint,
+            model,
+            offset,
+        }));
+    }
+    let pending = |source| PendingReveal {
         round: round.number,
-        offset: offset.ok_or(ContractError::Overflow)?,
+        source,
         until: round.since.saturating_add(params.reveal_blocks),
-    }))
+    };
+    Ok(sources.into_iter().map(pending).collect())
 }
 
 fn leaves(deps: Deps, start_after: Option<u64>, limit: Option<u32>) -> Result<Vec<LeafInfo>> {
@@ -85,10 +103,11 @@ fn describe(number: u64, leaf: Leaf) -> LeafInfo {
         host: leaf.host.into_string(),
         model: leaf.model,
         generation: leaf.generation,
-        payer: leaf.payer,
-        session: leaf.session,
-        nonce: leaf.nonce,
+        source: leaf.source,
         tokens: leaf.tokens,
+        positions: leaf.positions,
+        greedy: leaf.greedy,
+        host_profile: leaf.host_profile,
         stake: leaf.stake,
         auditor: leaf.auditor.map(Addr::into_string),
         vote: leaf.vote,
@@ -122,13 +141,35 @@ fn work(deps: Deps, env: &Env, auditor: &Addr) -> Result<Option<WorkInfo>> {
     }))
 }
 
-fn panel(deps: Deps, env: &Env, number: u64) -> Result<Vec<Seat>> {
+fn panel(deps: Deps, env: &Env, number: u64) -> Result<Option<PanelInfo>> {
     let leaf = LEAVES.may_load(deps.storage, number)?;
     let leaf = leaf.ok_or(ContractError::UnknownLeaf(number))?;
-    let beacon = ROUND.load(deps.storage)?.panel_beacon;
-    let (Some(stage), Some(beacon)) = (leaf.stage, beacon) else {
-        return Ok(Vec::new());
+    let round = ROUND.load(deps.storage)?;
+    let (Some(stage), Some(beacon), None) = (leaf.stage, round.panel_beacon, leaf.verdict) else {
+        return Ok(None);
     };
     let chain = Chain::load(deps)?;
-    assign::seats(&chain, &env.block.chain_id, &leaf, stage, &beacon)
+    let window = Window::of(&round, &PARAMS.load(deps.storage)?);
+    let chain_id = &env.block.chain_id;
+    let mut seats = Vec::new();
+    for seat in assign::seats(&chain, chain_id, &leaf, stage, &beacon)? {
+        let cast = BALLOTS.may_load(deps.storage, (number, stage, &Addr::unchecked(&seat.host)))?;
+        seats.push(PanelSeat {
+            host: seat.host,
+            seats: seat.seats,
+            committed: cast.is_some(),
+            vote: cast.and_then(|cast| cast.vote),
+        });
+    }
+    let beacon = (env.block.height >= window.position_at).then(|| chain.beacon(window.position_at));
+    let position = beacon
+        .transpose()?
+        .and_then(|beacon| ballot_position(chain_id, &leaf.id, stage, &beacon, leaf.positions));
+    Ok(Some(PanelInfo {
+        stage,
+        seats,
+        commit_until: window.commit_until,
+        position,
+        reveal_until: window.reveal_until,
+    }))
 }

@@ -2,9 +2,9 @@
 
 use cosmwasm_std::{Addr, Empty};
 use cw_storage_plus::{Item, Map};
-use quern_audit::{Calibration, Candidate, Sampling, Vote, Walk};
+use quern_audit::{Calibration, Candidate, Margin, Sampling, Vote, Walk};
 use quern_evidence::{HostEvidence, Score};
-use quern_interface::audits::{HostRecord, Params, Phase, Totals, Verdict};
+use quern_interface::audits::{HostRecord, LeafSource, Params, Phase, Totals, Verdict};
 use quern_protocol::{Amount, Hash, Node};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub struct Config {
     pub bonding: Addr,
     /// The settlement contract.
     pub settlement: Addr,
+    /// The contract of proof of compute.
+    pub poc_weights: Option<Addr>,
 }
 
 /// The round that is worked on.
@@ -59,6 +61,18 @@ pub struct Round {
 pub struct Group {
     /// By address.
     pub candidates: Vec<Candidate>,
+    /// Their hardware profiles, in the same order.
+    pub profiles: Vec<String>,
+}
+
+impl Group {
+    /// The profile that a host offers the model with.
+    pub fn profile(&self, host: &str) -> Option<&str> {
+        let known = self
+            .candidates
+            .binary_search_by(|known| known.host.as_str().cmp(host));
+        self.profiles.get(known.ok()?).map(String::as_str)
+    }
 }
 
 /// A host's draw.
@@ -82,10 +96,25 @@ pub struct Case {
     pub forfeit: Amount,
 }
 
+/// A host's draw among its answers of one model in one sprint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProofCase {
+    /// Generation at the commit.
+    pub generation: u32,
+    /// What it committed.
+    pub root: Node,
+    /// Answers.
+    pub count: u32,
+    /// The draw.
+    pub sampling: Sampling,
+    /// Drawn offsets that nobody revealed.
+    pub withheld: u32,
+}
+
 /// A leaf under audit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Leaf {
-    /// The receipt's digest.
+    /// Digest of the receipt or of the proof's leaf.
     pub id: Hash,
     /// Host.
     pub host: Addr,
@@ -93,16 +122,18 @@ pub struct Leaf {
     pub model: String,
     /// Generation under which it was served.
     pub generation: u32,
-    /// Who paid.
-    pub payer: String,
-    /// Session.
-    pub session: u64,
-    /// Nonce.
-    pub nonce: u64,
-    /// Tokens to re-execute.
+    /// What it is of.
+    pub source: LeafSource,
+    /// Tokens to re-execute, those of the prompt included.
     pub tokens: u64,
-    /// Tokens of them that are paid for.
-    pub paid_tokens: u64,
+    /// Tokens of the output.
+    pub positions: u32,
+    /// Positions of them that are paid for.
+    pub paid: u64,
+    /// Whether the temperature is 0.
+    pub greedy: bool,
+    /// Hardware profile of the host.
+    pub host_profile: Option<String>,
     /// What the host forfeits if the payload is missing.
     pub stake: Amount,
     /// Auditor.
@@ -124,10 +155,10 @@ pub struct Leaf {
 pub struct Work {
     /// Leaves assigned.
     pub count: u32,
-    /// Tokens of them.
-    pub tokens: u64,
-    /// Tokens of them that are paid for.
-    pub paid_tokens: u64,
+    /// Positions of them.
+    pub positions: u64,
+    /// Positions of them that are paid for.
+    pub paid: u64,
     /// What it committed.
     pub root: Option<Node>,
     /// Votes revealed.
@@ -136,13 +167,17 @@ pub struct Work {
     pub opened: u32,
 }
 
-/// The word of one host on a panel.
+/// The ballot of one host on a panel.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Ballot {
+pub struct Cast {
     /// Its seats.
     pub seats: u32,
-    /// Its word.
-    pub vote: Vote,
+    /// What it committed.
+    pub commitment: Hash,
+    /// Its word, once revealed.
+    pub vote: Option<Vote>,
+    /// The margin that it opened.
+    pub margin: Option<Margin>,
 }
 
 /// Contracts around this one.
@@ -161,9 +196,11 @@ pub const ROUND: Item<Round> = Item::new("round");
 pub const GROUPS: Map<&str, Group> = Map::new("groups");
 /// Draws by host.
 pub const CASES: Map<&Addr, Case> = Map::new("cases");
+/// Draws of proofs by host, sprint and model.
+pub const PROOF_CASES: Map<(&Addr, u64, &str), ProofCase> = Map::new("proof_cases");
 /// Leaves by number.
 pub const LEAVES: Map<u64, Leaf> = Map::new("leaves");
-/// Receipts that were drawn in this round.
+/// Leaves that were drawn in this round.
 pub const SEEN: Map<&[u8], Empty> = Map::new("seen");
 /// Leaves of a host.
 pub const HOST_LEAVES: Map<(&Addr, u64), Empty> = Map::new("host_leaves");
@@ -172,7 +209,7 @@ pub const ASSIGNED: Map<(&Addr, u32), u64> = Map::new("assigned");
 /// Work by auditor.
 pub const WORK: Map<&Addr, Work> = Map::new("work");
 /// Ballots by leaf, stage and host.
-pub const BALLOTS: Map<(u64, u32, &Addr), Ballot> = Map::new("ballots");
+pub const BALLOTS: Map<(u64, u32, &Addr), Cast> = Map::new("ballots");
 /// Verified positions by auditor.
 pub const TALLY: Map<&Addr, u64> = Map::new("tally");
 /// Evidence by host.

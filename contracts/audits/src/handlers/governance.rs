@@ -12,6 +12,8 @@ use crate::state::{CALIBRATIONS, CONFIG, NEXT_CALIBRATIONS, NEXT_PARAMS, PARAMS}
 const MAX_ROUND: u64 = 65_536;
 /// Most leaves of one host's draw in a round.
 const MAX_DRAWS: u32 = 256;
+/// Most answers of one sprint and model.
+const MAX_PROOF_DRAWS: u32 = 16;
 /// Most first leaves of a host.
 const MAX_FIRST: u64 = 256;
 /// Most steps of one call.
@@ -52,6 +54,7 @@ pub fn check_params(params: &Params) -> Result<()> {
     )?;
     rule(params.max_draws <= MAX_DRAWS, "max_draws is above 256")?;
     rule(params.max_draws > 0, "max_draws is zero")?;
+    rule(params.proof_draws <= MAX_PROOF_DRAWS, "proof_draws is above 16")?;
     rule(!params.mean_capture.is_zero(), "mean_capture is zero")?;
     rule(
         (1..=MAX_CANDIDATES as u32).contains(&params.max_candidates),
@@ -79,18 +82,14 @@ pub fn check_params(params: &Params) -> Result<()> {
     Ok(params.rates.validate()?)
 }
 
-/// Blocks that the phases wait for: four beacons, and their own.
+/// Blocks that the phases wait for: five beacons, and their own.
 fn duration(params: &Params) -> Option<u64> {
-    let delays = params.draw_delay.checked_mul(3)?;
+    let delays = params.draw_delay.checked_mul(5)?;
     let panels = params.panel_blocks.checked_mul(2)?;
-    [
-        params.reveal_blocks,
-        params.commit_blocks,
-        params.vote_blocks,
-        panels,
-    ]
-    .iter()
-    .try_fold(delays, |sum, blocks| sum.checked_add(*blocks))
+    let votes = params.vote_blocks.checked_mul(3)?;
+    [params.reveal_blocks, params.commit_blocks, votes, panels]
+        .iter()
+        .try_fold(delays, |sum, blocks| sum.checked_add(*blocks))
 }
 
 /// Refuses a calibration out of bounds, or one of more models than processes share alpha.

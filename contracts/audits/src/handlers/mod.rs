@@ -2,10 +2,12 @@
 
 mod governance;
 mod money;
+mod note;
 mod open;
 mod panel;
 mod report;
 mod reveal;
+mod reveal_proof;
 mod votes;
 
 use cosmwasm_std::{Addr, DepsMut, Env, MessageInfo};
@@ -14,9 +16,10 @@ use quern_interface::audits::{Params, Phase};
 pub use governance::{check_calibration, check_params, set_calibration, update_params};
 pub use money::{fund, withdraw};
 pub use open::open;
-pub use panel::vote as panel_vote;
+pub use panel::{commit as commit_ballot, reveal as reveal_ballot};
 pub use report::commit as commit_report;
 pub use reveal::reveal;
+pub use reveal_proof::reveal as reveal_proof;
 pub use votes::reveal as reveal_votes;
 
 use crate::chain::Chain;

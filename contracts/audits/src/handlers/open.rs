@@ -5,11 +5,12 @@ use quern_audit::{opening_offset, opening_seed, Opening};
 use quern_interface::audits::Phase;
 
 use super::{round, sender};
+use crate::assign;
 use crate::error::{ContractError, Result};
 use crate::state::{ASSIGNED, CALIBRATIONS, LEAVES, WORK};
 
 /// Opens the next drawn position: the finding is the assigned leaf's, its vote the one that was revealed, the
-/// margin the committed one. Attributes: `action`, `round`, `auditor`, `leaf`, `position`, `margin`.
+/// margin the committed one, and the vote follows from the finding. Attributes: `action`, `round`, `auditor`, `leaf`, `position`, `margin`.
 pub fn open(
     deps: DepsMut,
     env: Env,
@@ -47,6 +48,11 @@ pub fn open(
     if leaf.vote != Some(opening.finding.vote) {
         return Err(ContractError::BadOpening(
             "the vote is not the one that was revealed",
+        ));
+    }
+    if !assign::follows(deps.storage, &leaf, &auditor, &opening.finding)? {
+        return Err(ContractError::BadOpening(
+            "the vote does not follow from the finding",
         ));
     }
     work.opened = work.opened.saturating_add(1);

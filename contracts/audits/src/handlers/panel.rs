@@ -1,63 +1,111 @@
-//! Votes of panels.
+//! Ballots of panels: committed first, so that a late seat cannot copy an early one.
 
-use cosmwasm_std::{DepsMut, Env, MessageInfo, Response};
-use quern_audit::Vote;
+use cosmwasm_std::{Addr, DepsMut, Env, MessageInfo, Response};
+use quern_audit::{ballot_position, Ballot};
 use quern_interface::audits::Phase;
+use quern_protocol::Hash;
 
-use super::{in_time, round, sender};
+use super::{round, sender};
 use crate::assign;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
-use crate::state::{Ballot, BALLOTS, LEAVES, ROUND, TALLY};
+use crate::state::{Cast, Leaf, BALLOTS, CALIBRATIONS, LEAVES};
+use crate::window::Window;
 
-/// The word of a host with seats on the panel that hears a leaf. Attributes: `action`, `round`, `auditor`,
-/// `leaf`, `seats`.
-pub fn vote(
-    deps: DepsMut,
-    env: Env,
-    info: MessageInfo,
-    number: u64,
-    auditor: String,
-    (key, vote): (u64, Vote),
-) -> Result<Response> {
-    let (mut round, params) = round(&deps, number, &[Phase::Panel, Phase::Review])?;
-    in_time(
-        &round,
-        &env,
-        params.draw_delay.saturating_add(params.panel_blocks),
-    )?;
-    let auditor = sender(&deps, &env, &info, &auditor)?;
+/// The leaf that a panel hears now, its stage, and when.
+fn heard(deps: &DepsMut, number: u64, key: u64) -> Result<(Leaf, u32, Hash, Window)> {
+    let (round, params) = round(deps, number, &[Phase::Panel, Phase::Review])?;
     let leaf = LEAVES.may_load(deps.storage, key)?;
     let leaf = leaf.ok_or(ContractError::UnknownLeaf(key))?;
     let (Some(stage), Some(beacon), None) = (leaf.stage, round.panel_beacon, leaf.verdict) else {
         return Err(ContractError::NoPanel(key));
     };
-    let chain = Chain::load(deps.as_ref())?;
-    let seats = assign::seats(&chain, &env.block.chain_id, &leaf, stage, &beacon)?;
-    let seat = seats.iter().find(|seat| seat.host == auditor.as_str());
-    let seats = seat
-        .ok_or_else(|| ContractError::NoSeat(auditor.to_string()))?
-        .seats;
-    if BALLOTS.has(deps.storage, (key, stage, &auditor)) {
-        return Err(ContractError::Voted(auditor.into_string()));
-    }
-    BALLOTS.save(deps.storage, (key, stage, &auditor), &Ballot { seats, vote })?;
+    Ok((leaf, stage, beacon, Window::of(&round, &params)))
+}
 
-    // one re-execution, however many seats
-    let tally = TALLY.may_load(deps.storage, &auditor)?.unwrap_or_default();
-    let tally = tally
-        .checked_add(leaf.paid_tokens)
-        .ok_or(ContractError::Overflow)?;
-    TALLY.save(deps.storage, &auditor, &tally)?;
-    round.positions = round
-        .positions
-        .checked_add(leaf.paid_tokens)
-        .ok_or(ContractError::Overflow)?;
-    ROUND.save(deps.storage, &round)?;
-    Ok(Response::new()
-        .add_attribute("action", "panel_vote")
+fn answer(action: &str, number: u64, auditor: Addr, key: u64, seats: u32) -> Response {
+    Response::new()
+        .add_attribute("action", action)
         .add_attribute("round", number.to_string())
         .add_attribute("auditor", auditor)
         .add_attribute("leaf", key.to_string())
-        .add_attribute("seats", seats.to_string()))
+        .add_attribute("seats", seats.to_string())
+}
+
+/// Commits the ballot of a host with seats on the panel that hears a leaf. Attributes: `action`, `round`,
+/// `auditor`, `leaf`, `seats`.
+pub fn commit(
+    deps: DepsMut,
+    env: Env,
+    info: MessageInfo,
+    number: u64,
+    auditor: String,
+    (key, commitment): (u64, Hash),
+) -> Result<Response> {
+    let (leaf, stage, beacon, window) = heard(&deps, number, key)?;
+    if env.block.height >= window.commit_until {
+        return Err(ContractError::WrongPhase(window.phase));
+    }
+    let auditor = sender(&deps, &env, &info, &auditor)?;
+    let chain = Chain::load(deps.as_ref())?;
+    let seats = assign::seats(&chain, &env.block.chain_id, &leaf, stage, &beacon)?;
+    let seat = seats.iter().find(|seat| seat.host == auditor.as_str());
+    let seat = seat.ok_or_else(|| ContractError::NoSeat(auditor.to_string()))?;
+    if BALLOTS.has(deps.storage, (key, stage, &auditor)) {
+        return Err(ContractError::Voted(auditor.into_string()));
+    }
+    let cast = Cast {
+        seats: seat.seats,
+        commitment,
+        vote: None,
+        margin: None,
+    };
+    BALLOTS.save(deps.storage, (key, stage, &auditor), &cast)?;
+    Ok(answer("commit_ballot", number, auditor, key, seat.seats))
+}
+
+/// Reveals a committed ballot with the margin at the drawn position. Attributes: as of [`commit`], and
+/// `margin`.
+pub fn reveal(
+    deps: DepsMut,
+    env: Env,
+    info: MessageInfo,
+    number: u64,
+    auditor: String,
+    (key, ballot): (u64, &Ballot),
+) -> Result<Response> {
+    let (leaf, stage, _, window) = heard(&deps, number, key)?;
+    if !window.reveals(env.block.height) {
+        return Err(ContractError::WrongPhase(window.phase));
+    }
+    let auditor = sender(&deps, &env, &info, &auditor)?;
+    let cast = BALLOTS.may_load(deps.storage, (key, stage, &auditor))?;
+    let mut cast = cast.ok_or(ContractError::BadBallot("none was committed"))?;
+    if cast.vote.is_some() {
+        return Err(ContractError::Voted(auditor.into_string()));
+    }
+    let chain_id = env.block.chain_id.as_str();
+    let finding = &ballot.finding;
+    let host = auditor.as_str();
+    if Ballot::commitment(chain_id, host, number, stage, finding, &ballot.salt) != cast.commitment {
+        return Err(ContractError::BadBallot("another one was committed"));
+    }
+    if finding.leaf != leaf.id {
+        return Err(ContractError::BadBallot("the finding is of another leaf"));
+    }
+    if !assign::follows(deps.storage, &leaf, &auditor, finding)? {
+        return Err(ContractError::BadBallot(
+            "the vote does not follow from the finding",
+        ));
+    }
+    let beacon = Chain::load(deps.as_ref())?.beacon(window.position_at)?;
+    let position = ballot_position(chain_id, &leaf.id, stage, &beacon, leaf.positions);
+    let clip = CALIBRATIONS.load(deps.storage, &leaf.model)?.clip;
+    ballot.verify(chain_id, host, clip, position)?;
+    cast.vote = Some(finding.vote);
+    cast.margin = ballot.opened.as_ref().map(|opened| opened.margin);
+    BALLOTS.save(deps.storage, (key, stage, &auditor), &cast)?;
+    let margin = cast.margin.map(|margin| margin.0.to_string());
+    Ok(answer("panel_vote", number, auditor, key, cast.seats)
+        .add_attribute("margin", margin.unwrap_or_default()))
 }

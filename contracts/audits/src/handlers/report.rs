@@ -31,10 +31,8 @@ pub fn commit(
         ));
     }
     // pay is by position, so nobody verifies more than there was
-    if root.sum.0 > work.tokens.into() {
-        return Err(ContractError::BadReport(
-            "more positions than tokens were assigned",
-        ));
+    if root.sum.0 > work.positions.into() {
+        return Err(ContractError::BadReport("more positions than were assigned"));
     }
     work.root = Some(root);
     WORK.save(deps.storage, &auditor, &work)?;

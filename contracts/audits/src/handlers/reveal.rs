@@ -1,17 +1,16 @@
-//! Drawn leaves.
+//! Drawn receipts.
 
-use cosmwasm_std::{Addr, DepsMut, Empty, Env, Response, Storage};
-use quern_audit::{leaf_seed, Range, Reveal, MAX_FINDINGS};
-use quern_interface::audits::{Params, Phase};
+use cosmwasm_std::{Addr, DepsMut, Env, Response};
+use quern_audit::{auditor_seed, leaf_seed, Range, Reveal};
+use quern_interface::audits::{LeafSource, Params, Phase};
 use quern_interface::settlement::CommittedReceipt;
 use quern_interface::BPS;
 use quern_protocol::{Amount, Hash, Price};
 
-use super::{in_time, round};
-use crate::assign;
+use super::{in_time, note, round};
 use crate::chain::{Chain, Session};
 use crate::error::{ContractError, Result};
-use crate::state::{Leaf, Round, ASSIGNED, CASES, HOST_LEAVES, LEAVES, ROUND, SEEN, WORK};
+use crate::state::{Leaf, Round, CASES};
 
 /// Takes the leaf that the pending offset of a host's draw asks for and assigns its auditor. Attributes:
 /// `action`, `round`, `host`, `leaf`, `auditor`.
@@ -37,23 +36,11 @@ pub fn reveal(
     let stake = case.reveal(&seed, &params, range)?;
     let session = chain.session(shown.leaf.session)?;
     let mut leaf = leaf(chain_id, &host, shown, session)?;
-    leaf.paid_tokens = paid_tokens(&params, leaf.tokens, shown.receipt.capture)?;
+    leaf.paid = paid(&params, leaf.positions, shown.receipt.capture)?;
     leaf.stake = stake;
-    // the same receipt twice is a fault that anyone can prove; here it counts once
-    if !SEEN.has(deps.storage, leaf.id.as_ref()) {
-        let pair = (&host, leaf.model.as_str());
-        leaf.auditor = assign::auditor(&chain, chain_id, pair, round.number, &beacon, pending.index)?;
-    }
-    round.leaves = round.leaves.checked_add(1).ok_or(ContractError::Overflow)?;
-    note(deps.storage, round.leaves, &mut leaf)?;
+    let draw = auditor_seed(chain_id, host.as_str(), round.number, &beacon);
     CASES.save(deps.storage, &host, &case)?;
-    ROUND.save(deps.storage, &round)?;
-    Ok(Response::new()
-        .add_attribute("action", "reveal")
-        .add_attribute("round", number.to_string())
-        .add_attribute("host", host)
-        .add_attribute("leaf", round.leaves.to_string())
-        .add_attribute("auditor", leaf.auditor.map(Addr::into_string).unwrap_or_default()))
+    note::leaf(deps, &mut round, leaf, (&draw, pending.index))
 }
 
 /// Where the leaf lies in the host's span of this round.
@@ -96,11 +83,16 @@ fn leaf(chain_id: &str, host: &Addr, shown: &CommittedReceipt, session: Session)
         host: host.clone(),
         generation: member.generation,
         model: session.model,
-        payer: session.payer,
-        session: voucher.session,
-        nonce: voucher.nonce,
+        source: LeafSource::Receipt {
+            session: voucher.session,
+            nonce: voucher.nonce,
+            payer: session.payer,
+        },
         tokens: u64::from(usage.prompt).saturating_add(usage.completion.into()),
-        paid_tokens: 0,
+        positions: usage.completion,
+        paid: 0,
+        greedy: shown.receipt.temperature == 0,
+        host_profile: None,
         stake: Amount::ZERO,
         auditor: None,
         assignment: 0,
@@ -112,37 +104,13 @@ fn leaf(chain_id: &str, host: &Addr, shown: &CommittedReceipt, session: Session)
 }
 
 /// A host may write any number of tokens into a receipt that captures little, so the capture bounds the pay.
-fn paid_tokens(params: &Params, tokens: u64, capture: Amount) -> Result<u64> {
+fn paid(params: &Params, positions: u32, capture: Amount) -> Result<u64> {
+    let positions = u64::from(positions);
     let most = capture
         .mul_div_floor(params.leaf_pay_bps.into(), BPS)
         .ok_or(ContractError::Overflow)?;
     // none for a price of zero, which pays nothing anyway
     let most = most.mul_div_floor(Price::UNIT, params.token_pay.atomics());
-    let most = most.map_or(tokens, |most| u64::try_from(most.0).unwrap_or(tokens));
-    Ok(tokens.min(most))
-}
-
-fn note(storage: &mut dyn Storage, number: u64, leaf: &mut Leaf) -> Result<()> {
-    if let Some(auditor) = leaf.auditor.clone() {
-        let mut work = WORK.may_load(storage, &auditor)?.unwrap_or_default();
-        if work.count as usize >= MAX_FINDINGS {
-            leaf.auditor = None;
-        } else {
-            leaf.assignment = work.count;
-            ASSIGNED.save(storage, (&auditor, work.count), &number)?;
-            work.count = work.count.saturating_add(1);
-            work.tokens = work
-                .tokens
-                .checked_add(leaf.tokens)
-                .ok_or(ContractError::Overflow)?;
-            work.paid_tokens = work
-                .paid_tokens
-                .checked_add(leaf.paid_tokens)
-                .ok_or(ContractError::Overflow)?;
-            WORK.save(storage, &auditor, &work)?;
-        }
-    }
-    SEEN.save(storage, leaf.id.as_ref(), &Empty {})?;
-    HOST_LEAVES.save(storage, (&leaf.host, number), &Empty {})?;
-    Ok(LEAVES.save(storage, number, leaf)?)
+    let most = most.map_or(positions, |most| u64::try_from(most.0).unwrap_or(positions));
+    Ok(positions.min(most))
 }

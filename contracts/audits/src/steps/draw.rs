@@ -1,14 +1,16 @@
 //! Draws begin.
 
 use cosmwasm_std::{Addr, Event};
+use quern_audit::Sampling;
 use quern_evidence::{rate, Wealth};
 use quern_interface::audits::Phase;
 use quern_protocol::Amount;
 
 use super::Worker;
+use crate::case::proof_seed;
 use crate::chain::Chain;
 use crate::error::Result;
-use crate::state::{Case, CASES, EVIDENCE, HOSTS};
+use crate::state::{Case, ProofCase, CALIBRATIONS, CASES, EVIDENCE, HOSTS, PROOF_CASES};
 
 impl Worker<'_> {
     /// Begins the draw of the next host.
@@ -25,10 +27,11 @@ impl Worker<'_> {
                 .push(Event::new("audit_skipped").add_attribute("host", host));
             return Ok(());
         };
-        if total.is_zero() {
+        let address = Addr::unchecked(&host);
+        let proofs = self.draw_proofs(&address)?;
+        if total.is_zero() && proofs == 0 {
             return Ok(());
         }
-        let address = Addr::unchecked(&host);
         let walked = HOSTS.may_load(self.deps.storage, &address)?;
         let walked = walked.map_or(0, |record| record.walked);
         let evidence = EVIDENCE.may_load(self.deps.storage, &address)?;
@@ -39,10 +42,40 @@ impl Worker<'_> {
             .add_attribute("round", self.round.number.to_string())
             .add_attribute("host", host)
             .add_attribute("amount", total.to_string())
+            .add_attribute("proofs", proofs.to_string())
             .add_attribute("first_leaves", rate.all_of_next.to_string())
             .add_attribute("rate_bps", rate.bps.to_string());
         self.events.push(event);
         Ok(())
+    }
+}
+
+impl Worker<'_> {
+    /// Begins the draws among a host's answers, one for each sprint and model of the round; how many there are.
+    fn draw_proofs(&mut self, host: &Addr) -> Result<usize> {
+        let (Some(beacon), true) = (self.round.beacon, self.params.proof_draws > 0) else {
+            return Ok(0);
+        };
+        let chain = Chain::load(self.deps.as_ref())?;
+        let (round, chain_id) = (&self.round, &self.env.block.chain_id);
+        let mut proofs = chain
+            .proofs(host.as_str(), round.start, round.end)
+            .unwrap_or_default();
+        proofs.retain(|proof| CALIBRATIONS.has(self.deps.storage, &proof.model));
+        for proof in &proofs {
+            let key = (host, proof.sprint.sprint, proof.model.as_str());
+            let seed = proof_seed(chain_id, key, round.number, &beacon);
+            let draws = self.params.proof_draws.min(proof.count);
+            let case = ProofCase {
+                generation: proof.generation,
+                root: proof.root,
+                count: proof.count,
+                sampling: Sampling::new(seed, Amount::ZERO, proof.root.sum, draws, vec![])?,
+                withheld: 0,
+            };
+            PROOF_CASES.save(self.deps.storage, key, &case)?;
+        }
+        Ok(proofs.len())
     }
 }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use cosmwasm_std::{Addr, Event, Order, StdResult};
 use quern_evidence::{Convictions, HostEvidence, Leaf as Scored, Score};
-use quern_interface::audits::{Phase, Verdict};
+use quern_interface::audits::{LeafSource, Phase, Verdict};
+use quern_interface::poc_weights;
 use quern_protocol::Amount;
 
 use super::{change_record, count, Worker};
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::funds;
-use crate::state::{CALIBRATIONS, CASES, EVIDENCE, HOST_LEAVES, LEAVES};
+use crate::state::{CALIBRATIONS, CASES, EVIDENCE, HOST_LEAVES, LEAVES, PROOF_CASES};
 
 /// What a round found about a host.
 #[derive(Default)]
@@ -20,6 +21,17 @@ struct Findings {
     condemned: u64,
     missing: u64,
     stakes: Amount,
+    proofs: Proofs,
+}
+
+/// What came of a host's answers, by sprint and model.
+type Proofs = BTreeMap<(u64, String), Judged>;
+
+/// Answers of a host, of one model in one sprint.
+#[derive(Default)]
+struct Judged {
+    clean: u32,
+    failed: u32,
 }
 
 impl Worker<'_> {
@@ -34,7 +46,8 @@ impl Worker<'_> {
             return Ok(());
         };
         CASES.remove(self.deps.storage, &host);
-        let found = self.findings(&host)?;
+        let mut found = self.findings(&host)?;
+        self.judge_proofs(&host, std::mem::take(&mut found.proofs))?;
         let mut forfeit = case.forfeit;
         funds::add(&mut forfeit, found.stakes)?;
         let audited = u64::try_from(found.scored.len()).unwrap_or(u64::MAX);
@@ -78,10 +91,20 @@ impl Worker<'_> {
         let mut found = Findings::default();
         for number in numbers {
             let leaf = LEAVES.load(self.deps.storage, number)?;
+            let payer = match &leaf.source {
+                LeafSource::Receipt { payer, .. } => Some(payer.clone()),
+                LeafSource::Proof { sprint, .. } => {
+                    let judged = found.proofs.entry((*sprint, leaf.model.clone())).or_default();
+                    judged.count(leaf.verdict);
+                    None
+                }
+            };
             let score = match leaf.verdict {
                 Some(Verdict::Score(score)) => score,
                 Some(Verdict::Missing) => {
-                    count(&mut found.missing)?;
+                    if payer.is_some() {
+                        count(&mut found.missing)?;
+                    }
                     funds::add(&mut found.stakes, leaf.stake)?;
                     continue;
                 }
@@ -99,13 +122,41 @@ impl Worker<'_> {
             }
             let scored = Scored {
                 id: leaf.id,
-                payer: Some(leaf.payer),
+                payer,
                 score,
                 null: calibration.null,
             };
             found.scored.push((leaf.model, scored));
         }
         Ok(found)
+    }
+
+    /// Tells the contract of proof of compute what came of each sprint's leaves.
+    fn judge_proofs(&mut self, host: &Addr, mut proofs: Proofs) -> Result<()> {
+        let cases = PROOF_CASES
+            .sub_prefix(host)
+            .range(self.deps.storage, None, None, Order::Ascending)
+            .collect::<StdResult<Vec<_>>>()?;
+        for ((sprint, model), case) in cases {
+            PROOF_CASES.remove(self.deps.storage, (host, sprint, &model));
+            let mut judged = proofs.remove(&(sprint, model.clone())).unwrap_or_default();
+            judged.failed = judged.failed.saturating_add(case.withheld);
+            change_record(self.deps.storage, host, |record| {
+                let all = judged.clean.saturating_add(judged.failed);
+                record.proofs = record.proofs.saturating_add(all.into());
+                record.proofs_failed = record.proofs_failed.saturating_add(judged.failed.into());
+                Ok(())
+            })?;
+            let order = poc_weights::ExecuteMsg::Judge {
+                host: host.to_string(),
+                model,
+                sprint,
+                clean: judged.clean,
+                failed: judged.failed,
+            };
+            self.judge_proof(&order)?;
+        }
+        Ok(())
     }
 
     /// Models that the host is convicted for: the process over all speaks against every one it served.
@@ -118,5 +169,17 @@ impl Worker<'_> {
             .collect::<StdResult<Vec<String>>>()?;
         models.retain(|model| evidence.model(model).is_some());
         Ok(models)
+    }
+}
+
+impl Judged {
+    /// A missing answer is as good as none; one that nobody may audit says nothing.
+    fn count(&mut self, verdict: Option<Verdict>) {
+        let number = match verdict {
+            Some(Verdict::Score(score)) if score == Score::CLEAN => &mut self.clean,
+            Some(_) => &mut self.failed,
+            None => return,
+        };
+        *number = number.saturating_add(1);
     }
 }

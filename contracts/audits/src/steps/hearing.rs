@@ -1,14 +1,14 @@
 //! From auditors' words to panels, from panels' words to verdicts.
 
-use cosmwasm_std::{Order, StdResult};
-use quern_audit::{final_score, stage_score, unfetchable, SeatVote, Vote};
+use cosmwasm_std::{Addr, Order, StdResult};
+use quern_audit::{final_score, stage_score, unfetchable, Margin, SeatVote, Vote};
 use quern_evidence::Score;
 use quern_interface::audits::{Phase, Verdict};
 
 use super::Worker;
 use crate::assign::{rule, ACCUSATION, AVAILABILITY, REVIEW};
 use crate::error::Result;
-use crate::state::{Leaf, BALLOTS, LEAVES};
+use crate::state::{Cast, Leaf, BALLOTS, CALIBRATIONS, LEAVES};
 
 impl Worker<'_> {
     /// An accusation and a missing payload go to a panel. An auditor's silence counts as clean: if such
@@ -46,31 +46,52 @@ impl Worker<'_> {
         }
         for (number, mut leaf) in leaves {
             if let (Some(stage), None) = (leaf.stage, leaf.verdict) {
-                let votes = self.ballots(number, stage)?;
-                self.judge(&mut leaf, stage, &votes);
+                let cast = self.ballots(number, stage)?;
+                self.judge(&mut leaf, stage, &cast);
+                self.credit(&leaf, &cast)?;
                 LEAVES.save(self.deps.storage, number, &leaf)?;
             }
         }
         Ok(())
     }
 
-    fn ballots(&self, number: u64, stage: u32) -> Result<Vec<SeatVote>> {
+    fn ballots(&self, number: u64, stage: u32) -> Result<Vec<(Addr, Cast)>> {
         let ballots = BALLOTS
             .prefix((number, stage))
             .range(self.deps.storage, None, None, Order::Ascending);
-        let ballots = ballots.map(|entry| {
-            entry.map(|(_, ballot)| SeatVote {
-                seats: ballot.seats,
-                vote: Some(ballot.vote),
-            })
-        });
         Ok(ballots.collect::<StdResult<_>>()?)
     }
 
+    /// Pays for the re-execution, once however many seats: who opened a margin that agrees with the seats'
+    /// median, or could not fetch what the panel finds missing. A margin cannot be guessed.
+    fn credit(&mut self, leaf: &Leaf, cast: &[(Addr, Cast)]) -> Result<()> {
+        let calibration = CALIBRATIONS.may_load(self.deps.storage, &leaf.model)?;
+        let median = median(cast);
+        for (auditor, cast) in cast {
+            let agrees = match (cast.margin, median, &calibration) {
+                (Some(margin), Some(median), Some(calibration)) => {
+                    margin.agrees(median, calibration.tolerance, calibration.margin_bound)
+                }
+                _ => cast.vote == Some(Vote::Unfetchable) && leaf.verdict == Some(Verdict::Missing),
+            };
+            if agrees && leaf.paid > 0 {
+                self.earn(auditor, leaf.paid)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A payload that a majority cannot fetch is missing, whatever one auditor could fetch before.
-    fn judge(&self, leaf: &mut Leaf, stage: u32, votes: &[SeatVote]) {
+    fn judge(&self, leaf: &mut Leaf, stage: u32, cast: &[(Addr, Cast)]) {
         let rule = rule(&self.params.profile, stage);
-        if unfetchable(rule, votes) {
+        let votes: Vec<SeatVote> = cast
+            .iter()
+            .map(|(_, cast)| SeatVote {
+                seats: cast.seats,
+                vote: cast.vote,
+            })
+            .collect();
+        if unfetchable(rule, &votes) {
             leaf.verdict = Some(Verdict::Missing);
             return;
         }
@@ -78,7 +99,7 @@ impl Worker<'_> {
             leaf.verdict = Some(Verdict::Score(Score::CLEAN));
             return;
         }
-        leaf.scores.push(stage_score(rule, votes));
+        leaf.scores.push(stage_score(rule, &votes));
         let score = final_score(&leaf.scores);
         if stage == ACCUSATION && score > Score::CLEAN {
             leaf.stage = Some(REVIEW);
@@ -86,4 +107,24 @@ impl Worker<'_> {
             leaf.verdict = Some(Verdict::Score(score));
         }
     }
+}
+
+/// The margin that half of the seats with one do not exceed; none without any.
+fn median(cast: &[(Addr, Cast)]) -> Option<Margin> {
+    let mut margins: Vec<(Margin, u32)> = cast
+        .iter()
+        .filter_map(|(_, cast)| Some((cast.margin?, cast.seats)))
+        .collect();
+    margins.sort_unstable();
+    let total = margins
+        .iter()
+        .fold(0_u32, |sum, (_, seats)| sum.saturating_add(*seats));
+    let mut below = 0_u32;
+    for (margin, seats) in margins {
+        below = below.saturating_add(seats);
+        if below.saturating_mul(2) >= total {
+            return Some(margin);
+        }
+    }
+    None
 }

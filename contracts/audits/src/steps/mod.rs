@@ -23,6 +23,7 @@ use quern_protocol::Hash;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{Leaf, Round, HOSTS, LEAVES, PARAMS, ROUND};
+use crate::window::Window;
 
 /// Leaves of one step.
 const LEAVES_PER_STEP: usize = 8;
@@ -66,11 +67,10 @@ pub fn run(deps: DepsMut, env: Env, steps: u32) -> Result<Response> {
 impl Worker<'_> {
     /// One step; whether there was one to do.
     fn step(&mut self) -> Result<bool> {
-        let panel_blocks = self.params.draw_delay.saturating_add(self.params.panel_blocks);
         let phase = self.round.phase;
         let ready = match phase {
             Phase::Draw => self.beacon_of_draws()?,
-            Phase::Panel | Phase::Review => self.beacons_of_panels()? && self.due(panel_blocks),
+            Phase::Panel | Phase::Review => self.beacons_of_panels()? && self.panels_over(),
             Phase::Collect => self.env.block.height >= self.round.end,
             Phase::Reveal => self.due(self.params.reveal_blocks),
             Phase::Commit => self.due(self.params.commit_blocks),
@@ -94,6 +94,10 @@ impl Worker<'_> {
             Phase::Clean => self.clean()?,
         }
         Ok(true)
+    }
+
+    const fn panels_over(&self) -> bool {
+        self.env.block.height >= Window::of(&self.round, &self.params).reveal_until
     }
 
     const fn due(&self, blocks: u64) -> bool {

@@ -1,6 +1,6 @@
 //! Pay: the same for either verdict, out of what the round may cost.
 
-use cosmwasm_std::Order;
+use cosmwasm_std::{Addr, Order};
 use quern_audit::pay;
 use quern_interface::audits::Phase;
 use quern_protocol::Amount;
@@ -31,9 +31,14 @@ impl Worker<'_> {
         let Some(positions) = verified.filter(|positions| *positions > 0) else {
             return Ok(());
         };
-        let tally = TALLY.may_load(self.deps.storage, &auditor)?.unwrap_or_default();
+        self.earn(&auditor, positions)
+    }
+
+    /// Counts verified positions for an auditor.
+    pub(super) fn earn(&mut self, auditor: &Addr, positions: u64) -> Result<()> {
+        let tally = TALLY.may_load(self.deps.storage, auditor)?.unwrap_or_default();
         let sum = |number: u64| number.checked_add(positions).ok_or(ContractError::Overflow);
-        TALLY.save(self.deps.storage, &auditor, &sum(tally)?)?;
+        TALLY.save(self.deps.storage, auditor, &sum(tally)?)?;
         self.round.positions = sum(self.round.positions)?;
         Ok(())
     }
@@ -72,5 +77,5 @@ fn verified(work: &Work, openings: u32) -> Option<u64> {
         return None;
     }
     let positions = u64::try_from(root.sum.0).ok()?;
-    Some(positions.min(work.paid_tokens))
+    Some(positions.min(work.paid))
 }

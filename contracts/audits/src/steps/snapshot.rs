@@ -35,6 +35,8 @@ impl Worker<'_> {
                 continue;
             }
             let funders = chain.large_funders(&member.host, &self.params.profile);
+            let profile = chain.profile(&member.host, &model);
+            group.profiles.push(profile.ok().flatten().unwrap_or_default());
             group.candidates.push(Candidate {
                 host: member.host.clone(),
                 weight: member.capacity,

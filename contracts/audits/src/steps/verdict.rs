@@ -2,7 +2,7 @@
 
 use cosmwasm_std::{Addr, CosmosMsg, Event, SubMsg};
 use quern_evidence::HostEvidence;
-use quern_interface::{bonding, settlement};
+use quern_interface::{bonding, poc_weights, settlement};
 use quern_protocol::Amount;
 
 use super::{change_record, Worker};
@@ -28,6 +28,15 @@ impl Worker<'_> {
         let host = host.to_string();
         let order = settlement::ExecuteMsg::Forfeit { host, amount };
         self.tell(call(&settlement, &order)?);
+        Ok(())
+    }
+
+    /// Tells the contract of proof of compute.
+    pub(super) fn judge_proof(&mut self, order: &poc_weights::ExecuteMsg) -> Result<()> {
+        let contract = Chain::load(self.deps.as_ref())?.config.poc_weights;
+        if let Some(contract) = contract {
+            self.tell(call(&contract, order)?);
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What nobody revealed.
 
-use cosmwasm_std::{Event, Order};
+use cosmwasm_std::{Addr, Event, Order, StdResult};
 use cw_storage_plus::Bound;
 use quern_audit::leaf_seed;
 use quern_interface::audits::Phase;
@@ -8,10 +8,10 @@ use quern_interface::audits::Phase;
 use super::{change_record, Worker};
 use crate::error::{ContractError, Result};
 use crate::funds;
-use crate::state::CASES;
+use crate::state::{CASES, PROOF_CASES};
 
 impl Worker<'_> {
-    /// Ends the draw of the next host: every offset that is left counts as withheld.
+    /// Ends the draws of the next host: every offset that is left counts as withheld.
     pub(super) fn withhold(&mut self) -> Result<()> {
         let last = self.last_host();
         let after = last.as_ref().map(Bound::exclusive);
@@ -31,6 +31,7 @@ impl Worker<'_> {
         );
         let (withheld, cost) = case.withhold(&seed, &self.params)?;
         let walked = case.walked;
+        self.withhold_proofs(&host)?;
         funds::add(&mut case.forfeit, cost)?;
         CASES.save(self.deps.storage, &host, &case)?;
         change_record(self.deps.storage, &host, |record| {
@@ -45,6 +46,19 @@ impl Worker<'_> {
                 .add_attribute("offsets", withheld.to_string())
                 .add_attribute("cost", cost.to_string());
             self.events.push(event);
+        }
+        Ok(())
+    }
+
+    fn withhold_proofs(&mut self, host: &Addr) -> Result<()> {
+        let cases = PROOF_CASES
+            .sub_prefix(host)
+            .range(self.deps.storage, None, None, Order::Ascending)
+            .collect::<StdResult<Vec<_>>>()?;
+        for ((sprint, model), mut case) in cases {
+            if case.withhold()? > 0 {
+                PROOF_CASES.save(self.deps.storage, (host, sprint, &model), &case)?;
+            }
         }
         Ok(())
     }

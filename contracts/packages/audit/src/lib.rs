@@ -5,6 +5,7 @@
 //! judges. The full description with test vectors is `docs/spec/audit.md`.
 
 mod auditors;
+mod ballot;
 mod calibration;
 mod draw;
 mod error;
@@ -21,6 +22,7 @@ pub use auditors::{
     auditor_seed, choose, eligible, independent, panel, panel_seed, Candidate, Seat, MAX_CANDIDATES,
     MAX_FUNDERS,
 };
+pub use ballot::{ballot_position, Ballot, OpenedMargin};
 pub use calibration::{Bucket, BucketKey, Calibration, MAX_BUCKETS};
 pub use draw::{draw_count, leaf_seed, DrawnOffset, Sampling, Walk, MAX_DRAWS};
 pub use error::AuditError;

@@ -5,7 +5,8 @@
 //! of its clipped gaps.
 
 use crate::votes::code;
-use crate::{AuditError, Vote};
+use crate::{AuditError, Bucket, Vote};
+use quern_evidence::Score;
 use quern_protocol::{Amount, Bytes, Fields, Hash, Node, Proof, SumTree};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub const MAX_POSITIONS: usize = 1 << 20;
 pub struct Margin(pub i32);
 
 impl Margin {
+    /// At every position of an answer that contradicts its receipt or its request: no token of it counts.
+    pub const CONTRADICTION: Self = Self(i32::MIN);
+
     /// The gap, clipped at `clip` millionths of a logit.
     pub fn gap(self, clip: u32) -> u32 {
         if self.0 < 0 {
@@ -123,6 +127,24 @@ impl Finding {
             .bytes(self.margins.hash.as_ref())
             .u128(self.margins.sum.0)
             .finish()
+    }
+
+    /// Whether this covers all `positions` of its leaf and its vote is the one that follows from it.
+    ///
+    /// A payload that could not be fetched has no positions and no margins. Who finds that an answer
+    /// contradicts its receipt or its request writes [`Margin::CONTRADICTION`] at every position, which fails
+    /// in every bucket. Without a bucket (a short leaf, a pair that was never calibrated) nothing else fails.
+    pub fn follows(&self, bucket: Option<&Bucket>, positions: u32) -> bool {
+        if self.vote == Vote::Unfetchable {
+            return self.positions == 0 && self.clipped == 0;
+        }
+        let contradicts = self.clipped == positions && positions > 0;
+        let score = match bucket {
+            Some(bucket) => bucket.score(self),
+            None if contradicts => Score::FAILED,
+            None => Score::CLEAN,
+        };
+        self.positions == positions && self.vote == Vote::Score(score)
     }
 
     /// As a leaf of the round's tree: its amount is the number of positions.

@@ -1,7 +1,8 @@
 //! `audits`: which leaves are re-executed, by whom, what came of it.
 
+use crate::poc_weights::CommittedProof;
 use crate::settlement::CommittedReceipt;
-use quern_audit::{Calibration, Opening, Profile, Vote};
+use quern_audit::{Ballot, Calibration, Opening, Profile, Vote};
 use quern_evidence::{Params as EvidenceParams, RateParams};
 use quern_protocol::{Amount, Hash, Node, Price};
 use serde::{Deserialize, Serialize};
@@ -21,12 +22,14 @@ pub struct Params {
     pub reveal_blocks: u64,
     /// Blocks for auditors to re-execute and to commit a report.
     pub commit_blocks: u64,
-    /// Blocks to reveal votes.
+    /// Blocks to reveal votes: those of auditors, and those of a panel's ballots.
     pub vote_blocks: u64,
-    /// Blocks for a panel to vote, after its draw.
+    /// Blocks for a panel to re-execute and to commit its ballots, after its draw.
     pub panel_blocks: u64,
     /// Most leaves that one host's draw takes in a round, first leaves apart.
     pub max_draws: u32,
+    /// Most answers drawn of what a host proved of one model in one sprint; 0 audits no proofs.
+    pub proof_draws: u32,
     /// What a leaf captures on average: the same for every host, so that cutting work into other leaves
     /// changes no risk.
     pub mean_capture: Amount,
@@ -63,6 +66,9 @@ pub struct InstantiateMsg {
     pub bonding: String,
     /// The settlement contract.
     pub settlement: String,
+    /// The contract whose proofs are audited too; none on a chain without proof of compute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poc_weights: Option<String>,
     /// Parameters.
     pub params: Params,
     /// Calibrations by model.
@@ -82,7 +88,7 @@ pub enum ExecuteMsg {
         /// At most this many steps, and at most [`Params::steps`].
         steps: u32,
     },
-    /// From anyone, for a host: reveals the leaf that the pending offset of its draw asks for.
+    /// From anyone, for a host: reveals the leaf that the pending offset of its receipts asks for.
     Reveal {
         /// Round.
         round: u64,
@@ -90,6 +96,15 @@ pub enum ExecuteMsg {
         host: String,
         /// Leaf.
         leaf: Box<CommittedReceipt>,
+    },
+    /// From anyone, for a host: reveals the answer that the pending offset of a sprint's proofs asks for.
+    RevealProof {
+        /// Round.
+        round: u64,
+        /// Host.
+        host: String,
+        /// Answer.
+        proof: Box<CommittedProof>,
     },
     /// From an auditor: commits its report over everything that it was assigned.
     CommitReport {
@@ -122,7 +137,19 @@ pub enum ExecuteMsg {
         /// Position.
         opening: Box<Opening>,
     },
-    /// From a host with a seat on a panel.
+    /// From a host with a seat on a panel: commits its ballot, so that nobody copies it.
+    CommitBallot {
+        /// Round.
+        round: u64,
+        /// Host.
+        auditor: String,
+        /// Number of the leaf.
+        leaf: u64,
+        /// [`Ballot::commitment`].
+        commitment: Hash,
+    },
+    /// From a host that committed a ballot: reveals it, once the position that it opens is drawn
+    /// ([`PanelInfo`]).
     PanelVote {
         /// Round.
         round: u64,
@@ -131,7 +158,7 @@ pub enum ExecuteMsg {
         /// Number of the leaf.
         leaf: u64,
         /// Its word.
-        vote: Vote,
+        ballot: Box<Ballot>,
     },
     /// The pot grows by the funds. From anyone.
     Fund {},
@@ -198,17 +225,59 @@ pub struct RoundInfo {
     pub leaves: u64,
 }
 
-/// What a host must reveal next.
+/// What a host must reveal next in one of its draws.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PendingReveal {
     /// Round.
     pub round: u64,
-    /// Offset in everything that the host ever committed, in `nqrn`: the sum of the roots before
-    /// ([`crate::settlement::BatchPlace`]) and inside the batch.
-    pub offset: Amount,
+    /// Which leaf.
+    pub source: PendingSource,
     /// First height at which it may count as withheld.
     pub until: u64,
+}
+
+/// Where a drawn leaf lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum PendingSource {
+    /// Among the host's receipts: [`ExecuteMsg::Reveal`].
+    Receipts {
+        /// Offset in everything that the host ever committed, in `nqrn`: the sum of the roots before
+        /// ([`crate::settlement::BatchPlace`]) and inside the batch.
+        offset: Amount,
+    },
+    /// Among the host's answers of a sprint: [`ExecuteMsg::RevealProof`].
+    Proofs {
+        /// Sprint.
+        sprint: u64,
+        /// Model.
+        model: String,
+        /// Offset in the root's sum.
+        offset: Amount,
+    },
+}
+
+/// What a leaf is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum LeafSource {
+    /// A paid request.
+    Receipt {
+        /// Session.
+        session: u64,
+        /// Nonce.
+        nonce: u64,
+        /// Who paid.
+        payer: String,
+    },
+    /// A request of proof of compute.
+    Proof {
+        /// Sprint.
+        sprint: u64,
+        /// Number of the request.
+        index: u32,
+    },
 }
 
 /// A leaf under audit.
@@ -217,7 +286,7 @@ pub struct PendingReveal {
 pub struct LeafInfo {
     /// Number in the round, from 1.
     pub number: u64,
-    /// The receipt's digest.
+    /// Digest of the receipt or of the proof's leaf.
     pub id: Hash,
     /// Host.
     pub host: String,
@@ -225,17 +294,19 @@ pub struct LeafInfo {
     pub model: String,
     /// Generation of (host, model) under which it was served.
     pub generation: u32,
-    /// Who paid.
-    pub payer: String,
-    /// Session.
-    pub session: u64,
-    /// Nonce.
-    pub nonce: u64,
-    /// Tokens to re-execute.
+    /// What it is of.
+    pub source: LeafSource,
+    /// Tokens to re-execute, those of the prompt included.
     pub tokens: u64,
+    /// Tokens of the output: the positions of a finding.
+    pub positions: u32,
+    /// Whether the temperature is 0.
+    pub greedy: bool,
+    /// Hardware profile that the host offers the model with; none if it offers it no longer.
+    pub host_profile: Option<String>,
     /// What the host forfeits if the payload is missing.
     pub stake: Amount,
-    /// Auditor; none if nobody may audit, or the receipt was drawn before in this round.
+    /// Auditor; none if nobody may audit, the leaf was drawn before in this round, or its verdict needed none.
     pub auditor: Option<String>,
     /// The auditor's word.
     pub vote: Option<Vote>,
@@ -253,6 +324,36 @@ pub enum Verdict {
     Score(quern_evidence::Score),
     /// The payload is missing: liveness, not fraud.
     Missing,
+}
+
+/// A host on a panel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PanelSeat {
+    /// Host.
+    pub host: String,
+    /// Seats that it holds.
+    pub seats: u32,
+    /// Whether its ballot is committed.
+    pub committed: bool,
+    /// Its word, once revealed.
+    pub vote: Option<Vote>,
+}
+
+/// A panel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PanelInfo {
+    /// 1 an accusation, 2 the review, 3 availability.
+    pub stage: u32,
+    /// Seats by host.
+    pub seats: Vec<PanelSeat>,
+    /// First height at which no ballot is committed any more.
+    pub commit_until: u64,
+    /// Position that every ballot opens, once drawn: from then on ballots are revealed.
+    pub position: Option<u32>,
+    /// First height at which no ballot is revealed any more.
+    pub reveal_until: u64,
 }
 
 /// An auditor's work in a round.
@@ -287,6 +388,10 @@ pub struct HostRecord {
     pub missing: u64,
     /// Drawn offsets that nobody revealed.
     pub withheld: u64,
+    /// Answers of proof of compute that were audited.
+    pub proofs: u64,
+    /// Of them, failed, missing or withheld.
+    pub proofs_failed: u64,
     /// What that cost.
     pub forfeited: Amount,
     /// Whether unbonding and pay are frozen.
@@ -323,7 +428,7 @@ pub enum QueryMsg {
     Params {},
     /// [`RoundInfo`] of the round that is worked on.
     Round {},
-    /// `Option<PendingReveal>`.
+    /// `Vec<PendingReveal>`: one for each draw that still asks for a leaf, at most 64.
     Pending {
         /// Host.
         host: String,
@@ -340,7 +445,7 @@ pub enum QueryMsg {
         /// Auditor.
         auditor: String,
     },
-    /// `Vec<Seat>` ([`quern_audit::Seat`]) of the panel that hears a leaf now; empty before its beacon.
+    /// `Option<PanelInfo>` of the panel that hears a leaf now; none before its beacon.
     Panel {
         /// Number of the leaf.
         leaf: u64,

@@ -1,0 +1,61 @@
+//! A revealed leaf and its auditor.
+
+use cosmwasm_std::{Addr, DepsMut, Empty, Response, Storage};
+use quern_audit::MAX_FINDINGS;
+use quern_protocol::Hash;
+
+use crate::assign;
+use crate::chain::Chain;
+use crate::error::{ContractError, Result};
+use crate::state::{Leaf, Round, ASSIGNED, GROUPS, HOST_LEAVES, LEAVES, ROUND, SEEN, WORK};
+
+/// Assigns the auditor that the number of the leaf's offset draws, and notes the leaf. Attributes: `action`,
+/// `round`, `host`, `leaf`, `auditor`.
+pub fn leaf(
+    deps: DepsMut,
+    round: &mut Round,
+    mut leaf: Leaf,
+    (seed, index): (&Hash, u64),
+) -> Result<Response> {
+    let chain = Chain::load(deps.as_ref())?;
+    let group = GROUPS.may_load(deps.storage, &leaf.model)?.unwrap_or_default();
+    leaf.host_profile = match group.profile(leaf.host.as_str()) {
+        Some(profile) => Some(profile.to_owned()),
+        None => chain.profile(leaf.host.as_str(), &leaf.model).ok().flatten(),
+    };
+    // the same receipt twice is a fault that anyone can prove; here it counts once
+    if !SEEN.has(deps.storage, leaf.id.as_ref()) {
+        leaf.auditor = assign::auditor(&chain, (&leaf.host, &leaf.model), seed, index)?;
+    }
+    round.leaves = round.leaves.checked_add(1).ok_or(ContractError::Overflow)?;
+    assign(deps.storage, round.leaves, &mut leaf)?;
+    SEEN.save(deps.storage, leaf.id.as_ref(), &Empty {})?;
+    HOST_LEAVES.save(deps.storage, (&leaf.host, round.leaves), &Empty {})?;
+    LEAVES.save(deps.storage, round.leaves, &leaf)?;
+    ROUND.save(deps.storage, round)?;
+    Ok(Response::new()
+        .add_attribute("action", "reveal")
+        .add_attribute("round", round.number.to_string())
+        .add_attribute("host", leaf.host)
+        .add_attribute("leaf", round.leaves.to_string())
+        .add_attribute("auditor", leaf.auditor.map(Addr::into_string).unwrap_or_default()))
+}
+
+/// Adds a leaf to its auditor's work; an auditor with too many gets no more.
+fn assign(storage: &mut dyn Storage, number: u64, leaf: &mut Leaf) -> Result<()> {
+    let Some(auditor) = leaf.auditor.clone() else {
+        return Ok(());
+    };
+    let mut work = WORK.may_load(storage, &auditor)?.unwrap_or_default();
+    if work.count as usize >= MAX_FINDINGS {
+        leaf.auditor = None;
+        return Ok(());
+    }
+    leaf.assignment = work.count;
+    ASSIGNED.save(storage, (&auditor, work.count), &number)?;
+    let sum = |sum: u64, more: u64| sum.checked_add(more).ok_or(ContractError::Overflow);
+    work.count = work.count.saturating_add(1);
+    work.positions = sum(work.positions, leaf.positions.into())?;
+    work.paid = sum(work.paid, leaf.paid)?;
+    Ok(WORK.save(storage, &auditor, &work)?)
+}
