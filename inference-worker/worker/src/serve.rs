@@ -111,12 +111,13 @@ impl Serve {
             None => None,
         };
         let tokenizer = text.tokenizer.clone();
-        let (scheduler, serving) = Scheduler::new(self.queue, metrics.clone(), tokenizer);
+        let (scheduler, serving) = Scheduler::new(self.queue, self.slots, metrics.clone(), tokenizer);
         let (ready, loaded) = sync_channel(1);
         let (args, slots) = (self.model.clone(), self.slots);
         // The engine is made and used on one thread and never leaves it.
         let engine = std::thread::Builder::new().name("engine".into()).spawn(move || {
-            let mut engine = match args.engine(slots) {
+            // One more than for requests: for scoring.
+            let mut engine = match args.engine(slots.saturating_add(1)) {
                 Ok(engine) => engine,
                 Err(error) => return drop(ready.send(Err(error))),
             };

@@ -116,7 +116,7 @@ async fn bench(pause: Duration, slots: usize) -> Bench {
     paid.sessions.pretend(session(), 200);
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
     let text = Arc::new(Text::load(&model).unwrap());
-    let (scheduler, serving) = Scheduler::new(1, metrics.clone(), text.tokenizer.clone());
+    let (scheduler, serving) = Scheduler::new(1, slots, metrics.clone(), text.tokenizer.clone());
     let taken = vec![None; slots];
     std::thread::spawn(move || serving.run(&mut Letters { taken, pause }));
     let service = Service {

@@ -3,16 +3,31 @@
 //!
 //! Long prompts go in pieces between steps, so that nobody's stream stalls behind them. A request whose receiver
 //! is gone, or whose meter ended it, loses its slot before the next step. One whose meter says wait keeps its slot and
-//! costs nothing but that.
+//! costs nothing but that. Slots that no request needs go to a [`Filler`], which gives them back when one comes.
+//!
+//! Beside requests it scores sequences for the auditor, piece by piece, when there is nothing else to do or little of
+//! it was done lately: see [`score`].
 
-use crate::generate::{Allowance, Job, Sequence};
+mod active;
+mod filler;
+mod score;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use filler::{Fill, FillId, Filler};
+pub(crate) use score::ScoreTicket;
+
+use crate::generate::{Job, Sequence};
 use crate::metrics::Metrics;
+use active::Active;
+use filler::Fills;
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine::{Engine, EngineError, Logits, Slot};
-use quern_inference_api::paid::TOP_UP_PATIENCE;
 use quern_protocol::FinishReason;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use score::Background;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -52,6 +67,14 @@ struct Ticket {
     admitted: Instant,
 }
 
+/// What comes to the engine thread.
+enum Work {
+    Request(Ticket),
+    Score(ScoreTicket),
+    /// The filler may have something to do.
+    Wake,
+}
+
 /// Why a request was not admitted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -64,7 +87,10 @@ pub(crate) enum Refused {
 /// The way to the engine thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Scheduler {
-    queue: SyncSender<Ticket>,
+    work: Sender<Work>,
+    /// Requests that wait for a slot, and how many may.
+    queued: Arc<AtomicUsize>,
+    depth: usize,
     abort: Arc<AtomicBool>,
     serving: Weak<()>,
     metrics: Metrics,
@@ -72,22 +98,35 @@ pub(crate) struct Scheduler {
 
 /// The engine thread's side.
 pub(crate) struct Loop {
-    queue: Receiver<Ticket>,
+    work: Receiver<Work>,
+    queued: Arc<AtomicUsize>,
+    /// Requests computed together.
+    slots: usize,
     abort: Arc<AtomicBool>,
     /// Gone when the loop is, for whatever reason.
     _serving: Arc<()>,
     metrics: Metrics,
     tokenizer: Arc<Tokenizer>,
+    filler: Option<Arc<dyn Filler>>,
 }
 
 impl Scheduler {
-    /// A queue that holds `depth` waiting requests, and the loop that serves it.
-    pub(crate) fn new(depth: usize, metrics: Metrics, tokenizer: Arc<Tokenizer>) -> (Self, Loop) {
-        let (sender, receiver) = sync_channel(depth.max(1));
+    /// A queue that holds `depth` waiting requests, and the loop that serves it, `slots` at a time. The engine needs a
+    /// slot more for scoring to go on while all of them are taken.
+    pub(crate) fn new(
+        depth: usize,
+        slots: usize,
+        metrics: Metrics,
+        tokenizer: Arc<Tokenizer>,
+    ) -> (Self, Loop) {
+        let (sender, receiver) = channel();
+        let queued = Arc::new(AtomicUsize::new(0));
         let abort = Arc::new(AtomicBool::new(false));
         let serving = Arc::new(());
         let scheduler = Self {
-            queue: sender,
+            work: sender,
+            queued: queued.clone(),
+            depth: depth.max(1),
             abort: abort.clone(),
             serving: Arc::downgrade(&serving),
             metrics: metrics.clone(),
@@ -95,11 +134,14 @@ impl Scheduler {
         (
             scheduler,
             Loop {
-                queue: receiver,
+                work: receiver,
+                queued,
+                slots: slots.max(1),
                 abort,
                 _serving: serving,
                 metrics,
                 tokenizer,
+                filler: None,
             },
         )
     }
@@ -118,15 +160,28 @@ impl Scheduler {
             events,
             admitted: Instant::now(),
         };
+        let room = |queued: usize| (queued < self.depth).then(|| queued + 1);
+        let taken = self
+            .queued
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room);
+        taken.map_err(|_| Refused::Busy)?;
         self.metrics.queued.inc();
-        self.queue.try_send(ticket).map_err(|error| {
+        self.work.send(Work::Request(ticket)).map_err(|_| {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
             self.metrics.queued.dec();
-            match error {
-                TrySendError::Full(_) => Refused::Busy,
-                TrySendError::Disconnected(_) => Refused::Stopped,
-            }
+            Refused::Stopped
         })?;
         Ok(receiver)
+    }
+
+    /// Hands in a sequence to score when there is time.
+    pub(crate) fn score(&self, ticket: ScoreTicket) -> Result<(), Refused> {
+        self.work.send(Work::Score(ticket)).map_err(|_| Refused::Stopped)
+    }
+
+    /// Asks the filler again.
+    pub(crate) fn wake(&self) {
+        let _ = self.work.send(Work::Wake);
     }
 
     /// Ends every request at the next step.
@@ -135,94 +190,95 @@ impl Scheduler {
     }
 }
 
-/// A request that holds a slot.
-struct Active {
-    slot: Slot,
-    sequence: Sequence,
-    events: mpsc::Sender<Event>,
-    admitted: Instant,
-    prefilled: usize,
-    /// The token to append next, once the prompt is in.
-    next: Option<u32>,
-    /// Since when the meter says wait.
-    waiting: Option<Instant>,
-}
-
-impl Active {
-    fn end(&self, finish: FinishReason, reason: Option<String>) {
-        let tokens = self.sequence.output().to_vec();
-        let prompt = self.sequence.job.prompt.len() as u32;
-        let prompt = if tokens.is_empty() { 0 } else { prompt };
-        let end = End {
-            finish,
-            reason,
-            prompt,
-            tokens,
-        };
-        let _ = self.events.try_send(Event::End(end));
-    }
-
-    /// Whether the next token may be drawn; notes since when it may not.
-    fn may_draw(&mut self) -> bool {
-        let allowance = self.sequence.may_draw();
-        if allowance == Allowance::Go {
-            self.waiting = None;
-            return true;
-        }
-        if self.waiting.is_none() {
-            self.waiting = Some(Instant::now());
-            if allowance == Allowance::Wait {
-                let _ = self.events.try_send(Event::Paused);
-            }
-        }
-        false
-    }
-
-    /// Why the request should end now, if it should.
-    fn ended(&self) -> Option<FinishReason> {
-        let meter = self.sequence.job.meter.as_ref()?;
-        let unfunded = self
-            .waiting
-            .is_some_and(|since| since.elapsed() > TOP_UP_PATIENCE);
-        match self.waiting.map(|_| self.sequence.may_draw()) {
-            Some(Allowance::End(finish)) => Some(finish),
-            Some(Allowance::Wait) if unfunded => Some(FinishReason::Unfunded),
-            _ => meter.ended(),
-        }
-    }
-}
-
 impl Loop {
+    /// The loop with something to fill free slots with.
+    pub(crate) fn with_filler(mut self, filler: Option<Arc<dyn Filler>>) -> Self {
+        self.filler = filler;
+        self
+    }
+
     /// Serves until every [`Scheduler`] is dropped.
     pub(crate) fn run(self, engine: &mut impl Engine) {
         let mut active: Vec<Active> = Vec::new();
+        let (mut waiting, mut background) = (VecDeque::new(), Background::default());
+        let mut fills = Fills::new(self.filler.clone(), self.tokenizer.clone());
         loop {
-            if !self.admit(engine, &mut active) {
-                return;
+            let requests = !(active.is_empty() && waiting.is_empty());
+            let idle = !requests && background.is_empty();
+            if !self.receive(idle, fills.len() > 0, &mut waiting, &mut background) {
+                return fills.clear(engine);
             }
+            self.admit(engine, &mut waiting, &mut active, &mut fills);
             self.drop_ended(engine, &mut active);
-            let worked = self.prefill_piece(engine, &mut active) | self.decode_step(engine, &mut active);
-            if !worked && !active.is_empty() {
+            if self.abort.load(Ordering::Relaxed) {
+                background.clear(engine);
+            }
+            let prefilled = self.prefill_piece(engine, &mut active);
+            let beside = !active.is_empty();
+            // Prompts first while nobody waits: a step costs little more for many than for few.
+            let filled = !prefilled && fills.prefill_piece(engine, beside);
+            let decoded = (beside || !filled) && self.decode_step(engine, &mut active, &mut fills);
+            let served = prefilled | filled | decoded;
+            let scored = background.turn(engine, served);
+            self.metrics.scored_tokens.inc_by(scored as u64);
+            if !served && scored == 0 && !(active.is_empty() && background.is_empty()) {
                 std::thread::sleep(REST);
             }
             self.metrics.active.set(active.len() as i64);
+            // Before it is asked whether there is anything to do.
+            if self.abort.load(Ordering::Relaxed) {
+                fills.clear(engine);
+            } else {
+                fills.refill(engine, self.slots.saturating_sub(active.len()));
+            }
         }
     }
 
-    /// Fills free slots; waits for work if there is none. False when no work can come any more.
-    fn admit(&self, engine: &mut impl Engine, active: &mut Vec<Active>) -> bool {
-        while active.len() < engine.slots() {
-            let ticket = if active.is_empty() {
-                match self.queue.recv() {
-                    Ok(ticket) => ticket,
-                    Err(_) => return false,
-                }
-            } else {
-                match self.queue.try_recv() {
-                    Ok(ticket) => ticket,
-                    Err(_) => break,
-                }
+    /// Takes in what came; waits for it if there is nothing else to do. False when nothing is to do for anybody any more.
+    fn receive(
+        &self,
+        idle: bool,
+        filling: bool,
+        waiting: &mut VecDeque<Ticket>,
+        background: &mut Background,
+    ) -> bool {
+        let first = if idle && !filling {
+            match self.work.recv() {
+                Ok(work) => Some(work),
+                Err(_) => return false,
+            }
+        } else {
+            None
+        };
+        let mut next = first;
+        loop {
+            match next.take() {
+                Some(Work::Request(ticket)) => waiting.push_back(ticket),
+                Some(Work::Score(ticket)) => background.push(ticket),
+                Some(Work::Wake) | None => {}
+            }
+            match self.work.try_recv() {
+                Ok(work) => next = Some(work),
+                Err(TryRecvError::Empty) => return true,
+                // Scores have no receiver left either.
+                Err(TryRecvError::Disconnected) => return !idle,
+            }
+        }
+    }
+
+    /// Gives requests the slots that are free, and those of the filler.
+    fn admit(
+        &self,
+        engine: &mut impl Engine,
+        waiting: &mut VecDeque<Ticket>,
+        active: &mut Vec<Active>,
+        fills: &mut Fills,
+    ) {
+        while active.len() < self.slots {
+            let Some(ticket) = waiting.pop_front() else {
+                break;
             };
+            self.queued.fetch_sub(1, Ordering::Relaxed);
             self.metrics.queued.dec();
             let Ticket {
                 job,
@@ -232,6 +288,9 @@ impl Loop {
             if events.is_closed() {
                 self.metrics.count("cancelled");
                 continue;
+            }
+            if active.len() + fills.len() >= self.slots {
+                fills.give_way(engine);
             }
             match engine.open() {
                 Ok(slot) => {
@@ -258,7 +317,6 @@ impl Loop {
                 }
             }
         }
-        true
     }
 
     fn drop_ended(&self, engine: &mut impl Engine, active: &mut Vec<Active>) {
@@ -314,17 +372,17 @@ impl Loop {
         true
     }
 
-    /// Advances every request that has its prompt and may go on. False if there is none.
-    fn decode_step(&self, engine: &mut impl Engine, active: &mut Vec<Active>) -> bool {
+    /// Advances every request that has its prompt and may go on, and every job beside them. False if there is none.
+    fn decode_step(&self, engine: &mut impl Engine, active: &mut Vec<Active>, fills: &mut Fills) -> bool {
         let chosen: Vec<bool> = active
             .iter_mut()
             .map(|request| request.next.is_some() && request.may_draw())
             .collect();
         let pairs = active.iter().zip(&chosen);
-        let batch: Vec<(Slot, u32)> = pairs
+        let requests = pairs
             .filter(|(_, chosen)| **chosen)
-            .filter_map(|(request, _)| Some((request.slot, request.next?)))
-            .collect();
+            .filter_map(|(request, _)| Some((request.slot, request.next?)));
+        let batch: Vec<(Slot, u32)> = requests.chain(fills.rows()).collect();
         if batch.is_empty() {
             return false;
         }
@@ -346,6 +404,11 @@ impl Loop {
             }
             keep
         });
+        let result = match &result {
+            Ok(logits) => Ok((row..).map_while(|row| logits.row(row))),
+            Err(error) => Err(error.to_string()),
+        };
+        fills.take(engine, result);
         true
     }
 

@@ -1,0 +1,66 @@
+//! A request that holds a slot.
+
+use crate::generate::{Allowance, Sequence};
+use crate::scheduler::{End, Event};
+use quern_engine::Slot;
+use quern_inference_api::paid::TOP_UP_PATIENCE;
+use quern_protocol::FinishReason;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// A request that holds a slot.
+pub(super) struct Active {
+    pub(super) slot: Slot,
+    pub(super) sequence: Sequence,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) admitted: Instant,
+    pub(super) prefilled: usize,
+    /// The token to append next, once the prompt is in.
+    pub(super) next: Option<u32>,
+    /// Since when the meter says wait.
+    pub(super) waiting: Option<Instant>,
+}
+
+impl Active {
+    pub(super) fn end(&self, finish: FinishReason, reason: Option<String>) {
+        let tokens = self.sequence.output().to_vec();
+        let prompt = self.sequence.job.prompt.len() as u32;
+        let prompt = if tokens.is_empty() { 0 } else { prompt };
+        let end = End {
+            finish,
+            reason,
+            prompt,
+            tokens,
+        };
+        let _ = self.events.try_send(Event::End(end));
+    }
+
+    /// Whether the next token may be drawn; notes since when it may not.
+    pub(super) fn may_draw(&mut self) -> bool {
+        let allowance = self.sequence.may_draw();
+        if allowance == Allowance::Go {
+            self.waiting = None;
+            return true;
+        }
+        if self.waiting.is_none() {
+            self.waiting = Some(Instant::now());
+            if allowance == Allowance::Wait {
+                let _ = self.events.try_send(Event::Paused);
+            }
+        }
+        false
+    }
+
+    /// Why the request should end now, if it should.
+    pub(super) fn ended(&self) -> Option<FinishReason> {
+        let meter = self.sequence.job.meter.as_ref()?;
+        let unfunded = self
+            .waiting
+            .is_some_and(|since| since.elapsed() > TOP_UP_PATIENCE);
+        match self.waiting.map(|_| self.sequence.may_draw()) {
+            Some(Allowance::End(finish)) => Some(finish),
+            Some(Allowance::Wait) if unfunded => Some(FinishReason::Unfunded),
+            _ => meter.ended(),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Scoring whole sequences between requests.
+
+use quern_engine::{Engine, EngineError, Logits, Slot};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Tokens that are scored between two steps of the requests, whose streams wait for no more than that.
+const PIECE: usize = 64;
+/// While requests are served, scoring rests so many times as long as its last piece took.
+const REST: u32 = 4;
+
+/// A sequence to score.
+#[derive(Debug)]
+pub(crate) struct ScoreTicket {
+    /// The sequence.
+    pub(crate) tokens: Vec<u32>,
+    /// First token after which logits are wanted.
+    pub(crate) from: usize,
+    /// Gets a row of logits for each token from there on. Once its receiver is gone, the work is dropped.
+    pub(crate) reply: oneshot::Sender<Result<Logits, EngineError>>,
+}
+
+/// A sequence that is being scored.
+struct Scoring {
+    ticket: ScoreTicket,
+    slot: Slot,
+    done: usize,
+    rows: Logits,
+}
+
+/// Sequences that wait, and the one under way.
+#[derive(Default)]
+pub(super) struct Background {
+    waiting: VecDeque<ScoreTicket>,
+    current: Option<Scoring>,
+    /// When the last piece ended and how long it took.
+    last: Option<(Instant, Duration)>,
+}
+
+impl Background {
+    pub(super) fn push(&mut self, ticket: ScoreTicket) {
+        self.waiting.push_back(ticket);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.current.is_none()
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&mut self, engine: &mut impl Engine) {
+        if let Some(current) = self.current.take() {
+            engine.close(current.slot);
+        }
+        self.waiting.clear();
+    }
+
+    /// Scores a piece, unless requests are `served` and enough was done lately. Answers of how many tokens.
+    pub(super) fn turn(&mut self, engine: &mut impl Engine, served: bool) -> usize {
+        let rested = self
+            .last
+            .is_none_or(|(end, took)| end.elapsed() >= took.saturating_mul(REST));
+        if served && !rested {
+            return 0;
+        }
+        let started = Instant::now();
+        let Some(mut current) = self.next(engine) else {
+            return 0;
+        };
+        let end = current.ticket.tokens.len().min(current.done + PIECE);
+        let piece = &current.ticket.tokens[current.done..end];
+        let scored = piece.len();
+        let result = engine.extend(current.slot, piece);
+        self.last = Some((Instant::now(), started.elapsed()));
+        match result {
+            Ok(rows) => current.keep(rows, end),
+            Err(error) => {
+                engine.close(current.slot);
+                let _ = current.ticket.reply.send(Err(error));
+                return scored;
+            }
+        }
+        if end < current.ticket.tokens.len() {
+            self.current = Some(current);
+        } else {
+            engine.close(current.slot);
+            let _ = current.ticket.reply.send(Ok(current.rows));
+        }
+        scored
+    }
+
+    /// The sequence to go on with, if there is one and a slot for it.
+    fn next(&mut self, engine: &mut impl Engine) -> Option<Scoring> {
+        if let Some(current) = self.current.take() {
+            if !current.ticket.reply.is_closed() {
+                return Some(current);
+            }
+            engine.close(current.slot);
+        }
+        while let Some(ticket) = self.waiting.pop_front() {
+            if ticket.reply.is_closed() {
+                continue;
+            }
+            if ticket.tokens.is_empty() {
+                let _ = ticket
+                    .reply
+                    .send(Err(EngineError::Request("there is no token to score")));
+                continue;
+            }
+            let Ok(slot) = engine.open() else {
+                self.waiting.push_front(ticket);
+                return None;
+            };
+            let rows = Logits {
+                values: Vec::new(),
+                vocab: 0,
+            };
+            let done = 0;
+            return Some(Scoring {
+                ticket,
+                slot,
+                done,
+                rows,
+            });
+        }
+        None
+    }
+}
+
+impl Scoring {
+    /// Keeps the rows that are wanted.
+    fn keep(&mut self, rows: Logits, end: usize) {
+        let skipped = self.ticket.from.saturating_sub(self.done) * rows.vocab;
+        self.rows
+            .values
+            .extend_from_slice(rows.values.get(skipped..).unwrap_or_default());
+        self.rows.vocab = rows.vocab;
+        self.done = end;
+    }
+}
