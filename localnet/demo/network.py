@@ -1,0 +1,144 @@
+"""The network of a demonstration: started, asked, hurt and stopped by the programs that operators use."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCALNET = ROOT / "target/debug/quern-localnet"
+QUERND = ROOT / "target/debug/quernd"
+ENVIRONMENT = os.environ | {"QUERN_KEYRING_PASSWORD": "only-for-this-test-network"}
+
+
+def get(url, key=None):
+    """A GET that answers JSON; none while nobody answers well."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+            return json.load(answer)
+    except (OSError, ValueError):
+        return None
+
+
+def quernd(*command, check=True):
+    """Runs quernd and reads its JSON."""
+    words = [str(word) for word in (QUERND, *command, "-o", "json")]
+    done = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, stdin=subprocess.DEVNULL)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(words[1:])}: {done.stderr.strip()} {done.stdout.strip()}")
+    return json.loads(done.stdout or "null")
+
+
+class Network:
+    """A running network in a folder."""
+
+    def __init__(self, folder, log, *options):
+        self.dir, self.log = Path(folder).absolute(), Path(log)
+        command = [LOCALNET, "--dir", self.dir, "up", "--root", ROOT, *options]
+        with self.log.open("w") as out:
+            self.process = subprocess.Popen(
+                [str(word) for word in command], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self.net, self.rpc = {}, None
+
+    def ready(self, seconds):
+        """Waits until the whole network answers."""
+        described = self.dir / "net.json"
+        self.wait("network", described.is_file, seconds)
+        self.net = json.loads(described.read_text())
+        self.rpc = self.net["nodes"][0]["rpc"]
+
+    def wait(self, what, question, seconds, pause=0.3):
+        """Asks until the answer is true, and gives it back."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if answer := question():
+                return answer
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the network ended; it said:\n{self.log.read_text()[-3000:]}")
+            time.sleep(pause)
+        raise TimeoutError(f"no {what} within {seconds} s")
+
+    def stop(self):
+        """Stops every process in order; the supervisor's exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(120)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait()
+
+    # --- names
+
+    def account(self, name):
+        return next(account for account in self.net["accounts"] if account["name"] == name)
+
+    def host(self, number):
+        """Address of a host."""
+        return self.net["workers"][number]["host"]
+
+    def moniker(self, address):
+        names = {account["address"]: account["name"] for account in self.net["accounts"]}
+        return names.get(address, address)
+
+    # --- the chain
+
+    def height(self, node=0):
+        status = get(f"{self.net['nodes'][node]['rpc']}/status")
+        return int(status["result"]["sync_info"]["latest_block_height"]) if status else 0
+
+    def smart(self, contract, question, height=0):
+        address = self.net["contracts"][contract]
+        words = ["query", "wasm", "contract-state", "smart", address, json.dumps(question), "--node", self.rpc]
+        return quernd(*words, "--height", height)["data"]
+
+    def pages(self, contract, name, key, **fields):
+        """A whole list: `key` names the entry's field that the next page begins after."""
+        found, after = [], None
+        while page := self.smart(contract, {name: fields | {"start_after": after, "limit": 30}}):
+            found += page
+            after = page[-1][key]
+        return found
+
+    def sessions(self):
+        return self.pages("settlement", "sessions", "id")
+
+    def balance(self, address):
+        return int(quernd("query", "bank", "balance", address, "nqrn", "--node", self.rpc)["balance"]["amount"])
+
+    def supply(self):
+        return int(quernd("query", "bank", "total", "--denom", "nqrn", "--node", self.rpc)["amount"]["amount"])
+
+    def tx(self, signer, *command, home=None):
+        """Sends a transaction of the wallet's and waits for its block."""
+        flags = ["--from", signer, "--home", home or self.dir / "accounts", "--node", self.rpc]
+        flags += ["--chain-id", self.net["chain_id"], "--gas", "5000000", "--fees", "0nqrn", "-y", "--wait"]
+        done = quernd("tx", *command, *flags, check=False)
+        if not done or done["code"]:
+            raise RuntimeError(f"{command}: {done}")
+        return done
+
+    # --- harm
+
+    def kill(self, number):
+        """Ends everything that runs a host, node and worker, with SIGKILL."""
+        mine, killed = f"{self.dir}/host{number}/", 0
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes().decode().split("\0")
+            except (FileNotFoundError, ProcessLookupError, UnicodeDecodeError):
+                continue
+            program = words[0].rsplit("/", 1)[-1]
+            if program in ("quernd", "quern-worker") and any(word.startswith(mine) for word in words):
+                try:
+                    os.kill(int(process.name), signal.SIGKILL)
+                    killed += 1
+                except ProcessLookupError:
+                    pass  # a child that its parent took with it
+        return killed
