@@ -1,15 +1,18 @@
 //! From proven weights to voting power: the end of an epoch of proof of compute.
 //!
-//! covered weight -> strongest so many -> cap per host -> power out of a million -> change limit. Pure
-//! functions over ordered maps; `K` is whatever names a host. The application bounds what comes out once
+//! work in sprints -> reading -> what verdicts leave -> presence -> bond cover -> strongest so many -> cap per
+//! host -> power out of a million -> change limit. Pure functions over ordered maps; `K` is whatever names a
+//! host. The application bounds what comes out once
 //! more, by the same rules, so a set made here passes its bounds unchanged up to rounding. The full
-//! description with test vectors is in `docs/spec/audit.md`, "Weights".
+//! descriptions with test vectors are in `docs/spec/proof.md` and in `docs/spec/audit.md`, "Weights".
 
 mod change;
 mod cover;
 mod epoch;
 mod error;
 mod params;
+mod quality;
+mod reading;
 mod target;
 
 pub use change::step;
@@ -17,6 +20,8 @@ pub use cover::{covered, present};
 pub use epoch::{end_epoch, Epoch, Mode, Outcome};
 pub use error::WeightError;
 pub use params::Params;
+pub use quality::{believed, quality, WHOLE};
+pub use reading::{reading, weighed, Samples, READING_BLOCKS};
 pub use target::target;
 
 use std::collections::BTreeMap;
