@@ -91,6 +91,9 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
         let others: Vec<_> = others.map(|(_, peer)| peer.as_str()).collect();
         let settings = [
             ("p2p.persistent_peers", others.join(",")),
+            // All nodes have one address.
+            ("p2p.allow_duplicate_ip", "true".to_owned()),
+            ("p2p.addr_book_strict", "false".to_owned()),
             // Two blocks a second: delays in blocks stay delays that a request fits into.
             ("consensus.timeout_commit", "500ms".to_owned()),
         ];
@@ -207,6 +210,8 @@ fn launch_package(programs: &Programs, plan: &Plan) -> anyhow::Result<Value> {
     let hash = ask(&programs.worker, ["model-hash", "--base64", "--model", &model])?;
     let config = fs::read(plan.model().join("config.json"))?;
     let config: Value = serde_json::from_slice(&config)?;
+    let calibration = fs::read(plan.model().join("calibration.json"))?;
+    let calibration: Value = serde_json::from_slice(&calibration)?;
     Ok(json!({
         "id": MODEL,
         "hash": hash,
@@ -217,6 +222,7 @@ fn launch_package(programs: &Programs, plan: &Plan) -> anyhow::Result<Value> {
         "coefficients": {"input": 1_000_000, "cached": 100_000, "output": 3_000_000},
         "profiles": ["cpu-fp32"],
         "state": "live",
+        "calibration": calibration,
     }))
 }
 

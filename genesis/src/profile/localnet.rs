@@ -1,8 +1,15 @@
 //! A network on one machine: the rules of the standard profile with delays that a person can wait for.
+//!
+//! Panels are drawn among as few as four hosts, and verdicts of three independent ones cut coins. With so few a
+//! single hostile host frames an honest one now and then: for trying things out, not for money.
 
+use quern_interface::audits::StageRule;
 use quern_protocol::Amount;
 
 use super::{Profile, standard};
+
+/// Blocks of a round of audits: about half a minute.
+const AUDIT_ROUND: u64 = 72;
 
 pub(super) fn profile() -> Profile {
     let mut profile = standard::profile();
@@ -18,7 +25,23 @@ pub(super) fn profile() -> Profile {
     profile.settlement.open_fee = Amount(1_000_000);
     profile.settlement.min_escrow = Amount(1_000_000);
     profile.settlement.lapse_blocks = 60;
-    profile.settlement.appeal_blocks = 20;
+    profile.settlement.appeal_blocks = 2 * AUDIT_ROUND + 6;
     profile.settlement.max_session_blocks = 2_000;
+    profile.audits.round_blocks = AUDIT_ROUND;
+    // 60 blocks of waiting in 72: the rest is for work that lags
+    profile.audits.draw_delay = 2;
+    profile.audits.reveal_blocks = 8;
+    profile.audits.commit_blocks = 14;
+    profile.audits.vote_blocks = 4;
+    profile.audits.panel_blocks = 8;
+    profile.audits.max_draws = 32;
+    profile.audits.proof_draws = 2;
+    profile.audits.mean_capture = Amount(2_000);
+    profile.audits.max_candidates = 64;
+    profile.audits.openings = 4;
+    profile.audits.profile.panel = StageRule { seats: 3, needed: 2 };
+    profile.audits.profile.review = StageRule { seats: 5, needed: 3 };
+    profile.audits.profile.min_independent = 3;
+    profile.audits.evidence.processes = 2;
     profile
 }

@@ -1,9 +1,11 @@
 //! Network profiles: the parameters that a chain's own contracts begin with.
 
 mod localnet;
+mod model;
 mod standard;
 
-use quern_interface::{bonding, registry, settlement};
+use quern_interface::{audits, bonding, registry, settlement};
+pub use model::LaunchModel;
 use quern_types::module_address;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +13,7 @@ use serde_json::Value;
 use crate::{GenesisError, HookGas, Result, SystemContract, SystemGenesis, predict};
 
 /// Names of the contracts that a profile instantiates, in order.
-pub const CONTRACTS: [&str; 3] = ["registry", "bonding", "settlement"];
+pub const CONTRACTS: [&str; 4] = ["registry", "bonding", "settlement", "audits"];
 
 /// Parameters of a network.
 #[derive(Clone, Debug)]
@@ -28,6 +30,9 @@ pub struct Profile {
     pub bonding: bonding::Params,
     /// Parameters of settlement.
     pub settlement: settlement::Params,
+    /// Parameters of the audits. A chain with more calibrated models than these have processes for begins with
+    /// as many as it needs.
+    pub audits: audits::Params,
 }
 
 /// A profile by its name.
@@ -56,36 +61,52 @@ impl Profile {
     /// Those of `code`.
     pub fn system(
         &self,
-        models: Vec<registry::LaunchPackage>,
+        models: Vec<LaunchModel>,
         mut code: impl FnMut(&str) -> Result<Vec<u8>>,
     ) -> Result<SystemGenesis> {
         let authority = module_address("gov").to_string();
         let addresses = predict(CONTRACTS);
-        let [registry, bonding, settlement] = CONTRACTS.map(|name| {
+        let [registry, bonding, settlement, audits] = CONTRACTS.map(|name| {
             let found = addresses.iter().find(|a| a.0 == name);
             found.map(|a| a.1.to_string()).unwrap_or_default()
         });
+        let mut audit_params = self.audits.clone();
+        let calibrations = LaunchModel::calibrations(&models);
+        let calibrated = u32::try_from(calibrations.len()).unwrap_or(u32::MAX);
+        let processes = &mut audit_params.evidence.processes;
+        // one for each model, and one over all
+        *processes = calibrated.saturating_add(1).max(*processes);
         let first_messages = [
             json(&registry::InstantiateMsg {
                 authority: authority.clone(),
                 bonding: bonding.clone(),
                 judges: vec![settlement.clone()],
                 params: self.registry.clone(),
-                models,
+                models: models.into_iter().map(|model| model.package).collect(),
             })?,
             json(&bonding::InstantiateMsg {
                 authority: authority.clone(),
                 registry: registry.clone(),
-                judges: vec![settlement],
+                judges: vec![settlement.clone(), audits.clone()],
                 params: self.bonding.clone(),
             })?,
             json(&settlement::InstantiateMsg {
-                authority,
+                authority: authority.clone(),
                 registry: registry.clone(),
-                bonding,
-                price_source: registry,
-                judges: Vec::new(),
+                bonding: bonding.clone(),
+                price_source: registry.clone(),
+                audits: Some(audits.clone()),
+                judges: vec![audits],
                 params: self.settlement.clone(),
+            })?,
+            json(&audits::InstantiateMsg {
+                authority,
+                registry,
+                bonding,
+                settlement,
+                poc_weights: None,
+                params: audit_params,
+                calibrations,
             })?,
         ];
         let contract = |(name, init): (&str, Value)| {

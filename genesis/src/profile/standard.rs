@@ -1,7 +1,7 @@
 //! A public network with blocks of about a second.
 
-use quern_interface::{bonding, registry, settlement};
-use quern_protocol::Amount;
+use quern_interface::{audits, bonding, registry, settlement};
+use quern_protocol::{Amount, Price};
 use quern_types::BASE_DENOM;
 
 use super::Profile;
@@ -11,6 +11,8 @@ use crate::HookGas;
 const QRN: u128 = 1_000_000_000;
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
+/// Blocks of a round of audits.
+const AUDIT_ROUND: u64 = HOUR / 6;
 
 pub(super) fn profile() -> Profile {
     let denom = || BASE_DENOM.to_owned();
@@ -48,12 +50,40 @@ pub(super) fn profile() -> Profile {
             batch_blocks: 10,
             // two minutes: longer than a long answer, and what a commit needs
             lapse_blocks: 120,
-            appeal_blocks: HOUR / 6,
+            // two rounds of audits and a little more
+            appeal_blocks: 2 * AUDIT_ROUND + AUDIT_ROUND / 10,
             max_session_blocks: DAY,
             max_router_fee_bps: 2_000,
             burn_bps: 500,
+            audit_bps: 200,
             fault_slash_bps: 1_000,
             restitution_bps: 20_000,
+        },
+        audits: audits::Params {
+            denom: denom(),
+            round_blocks: AUDIT_ROUND,
+            // with five beacons, three votes and two panels 550 blocks: the rest is for work that lags
+            draw_delay: 8,
+            reveal_blocks: 60,
+            commit_blocks: 180,
+            vote_blocks: 30,
+            panel_blocks: 90,
+            max_draws: 128,
+            proof_draws: 8,
+            mean_capture: Amount(10_000),
+            max_candidates: 512,
+            steps: 16,
+            openings: 8,
+            token_pay: Price::FLOOR,
+            // settlement's burn: nobody gains by paying its own host for what its own auditor verifies
+            leaf_pay_bps: 500,
+            round_budget: Amount(10 * QRN),
+            profile: audits::Profile::DEFAULT,
+            evidence: audits::EvidenceParams {
+                processes: 9,
+                ..audits::EvidenceParams::DEFAULT
+            },
+            rates: audits::RateParams::DEFAULT,
         },
     }
 }

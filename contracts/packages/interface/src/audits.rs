@@ -2,10 +2,12 @@
 
 use crate::poc_weights::CommittedProof;
 use crate::settlement::CommittedReceipt;
-use quern_audit::{Ballot, Calibration, Opening, Profile, Vote};
-use quern_evidence::{Params as EvidenceParams, RateParams};
+use quern_audit::{Ballot, Opening, Vote};
 use quern_protocol::{Amount, Hash, Node, Price};
 use serde::{Deserialize, Serialize};
+
+pub use quern_audit::{Calibration, Profile, StageRule};
+pub use quern_evidence::{Params as EvidenceParams, RateParams};
 
 /// Parameters; governance changes them, from the next round on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use quern_genesis::profile::ProfileName;
+use quern_genesis::profile::{LaunchModel, ProfileName};
 use quern_genesis::{BeaconGenesis, GenesisError};
-use quern_interface::registry::LaunchPackage;
 
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
@@ -13,13 +12,14 @@ use crate::home::Home;
 /// Arguments of `quernd genesis add-system`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AddSystemArgs {
-    /// Folder with registry.wasm, bonding.wasm and settlement.wasm, as `make contracts` builds them
+    /// Folder with the contracts, such as registry.wasm, as `make contracts` builds them
     #[arg(long, value_name = "DIR", default_value = "contracts/artifacts")]
     pub contracts: PathBuf,
     /// Parameters that the chain begins with
     #[arg(long, value_enum, default_value = "standard")]
     pub profile: ProfileName,
-    /// JSON file with the models at launch: a list of launch packages
+    /// JSON file with the models at launch: a list of launch packages, each with the `calibration` by which
+    /// audits judge
     #[arg(long, value_name = "FILE")]
     pub models: Option<PathBuf>,
     /// Blocks per epoch [default: the profile's]
@@ -70,7 +70,7 @@ pub(super) fn add_system(args: &AddSystemArgs, home: &Home) -> Outcome<String> {
     Ok(said.join("\n"))
 }
 
-fn models(file: &Path) -> Outcome<Vec<LaunchPackage>> {
+fn models(file: &Path) -> Outcome<Vec<LaunchModel>> {
     let text = fs::read(file).at(Exit::BadFile, file.display())?;
     serde_json::from_slice(&text).at(Exit::BadFile, file.display())
 }
