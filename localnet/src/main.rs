@@ -5,6 +5,7 @@
 )]
 
 mod account;
+mod cheat;
 mod make;
 mod net;
 mod plan;
@@ -17,6 +18,7 @@ mod stop;
 mod up;
 mod worker;
 
+use cheat::Cheat;
 use clap::{Parser, Subcommand};
 use plan::Plan;
 use std::path::PathBuf;
@@ -43,6 +45,9 @@ enum Command {
         /// Payers: each an account with sessions and an API key of its own.
         #[arg(long, default_value_t = 1)]
         payers: usize,
+        /// Lets a host cheat: HOST=weight-bits:N,audit:LIE, hosts counted from 0. May be given again.
+        #[arg(long, value_name = "CHEAT")]
+        cheat: Vec<Cheat>,
         /// Chain id.
         #[arg(long, default_value = "quern-local-1")]
         chain_id: String,
@@ -70,15 +75,20 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Up {
             hosts,
             payers,
+            cheat,
             chain_id,
             root,
         } => {
+            if let Some(cheat) = cheat.iter().find(|cheat| cheat.host >= hosts) {
+                anyhow::bail!("there is no host {} to cheat", cheat.host);
+            }
             let plan = Plan {
                 root: root.canonicalize()?,
                 dir: std::path::absolute(cli.dir)?,
                 chain_id,
                 hosts,
                 payers: payers.max(1),
+                cheats: cheat,
             };
             up::up(&plan).await
         }

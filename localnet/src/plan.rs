@@ -1,5 +1,6 @@
 //! What a network shall be made of, and where its parts lie.
 
+use crate::cheat::Cheat;
 use std::path::{Path, PathBuf};
 
 /// Coins of an account at genesis, in nqrn: a million QRN.
@@ -29,6 +30,8 @@ pub struct Plan {
     pub hosts: usize,
     /// Payers: each an account with sessions and an API key of its own.
     pub payers: usize,
+    /// Hosts whose workers are not honest.
+    pub cheats: Vec<Cheat>,
 }
 
 impl Plan {

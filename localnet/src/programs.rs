@@ -12,6 +12,7 @@ pub const PASSWORD: &str = "only-for-this-test-network";
 /// Where the programs are.
 #[derive(Clone, Debug)]
 pub struct Programs {
+    root: PathBuf,
     /// The node and wallet.
     pub quernd: PathBuf,
     /// The worker.
@@ -23,19 +24,26 @@ pub struct Programs {
 impl Programs {
     /// Finds them in a checkout that was built.
     pub fn find(root: &Path) -> anyhow::Result<Self> {
-        let find = |path: &str| {
-            let path = root.join(path);
-            if path.is_file() {
-                Ok(path)
-            } else {
-                bail!("{} is missing: run `make build` first", path.display())
-            }
-        };
         Ok(Self {
-            quernd: find("target/debug/quernd")?,
-            worker: find("inference-worker/target/debug/quern-worker")?,
-            router: find("inference-worker/target/debug/quern-router")?,
+            root: root.to_owned(),
+            quernd: find(root, "target/debug/quernd")?,
+            worker: find(root, "inference-worker/target/debug/quern-worker")?,
+            router: find(root, "inference-worker/target/debug/quern-router")?,
         })
+    }
+
+    /// A worker that is not honest; only networks with a cheat need it.
+    pub fn adversary(&self) -> anyhow::Result<PathBuf> {
+        find(&self.root, "inference-worker/target/debug/quern-adversary")
+    }
+}
+
+fn find(root: &Path, path: &str) -> anyhow::Result<PathBuf> {
+    let path = root.join(path);
+    if path.is_file() {
+        Ok(path)
+    } else {
+        bail!("{} is missing: run `make build` first", path.display())
     }
 }
 

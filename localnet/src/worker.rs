@@ -35,7 +35,7 @@ pub fn start(
     fs::write(&file, serde_json::to_vec_pretty(&config)?)?;
     let (port, status) = made.worker_ports[host];
     let name = format!("{}-worker", moniker(host));
-    let args = vec![
+    let mut args = vec![
         "serve".into(),
         "--model".into(),
         plan.model().into(),
@@ -50,7 +50,14 @@ pub fn start(
         "--chain".into(),
         file.into(),
     ];
-    Process::start(&name, &programs.worker, args, &plan.log(&name))
+    let program = match plan.cheats.iter().find(|cheat| cheat.host == host) {
+        None => programs.worker.clone(),
+        Some(cheat) => {
+            args.extend(cheat.args());
+            programs.adversary()?
+        }
+    };
+    Process::start(&name, &program, args, &plan.log(&name))
 }
 
 /// Waits until a worker says that it serves.
