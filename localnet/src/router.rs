@@ -85,7 +85,15 @@ pub fn start(
 fn payer_keys(programs: &Programs, plan: &Plan, name: &str) -> anyhow::Result<(String, String, String)> {
     let accounts = plan.accounts_home().display().to_string();
     let file = plan.router_home().join(format!("{name}.key"));
-    let export = ["keys", "export", name, "--unarmored-hex", "--unsafe", "--home", &accounts];
+    let export = [
+        "keys",
+        "export",
+        name,
+        "--unarmored-hex",
+        "--unsafe",
+        "--home",
+        &accounts,
+    ];
     write_secret(&file, &ask(&programs.quernd, export)?)?;
     let made = ask(&programs.router, ["new-key", name])?;
     let field = |label: &str| {
