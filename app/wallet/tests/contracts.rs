@@ -251,6 +251,7 @@ async fn session_commands_say_what_settlement_reads() {
         agent: None,
         signed_by,
         blocks: 900,
+        consent: None,
     };
     let flags =
         "open-session quern-small 10qrn --max-price 2.5 --session-key KEY33 --blocks 900 --open-fee 1qrn";

@@ -1,7 +1,7 @@
 //! What this contract asks the chain and the other contracts.
 
 use cosmwasm_std::{Addr, Binary, Deps};
-use quern_interface::registry::{GroupMember, HostInfo, LaunchPackage, QueryMsg, WarmKey};
+use quern_interface::registry::{GroupMember, HostInfo, LaunchPackage, QueryMsg, RouterInfo, WarmKey};
 use quern_protocol::{Bytes, Hash, Price, PublicKey, Signature};
 use serde::de::DeserializeOwned;
 
@@ -76,6 +76,19 @@ impl<'a> Chain<'a> {
     pub fn warm_key_at(&self, host: &Addr, height: u64) -> Result<WarmKey> {
         let host = host.to_string();
         self.ask(&self.config.registry, &QueryMsg::WarmKeyAt { host, height })
+    }
+
+    /// A router's record, if it is registered.
+    pub fn router(&self, router: &Addr) -> Option<RouterInfo> {
+        let router = router.to_string();
+        self.ask(&self.config.registry, &QueryMsg::Router { router }).ok()
+    }
+
+    /// Whether an ed25519 signature over a digest is by a key. A malformed one is not.
+    pub fn signed_ed25519(&self, digest: &Hash, signature: &Signature, key: &Bytes<32>) -> bool {
+        let api = self.deps.api;
+        api.ed25519_verify(digest.as_ref(), signature.as_ref(), key.as_ref())
+            .unwrap_or(false)
     }
 
     /// The beacon of a height.

@@ -26,6 +26,7 @@ pub fn instantiate(deps: DepsMut, _env: Env, info: MessageInfo, msg: Instantiate
         registry: deps.api.addr_validate(&msg.registry)?,
         bonding: deps.api.addr_validate(&msg.bonding)?,
         price_source: deps.api.addr_validate(&msg.price_source)?,
+        audits: handlers::validate_audits(deps.as_ref(), msg.audits.as_deref())?,
         judges: handlers::validate_judges(deps.as_ref(), &msg.judges)?,
     };
     CONFIG.save(deps.storage, &config)?;
@@ -56,6 +57,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
             agent,
             signed_by,
             blocks,
+            consent,
         } => {
             let asked = handlers::Asked {
                 model,
@@ -66,6 +68,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
                 agent,
                 signed_by,
                 blocks,
+                consent,
             };
             handlers::open(deps, env, info, asked)
         }
@@ -74,7 +77,16 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
             sequence,
             root,
             sessions,
-        } => handlers::commit(deps, env, info, sequence, root, sessions),
+            models,
+        } => {
+            let given = handlers::Given {
+                sequence,
+                root,
+                sessions,
+                models,
+            };
+            handlers::commit(deps, env, info, given)
+        }
         ExecuteMsg::Settle {
             host,
             voucher,
@@ -116,6 +128,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
         ExecuteMsg::Freeze { host, frozen } => handlers::freeze(deps, info, host, frozen),
         ExecuteMsg::Forfeit { host, amount } => handlers::forfeit(deps, info, host, amount),
         ExecuteMsg::SetJudges { judges } => handlers::set_judges(deps, info, judges),
+        ExecuteMsg::SetAudits { audits } => handlers::set_audits(deps, info, audits.as_deref()),
         ExecuteMsg::FundRouter {} => handlers::fund_router(deps, info),
         ExecuteMsg::DefundRouter { amount } => handlers::defund_router(deps, info, amount),
         ExecuteMsg::UpdateParams(params) => handlers::update_params(deps, info, params),

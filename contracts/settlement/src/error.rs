@@ -32,6 +32,9 @@ pub enum ContractError {
     /// The router's bond does not cover another escrow.
     #[error("router_bond_short: the router's bond covers {0} more")]
     RouterBondShort(Amount),
+    /// The router did not agree.
+    #[error("no_consent: {0}")]
+    NoConsent(&'static str),
     /// No such session.
     #[error("unknown_session: {0}")]
     UnknownSession(u64),

@@ -1,6 +1,7 @@
 //! Coins in and out.
 
-use cosmwasm_std::{BankMsg, Coin, MessageInfo, Uint128};
+use cosmwasm_std::{to_json_binary, Addr, BankMsg, Coin, MessageInfo, Uint128, WasmMsg};
+use quern_interface::audits;
 use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
@@ -38,6 +39,18 @@ pub fn send(to: &str, amount: Amount, denom: &str) -> Option<BankMsg> {
         to_address: to.to_owned(),
         amount: coin(amount, denom),
     })
+}
+
+/// A gift to the audits' pot; none of nothing.
+pub fn to_audits(contract: &Addr, amount: Amount, denom: &str) -> Result<Option<WasmMsg>> {
+    if amount.is_zero() {
+        return Ok(None);
+    }
+    Ok(Some(WasmMsg::Execute {
+        contract_addr: contract.to_string(),
+        msg: to_json_binary(&audits::ExecuteMsg::Fund {})?,
+        funds: coin(amount, denom),
+    }))
 }
 
 /// A burn; none of nothing.

@@ -6,6 +6,8 @@
 
 mod chain;
 pub mod contract;
+mod demand;
+mod earned;
 mod error;
 pub mod faults;
 mod funds;

@@ -3,18 +3,19 @@
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order, StdResult};
 use cw_storage_plus::Bound;
 use quern_interface::settlement::{
-    BatchInfo, BatchPlace, CommitteeMember, FaultRecord, HostStanding, QueryMsg, RebalanceInfo, SessionInfo,
+    BatchInfo, BatchPlace, CommitteeMember, FaultRecord, HostDemand, HostEarned, HostStanding, QueryMsg,
+    RebalanceInfo, SessionInfo,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::ledger::Ledger;
 use quern_protocol::Amount;
 
 use crate::error::Result;
-use crate::sessions;
 use crate::state::{
-    Batch, Session, BATCHES, CLAIMED, FAULTS, FORFEITS, FROZEN, HOST_SESSIONS, KEPT, LEDGERS, PARAMS,
-    PAYER_SESSIONS, ROUTERS, SESSIONS, TOTALS,
+    Batch, Session, BATCHES, CLAIMED, COVERS, DEMAND, EARNED, FAULTS, FORFEITS, FROZEN, HOST_DEMAND,
+    HOST_SESSIONS, KEPT, LEDGERS, PARAMS, PAYER_SESSIONS, ROUTERS, ROUTER_EARNED, SESSIONS, TOTALS,
 };
+use crate::{demand, sessions};
 
 /// Answers a question.
 pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
@@ -75,6 +76,40 @@ pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
             to_json_binary(&faults)
         }
         QueryMsg::Totals {} => to_json_binary(&TOTALS.load(deps.storage)?),
+        QueryMsg::Demand { model } => {
+            to_json_binary(&DEMAND.may_load(deps.storage, &model)?.unwrap_or_default())
+        }
+        QueryMsg::HostDemand { host, model } => {
+            let host = deps.api.addr_validate(&host)?;
+            let key = (&host, model.as_str());
+            to_json_binary(&HostDemand {
+                demand: HOST_DEMAND.may_load(deps.storage, key)?.unwrap_or_default(),
+                open_limits: COVERS.may_load(deps.storage, key)?.unwrap_or_default().limits,
+                room: demand::room(deps.storage, &host, &model)?,
+            })
+        }
+        QueryMsg::Earned { host } => {
+            let host = deps.api.addr_validate(&host)?;
+            to_json_binary(&EARNED.may_load(deps.storage, &host)?.unwrap_or_default())
+        }
+        QueryMsg::AllEarned { start_after, limit } => {
+            let after = start_after.map(Addr::unchecked);
+            let start = after.as_ref().map(Bound::exclusive);
+            let all = EARNED
+                .range(deps.storage, start, None, Order::Ascending)
+                .take(page(limit))
+                .map(|entry| {
+                    let (host, earned) = entry?;
+                    let host = host.into();
+                    Ok(HostEarned { host, earned })
+                })
+                .collect::<StdResult<Vec<_>>>()?;
+            to_json_binary(&all)
+        }
+        QueryMsg::RouterEarned { router } => {
+            let router = deps.api.addr_validate(&router)?;
+            to_json_binary(&ROUTER_EARNED.may_load(deps.storage, &router)?.unwrap_or_default())
+        }
     };
     Ok(json?)
 }

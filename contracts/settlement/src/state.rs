@@ -2,7 +2,9 @@
 
 use cosmwasm_std::{Addr, Empty};
 use cw_storage_plus::{Item, Map};
-use quern_interface::settlement::{FaultRecord, Outcome, Params, RouterBond, SignedBy, Totals};
+use quern_interface::settlement::{
+    Demand, Earned, FaultRecord, Outcome, Params, RouterBond, SignedBy, Totals,
+};
 use quern_protocol::ledger::Ledger;
 use quern_protocol::{Amount, Coefficients, Hash, Node, Price, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,9 @@ pub struct Config {
     pub bonding: Addr,
     /// Answers `PriceAt`.
     pub price_source: Addr,
+    /// The audits contract.
+    #[serde(default)]
+    pub audits: Option<Addr>,
     /// Contracts whose verdicts count.
     #[serde(default)]
     pub judges: Vec<Addr>,
@@ -82,8 +87,11 @@ pub struct Session {
     pub lapse_blocks: u64,
     /// From the last commit that counts to the pay.
     pub appeal_blocks: u64,
-    /// Burned out of each pay.
+    /// Taken out of each pay.
     pub burn_bps: u32,
+    /// Of that, to the audits' pot.
+    #[serde(default)]
+    pub audit_bps: u32,
     /// Where it is.
     pub phase: Phase,
     /// Beacon of `drawn_at`.
@@ -123,6 +131,15 @@ pub struct Pot {
     pub left: Amount,
     /// Void claims that are not yet closed.
     pub claims: Amount,
+}
+
+/// What stands behind a host's word on what it served of a model.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Cover {
+    /// Limits in sessions that are not paid.
+    pub limits: Amount,
+    /// Claims that were paid in those that are.
+    pub claimed: Amount,
 }
 
 /// Key of a conviction: host, model, generation.
@@ -166,5 +183,17 @@ pub const POTS: Map<Standing, Pot> = Map::new("pots");
 pub const FAULTS: Map<u64, FaultRecord> = Map::new("faults");
 /// Last fault's number.
 pub const LAST_FAULT: Item<u64> = Item::new("last_fault");
+/// Demand by model.
+pub const DEMAND: Map<&str, Demand> = Map::new("demand");
+/// Demand by host and model.
+pub const HOST_DEMAND: Map<(&Addr, &str), Demand> = Map::new("host_demand");
+/// What covers it.
+pub const COVERS: Map<(&Addr, &str), Cover> = Map::new("covers");
+/// What hosts earned.
+pub const EARNED: Map<&Addr, Earned> = Map::new("earned");
+/// What routers earned.
+pub const ROUTER_EARNED: Map<&Addr, Earned> = Map::new("router_earned");
+/// Highest nonce of a consent, by router and payer.
+pub const CONSENTS: Map<(&Addr, &Addr), u64> = Map::new("consents");
 /// Sums.
 pub const TOTALS: Item<Totals> = Item::new("totals");

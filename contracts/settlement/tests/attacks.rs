@@ -232,6 +232,7 @@ fn a_batch_comes_from_the_current_warm_key_in_sequence_and_once_a_block() {
         sequence,
         root,
         sessions,
+        models: common::books::by_model(root.sum),
     };
     world.refuse(&warm, &commit(2, 1), "bad_batch");
     world.block();

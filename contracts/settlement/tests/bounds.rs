@@ -14,7 +14,7 @@ use cosmwasm_std::{
     SystemResult, WasmQuery,
 };
 use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage, ModelState, QueryMsg, WarmKey};
-use quern_interface::settlement::{ExecuteMsg, InstantiateMsg, Params, SignedBy};
+use quern_interface::settlement::{ExecuteMsg, InstantiateMsg, ModelAmount, Params, SignedBy};
 use quern_interface::sudo::SudoMsg;
 use quern_protocol::{Amount, Bytes, Coefficients, Node};
 use settlement::contract;
@@ -161,6 +161,7 @@ impl World {
             agent: None,
             signed_by: SignedBy::Payer,
             blocks: 100,
+            consent: None,
         };
         self.execute("payer", msg, 50_000);
     }
@@ -201,6 +202,7 @@ fn params() -> Params {
         max_session_blocks: 200,
         max_router_fee_bps: 2_000,
         burn_bps: 500,
+        audit_bps: 200,
         fault_slash_bps: 2_000,
         restitution_bps: 5_000,
     }
@@ -231,20 +233,37 @@ fn a_batch_costs_the_same_after_1000_others_and_old_ones_do_not_pile_up() {
         world.env.block.height += 1;
         let root = Node {
             hash: Bytes::new([1; 32]),
-            sum: Amount(1),
+            sum: Amount(16),
+        };
+        let model = |n: u32| ModelAmount {
+            model: format!("m{n:02}"),
+            amount: Amount(1),
         };
         let msg = ExecuteMsg::CommitBatch {
             sequence,
             root,
             sessions: 1,
+            models: (0..16).map(model).collect(),
         };
         world.execute("warm", msg, 0);
     };
+    // every model counts, so each asks for a price and writes its demand
+    for n in 0..16 {
+        let cover = settlement::state::Cover {
+            limits: Amount(1_000_000),
+            claimed: Amount(0),
+        };
+        let key = (&who("host"), format!("m{n:02}"));
+        settlement::state::COVERS
+            .save(&mut world.deps.storage, (key.0, key.1.as_str()), &cover)
+            .unwrap();
+    }
     (1..300).for_each(|sequence| commit(&mut world, sequence));
     let early = world.count(|world| commit(world, 300));
     (301..1_000).for_each(|sequence| commit(&mut world, sequence));
     let late = world.count(|world| commit(world, 1_000));
     assert_eq!(early, late);
+    assert!(late < 200, "{late}");
     let kept = settlement::state::KEPT
         .load(&world.deps.storage, &who("host"))
         .unwrap();

@@ -8,8 +8,8 @@
 mod common;
 
 use common::books::{receipt, tokens_for, Books};
-use common::{name, Ask, World, OPEN_FEE};
-use quern_interface::settlement::{ExecuteMsg, SessionStatus, SignedBy};
+use common::{consent, name, Ask, World, OPEN_FEE};
+use quern_interface::settlement::{Consent, ExecuteMsg, QueryMsg, RouterBond, SessionStatus, SignedBy};
 use quern_protocol::ledger::split;
 use quern_protocol::Amount;
 
@@ -130,7 +130,7 @@ fn a_session_is_refused_below_the_price_above_the_router_fee_or_with_a_broken_ke
         (ask(&|a| a.blocks = 8), "bad_session"),
         (ask(&|a| a.blocks = 201), "bad_session"),
         (ask(&|a| a.escrow = 999), "wrong_funds"),
-        (ask(&|a| a.signed_by = SignedBy::Router), "router_bond_short"),
+        (ask(&|a| a.signed_by = SignedBy::Router), "no_consent"),
     ] {
         let found = world.try_open(&asked).unwrap_err().to_string();
         assert!(found.contains(error), "{found}");
@@ -145,6 +145,7 @@ fn a_session_is_refused_below_the_price_above_the_router_fee_or_with_a_broken_ke
         agent: None,
         signed_by: SignedBy::Payer,
         blocks: 50,
+        consent: None,
     };
     let mut broken_x = broken.clone();
     if let ExecuteMsg::OpenSession { session_key, .. } = &mut broken_x {
@@ -163,12 +164,14 @@ fn a_router_that_holds_keys_answers_with_its_bond() {
     let (router, payer) = (world.router.clone(), world.payer.clone());
     let fund = ExecuteMsg::FundRouter {};
     world.execute(&router, &fund, &common::coins(1_500_000)).unwrap();
-    let ask = Ask {
+    consent::register(&mut world);
+    let ask = |nonce| Ask {
         signed_by: SignedBy::Router,
+        consent: Some(consent::given(nonce, |_| {})),
         ..Ask::default()
     };
-    let id = world.open(&ask);
-    let short = world.try_open(&ask).unwrap_err().to_string();
+    let id = world.open(&ask(1));
+    let short = world.try_open(&ask(2)).unwrap_err().to_string();
     assert!(
         short.contains("router_bond_short: the router's bond covers 500000 more"),
         "{short}"
@@ -198,4 +201,76 @@ fn a_router_that_holds_keys_answers_with_its_bond() {
     );
     world.reconcile();
     assert_eq!(world.balance(&world.settlement.clone()), 0);
+}
+
+#[test]
+fn nobody_ties_up_a_router_s_bond_without_its_word() {
+    let mut world = World::new(&[10]);
+    let router = world.router.clone();
+    let fund = ExecuteMsg::FundRouter {};
+    world.execute(&router, &fund, &common::coins(10_000_000)).unwrap();
+    let ask = |consent| Ask {
+        signed_by: SignedBy::Router,
+        consent,
+        ..Ask::default()
+    };
+    let refuse = |world: &mut World, consent, why: &str| {
+        let found = world.try_open(&ask(consent)).unwrap_err().to_string();
+        assert!(found.contains("no_consent") && found.contains(why), "{found}");
+        let bond: RouterBond = world.ask(&QueryMsg::Router {
+            router: world.router.to_string(),
+        });
+        assert_eq!(bond.in_flight, Amount(0));
+    };
+    refuse(&mut world, None, "give its consent");
+    let good = consent::given(5, |_| {});
+    refuse(&mut world, Some(good.clone()), "no such router");
+    consent::register(&mut world);
+    for (consent, why) in [
+        (
+            consent::given(5, |c| c.payer = common::name("stranger").into()),
+            "payer",
+        ),
+        (
+            consent::given(5, |c| c.session_key = common::public(&common::key(9))),
+            "session key",
+        ),
+        (consent::given(5, |c| c.escrow = Amount(1)), "escrow"),
+        (
+            consent::given(5, |c| c.router = common::name("stranger").into()),
+            "transport key",
+        ),
+        (
+            Consent {
+                nonce: 6,
+                ..good.clone()
+            },
+            "transport key",
+        ),
+        (
+            Consent {
+                expires: 901,
+                ..good.clone()
+            },
+            "transport key",
+        ),
+        (consent::given(5, |c| c.expires = 99), "expired"),
+    ] {
+        refuse(&mut world, Some(consent), why);
+    }
+    world.try_open(&ask(Some(good.clone()))).unwrap();
+    for consent in [good, consent::given(4, |_| {})] {
+        let found = world.try_open(&ask(Some(consent))).unwrap_err().to_string();
+        assert!(
+            found.contains("no_consent: the router's consent was used"),
+            "{found}"
+        );
+    }
+    world.try_open(&ask(Some(consent::given(6, |_| {})))).unwrap();
+    // a router that signs nothing risks nothing: whoever names it needs no word of it
+    world.try_open(&Ask::default()).unwrap();
+    // and one that opens a session itself has given it
+    world.payer = router;
+    world.try_open(&ask(None)).unwrap();
+    world.reconcile();
 }

@@ -4,8 +4,8 @@ mod localnet;
 mod model;
 mod standard;
 
-use quern_interface::{audits, bonding, registry, settlement};
 pub use model::LaunchModel;
+use quern_interface::{audits, bonding, registry, settlement};
 use quern_types::module_address;
 use serde::Serialize;
 use serde_json::Value;

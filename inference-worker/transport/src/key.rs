@@ -54,6 +54,14 @@ impl TransportKey {
         self.public
     }
 
+    /// Signs a message, which must begin with or be a hash of a tag that TLS never signs.
+    ///
+    /// None cannot come of a key pair that was made from a secret.
+    pub fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(self.secret.as_slice()).ok()?;
+        pair.sign(message).as_ref().try_into().ok()
+    }
+
     /// The key as rustls takes it: the SubjectPublicKeyInfo in the place of a certificate.
     pub(crate) fn certified(&self) -> Result<Arc<CertifiedKey>, rustls::Error> {
         let pkcs8 = [&PKCS8_PREFIX[..], self.secret.as_slice()].concat();

@@ -248,6 +248,7 @@ fn outcome_table(o: &Outcome) -> String {
     let rest = [
         ("router", o.router_fee),
         ("burned", o.burned),
+        ("to the audits", o.audits),
         ("refund to the payer", o.refund),
     ];
     let rest = rest.map(|(name, value)| vec![text(name), amount(value)]);

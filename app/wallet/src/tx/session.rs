@@ -224,6 +224,7 @@ impl OpenSession {
             agent: self.agent.as_ref().map(ToString::to_string),
             signed_by,
             blocks,
+            consent: None,
         };
         Ok(Call::new(System::Settlement, &msg)?.with(qrn::sum(self.escrow, open_fee)?))
     }

@@ -7,6 +7,7 @@
 pub mod audits;
 pub mod bonding;
 pub mod poc_weights;
+pub mod pricing;
 pub mod registry;
 pub mod rewards;
 pub mod settlement;

@@ -32,8 +32,11 @@ pub struct Params {
     pub max_session_blocks: u64,
     /// Most a router may take, in basis points of captured amounts.
     pub max_router_fee_bps: u32,
-    /// Burned out of every pay, host's and router's, in basis points.
+    /// Taken out of every pay, host's and router's, in basis points: it burns, but for the audits' part.
     pub burn_bps: u32,
+    /// Of that, to the audits' pot, in basis points of the pay; at most `burn_bps`. Nothing if there is no
+    /// audits contract.
+    pub audit_bps: u32,
     /// Slashed for a proven deterministic fault, in basis points.
     pub fault_slash_bps: u32,
     /// Slashed bond goes to payers of the voided claims up to their amount times this, in basis points.
@@ -50,8 +53,11 @@ pub struct InstantiateMsg {
     pub registry: String,
     /// The bonding contract.
     pub bonding: String,
-    /// Who answers `PriceAt`: the registry, later `pricing`.
+    /// Who answers `PriceAt`: `pricing`, or the registry on a chain without it.
     pub price_source: String,
+    /// The audits contract, whose pot takes part of what is burned otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audits: Option<String>,
     /// Contracts whose verdicts count here: the audits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub judges: Vec<String>,
@@ -68,6 +74,32 @@ pub enum SignedBy {
     /// The payer, or its agent, signs every request: no router can spend.
     Payer,
 }
+
+/// A router's word that it answers for a session's escrow, by the ed25519 transport key that the registry names
+/// for it: over [`quern_protocol::RouterConsent`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// Above every earlier one of this router for this payer, such as milliseconds of a clock.
+    pub nonce: u64,
+    /// Last height at which it counts.
+    pub expires: u64,
+    /// Signature.
+    pub signature: Signature,
+}
+
+/// What a batch adds for one model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelAmount {
+    /// Model.
+    pub model: String,
+    /// Captures; not zero.
+    pub amount: Amount,
+}
+
+/// Most models that one batch names: as many as a host offers.
+pub const MAX_BATCH_MODELS: usize = 16;
 
 /// Messages.
 #[allow(
@@ -96,6 +128,9 @@ pub enum ExecuteMsg {
         signed_by: SignedBy,
         /// Blocks until the session closes by itself.
         blocks: u64,
+        /// That the router agrees, if it holds the key and is not the sender.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consent: Option<Consent>,
     },
     /// Payer, agent or router: no further vouchers; claims are taken until the appeal ends.
     CloseSession {
@@ -110,6 +145,9 @@ pub enum ExecuteMsg {
         root: Node,
         /// Sessions in it.
         sessions: u32,
+        /// The root's sum by model, by rising id, at most [`MAX_BATCH_MODELS`]: what prices follow, as far as
+        /// the host's limits cover it.
+        models: Vec<ModelAmount>,
     },
     /// Claims a host's captures of a session: the voucher with the highest cap and the last committed leaf.
     /// From anyone; again with more until the claims end.
@@ -195,6 +233,11 @@ pub enum ExecuteMsg {
     SetJudges {
         /// All of them, at most 16.
         judges: Vec<String>,
+    },
+    /// From governance: whose pot takes part of what is burned otherwise.
+    SetAudits {
+        /// The audits contract; none burns everything.
+        audits: Option<String>,
     },
     /// A router's bond grows by the funds.
     FundRouter {},
@@ -413,7 +456,7 @@ pub struct RebalanceInfo {
     pub due_at: u64,
 }
 
-/// How an escrow was divided: `paid + router_fee + burned + refund = escrow`.
+/// How an escrow was divided: `paid + router_fee + burned + audits + refund = escrow`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
@@ -423,6 +466,8 @@ pub struct Outcome {
     pub router_fee: Amount,
     /// Burned.
     pub burned: Amount,
+    /// To the audits' pot.
+    pub audits: Amount,
     /// Returned to the payer.
     pub refund: Amount,
     /// Claims that a conviction made void, part of the refund.
@@ -481,6 +526,51 @@ pub struct RouterBond {
     pub in_flight: Amount,
 }
 
+/// What was asked for, so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demand {
+    /// Captures that hosts committed, as far as their limits covered them.
+    pub amount: Amount,
+    /// The same in tokens weighted by the model's coefficients: each amount over the price at its commit, rounded
+    /// down.
+    pub weighted: Amount,
+}
+
+/// A host's part of a model's demand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostDemand {
+    /// So far.
+    pub demand: Demand,
+    /// Sum of the host's limits in sessions of the model that are not paid.
+    pub open_limits: Amount,
+    /// What its further batches may still count: limits of now and claims of before, less `demand.amount`.
+    pub room: Amount,
+}
+
+/// What somebody earned in all closed sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earned {
+    /// Paid out.
+    pub paid: Amount,
+    /// Burned out of the pay by `burn_bps`, without what went to the audits or was forfeit.
+    pub burned: Amount,
+    /// Out of the pay to the audits' pot.
+    pub audits: Amount,
+}
+
+/// A host and what it earned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostEarned {
+    /// Host.
+    pub host: String,
+    /// What it earned.
+    pub earned: Earned,
+}
+
 /// A proven fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -518,6 +608,8 @@ pub struct Totals {
     pub router_fees: Amount,
     /// Burned so far, open fees included.
     pub burned: Amount,
+    /// Given to the audits' pot so far.
+    pub audits: Amount,
     /// Returned to payers so far.
     pub refunded: Amount,
 }
@@ -589,4 +681,33 @@ pub enum QueryMsg {
     },
     /// [`Totals`].
     Totals {},
+    /// [`Demand`] of a model.
+    Demand {
+        /// Model.
+        model: String,
+    },
+    /// [`HostDemand`].
+    HostDemand {
+        /// Host.
+        host: String,
+        /// Model.
+        model: String,
+    },
+    /// [`Earned`] of a host.
+    Earned {
+        /// Host.
+        host: String,
+    },
+    /// `Vec<HostEarned>` of the hosts that ever earned, by address.
+    AllEarned {
+        /// After this host.
+        start_after: Option<String>,
+        /// At most this many.
+        limit: Option<u32>,
+    },
+    /// [`Earned`] of a router.
+    RouterEarned {
+        /// Router.
+        router: String,
+    },
 }

@@ -30,5 +30,5 @@ pub use receipt::{
     content_hash, output_hash, request_hash, salt_commitment, seed_commitment, FinishReason, Receipt,
 };
 pub use seed::{client_seed, voucher_seed};
-pub use statement::{Refusal, RefusalReason, Release, Voucher};
+pub use statement::{Refusal, RefusalReason, Release, RouterConsent, Voucher};
 pub use tree::{Node, Proof, SumTree};

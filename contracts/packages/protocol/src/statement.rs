@@ -1,8 +1,9 @@
-//! What routers and hosts sign besides receipts: vouchers, releases, refusals.
+//! What routers and hosts sign besides receipts: vouchers, releases, refusals, consents.
 //!
-//! A signature is secp256k1 over the digest, by the session key (vouchers) or the host's warm key.
+//! A signature is secp256k1 over the digest, by the session key (vouchers) or the host's warm key; a router's
+//! consent is ed25519 by its transport key.
 
-use crate::{Amount, Fields, Hash};
+use crate::{Amount, Fields, Hash, PublicKey};
 use serde::{Deserialize, Serialize};
 
 /// Authority to serve one request and be paid for it. Signed by the session key.
@@ -127,6 +128,39 @@ impl Refusal {
             .bytes(self.host.as_bytes())
             .u64(self.height)
             .bytes(self.reason.tag().as_bytes())
+            .finish()
+    }
+}
+
+/// A router's word that it holds a session's key and answers for the escrow with its bond. Signed by its transport
+/// key, so that nobody else can tie up its bond.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouterConsent {
+    /// Router.
+    pub router: String,
+    /// Who opens the session.
+    pub payer: String,
+    /// The session's key.
+    pub session_key: PublicKey,
+    /// Escrow.
+    pub escrow: Amount,
+    /// Above every earlier one of this router for this payer.
+    pub nonce: u64,
+    /// Last height at which it counts.
+    pub expires: u64,
+}
+
+impl RouterConsent {
+    /// What the transport key signs.
+    pub fn digest(&self, chain_id: &str) -> Hash {
+        Fields::new("quern.router-consent/1", chain_id)
+            .bytes(self.router.as_bytes())
+            .bytes(self.payer.as_bytes())
+            .bytes(self.session_key.as_ref())
+            .u128(self.escrow.0)
+            .u64(self.nonce)
+            .u64(self.expires)
             .finish()
     }
 }

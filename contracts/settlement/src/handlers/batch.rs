@@ -1,9 +1,11 @@
 //! Batches.
 
 use cosmwasm_std::{Addr, DepsMut, Env, MessageInfo, Response, Storage};
+use quern_interface::settlement::ModelAmount;
 use quern_protocol::{Amount, Node};
 
 use crate::chain::Chain;
+use crate::demand;
 use crate::error::{ContractError, Result};
 use crate::state::{Batch, Kept, BATCHES, HORIZON, KEPT};
 
@@ -12,15 +14,27 @@ const MAX_PRUNED: u32 = 2;
 /// A batch's amount stays below this, far above all coins: so that audits can lay many end to end.
 const MAX_SUM: u128 = 1 << 80;
 
-/// Commits a batch. Attributes: `action`, `host`, `sequence`, `sessions`, `amount`.
-pub fn commit(
-    deps: DepsMut,
-    env: Env,
-    info: MessageInfo,
-    sequence: u64,
-    root: Node,
-    sessions: u32,
-) -> Result<Response> {
+/// What a host commits.
+pub struct Given {
+    /// Its number.
+    pub sequence: u64,
+    /// Root and total.
+    pub root: Node,
+    /// Leaves.
+    pub sessions: u32,
+    /// The total by model.
+    pub models: Vec<ModelAmount>,
+}
+
+/// Commits a batch. Attributes: `action`, `host`, `sequence`, `sessions`, `amount`, `demand` (what of it counts
+/// as demand).
+pub fn commit(deps: DepsMut, env: Env, info: MessageInfo, given: Given) -> Result<Response> {
+    let Given {
+        sequence,
+        root,
+        sessions,
+        models,
+    } = given;
     let height = env.block.height;
     let host = warm_host(&Chain::load(deps.as_ref())?, &info.sender, height)?;
     if sessions == 0 {
@@ -29,6 +43,7 @@ pub fn commit(
     if root.sum.0 >= MAX_SUM {
         return Err(ContractError::BadBatch("an amount of 2^80 or more"));
     }
+    demand::check(&models, root.sum)?;
     let mut kept = KEPT
         .may_load(deps.storage, &host)?
         .unwrap_or(Kept { oldest: 1, last: 0 });
@@ -40,6 +55,9 @@ pub fn commit(
     if last.as_ref().is_some_and(|last| last.height >= height) {
         return Err(ContractError::BadBatch("one batch a block"));
     }
+    let counted = demand::weigh(&Chain::load(deps.as_ref())?, &host, &models, height)?;
+    demand::count(deps.storage, &host, &counted)?;
+    let demand = Amount::sum(counted.iter().map(|(_, more)| more.amount)).unwrap_or_default();
     let before = last.map_or(Amount::ZERO, |last| last.committed);
     let batch = Batch {
         height,
@@ -56,7 +74,8 @@ pub fn commit(
         .add_attribute("host", host)
         .add_attribute("sequence", sequence.to_string())
         .add_attribute("sessions", sessions.to_string())
-        .add_attribute("amount", root.sum.to_string()))
+        .add_attribute("amount", root.sum.to_string())
+        .add_attribute("demand", demand.to_string()))
 }
 
 /// The host whose warm key counts now.

@@ -7,12 +7,15 @@ use quern_protocol::Amount;
 
 use super::{reply, router};
 use crate::chain::Chain;
+use crate::earned::Shares;
 use crate::error::{ContractError, Result};
-use crate::state::{Phase, Session, CLAIMS, FORFEITS, FROZEN, HOST_SESSIONS, PARAMS, SESSIONS, TOTALS};
-use crate::{funds, restitution, sessions};
+use crate::state::{
+    Phase, Session, CLAIMS, CONFIG, FORFEITS, FROZEN, HOST_SESSIONS, PARAMS, SESSIONS, TOTALS,
+};
+use crate::{demand, funds, restitution, sessions};
 
-/// Pays hosts, router and burn, and returns the rest: at most 12 payments. Attributes: `action`, `session`,
-/// `paid`, `router_fee`, `burned`, `refund`, `voided`, `restitution`.
+/// Pays hosts, router, audits and burn, and returns the rest: at most 13 payments. Attributes: `action`,
+/// `session`, `paid`, `router_fee`, `burned`, `audits`, `refund`, `voided`, `restitution`.
 pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
     let (mut session, ledger) = sessions::drawn(deps.storage, id, env.block.height)?;
     if env.block.height < session.payable_at() {
@@ -22,8 +25,11 @@ pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
     let void = void_seats(&Chain::load(deps.as_ref())?, &session)?;
     let division = ledger.divide(&void)?;
     let extra = drop_claims(deps.storage, &session, &ledger, &void, id)?;
-    let mut outcome = outcome(&session, &division, extra);
+    let audited = CONFIG.load(deps.storage)?.audits.is_some();
+    let shares = Shares::of(&session, &ledger, &division, &void, audited)?;
+    let mut outcome = outcome(&session, &division, shares.audits()?, extra)?;
     forfeit(deps.storage, &mut outcome)?;
+    shares.note(deps.storage, &session, &outcome.paid)?;
     note(deps.storage, &session, &outcome)?;
     router::free_bond(deps.storage, &session)?;
     let denom = PARAMS.load(deps.storage)?.denom;
@@ -37,6 +43,7 @@ pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
         .add_attribute("paid", paid.to_string())
         .add_attribute("router_fee", outcome.router_fee.to_string())
         .add_attribute("burned", outcome.burned.to_string())
+        .add_attribute("audits", outcome.audits.to_string())
         .add_attribute("refund", outcome.refund.to_string())
         .add_attribute("voided", outcome.voided.to_string())
         .add_attribute("restitution", outcome.restitution.to_string());
@@ -106,6 +113,7 @@ fn drop_claims(
     let mut extra = Amount::ZERO;
     for ((member, seat), void) in session.committee.iter().zip(&ledger.seats).zip(void) {
         HOST_SESSIONS.remove(storage, (&member.host, id));
+        demand::close(storage, &member.host, &session.model, seat, *void)?;
         let standing = (&member.host, session.model.as_str(), member.generation);
         if *void {
             funds::add(&mut extra, restitution::draw(storage, standing, seat.claimed)?)?;
@@ -123,16 +131,19 @@ fn drop_claims(
     Ok(extra)
 }
 
-fn outcome(session: &Session, division: &Division, restitution: Amount) -> Outcome {
+fn outcome(session: &Session, division: &Division, audits: Amount, restitution: Amount) -> Result<Outcome> {
     let hosts = session.committee.iter().map(|member| member.host.to_string());
-    Outcome {
+    let mut burned = division.burned;
+    funds::take(&mut burned, audits)?;
+    Ok(Outcome {
         paid: hosts.zip(division.hosts.iter().copied()).collect(),
         router_fee: division.router,
-        burned: division.burned,
+        burned,
+        audits,
         refund: division.refund,
         voided: division.voided,
         restitution,
-    }
+    })
 }
 
 fn note(storage: &mut dyn Storage, session: &Session, outcome: &Outcome) -> Result<()> {
@@ -144,6 +155,7 @@ fn note(storage: &mut dyn Storage, session: &Session, outcome: &Outcome) -> Resu
     }
     funds::add(&mut totals.router_fees, outcome.router_fee)?;
     funds::add(&mut totals.burned, outcome.burned)?;
+    funds::add(&mut totals.audits, outcome.audits)?;
     funds::add(&mut totals.refunded, outcome.refund)?;
     TOTALS.save(storage, &totals)?;
     Ok(())
@@ -157,7 +169,7 @@ fn payments(
     outcome: &Outcome,
     denom: &str,
 ) -> Result<Vec<SubMsg>> {
-    let mut payments = Vec::with_capacity(12);
+    let mut payments = Vec::with_capacity(13);
     for (host, amount) in session
         .committee
         .iter()
@@ -178,6 +190,11 @@ fn payments(
                 send,
                 &reply::Unpaid::router(id, outcome.router_fee),
             )?);
+        }
+    }
+    if let Some(audits) = &chain.config.audits {
+        if let Some(fund) = funds::to_audits(audits, outcome.audits, denom)? {
+            payments.push(reply::guard(fund, &reply::Unpaid::audits(id, outcome.audits))?);
         }
     }
     payments.extend(funds::burn(outcome.burned, denom).map(SubMsg::new));

@@ -10,7 +10,7 @@ use super::reply;
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::state::{Member, Phase, Session, HOST_SESSIONS, LEDGERS, PARAMS, PENDING, SESSIONS, TOTALS};
-use crate::{funds, handlers::router, sessions};
+use crate::{demand, funds, handlers::router, sessions};
 
 /// Draws the committees that are due, oldest first, at most `max_draws`. A session for which no host can be
 /// drawn returns everything, so the queue never waits. Event `session_drawn` or `session_void` per session.
@@ -68,8 +68,9 @@ fn committee(chain: &Chain, chain_id: &str, id: u64, session: &Session, size: u3
 }
 
 fn begin(deps: DepsMut, response: Response, id: u64, mut session: Session, drawn: Drawn) -> Result<Response> {
-    for member in &drawn.members {
+    for (member, seat) in drawn.members.iter().zip(&drawn.ledger.seats) {
         HOST_SESSIONS.save(deps.storage, (&member.host, id), &Empty {})?;
+        demand::open(deps.storage, &member.host, &session.model, seat.limit)?;
     }
     let hosts: Vec<&str> = drawn.members.iter().map(|member| member.host.as_str()).collect();
     let event = cosmwasm_std::Event::new("session_drawn")

@@ -1,6 +1,6 @@
 //! Parameters.
 
-use cosmwasm_std::{DepsMut, MessageInfo, Response};
+use cosmwasm_std::{Addr, Deps, DepsMut, MessageInfo, Response};
 use quern_interface::settlement::Params;
 use quern_interface::BPS;
 use quern_protocol::ledger::MAX_SEATS;
@@ -60,6 +60,10 @@ pub fn check_params(params: &Params) -> Result<()> {
     rule(
         share(params.max_router_fee_bps) && share(params.burn_bps) && share(params.fault_slash_bps),
         "a share is above 10000",
+    )?;
+    rule(
+        params.audit_bps <= params.burn_bps,
+        "audit_bps is above burn_bps, out of which it comes",
     )
 }
 
@@ -85,4 +89,20 @@ pub fn update_params(deps: DepsMut, info: MessageInfo, params: Params) -> Result
     HORIZON.save(deps.storage, &longest)?;
     PARAMS.save(deps.storage, &params)?;
     Ok(Response::new().add_attribute("action", "update_params"))
+}
+
+/// Checks the address of the audits contract.
+pub fn validate_audits(deps: Deps, audits: Option<&str>) -> Result<Option<Addr>> {
+    Ok(audits.map(|audits| deps.api.addr_validate(audits)).transpose()?)
+}
+
+/// Names the audits contract, for sessions that close from now on. Attribute: `action`.
+pub fn set_audits(deps: DepsMut, info: MessageInfo, audits: Option<&str>) -> Result<Response> {
+    let mut config = CONFIG.load(deps.storage)?;
+    if info.sender != config.authority {
+        return Err(ContractError::Unauthorized("the authority"));
+    }
+    config.audits = validate_audits(deps.as_ref(), audits)?;
+    CONFIG.save(deps.storage, &config)?;
+    Ok(Response::new().add_attribute("action", "set_audits"))
 }

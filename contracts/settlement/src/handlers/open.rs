@@ -2,9 +2,10 @@
 
 use cosmwasm_std::{DepsMut, Empty, Env, MessageInfo, Response, Storage};
 use quern_interface::registry::ModelState;
-use quern_interface::settlement::{Params, SignedBy};
+use quern_interface::settlement::{Consent, Params, SignedBy};
 use quern_protocol::{Amount, Price, PublicKey};
 
+use super::consent;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{
@@ -30,10 +31,12 @@ pub struct Asked {
     pub signed_by: SignedBy,
     /// Blocks until it closes by itself.
     pub blocks: u64,
+    /// That the router agrees.
+    pub consent: Option<Consent>,
 }
 
 /// Opens a session. Attributes: `action`, `session`, `payer`, `model`, `escrow`, `drawn_at`, `closes_at`.
-pub fn open(deps: DepsMut, env: Env, info: MessageInfo, asked: Asked) -> Result<Response> {
+pub fn open(mut deps: DepsMut, env: Env, info: MessageInfo, asked: Asked) -> Result<Response> {
     let params = PARAMS.load(deps.storage)?;
     let height = env.block.height;
     let escrow = escrow(&info, &params)?;
@@ -71,11 +74,13 @@ pub fn open(deps: DepsMut, env: Env, info: MessageInfo, asked: Asked) -> Result<
         lapse_blocks: params.lapse_blocks,
         appeal_blocks: params.appeal_blocks,
         burn_bps: params.burn_bps,
+        audit_bps: params.audit_bps,
         phase: Phase::Pending,
         beacon: None,
         committee: Vec::new(),
         outcome: None,
     };
+    consent::take(deps.branch(), &env, &session, asked.consent.as_ref())?;
     reserve_bond(deps.storage, &session)?;
     let id = LAST_SESSION
         .load(deps.storage)?

@@ -1,15 +1,14 @@
 //! What came of payments and slashes.
 
 use cosmwasm_std::{
-    from_json, to_json_binary, Addr, BankMsg, CosmosMsg, DepsMut, Env, Reply, Response, Storage, SubMsg,
-    SubMsgResult,
+    from_json, to_json_binary, Addr, CosmosMsg, DepsMut, Env, Reply, Response, Storage, SubMsg, SubMsgResult,
 };
 use quern_protocol::Amount;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ContractError, Result};
 use crate::state::{PARAMS, SESSIONS, TOTALS};
-use crate::{funds, restitution};
+use crate::{earned, funds, restitution};
 
 const PAYMENT: u64 = 1;
 const SLASH: u64 = 2;
@@ -24,6 +23,7 @@ enum Payee {
     },
     Router,
     Refund,
+    Audits,
 }
 
 /// A payment, for the case that the bank refuses it.
@@ -57,6 +57,15 @@ impl Unpaid {
         }
     }
 
+    /// The audits' part.
+    pub const fn audits(session: u64, amount: Amount) -> Self {
+        Self {
+            session,
+            payee: Payee::Audits,
+            amount,
+        }
+    }
+
     /// A payer's, of a void session.
     pub const fn refund(session: u64, amount: Amount) -> Self {
         Self {
@@ -68,7 +77,7 @@ impl Unpaid {
 }
 
 /// A payment whose failure is this contract's to handle.
-pub fn guard(payment: BankMsg, unpaid: &Unpaid) -> Result<SubMsg> {
+pub fn guard(payment: impl Into<CosmosMsg>, unpaid: &Unpaid) -> Result<SubMsg> {
     Ok(SubMsg::reply_on_error(payment, PAYMENT).with_payload(to_json_binary(unpaid)?))
 }
 
@@ -115,8 +124,15 @@ fn note_burned(storage: &mut dyn Storage, unpaid: &Unpaid) -> Result<()> {
     let mut totals = TOTALS.load(storage)?;
     let mut session = SESSIONS.load(storage, unpaid.session)?;
     match &unpaid.payee {
-        Payee::Host { .. } => funds::take(&mut totals.paid, unpaid.amount)?,
-        Payee::Router => funds::take(&mut totals.router_fees, unpaid.amount)?,
+        Payee::Host { host, .. } => {
+            funds::take(&mut totals.paid, unpaid.amount)?;
+            earned::unpaid(storage, Some(host), None, unpaid.amount)?;
+        }
+        Payee::Router => {
+            funds::take(&mut totals.router_fees, unpaid.amount)?;
+            earned::unpaid(storage, None, session.router.as_ref(), unpaid.amount)?;
+        }
+        Payee::Audits => funds::take(&mut totals.audits, unpaid.amount)?,
         Payee::Refund => funds::take(&mut totals.refunded, unpaid.amount)?,
     }
     funds::add(&mut totals.burned, unpaid.amount)?;
@@ -130,6 +146,7 @@ fn note_burned(storage: &mut dyn Storage, unpaid: &Unpaid) -> Result<()> {
                 }
             }
             Payee::Router => funds::take(&mut outcome.router_fee, unpaid.amount)?,
+            Payee::Audits => funds::take(&mut outcome.audits, unpaid.amount)?,
             Payee::Refund => funds::take(&mut outcome.refund, unpaid.amount)?,
         }
         funds::add(&mut outcome.burned, unpaid.amount)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use cosmwasm_std::StdResult;
 use cw_multi_test::AppResponse;
-use quern_interface::settlement::{CommittedLeaf, CommittedReceipt, ExecuteMsg};
+use quern_interface::settlement::{CommittedLeaf, CommittedReceipt, ExecuteMsg, ModelAmount};
 use quern_protocol::{
     content_hash, cost, output_hash, request_hash, seed_commitment, voucher_seed, Amount, Batch,
     FinishReason, Node, Receipt, SessionLeaf, SumTree, Usage, Voucher,
@@ -72,6 +72,13 @@ fn tree(receipts: &[Receipt]) -> SumTree {
     SumTree::new(nodes.collect()).unwrap()
 }
 
+/// A sum that is all of the one model.
+pub fn by_model(amount: Amount) -> Vec<ModelAmount> {
+    let model = super::MODEL.to_owned();
+    let one = (!amount.is_zero()).then_some(ModelAmount { model, amount });
+    one.into_iter().collect()
+}
+
 impl Books {
     pub fn new(host: usize) -> Self {
         Self {
@@ -127,10 +134,12 @@ impl Books {
         let mut sorted = leaves.clone();
         sorted.sort_by_key(|leaf| leaf.session);
         sorted.dedup_by_key(|leaf| leaf.session);
+        let root = tree.root().unwrap();
         let msg = ExecuteMsg::CommitBatch {
             sequence: self.sequence(),
-            root: tree.root().unwrap(),
+            root,
             sessions: tree.count(),
+            models: by_model(root.sum),
         };
         let warm = world.hosts[self.host].warm_address.clone();
         let answer = world.execute(&warm, &msg, &[])?;

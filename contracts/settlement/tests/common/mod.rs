@@ -9,7 +9,9 @@
 pub mod bank;
 pub mod beacon;
 pub mod books;
+pub mod consent;
 pub mod judge;
+pub mod pot;
 
 use cosmwasm_std::{coin, Addr, Coin, StdResult};
 use cw_multi_test::{
@@ -22,7 +24,7 @@ use quern_interface::registry::{
     ExecuteMsg as Registry, HostDetails, LaunchPackage, ModelState, Offer, QueryMsg as AskRegistry,
 };
 use quern_interface::settlement::{
-    ExecuteMsg, InstantiateMsg, Params, QueryMsg, SessionInfo, SignedBy, Totals,
+    Consent, ExecuteMsg, InstantiateMsg, Params, QueryMsg, SessionInfo, SignedBy, Totals,
 };
 use quern_interface::sudo::SudoMsg;
 use quern_interface::{bonding as bonding_api, registry as reg};
@@ -87,6 +89,7 @@ pub fn params() -> Params {
         max_session_blocks: 200,
         max_router_fee_bps: 2_000,
         burn_bps: 500,
+        audit_bps: 200,
         fault_slash_bps: 2_000,
         restitution_bps: 5_000,
     }
@@ -136,6 +139,7 @@ pub struct Ask {
     pub signed_by: SignedBy,
     pub blocks: u64,
     pub max_price: Price,
+    pub consent: Option<Consent>,
 }
 
 impl Default for Ask {
@@ -147,6 +151,7 @@ impl Default for Ask {
             signed_by: SignedBy::Payer,
             blocks: 100,
             max_price: "5".parse().unwrap(),
+            consent: None,
         }
     }
 }
@@ -327,6 +332,7 @@ impl World {
             agent: Some(name("agent").to_string()),
             signed_by: ask.signed_by,
             blocks: ask.blocks,
+            consent: ask.consent.clone(),
         };
         let answer = self.execute(&payer, &msg, &coins(ask.escrow + OPEN_FEE))?;
         let mut attributes = answer.events.iter().flat_map(|event| &event.attributes);
@@ -466,6 +472,7 @@ fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool, judge
         registry: known[0].to_string(),
         bonding: known[1].to_string(),
         price_source: known[0].to_string(),
+        audits: None,
         judges: others().chain([name("judge").to_string()]).collect(),
         params: params.clone(),
     };

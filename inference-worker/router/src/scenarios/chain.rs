@@ -185,6 +185,7 @@ fn params() -> Value {
         max_session_blocks: 10_000,
         max_router_fee_bps: 1_000,
         burn_bps: 500,
+        audit_bps: 0,
         fault_slash_bps: 1_000,
         restitution_bps: 10_000,
     })

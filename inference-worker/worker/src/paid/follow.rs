@@ -172,6 +172,11 @@ impl Follow {
         self.heights.send_replace(height);
     }
 
+    /// The model that is served.
+    pub(crate) fn model(&self) -> &str {
+        &self.model
+    }
+
     /// The chain's height, 0 before it was reached.
     pub(crate) fn height(&self) -> u64 {
         self.height.load(Ordering::Relaxed)

@@ -5,7 +5,7 @@ use crate::paid::batch::{self, COMMIT_BLOCKS};
 use crate::paid::record::{PlannedBatch, Record};
 use crate::paid::service::Paid;
 use quern_chain_client::{Call, ChainError, Outcome};
-use quern_interface::settlement::{BatchInfo, ExecuteMsg, QueryMsg, SessionInfo, SessionStatus};
+use quern_interface::settlement::{BatchInfo, ExecuteMsg, ModelAmount, QueryMsg, SessionInfo, SessionStatus};
 use quern_journal::JournalError;
 use quern_protocol::Amount;
 use std::sync::Arc;
@@ -191,6 +191,7 @@ async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Out
         sequence: planned.sequence,
         root,
         sessions: planned.leaves.len() as u32,
+        models: by_model(paid, root.sum),
     };
     let call = Call::new(&paid.config.contracts.settlement, &message)?;
     let outcome = execute(paid, &[call], planned.not_after).await?;
@@ -211,6 +212,13 @@ async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Out
     }
 }
 
+/// A batch's sum by model: this worker serves one.
+fn by_model(paid: &Paid, amount: Amount) -> Vec<ModelAmount> {
+    let model = paid.follow.model().to_owned();
+    let one = (!amount.is_zero()).then_some(ModelAmount { model, amount });
+    one.into_iter().collect()
+}
+
 fn plan(paid: &Paid, height: u64) -> Option<PlannedBatch> {
     let mut book = paid.store.book();
     let sequence = book.last.0 + 1;
@@ -228,16 +236,8 @@ fn plan(paid: &Paid, height: u64) -> Option<PlannedBatch> {
 }
 
 async fn execute(paid: &Paid, calls: &[Call], last_height: u64) -> Result<Outcome, OutboxError> {
-    let key = paid
-        .follow
-        .key()
-        .ok_or(OutboxError::State("the registry's warm key is not here"))?;
-    let fees = paid.config.fees();
-    Ok(paid
-        .follow
-        .chain
-        .execute_until(&key, &fees, calls, last_height)
-        .await?)
+    let outcome = paid.execute(calls, last_height).await?;
+    outcome.ok_or(OutboxError::State("the registry's warm key is not here"))
 }
 
 /// Last height for a claim or a close, which can be sent again at any time: a stuck one must not hold up a batch.

@@ -1,0 +1,119 @@
+//! What hosts say they served, by model: the demand that prices follow.
+//!
+//! Nobody can check at the commit how a batch divides among models, so a host's word counts only as far as
+//! payers' coins stand behind it: over time `counted <= claims of closed sessions + limits of open ones`, per
+//! host and model. What is beyond that is committed like the rest but counts for nothing.
+
+use cosmwasm_std::{Addr, Storage};
+use quern_interface::settlement::{Demand, ModelAmount, MAX_BATCH_MODELS};
+use quern_protocol::ledger::Seat;
+use quern_protocol::{Amount, Price};
+
+use crate::chain::Chain;
+use crate::error::{ContractError, Result};
+use crate::funds;
+use crate::state::{Cover, COVERS, DEMAND, HOST_DEMAND};
+
+/// Refuses a division of a batch that breaks a rule: it names each model once, in order, and adds up.
+pub fn check(models: &[ModelAmount], sum: Amount) -> Result<()> {
+    if models.len() > MAX_BATCH_MODELS {
+        return Err(ContractError::BadBatch("more than 16 models"));
+    }
+    if models.iter().any(|one| one.amount.is_zero()) {
+        return Err(ContractError::BadBatch("a model with nothing"));
+    }
+    let ids = models.iter().map(|one| &one.model);
+    if ids.clone().zip(ids.skip(1)).any(|(left, right)| left >= right) {
+        return Err(ContractError::BadBatch("models that do not rise"));
+    }
+    if Amount::sum(models.iter().map(|one| one.amount)) != Some(sum) {
+        return Err(ContractError::BadBatch(
+            "models that do not add up to the root's sum",
+        ));
+    }
+    Ok(())
+}
+
+/// What of each amount counts, with the model's price, so that the store can be written afterwards.
+pub fn weigh<'a>(
+    chain: &Chain,
+    host: &Addr,
+    models: &'a [ModelAmount],
+    height: u64,
+) -> Result<Vec<(&'a str, Demand)>> {
+    let mut counted = Vec::with_capacity(models.len());
+    for one in models {
+        let model = one.model.as_str();
+        let amount = one.amount.min(room(chain.deps.storage, host, model)?);
+        if !amount.is_zero() {
+            let price = chain.price_at(model, height)?;
+            let weighted = amount.mul_div_floor(Price::UNIT, price.atomics());
+            let weighted = weighted.ok_or(ContractError::Overflow)?;
+            counted.push((model, Demand { amount, weighted }));
+        }
+    }
+    Ok(counted)
+}
+
+/// What a host's further batches may still count for a model.
+pub fn room(storage: &dyn Storage, host: &Addr, model: &str) -> Result<Amount> {
+    let cover = COVERS.may_load(storage, (host, model))?.unwrap_or_default();
+    let counted = HOST_DEMAND.may_load(storage, (host, model))?.unwrap_or_default();
+    let covered = cover.limits.checked_add(cover.claimed);
+    Ok(covered
+        .ok_or(ContractError::Overflow)?
+        .saturating_sub(counted.amount))
+}
+
+/// Counts what [`weigh`] found.
+pub fn count(storage: &mut dyn Storage, host: &Addr, counted: &[(&str, Demand)]) -> Result<()> {
+    for (model, more) in counted {
+        let mut all = DEMAND.may_load(storage, model)?.unwrap_or_default();
+        add(&mut all, more)?;
+        DEMAND.save(storage, model, &all)?;
+        let mut own = HOST_DEMAND.may_load(storage, (host, model))?.unwrap_or_default();
+        add(&mut own, more)?;
+        HOST_DEMAND.save(storage, (host, model), &own)?;
+    }
+    Ok(())
+}
+
+fn add(sum: &mut Demand, more: &Demand) -> Result<()> {
+    funds::add(&mut sum.amount, more.amount)?;
+    funds::add(&mut sum.weighted, more.weighted)
+}
+
+/// A limit is there.
+pub fn open(storage: &mut dyn Storage, host: &Addr, model: &str, limit: Amount) -> Result<()> {
+    change(storage, host, model, |cover| funds::add(&mut cover.limits, limit))
+}
+
+/// A limit moved from one host to another.
+pub fn shift(storage: &mut dyn Storage, model: &str, from: &Addr, to: &Addr, amount: Amount) -> Result<()> {
+    change(storage, from, model, |cover| {
+        funds::take(&mut cover.limits, amount)
+    })?;
+    change(storage, to, model, |cover| funds::add(&mut cover.limits, amount))
+}
+
+/// A session is paid: of its limit only what was proven and paid for goes on covering demand.
+pub fn close(storage: &mut dyn Storage, host: &Addr, model: &str, seat: &Seat, void: bool) -> Result<()> {
+    change(storage, host, model, |cover| {
+        funds::take(&mut cover.limits, seat.limit)?;
+        if void {
+            return Ok(());
+        }
+        funds::add(&mut cover.claimed, seat.claimed)
+    })
+}
+
+fn change(
+    storage: &mut dyn Storage,
+    host: &Addr,
+    model: &str,
+    what: impl FnOnce(&mut Cover) -> Result<()>,
+) -> Result<()> {
+    let mut cover = COVERS.may_load(storage, (host, model))?.unwrap_or_default();
+    what(&mut cover)?;
+    Ok(COVERS.save(storage, (host, model), &cover)?)
+}
