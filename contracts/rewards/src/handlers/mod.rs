@@ -1,0 +1,9 @@
+//! Messages, by who sends them.
+
+mod claim;
+mod governance;
+mod hooks;
+
+pub use claim::claim;
+pub use governance::{check_params, update_params};
+pub use hooks::{end_block, end_epoch};
