@@ -108,6 +108,12 @@ pub struct SystemValidator {
     /// Power.
     #[serde(with = "text::int")]
     pub power: u64,
+    /// Blocks of the running epoch whose commit has its vote.
+    #[serde(default, with = "text::int", skip_serializing_if = "is_zero")]
+    pub signed: u64,
+    /// Blocks of the running epoch whose commit could have its vote and does not.
+    #[serde(default, with = "text::int", skip_serializing_if = "is_zero")]
+    pub missed: u64,
 }
 
 impl SystemContract {

@@ -223,6 +223,15 @@ fn launch_package(programs: &Programs, plan: &Plan) -> anyhow::Result<Value> {
         "profiles": ["cpu-fp32"],
         "state": "live",
         "calibration": calibration,
+        "proof": {
+            "vocabulary": config["vocab_size"],
+            "shapes": [
+                {"prompt": 32, "output": 32, "weight": 2},
+                {"prompt": 64, "output": 24, "weight": 1},
+                {"prompt": 96, "output": 16, "weight": 1},
+            ],
+            "coefficient": 1_000_000,
+        },
     }))
 }
 

@@ -17,7 +17,10 @@ pub(crate) struct Border<'a> {
 pub(crate) type Hook = fn(&Border<'_>, &Cx) -> Result<()>;
 
 /// Before the block's transactions.
-pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[("misbehavior", system::misbehavior)];
+pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[
+    ("presence", system::presence),
+    ("misbehavior", system::misbehavior),
+];
 
 /// After the block's transactions.
 pub(crate) const END_BLOCK: &[(&str, Hook)] = &[

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use quern_beacon::on_validators;
 use quern_context::Cx;
 use quern_genesis::SystemGenesis;
-use quern_interface::sudo::ProposedSet;
+use quern_interface::sudo::{ProposedSet, ValidatorPresence};
 use quern_system::{AUDITS, BONDING, Host, Misbehavior, POC_WEIGHTS, PRICING, SETTLEMENT, SudoMsg};
 use quern_types::{AccAddress, Event, Result, Timestamp, consensus_bech32};
 use quern_validators::{Key, Powers, consensus_address};
 use tendermint_proto::v0_38::{
     abci::{self as pb, ValidatorUpdate},
     crypto::{PublicKey, public_key::Sum},
+    types::BlockIdFlag,
 };
 
 use crate::{app::Shared, hooks::Border};
@@ -104,6 +105,36 @@ pub(crate) fn removals(border: &Border<'_>, cx: &Cx) -> Result<()> {
     Ok(())
 }
 
+/// Counts who signed the last block, for the end of the epoch.
+pub(crate) fn presence(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    if quern_system::params(cx)?.epoch_blocks == 0 {
+        return Ok(());
+    }
+    let votes = border.block.decided_last_commit.iter().flat_map(|c| &c.votes);
+    let vote = |vote: &pb::VoteInfo| {
+        let address = vote.validator.as_ref()?.address.as_ref().try_into().ok()?;
+        let voted = matches!(vote.block_id_flag(), BlockIdFlag::Commit | BlockIdFlag::Nil);
+        Some((address, voted))
+    };
+    quern_validators::count(cx, votes.filter_map(vote))
+}
+
+/// The set in force with what was counted.
+fn validators(cx: &Cx) -> Result<Vec<ValidatorPresence>> {
+    let counts = quern_validators::presence(cx)?;
+    let validator = |(key, power): (Key, u64)| {
+        let count = counts.get(&consensus_address(&key)).copied().unwrap_or_default();
+        ValidatorPresence {
+            pubkey: key.into(),
+            power,
+            signed: count.signed,
+            missed: count.missed,
+        }
+    };
+    let set = quern_validators::current(cx)?;
+    Ok(set.into_iter().map(validator).collect())
+}
+
 /// At the end of an epoch, asks for the next set of validators.
 pub(crate) fn epoch(border: &Border<'_>, cx: &Cx) -> Result<()> {
     let length = quern_system::params(cx)?.epoch_blocks;
@@ -115,8 +146,9 @@ pub(crate) fn epoch(border: &Border<'_>, cx: &Cx) -> Result<()> {
     let gas = quern_system::params(cx)?.end_epoch_gas;
     let msg = SudoMsg::EndEpoch {
         epoch,
-        validators: Vec::new(),
+        validators: validators(cx)?,
     };
+    quern_validators::reset(cx)?;
     let host = border.shared.host()?;
     let source = quern_system::validator_source(cx)?;
     let adopted = host.call(cx, source, &msg, gas, |cx, answer| {
@@ -197,9 +229,9 @@ impl Shared {
     fn propose_first(&self, cx: &Cx, source: &AccAddress, epoch: u64) -> Result<()> {
         let gas = quern_system::params(cx)?.end_epoch_gas;
         let msg = SudoMsg::EndEpoch {
-        epoch,
-        validators: Vec::new(),
-    };
+            epoch,
+            validators: Vec::new(),
+        };
         self.host()?.attempt(cx, source, &msg, gas, |cx, answer| {
             adopt(cx, &quern_system::read_proposed(answer)?, epoch, true)
         })

@@ -12,7 +12,10 @@ mod support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use quern_core::App;
-use quern_genesis::{GenesisError, profile::ProfileName};
+use quern_genesis::{
+    GenesisError,
+    profile::{ProfileName, artifact},
+};
 use quern_proto::cosmwasm::wasm::v1::{
     MsgExecuteContract, QuerySmartContractStateRequest, QuerySmartContractStateResponse,
 };
@@ -62,7 +65,7 @@ struct World {
 fn world(bonds: &[&str]) -> World {
     let artifacts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/artifacts");
     let code = |name: &str| {
-        let path = format!("{artifacts}/{name}.wasm");
+        let path = format!("{artifacts}/{}", artifact(name));
         std::fs::read(&path).map_err(|source| GenesisError::File { path, source })
     };
     let mut profile = ProfileName::Localnet.profile();

@@ -13,14 +13,14 @@ const AUDIT_ROUND: u64 = 72;
 
 pub(super) fn profile() -> Profile {
     let mut profile = standard::profile();
-    profile.epoch_blocks = 20;
+    profile.epoch_blocks = 60;
     profile.registry.requalify_blocks = 40;
     profile.registry.maintenance_credit = 50;
     profile.registry.maintenance_window = 500;
     profile.registry.bond_per_capacity = Amount(1_000_000);
-    // ten epochs: longer than a validator that leaves takes to fade
-    profile.bonding.unbonding_blocks = 200;
-    profile.bonding.bucket_blocks = 10;
+    // seven epochs: longer than a validator that leaves takes to fade
+    profile.bonding.unbonding_blocks = 420;
+    profile.bonding.bucket_blocks = 15;
     profile.bonding.min_validator_bond = Amount(1_000_000_000);
     profile.settlement.open_fee = Amount(1_000_000);
     profile.settlement.min_escrow = Amount(1_000_000);
@@ -43,5 +43,12 @@ pub(super) fn profile() -> Profile {
     profile.audits.profile.review = StageRule { seats: 5, needed: 3 };
     profile.audits.profile.min_independent = 3;
     profile.audits.evidence.processes = 2;
+    profile.poc_weights.sprint_blocks = 5;
+    profile.poc_weights.window_start = 10;
+    profile.poc_weights.window_sprints = 1;
+    // one in an epoch
+    profile.poc_weights.confirm_every = 45;
+    profile.poc_weights.kept_blocks = 8 * AUDIT_ROUND;
+    profile.poc_weights.weights.bond_per_weight = Amount(10_000_000);
     profile
 }

@@ -4,8 +4,8 @@ mod localnet;
 mod model;
 mod standard;
 
-pub use model::LaunchModel;
-use quern_interface::{audits, bonding, registry, settlement};
+pub use model::{LaunchModel, LaunchProof};
+use quern_interface::{audits, bonding, poc_weights, registry, settlement};
 use quern_types::module_address;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{GenesisError, HookGas, Result, SystemContract, SystemGenesis, predict};
 
 /// Names of the contracts that a profile instantiates, in order.
-pub const CONTRACTS: [&str; 4] = ["registry", "bonding", "settlement", "audits"];
+pub const CONTRACTS: [&str; 5] = ["registry", "bonding", "settlement", "audits", "poc-weights"];
 
 /// Parameters of a network.
 #[derive(Clone, Debug)]
@@ -33,6 +33,13 @@ pub struct Profile {
     /// Parameters of the audits. A chain with more calibrated models than these have processes for begins with
     /// as many as it needs.
     pub audits: audits::Params,
+    /// Parameters of proof of compute.
+    pub poc_weights: poc_weights::Params,
+}
+
+/// File of a contract's WebAssembly: its name, with underscores as the compiler writes them.
+pub fn artifact(name: &str) -> String {
+    format!("{}.wasm", name.replace('-', "_"))
 }
 
 /// A profile by its name.
@@ -66,11 +73,12 @@ impl Profile {
     ) -> Result<SystemGenesis> {
         let authority = module_address("gov").to_string();
         let addresses = predict(CONTRACTS);
-        let [registry, bonding, settlement, audits] = CONTRACTS.map(|name| {
+        let [registry, bonding, settlement, audits, poc_weights] = CONTRACTS.map(|name| {
             let found = addresses.iter().find(|a| a.0 == name);
             found.map(|a| a.1.to_string()).unwrap_or_default()
         });
         let mut audit_params = self.audits.clone();
+        let proofs = LaunchModel::proofs(&models);
         let calibrations = LaunchModel::calibrations(&models);
         let calibrated = u32::try_from(calibrations.len()).unwrap_or(u32::MAX);
         let processes = &mut audit_params.evidence.processes;
@@ -96,17 +104,25 @@ impl Profile {
                 bonding: bonding.clone(),
                 price_source: registry.clone(),
                 audits: Some(audits.clone()),
-                judges: vec![audits],
+                judges: vec![audits.clone()],
                 params: self.settlement.clone(),
             })?,
             json(&audits::InstantiateMsg {
+                authority: authority.clone(),
+                registry: registry.clone(),
+                bonding: bonding.clone(),
+                settlement,
+                poc_weights: Some(poc_weights),
+                params: audit_params,
+                calibrations,
+            })?,
+            json(&poc_weights::InstantiateMsg {
                 authority,
                 registry,
                 bonding,
-                settlement,
-                poc_weights: None,
-                params: audit_params,
-                calibrations,
+                judges: vec![audits],
+                params: self.poc_weights.clone(),
+                models: proofs,
             })?,
         ];
         let contract = |(name, init): (&str, Value)| {

@@ -1,6 +1,6 @@
 //! A public network with blocks of about a second.
 
-use quern_interface::{audits, bonding, registry, settlement};
+use quern_interface::{audits, bonding, poc_weights, registry, settlement};
 use quern_protocol::{Amount, Price};
 use quern_types::BASE_DENOM;
 
@@ -84,6 +84,23 @@ pub(super) fn profile() -> Profile {
                 ..audits::EvidenceParams::DEFAULT
             },
             rates: audits::RateParams::DEFAULT,
+        },
+        poc_weights: poc_weights::Params {
+            // shorter than it takes to rent a machine and load a model
+            sprint_blocks: 30,
+            window_start: HOUR / 12,
+            window_sprints: 4,
+            // six in an epoch
+            confirm_every: 600,
+            judged_sprints: 16,
+            // rounds of audits that judge a sprint, and some that they may be late
+            kept_blocks: 6 * AUDIT_ROUND,
+            weights: poc_weights::WeightParams {
+                // 1,000 tokens of work a block need 50 QRN
+                bond_per_weight: Amount(50_000),
+                max_validators: 64,
+                ..poc_weights::WeightParams::DEFAULT
+            },
         },
     }
 }

@@ -4,9 +4,13 @@ use quern_context::Cx;
 use quern_genesis::SystemValidator;
 use quern_types::Result;
 
-use crate::{Powers, state};
+use crate::{
+    Powers, Presence, consensus_address,
+    presence::{self, presence as counted},
+    state,
+};
 
-/// Writes the set that an exported genesis carries.
+/// Writes the set that an exported genesis carries, and how often its validators signed.
 ///
 /// # Errors
 /// A halt.
@@ -15,7 +19,13 @@ pub fn init_genesis(cx: &Cx, validators: &[SystemValidator]) -> Result<()> {
         .iter()
         .map(|v| (v.pub_key, v.power))
         .collect::<Powers>();
-    state::set(cx, &powers)
+    state::set(cx, &powers)?;
+    let counts = validators.iter().filter(|v| v.signed > 0 || v.missed > 0);
+    let count = |v: &SystemValidator| {
+        let (signed, missed) = (v.signed, v.missed);
+        (consensus_address(&v.pub_key), Presence { signed, missed })
+    };
+    presence::set(cx, &counts.map(count).collect())
 }
 
 /// The set, by key.
@@ -24,6 +34,16 @@ pub fn init_genesis(cx: &Cx, validators: &[SystemValidator]) -> Result<()> {
 /// A halt.
 pub fn export_genesis(cx: &Cx) -> Result<Vec<SystemValidator>> {
     let powers = state::current(cx)?;
-    let entry = |(pub_key, power)| SystemValidator { pub_key, power };
+    let counts = counted(cx)?;
+    let entry = |(pub_key, power)| {
+        let count = counts.get(&consensus_address(&pub_key)).copied();
+        let Presence { signed, missed } = count.unwrap_or_default();
+        SystemValidator {
+            pub_key,
+            power,
+            signed,
+            missed,
+        }
+    };
     Ok(powers.into_iter().map(entry).collect())
 }

@@ -1,6 +1,7 @@
 //! `poc-weights`: proof of compute, weights, and the validators that follow from them.
 
 use quern_protocol::{Hash, Node, Proof, ProofLeaf, ProofShape};
+pub use quern_weights::Params as WeightParams;
 use serde::{Deserialize, Serialize};
 
 /// Parameters; governance changes them.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use quern_genesis::profile::{LaunchModel, ProfileName};
+use quern_genesis::profile::{LaunchModel, ProfileName, artifact};
 use quern_genesis::{BeaconGenesis, GenesisError};
 
 use crate::exit::{At, Exit, Failure, Outcome};
@@ -19,7 +19,7 @@ pub struct AddSystemArgs {
     #[arg(long, value_enum, default_value = "standard")]
     pub profile: ProfileName,
     /// JSON file with the models at launch: a list of launch packages, each with the `calibration` by which
-    /// audits judge
+    /// audits judge and the `proof` by which hosts prove it
     #[arg(long, value_name = "FILE")]
     pub models: Option<PathBuf>,
     /// Blocks per epoch [default: the profile's]
@@ -43,14 +43,14 @@ pub(super) fn add_system(args: &AddSystemArgs, home: &Home) -> Outcome<String> {
     let models = args.models.as_deref().map_or(Ok(Vec::new()), models)?;
     let count = models.len();
     let code = |name: &str| {
-        let file = args.contracts.join(format!("{name}.wasm"));
+        let file = args.contracts.join(artifact(name));
         fs::read(&file).map_err(|source| GenesisError::File {
             path: format!("{} (run `make contracts`, or give --contracts)", file.display()),
             source,
         })
     };
     document.app_state.system = profile.system(models, code).at(Exit::BadFile, "contracts")?;
-    // they come from bonding, with the anchors that hosts register
+    // they come from the chain's contracts, with the anchors that hosts register
     document.validators.clear();
     document.app_state.beacon = BeaconGenesis {
         params: document.app_state.beacon.params,
