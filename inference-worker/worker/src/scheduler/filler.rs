@@ -30,8 +30,8 @@ pub(crate) trait Filler: Debug + Send + Sync {
     fn next(&self) -> Option<Fill>;
     /// Whether a job is still of use.
     fn wants(&self, id: FillId) -> bool;
-    /// A job is done; this is its output.
-    fn done(&self, id: FillId, output: Vec<u32>);
+    /// A job is done: tokens of its prompt, and its output.
+    fn done(&self, id: FillId, prompt: u32, output: Vec<u32>);
     /// The engine cannot do a job.
     fn failed(&self, id: FillId, reason: &str);
 }
@@ -209,7 +209,8 @@ impl Fills {
             return true;
         }
         if let Some(filler) = &self.filler {
-            filler.done(filling.id, output.to_vec());
+            let prompt = filling.sequence.job.prompt.len() as u32;
+            filler.done(filling.id, prompt, output.to_vec());
         }
         false
     }

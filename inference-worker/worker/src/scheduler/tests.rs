@@ -116,7 +116,7 @@ impl Filler for Jobs {
     fn wants(&self, _: FillId) -> bool {
         !self.unwanted.load(Ordering::Relaxed)
     }
-    fn done(&self, id: FillId, output: Vec<u32>) {
+    fn done(&self, id: FillId, _: u32, output: Vec<u32>) {
         self.done.lock().unwrap().insert(id, output);
     }
     fn failed(&self, id: FillId, reason: &str) {

@@ -1,0 +1,227 @@
+//! Answers on disk. A sprint's answers are of no use to anybody once no audit can draw them any more; until then their
+//! loss would count as withholding.
+
+use crate::metrics::Metrics;
+use crate::proof::answers::{Answers, Kept};
+use crate::proof::record::{Answer, Record, Terms};
+use anyhow::Context;
+use quern_inference_api::audit::ProofPayload;
+use quern_interface::poc_weights::{CommittedProof, ProofInfo};
+use quern_journal::{Journal, JournalError, Options, set_aside};
+use quern_protocol::{Amount, Node, ProofLeaf, proof_output_hash};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// An answer that the engine has given, on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) sprint: u64,
+    pub(crate) answer: Answer,
+}
+
+/// What the engine's thread, the chain's follower and auditors share.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Sprints whose answers are kept, by number.
+    pub(crate) sprints: BTreeMap<u64, Answers>,
+    /// The sprint that is answered now.
+    pub(crate) running: Option<u64>,
+    /// Number of the next record.
+    next: u64,
+}
+
+/// Proofs of this host for its model.
+#[derive(Debug)]
+pub(crate) struct Proofs {
+    journal: Journal,
+    state: Mutex<State>,
+    pub(crate) given: UnboundedSender<Given>,
+    /// For the one task that keeps answers.
+    pub(crate) inbox: Mutex<Option<UnboundedReceiver<Given>>>,
+    pub(crate) metrics: Metrics,
+}
+
+impl Proofs {
+    /// Opens the journal of proofs. One that cannot be read is set aside: what it held counts as withheld if it is drawn.
+    pub(crate) fn open(folder: &Path, metrics: Metrics) -> anyhow::Result<Self> {
+        let mut state = State::default();
+        let mut take = |number, payload: &[u8]| match serde_json::from_slice(payload) {
+            Ok(record) => state.apply(number, record),
+            Err(error) => tracing::error!(number, %error, "a record of the proofs is of another version"),
+        };
+        let journal = match Journal::open(folder, Options::default(), |r| take(r.number, &r.payload)) {
+            Ok(opened) => opened.journal,
+            Err(error @ JournalError::Damaged { .. }) => {
+                let aside = set_aside(folder)?;
+                tracing::error!(%error, folder = %aside.display(), "set damaged proofs aside; those drawn from them are lost");
+                state = State::default();
+                Journal::open(folder, Options::default(), |_| {})?.journal
+            }
+            Err(error) => return Err(error).context("cannot open the journal of proofs"),
+        };
+        let (given, inbox) = unbounded_channel();
+        Ok(Self {
+            journal,
+            state: Mutex::new(state),
+            given,
+            inbox: Mutex::new(Some(inbox)),
+            metrics,
+        })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn append(&self, record: Record) -> Result<(), JournalError> {
+        let bytes = serde_json::to_vec(&record).map_err(|_| JournalError::TooLarge(0))?;
+        let number = self.journal.append(bytes).await?;
+        self.state().apply(number, record);
+        Ok(())
+    }
+
+    /// Begins a sprint, or goes on with one that a restart interrupted.
+    pub(crate) async fn begin(&self, terms: Terms) -> Result<(), JournalError> {
+        let sprint = terms.sprint.sprint;
+        let known = self
+            .state()
+            .sprints
+            .get(&sprint)
+            .map(|answers| answers.terms == terms);
+        match known {
+            Some(true) => {}
+            // Another chain, or another model, under the same number: its answers are of no use.
+            Some(false) | None => self.append(Record::Sprint(Box::new(terms))).await?,
+        }
+        let mut state = self.state();
+        if let Some(answers) = state.sprints.get_mut(&sprint) {
+            answers.restart();
+        }
+        state.running = Some(sprint);
+        Ok(())
+    }
+
+    /// Ends the sprint that is answered now: what is under way is dropped.
+    pub(crate) fn stop(&self) {
+        self.state().running = None;
+    }
+
+    /// The same, if it is this sprint.
+    pub(crate) fn stop_if(&self, sprint: u64) {
+        let mut state = self.state();
+        if state.running == Some(sprint) {
+            state.running = None;
+        }
+    }
+
+    /// Makes answers durable, then counts them.
+    pub(crate) async fn keep(&self, given: Vec<Given>) -> Result<(), JournalError> {
+        let mut sprints: BTreeMap<u64, Vec<Answer>> = BTreeMap::new();
+        for Given { sprint, answer } in given {
+            sprints.entry(sprint).or_default().push(answer);
+        }
+        for (sprint, answers) in sprints {
+            let (count, tokens) = (
+                answers.len(),
+                answers.iter().map(|a| a.output.len()).sum::<usize>(),
+            );
+            self.append(Record::Answers { sprint, answers }).await?;
+            self.metrics.proofs.answers.inc_by(count as u64);
+            self.metrics.proofs.tokens.inc_by(tokens as u64);
+        }
+        Ok(())
+    }
+
+    /// What can be committed of a sprint now: answers and the root over them.
+    pub(crate) fn commitment(&self, sprint: u64) -> Option<(u32, Node)> {
+        let state = self.state();
+        let answers = state.sprints.get(&sprint)?;
+        let count = answers.count();
+        Some((count, answers.root(count)?))
+    }
+
+    /// The answer at an offset of what the chain holds of a sprint, proven.
+    pub(crate) fn prove(&self, on_chain: &ProofInfo, offset: Amount) -> Option<CommittedProof> {
+        let state = self.state();
+        let answers = state.sprints.get(&on_chain.sprint.sprint)?;
+        answers.prove(&on_chain.root, on_chain.count, offset)
+    }
+
+    /// An answer with its output.
+    ///
+    /// # Errors
+    /// When it can no longer be read.
+    pub(crate) fn payload(
+        &self,
+        sprint: u64,
+        model: &str,
+        index: u32,
+    ) -> Result<Option<ProofPayload>, JournalError> {
+        let kept = {
+            let state = self.state();
+            let answers = state
+                .sprints
+                .get(&sprint)
+                .filter(|a| a.terms.model.model == model);
+            answers.and_then(|answers| answers.get(index)).cloned()
+        };
+        let Some(Kept { leaf, record }) = kept else {
+            return Ok(None);
+        };
+        let record = serde_json::from_slice(&self.journal.read(record)?);
+        let Ok(Record::Answers { answers, .. }) = record else {
+            return Ok(None);
+        };
+        let found = answers.into_iter().find(|answer| answer.index == index);
+        Ok(found.map(|answer| ProofPayload {
+            leaf,
+            output: answer.output,
+        }))
+    }
+
+    /// Forgets sprints whose deadline is below `height`.
+    pub(crate) async fn discard_before(&self, height: u64) -> Result<(), JournalError> {
+        let needed = {
+            let mut state = self.state();
+            let running = state.running;
+            let before = state.sprints.len();
+            state.sprints.retain(|number, answers| {
+                answers.terms.sprint.deadline >= height || running == Some(*number)
+            });
+            if state.sprints.len() == before {
+                return Ok(());
+            }
+            let first = state.sprints.values().map(|answers| answers.first).min();
+            first.unwrap_or(state.next)
+        };
+        self.journal.discard_before(needed).await.map(drop)
+    }
+}
+
+impl State {
+    fn apply(&mut self, number: u64, record: Record) {
+        self.next = self.next.max(number.saturating_add(1));
+        match record {
+            Record::Sprint(terms) => {
+                let answers = Answers::new(*terms, number);
+                self.sprints.insert(answers.terms.sprint.sprint, answers);
+            }
+            Record::Answers { sprint, answers } => {
+                let Some(known) = self.sprints.get_mut(&sprint) else {
+                    return;
+                };
+                for answer in answers {
+                    let leaf = ProofLeaf {
+                        index: answer.index,
+                        prompt: answer.prompt,
+                        output: answer.output.len() as u32,
+                        output_hash: proof_output_hash(&known.terms.chain_id, &answer.output),
+                    };
+                    known.keep(Kept { leaf, record: number });
+                }
+            }
+        }
+    }
+}
