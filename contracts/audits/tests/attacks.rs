@@ -138,7 +138,7 @@ fn a_report_over_more_positions_than_were_assigned_is_refused() {
     mine.retain(|leaf| leaf.auditor.as_deref() == Some(audits.host(one).as_str()));
     let votes = vec![Vote::Score(Score::CLEAN); mine.len()];
     for leaf in &mut mine {
-        leaf.tokens += 1;
+        leaf.positions += 1;
     }
     let padded = common::report_of(audits.host(one).as_str(), audits.round().number, &mine, &votes);
     let (host, commit) = (audits.host(one), audits.commit_msg(one, &padded));
@@ -157,7 +157,7 @@ fn a_host_can_reveal_no_other_leaf_than_the_drawn_one_and_none_of_another_round(
     audits.until(Phase::Reveal);
     let anyone = name("stranger");
     let pending = audits.pending(0).unwrap();
-    assert_eq!(pending.offset, Amount(100), "the first leaf of this round");
+    assert_eq!(pending, Amount(100), "the first leaf of this round");
     let (old, later) = (audits.covering(0, 0), audits.covering(0, 200));
     let msg = audits.reveal_msg(0, old);
     audits.refuse(&anyone, &msg, "not_in_round");
@@ -296,7 +296,7 @@ fn only_the_authority_changes_rules_and_only_from_the_next_round_on() {
     assert_eq!(now(&audits), next);
     for wrong in [
         Params {
-            round_blocks: 33,
+            round_blocks: 45,
             ..common::params()
         },
         Params {

@@ -54,7 +54,7 @@ fn an_honest_host_is_audited_whole_at_first_and_its_auditors_are_paid() {
     let record = audits.record(0);
     assert_eq!((record.walked, record.audited, record.condemned), (3, 3, 0));
     assert_eq!((record.missing, record.withheld, record.frozen), (0, 0, false));
-    let tokens: u64 = leaves.iter().map(|leaf| leaf.tokens).sum();
+    let tokens: u64 = leaves.iter().map(|leaf| u64::from(leaf.positions)).sum();
     let owed: u128 = (0..10).map(|host| audits.record(host).owed.0).sum();
     assert_eq!(owed, tokens.into());
     // the audited host earned nothing with its own leaves
@@ -241,7 +241,7 @@ fn an_auditor_earns_no_more_than_its_part_of_what_a_leaf_captured() {
     audits.fresh();
     audits.serve(0, &sessions, 100);
     let leaves = audits.play(&[], &honest(&[]));
-    assert!(leaves.iter().all(|leaf| leaf.tokens > 5));
+    assert!(leaves.iter().all(|leaf| leaf.positions > 5));
     let owed: u128 = (0..10).map(|host| audits.record(host).owed.0).sum();
     assert_eq!(owed, 3 * 5);
 }

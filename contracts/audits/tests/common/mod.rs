@@ -16,12 +16,13 @@ use chain::{name, Ask, World, CHAIN, MODEL};
 use cosmwasm_std::{Addr, StdResult};
 use cw_multi_test::{AppResponse, ContractWrapper, Executor};
 use quern_audit::{
-    pack, Bucket, BucketKey, Calibration, Finding, Margin, MarginTree, Opening, Profile, Report, Seat, Vote,
+    pack, Ballot, Bucket, BucketKey, Calibration, Finding, Margin, MarginTree, OpenedMargin, Opening,
+    Profile, Report, Vote,
 };
 use quern_evidence::{HostEvidence, Null, RateParams, Score};
 use quern_interface::audits::{
-    ExecuteMsg, HostRecord, InstantiateMsg, LeafInfo, Params, PendingReveal, Phase, QueryMsg, RoundInfo,
-    Totals, WorkInfo,
+    ExecuteMsg, HostRecord, InstantiateMsg, LeafInfo, PanelInfo, Params, PendingReveal, PendingSource, Phase,
+    QueryMsg, RoundInfo, Totals, WorkInfo,
 };
 use quern_interface::settlement::CommittedReceipt;
 use quern_interface::sudo::SudoMsg;
@@ -40,6 +41,7 @@ pub fn params() -> Params {
         vote_blocks: 4,
         panel_blocks: 6,
         max_draws: 16,
+        proof_draws: 2,
         mean_capture: Amount(100),
         max_candidates: 64,
         steps: 32,
@@ -268,10 +270,20 @@ impl Audits {
         panic!("no receipt at {offset}");
     }
 
-    pub fn pending(&self, host: usize) -> Option<PendingReveal> {
+    pub fn all_pending(&self, host: usize) -> Vec<PendingReveal> {
         self.ask(&QueryMsg::Pending {
             host: self.host(host).into(),
         })
+    }
+
+    /// Offset of the receipt that is asked for.
+    pub fn pending(&self, host: usize) -> Option<Amount> {
+        let pending = self.all_pending(host).into_iter();
+        let mut receipts = pending.filter_map(|pending| match pending.source {
+            PendingSource::Receipts { offset } => Some(offset),
+            PendingSource::Proofs { .. } => None,
+        });
+        receipts.next()
     }
 
     pub fn reveal_msg(&self, host: usize, leaf: CommittedReceipt) -> ExecuteMsg {
@@ -284,8 +296,8 @@ impl Audits {
 
     /// Reveals everything that is drawn of a host.
     pub fn reveal(&mut self, host: usize) {
-        while let Some(pending) = self.pending(host) {
-            let leaf = self.covering(host, pending.offset.0);
+        while let Some(offset) = self.pending(host) {
+            let leaf = self.covering(host, offset.0);
             let msg = self.reveal_msg(host, leaf);
             self.must(&name("stranger"), &msg);
         }
@@ -301,17 +313,60 @@ impl Audits {
         Bytes::new([auditor as u8 + 1; 16])
     }
 
-    fn margins(auditor: usize, leaf: &LeafInfo, vote: Vote) -> (Vec<Margin>, MarginTree) {
+    /// What an auditor that says this found: the margins are the leaf's, so all who say the same agree.
+    pub fn found(auditor: &str, salt: &Bytes<16>, leaf: &LeafInfo, vote: Vote) -> (Finding, Vec<Margin>) {
+        if vote == Vote::Unfetchable {
+            let margins = Node {
+                hash: Bytes::new([0; 32]),
+                sum: Amount(0),
+            };
+            let finding = Finding {
+                leaf: leaf.id,
+                vote,
+                positions: 0,
+                clipped: 0,
+                margins,
+            };
+            return (finding, Vec::new());
+        }
         let margin = if vote == Vote::Score(Score::CLEAN) {
             70_000
         } else {
             -2_000_000
         };
-        let margins = vec![Margin(margin); leaf.tokens as usize];
-        let host = leaf.auditor.clone().unwrap();
-        let salt = Self::salt(auditor);
-        let tree = MarginTree::new(CHAIN, &host, &leaf.id, &salt, &margins, calibration().clip).unwrap();
-        (margins, tree)
+        let margins = vec![Margin(margin); leaf.positions as usize];
+        let tree = MarginTree::new(CHAIN, auditor, &leaf.id, salt, &margins, calibration().clip).unwrap();
+        let finding = Finding {
+            leaf: leaf.id,
+            vote,
+            positions: leaf.positions,
+            clipped: margins.iter().filter(|margin| margin.0 < -1_000_000).count() as u32,
+            margins: tree.root().unwrap(),
+        };
+        (finding, margins)
+    }
+
+    /// A ballot that opens a position.
+    pub fn ballot(
+        auditor: &str,
+        salt: &Bytes<16>,
+        leaf: &LeafInfo,
+        vote: Vote,
+        position: Option<u32>,
+    ) -> Ballot {
+        let (finding, margins) = Self::found(auditor, salt, leaf, vote);
+        let opened = position.filter(|_| !margins.is_empty()).map(|position| {
+            let tree = MarginTree::new(CHAIN, auditor, &leaf.id, salt, &margins, calibration().clip).unwrap();
+            OpenedMargin {
+                margin: margins[position as usize],
+                proof: tree.prove(position).unwrap(),
+            }
+        });
+        Ballot {
+            finding,
+            salt: *salt,
+            opened,
+        }
     }
 
     /// The report of an auditor on everything that it was assigned; none if it keeps silent on any leaf.
@@ -321,24 +376,8 @@ impl Audits {
         for number in self.work(auditor)?.leaves {
             let leaf = leaves.iter().find(|leaf| leaf.number == number).unwrap();
             let vote = word(auditor, leaf, 0)?;
-            let (positions, clipped, margins) = if vote == Vote::Unfetchable {
-                let none = Node {
-                    hash: Bytes::new([0; 32]),
-                    sum: Amount(0),
-                };
-                (0, 0, none)
-            } else {
-                let (margins, tree) = Self::margins(auditor, leaf, vote);
-                let clipped = margins.iter().filter(|margin| margin.0 < -1_000_000).count();
-                (margins.len() as u32, clipped as u32, tree.root().unwrap())
-            };
-            findings.push(Finding {
-                leaf: leaf.id,
-                vote,
-                positions,
-                clipped,
-                margins,
-            });
+            let (host, salt) = (self.host(auditor), Self::salt(auditor));
+            findings.push(Self::found(host.as_str(), &salt, leaf, vote).0);
         }
         let host = self.host(auditor);
         Some(Report::new(CHAIN, host.as_str(), self.round().number, findings).unwrap())
@@ -368,13 +407,15 @@ impl Audits {
         let (finding, finding_proof, position) = report.at(offset)?;
         let leaves = self.leaves();
         let leaf = leaves.iter().find(|leaf| leaf.id == finding.leaf)?;
-        let (margins, tree) = Self::margins(auditor, leaf, finding.vote);
+        let salt = Self::salt(auditor);
+        let host = leaf.auditor.clone()?;
+        let opened = Self::ballot(&host, &salt, leaf, finding.vote, Some(position)).opened?;
         let opening = Opening {
             finding: finding.clone(),
             finding_proof,
-            salt: Self::salt(auditor),
-            margin: margins[position as usize],
-            margin_proof: tree.prove(position)?,
+            salt,
+            margin: opened.margin,
+            margin_proof: opened.proof,
         };
         Some(ExecuteMsg::Open {
             round: self.round().number,
@@ -383,32 +424,74 @@ impl Audits {
         })
     }
 
-    /// Panels vote.
-    pub fn hear(&mut self, word: Word) {
-        let round = self.round().number;
+    pub fn panel(&self, leaf: u64) -> Option<PanelInfo> {
+        self.ask(&QueryMsg::Panel { leaf })
+    }
+
+    /// Every word that panels have to say now: host, leaf, stage and vote.
+    fn words(&self, word: Word) -> Vec<(usize, LeafInfo, u32, Vote)> {
+        let mut words = Vec::new();
         for leaf in self.leaves() {
-            let (Some(stage), None) = (leaf.stage, leaf.verdict) else {
+            let Some(panel) = self.panel(leaf.number) else {
                 continue;
             };
-            let panel: Vec<Seat> = self.ask(&QueryMsg::Panel { leaf: leaf.number });
-            assert!(panel.iter().all(|seat| seat.host != leaf.host));
-            let seats: u32 = panel.iter().map(|seat| seat.seats).sum();
-            assert_eq!(seats, if stage == 2 { 21 } else { 7 });
-            for seat in panel {
+            assert!(panel.seats.iter().all(|seat| seat.host != leaf.host));
+            let seats: u32 = panel.seats.iter().map(|seat| seat.seats).sum();
+            assert_eq!(seats, if panel.stage == 2 { 21 } else { 7 });
+            for seat in panel.seats {
                 let index = self.index(&seat.host);
-                let Some(vote) = word(index, &leaf, stage) else {
-                    continue;
-                };
-                let msg = ExecuteMsg::PanelVote {
-                    round,
-                    auditor: seat.host.clone(),
-                    leaf: leaf.number,
-                    vote,
-                };
-                // from the warm key, as a worker does
-                let warm = self.world.hosts[index].warm_address.clone();
-                self.must(&warm, &msg);
+                let vote = word(index, &leaf, panel.stage);
+                words.extend(vote.map(|vote| (index, leaf.clone(), panel.stage, vote)));
             }
+        }
+        words
+    }
+
+    pub fn ballot_msg(&self, host: usize, leaf: &LeafInfo, stage: u32, vote: Vote) -> ExecuteMsg {
+        let (auditor, salt, round) = (self.host(host), Self::salt(host), self.round().number);
+        let (finding, _) = Self::found(auditor.as_str(), &salt, leaf, vote);
+        ExecuteMsg::CommitBallot {
+            round,
+            auditor: auditor.to_string(),
+            leaf: leaf.number,
+            commitment: Ballot::commitment(CHAIN, auditor.as_str(), round, stage, &finding, &salt),
+        }
+    }
+
+    pub fn vote_msg(&self, host: usize, leaf: &LeafInfo, vote: Vote) -> ExecuteMsg {
+        let position = self.panel(leaf.number).unwrap().position;
+        let (auditor, salt) = (self.host(host), Self::salt(host));
+        ExecuteMsg::PanelVote {
+            round: self.round().number,
+            auditor: auditor.to_string(),
+            leaf: leaf.number,
+            ballot: Box::new(Self::ballot(auditor.as_str(), &salt, leaf, vote, position)),
+        }
+    }
+
+    /// Ends blocks until the positions of panels are drawn.
+    pub fn to_ballots(&mut self) {
+        let params: Params = self.ask(&QueryMsg::Params {});
+        let at = self.round().since + 2 * params.draw_delay + params.panel_blocks;
+        while self.world.height() < at {
+            self.block();
+        }
+    }
+
+    /// Panels commit, and vote when their positions are drawn.
+    pub fn hear(&mut self, word: Word) {
+        let words = self.words(word);
+        for (host, leaf, stage, vote) in &words {
+            let msg = self.ballot_msg(*host, leaf, *stage, *vote);
+            // from the warm key, as a worker does
+            let warm = self.world.hosts[*host].warm_address.clone();
+            self.must(&warm, &msg);
+        }
+        self.to_ballots();
+        for (host, leaf, _, vote) in &words {
+            let msg = self.vote_msg(*host, leaf, *vote);
+            let warm = self.world.hosts[*host].warm_address.clone();
+            self.must(&warm, &msg);
         }
     }
 
@@ -449,7 +532,13 @@ impl Audits {
             self.block();
         }
         self.hear(word);
-        let height = self.round().since + params().draw_delay + params().panel_blocks;
+        let Params {
+            draw_delay,
+            panel_blocks,
+            vote_blocks,
+            ..
+        } = params();
+        let height = self.round().since + 2 * draw_delay + panel_blocks + vote_blocks;
         while self.world.height() < height {
             self.block();
         }
@@ -483,6 +572,7 @@ fn deploy(mut world: World, params: &Params) -> (World, Addr) {
         registry: world.registry.to_string(),
         bonding: world.bonding.to_string(),
         settlement: world.settlement.to_string(),
+        poc_weights: None,
         params: params.clone(),
         calibrations: vec![(MODEL.into(), calibration())],
     };
@@ -494,18 +584,8 @@ fn deploy(mut world: World, params: &Params) -> (World, Addr) {
 
 /// A report of `auditor` over leaves, with these votes.
 pub fn report_of(auditor: &str, round: u64, leaves: &[LeafInfo], votes: &[Vote]) -> Report {
-    let mut findings = Vec::new();
-    for (leaf, vote) in leaves.iter().zip(votes) {
-        let mut leaf = leaf.clone();
-        leaf.auditor = Some(auditor.to_owned());
-        let (margins, tree) = Audits::margins(0, &leaf, *vote);
-        findings.push(Finding {
-            leaf: leaf.id,
-            vote: *vote,
-            positions: margins.len() as u32,
-            clipped: 0,
-            margins: tree.root().unwrap(),
-        });
-    }
-    Report::new(CHAIN, auditor, round, findings).unwrap()
+    let salt = Audits::salt(0);
+    let findings = leaves.iter().zip(votes);
+    let findings = findings.map(|(leaf, vote)| Audits::found(auditor, &salt, leaf, *vote).0);
+    Report::new(CHAIN, auditor, round, findings.collect()).unwrap()
 }
