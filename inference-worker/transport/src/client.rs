@@ -68,6 +68,11 @@ impl Client {
         self.key.public()
     }
 
+    /// Signs a message with the key that servers see; see [`TransportKey::sign`].
+    pub fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
+        self.key.sign(message)
+    }
+
     /// Posts a JSON body to `url` at the holder of `expected`. Dropping the answer's body closes the connection,
     /// which the server notices.
     ///
