@@ -72,6 +72,18 @@ impl LlamaEngine {
         let cache = model.cache(slots)?;
         Ok(Self { model, cache, slots })
     }
+
+    /// From now on multiplies in bfloat16 and keeps the rest in fp32: no launch package asks for that, but a
+    /// calibration measures how far it shows.
+    ///
+    /// # Errors
+    /// [`LoadError::Torch`].
+    pub fn multiply_in_bf16(&mut self) -> Result<(), LoadError> {
+        for layer in &mut self.model.layers {
+            layer.multiply_in_bf16()?;
+        }
+        Ok(self.model.head.multiply_in_bf16()?)
+    }
 }
 
 impl Model {

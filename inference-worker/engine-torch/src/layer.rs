@@ -108,6 +108,12 @@ impl Layer {
         })
     }
 
+    pub(crate) fn multiply_in_bf16(&mut self) -> Result<(), TchError> {
+        [&mut self.qkv, &mut self.out, &mut self.gate_up, &mut self.down]
+            .into_iter()
+            .try_for_each(Linear::multiply_in_bf16)
+    }
+
     /// Adds this layer's output to `x`, [n, hidden]. `turn` holds the rotary numbers of the n positions; `attend`
     /// takes queries [n, heads, head_dim] and new keys and values [n, 2 * kv_heads, head_dim], both rotated, and
     /// returns [n, heads * head_dim].

@@ -1,6 +1,6 @@
 //! Matrix products of activations with weights, by the kernel that suits the shape.
 
-use tch::{Device, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 /// Rows for which oneDNN beats MKL on weights that no cache holds. MKL streams weights at full bandwidth for up to
 /// three rows and repacks them from four on; oneDNN does not, and the two meet again near 64 rows. Measured at
@@ -16,6 +16,8 @@ pub(crate) struct Linear {
     transposed: Tensor,
     bias: Option<Tensor>,
     streamed: bool,
+    /// The weight in bfloat16, if products are to be computed so.
+    coarse: Option<Tensor>,
 }
 
 impl Linear {
@@ -26,11 +28,21 @@ impl Linear {
             weight,
             bias,
             streamed,
+            coarse: None,
         })
+    }
+
+    /// From now on multiplies in bfloat16, as automatic mixed precision does.
+    pub(crate) fn multiply_in_bf16(&mut self) -> Result<(), TchError> {
+        self.coarse = Some(self.weight.f_to_kind(Kind::BFloat16)?);
+        Ok(())
     }
 
     /// `x @ weight^T + bias` for rows x, [n, in].
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        if let Some(weight) = &self.coarse {
+            return self.in_bf16(x, weight);
+        }
         if self.suits_onednn(x) {
             self.onednn(x)
         } else {
@@ -40,6 +52,9 @@ impl Linear {
 
     /// `sum += x @ weight^T + bias`, the addition inside the product where the kernel can.
     pub(crate) fn accumulate(&self, sum: &mut Tensor, x: &Tensor) -> Result<(), TchError> {
+        if let Some(weight) = &self.coarse {
+            return sum.f_add_(&self.in_bf16(x, weight)?).map(drop);
+        }
         if self.suits_onednn(x) {
             return sum.f_add_(&self.onednn(x)?).map(drop);
         }
@@ -47,6 +62,15 @@ impl Linear {
         match &self.bias {
             Some(bias) => sum.f_add_(bias).map(drop),
             None => Ok(()),
+        }
+    }
+
+    fn in_bf16(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor, TchError> {
+        let product = x.f_to_kind(Kind::BFloat16)?.f_linear(weight, None::<&Tensor>)?;
+        let mut product = product.f_to_kind(Kind::Float)?;
+        match &self.bias {
+            Some(bias) => product.f_add_(bias),
+            None => Ok(product),
         }
     }
 
@@ -65,7 +89,6 @@ impl Linear {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Kind;
 
     #[test]
     fn every_kernel_computes_the_same_product() {
