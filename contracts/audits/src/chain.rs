@@ -259,12 +259,12 @@ impl<'a> Chain<'a> {
         self.ask(contract, &Proofs::HostProofs { host, from, to })
     }
 
-    /// Lengths of a model's requests of proof of compute.
-    pub fn shapes(&self, model: &str) -> Result<Vec<ProofShape>> {
+    /// Lengths of a model's requests in a sprint.
+    pub fn shapes(&self, model: &str, sprint: u64) -> Result<Vec<ProofShape>> {
         let Some(contract) = &self.config.poc_weights else {
             return Ok(Vec::new());
         };
-        let models: Vec<Proven> = self.ask(contract, &Proofs::Models {})?;
+        let models: Vec<Proven> = self.ask(contract, &Proofs::ModelsAt { sprint })?;
         let found = models.into_iter().find(|proven| proven.model == model);
         Ok(found.map(|proven| proven.shapes).unwrap_or_default())
     }

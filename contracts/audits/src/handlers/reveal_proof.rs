@@ -36,7 +36,7 @@ pub fn reveal(
     }
     let chain = Chain::load(deps.as_ref())?;
     let fits = chain
-        .shapes(model)?
+        .shapes(model, sprint)?
         .iter()
         .any(|shape| (shape.prompt, shape.output) == (answer.prompt, answer.output));
     if !fits {

@@ -147,6 +147,9 @@ impl Worker<'_> {
                 record.proofs_failed = record.proofs_failed.saturating_add(judged.failed.into());
                 Ok(())
             })?;
+            if judged.clean == 0 && judged.failed == 0 {
+                continue;
+            }
             let order = poc_weights::ExecuteMsg::Judge {
                 host: host.to_string(),
                 model,

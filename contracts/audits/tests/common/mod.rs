@@ -9,12 +9,14 @@
 
 #[path = "../../../settlement/tests/common/mod.rs"]
 pub mod chain;
+pub mod proofs;
 
 use base64::{engine::general_purpose::STANDARD, Engine};
 use chain::books::{receipt, tokens_for, Books};
 use chain::{name, Ask, World, CHAIN, MODEL};
 use cosmwasm_std::{Addr, StdResult};
 use cw_multi_test::{AppResponse, ContractWrapper, Executor};
+use proofs::Answers;
 use quern_audit::{
     pack, Ballot, Bucket, BucketKey, Calibration, Finding, Margin, MarginTree, OpenedMargin, Opening,
     Profile, Report, Vote,
@@ -86,6 +88,8 @@ pub type Word<'a> = &'a dyn Fn(usize, &LeafInfo, u32) -> Option<Vote>;
 pub struct Audits {
     pub world: World,
     pub address: Addr,
+    /// Proof of compute, in sprints without end.
+    pub poc_weights: Addr,
     pub books: Vec<Books>,
     /// Next nonce.
     nonce: u64,
@@ -106,9 +110,11 @@ impl Audits {
         };
         // as in genesis, the address is known before the contracts are
         let nobody = World::with_judge(&capacities, terms(), &name("nobody"));
-        let address = deploy(nobody, params).1;
-        let (mut world, found) = deploy(World::with_judge(&capacities, terms(), &address), params);
-        assert_eq!(found, address);
+        let known = deploy(nobody, params, &name("nobody")).1;
+        let [address, poc_weights] = known.clone();
+        let world = World::with_judge(&capacities, terms(), &address);
+        let (mut world, found) = deploy(world, params, &poc_weights);
+        assert_eq!(found, known);
         let gov = name("gov");
         let fund = &ExecuteMsg::Fund {};
         let coins = chain::coins(POT);
@@ -119,6 +125,7 @@ impl Audits {
         Self {
             world,
             address,
+            poc_weights,
             books: (0..hosts).map(Books::new).collect(),
             nonce: 0,
         }
@@ -183,8 +190,9 @@ impl Audits {
     /// Ends a block as the application does.
     pub fn block(&mut self) {
         let app = &mut self.world.app;
-        app.wasm_sudo(self.address.clone(), &SudoMsg::EndBlock {})
-            .unwrap();
+        for contract in [&self.address, &self.poc_weights] {
+            app.wasm_sudo(contract.clone(), &SudoMsg::EndBlock {}).unwrap();
+        }
         self.world.block();
         let totals: Totals = self.ask(&QueryMsg::Totals {});
         assert_eq!(self.world.balance(&self.address), totals.pot.0 + totals.owed.0);
@@ -495,14 +503,22 @@ impl Audits {
         }
     }
 
-    /// A whole round in which the hosts named withhold and everyone says its word; `watch` sees the reports'
-    /// leaves before they are removed.
+    /// A whole round in which the hosts named withhold and everyone says its word; answers the round's leaves
+    /// before they are removed.
     pub fn play(&mut self, withholding: &[usize], word: Word) -> Vec<LeafInfo> {
+        self.play_with(&[], withholding, word)
+    }
+
+    /// The same with what hosts proved.
+    pub fn play_with(&mut self, proofs: &[Answers], withholding: &[usize], word: Word) -> Vec<LeafInfo> {
         self.until(Phase::Reveal);
         for host in 0..self.world.hosts.len() {
             if !withholding.contains(&host) {
                 self.reveal(host);
             }
+        }
+        for answers in proofs.iter().filter(|of| !withholding.contains(&of.host)) {
+            self.reveal_proofs(answers);
         }
         self.until(Phase::Commit);
         let reports: Vec<(usize, Report)> = (0..self.world.hosts.len())
@@ -557,7 +573,8 @@ impl Audits {
     }
 }
 
-fn deploy(mut world: World, params: &Params) -> (World, Addr) {
+/// Both contracts that come after settlement.
+fn deploy(mut world: World, params: &Params, poc_weights: &Addr) -> (World, [Addr; 2]) {
     let code = world.app.store_code(Box::new(
         ContractWrapper::new(
             audits::contract::execute,
@@ -572,14 +589,28 @@ fn deploy(mut world: World, params: &Params) -> (World, Addr) {
         registry: world.registry.to_string(),
         bonding: world.bonding.to_string(),
         settlement: world.settlement.to_string(),
-        poc_weights: None,
+        poc_weights: Some(poc_weights.to_string()),
         params: params.clone(),
         calibrations: vec![(MODEL.into(), calibration())],
     };
-    let address = world
+    let gov = name("gov");
+    let audits = world
         .app
-        .instantiate_contract(code, name("gov"), &init, &[], "audits", None);
-    (world, address.unwrap())
+        .instantiate_contract(code, gov.clone(), &init, &[], "audits", None)
+        .unwrap();
+    let code = world.app.store_code(Box::new(
+        ContractWrapper::new(
+            poc_weights::contract::execute,
+            poc_weights::contract::instantiate,
+            poc_weights::contract::query,
+        )
+        .with_sudo(poc_weights::contract::sudo),
+    ));
+    let init = proofs::init(&world, &audits);
+    let poc_weights = world
+        .app
+        .instantiate_contract(code, gov, &init, &[], "poc-weights", None);
+    (world, [audits, poc_weights.unwrap()])
 }
 
 /// A report of `auditor` over leaves, with these votes.
