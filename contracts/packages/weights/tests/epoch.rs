@@ -207,6 +207,25 @@ fn bond_covers_weight_and_presence_scales_it() {
 }
 
 #[test]
+fn a_full_set_turns_over_slowly_and_surely() {
+    let params = Params {
+        max_validators: 10,
+        ..PARAMS
+    };
+    let old: Powers<u8> = (0..10).map(|key| (key, 100_000)).collect();
+    let goal: Powers<u8> = (5..15).map(|key| (key, 100_000)).collect();
+    let mut set = old;
+    for _ in 0..12 {
+        let next = step(&set, &goal, &params);
+        assert!(next.len() <= 10, "{next:?}");
+        let stays = next.keys().filter(|key| set.contains_key(key)).count();
+        assert!(stays * 3 >= set.len() * 2 - 3, "{set:?} {next:?}");
+        set = next;
+    }
+    assert_eq!(set.keys().collect::<Vec<_>>(), goal.keys().collect::<Vec<_>>());
+}
+
+#[test]
 fn parameters_out_of_bounds_are_refused() {
     assert_eq!(PARAMS.validate(), Ok(()));
     let edits: [fn(&mut Params); 5] = [
