@@ -55,6 +55,7 @@ pub fn start(
         ("--chain-id", plan.chain_id.clone()),
         ("--settlement", contract("settlement")?.clone()),
         ("--registry", contract("registry")?.clone()),
+        ("--prices", contract("pricing")?.clone()),
         ("--model", MODEL.to_owned()),
         ("--state", home.join("state").display().to_string()),
         ("--max-price", "1000".to_owned()),

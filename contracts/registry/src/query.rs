@@ -7,12 +7,13 @@ use quern_interface::registry::{
     RouterInfo, Standing, StandingOf, WarmKey,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
-use quern_protocol::Price;
+use quern_protocol::{Amount, Price};
 
 use crate::error::{ContractError, Result};
 use crate::state::{
     Router, CONSENSUS, HOSTS, IDENTITIES, MAINTENANCE, MEMBERS, MODELS, PARAMS, PRICES, ROUTERS, WARM_OWNERS,
 };
+use crate::tree::Picker;
 use crate::{hosts, pick};
 
 /// Most hosts that `members` names.
@@ -65,6 +66,10 @@ pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
         QueryMsg::Members { model, hosts } => to_json_binary(&members(deps, &model, &hosts)?),
         QueryMsg::ConsensusIdentities { hosts } => to_json_binary(&identities(deps, &hosts)?),
         QueryMsg::Standings { hosts } => to_json_binary(&standings(deps, &hosts)?),
+        QueryMsg::Capacity { model } => {
+            let total = Picker::new(deps.storage, &model)?.total()?;
+            to_json_binary(&Amount(total.into()))
+        }
         QueryMsg::PriceAt { model, height: at } => to_json_binary(&price_at(deps, &model, at, height)?),
         QueryMsg::Router { router: address } => {
             to_json_binary(&router(deps, &deps.api.addr_validate(&address)?)?)

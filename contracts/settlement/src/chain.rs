@@ -1,14 +1,31 @@
 //! What this contract asks the chain and the other contracts.
 
 use cosmwasm_std::{Addr, Binary, Deps};
-use quern_interface::registry::{GroupMember, HostInfo, LaunchPackage, QueryMsg, RouterInfo, WarmKey};
+use quern_interface::registry::{GroupMember, HostInfo, LaunchPackage, QueryMsg, WarmKey};
 use quern_protocol::{Bytes, Hash, Price, PublicKey, Signature};
 use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use crate::error::{ContractError, Result};
 use crate::state::{Config, CONFIG};
 
 const BEACON: &str = "/quern.beacon.v1.Query/Beacon";
+
+/// What counts of a router's record here; read in part, for less code.
+#[derive(Deserialize)]
+pub struct Router {
+    /// Its keys.
+    pub details: RouterKeys,
+    /// Whether it stopped.
+    pub retired: bool,
+}
+
+/// What counts of a router's details here.
+#[derive(Deserialize)]
+pub struct RouterKeys {
+    /// Signs its consents.
+    pub transport_key: Bytes<32>,
+}
 
 /// Questions to the world around.
 pub struct Chain<'a> {
@@ -79,7 +96,7 @@ impl<'a> Chain<'a> {
     }
 
     /// A router's record, if it is registered.
-    pub fn router(&self, router: &Addr) -> Option<RouterInfo> {
+    pub fn router(&self, router: &Addr) -> Option<Router> {
         let router = router.to_string();
         self.ask(&self.config.registry, &QueryMsg::Router { router }).ok()
     }

@@ -50,5 +50,7 @@ pub(super) fn profile() -> Profile {
     profile.poc_weights.confirm_every = 45;
     profile.poc_weights.kept_blocks = 8 * AUDIT_ROUND;
     profile.poc_weights.weights.bond_per_weight = Amount(10_000_000);
+    profile.pricing.keep_blocks = 2_000 + 60 + 2 * (2 * AUDIT_ROUND + 6);
+    profile.pricing.block_ms = 500;
     profile
 }

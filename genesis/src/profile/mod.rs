@@ -5,7 +5,7 @@ mod model;
 mod standard;
 
 pub use model::{LaunchModel, LaunchProof};
-use quern_interface::{audits, bonding, poc_weights, registry, settlement};
+use quern_interface::{audits, bonding, poc_weights, pricing, registry, settlement};
 use quern_types::module_address;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +13,14 @@ use serde_json::Value;
 use crate::{GenesisError, HookGas, Result, SystemContract, SystemGenesis, predict};
 
 /// Names of the contracts that a profile instantiates, in order.
-pub const CONTRACTS: [&str; 5] = ["registry", "bonding", "settlement", "audits", "poc-weights"];
+pub const CONTRACTS: [&str; 6] = [
+    "registry",
+    "bonding",
+    "settlement",
+    "audits",
+    "poc-weights",
+    "pricing",
+];
 
 /// Parameters of a network.
 #[derive(Clone, Debug)]
@@ -35,6 +42,8 @@ pub struct Profile {
     pub audits: audits::Params,
     /// Parameters of proof of compute.
     pub poc_weights: poc_weights::Params,
+    /// Parameters of prices.
+    pub pricing: pricing::Params,
 }
 
 /// File of a contract's WebAssembly: its name, with underscores as the compiler writes them.
@@ -73,7 +82,7 @@ impl Profile {
     ) -> Result<SystemGenesis> {
         let authority = module_address("gov").to_string();
         let addresses = predict(CONTRACTS);
-        let [registry, bonding, settlement, audits, poc_weights] = CONTRACTS.map(|name| {
+        let [registry, bonding, settlement, audits, poc_weights, pricing] = CONTRACTS.map(|name| {
             let found = addresses.iter().find(|a| a.0 == name);
             found.map(|a| a.1.to_string()).unwrap_or_default()
         });
@@ -102,7 +111,7 @@ impl Profile {
                 authority: authority.clone(),
                 registry: registry.clone(),
                 bonding: bonding.clone(),
-                price_source: registry.clone(),
+                price_source: pricing,
                 audits: Some(audits.clone()),
                 judges: vec![audits.clone()],
                 params: self.settlement.clone(),
@@ -111,18 +120,25 @@ impl Profile {
                 authority: authority.clone(),
                 registry: registry.clone(),
                 bonding: bonding.clone(),
-                settlement,
-                poc_weights: Some(poc_weights),
+                settlement: settlement.clone(),
+                poc_weights: Some(poc_weights.clone()),
                 params: audit_params,
                 calibrations,
             })?,
             json(&poc_weights::InstantiateMsg {
-                authority,
-                registry,
+                authority: authority.clone(),
+                registry: registry.clone(),
                 bonding,
                 judges: vec![audits],
                 params: self.poc_weights.clone(),
                 models: proofs,
+            })?,
+            json(&pricing::InstantiateMsg {
+                authority,
+                registry,
+                settlement,
+                poc_weights: Some(poc_weights),
+                params: self.pricing.clone(),
             })?,
         ];
         let contract = |(name, init): (&str, Value)| {
@@ -148,4 +164,23 @@ impl Profile {
 
 fn json(message: &impl Serialize) -> Result<Value> {
     serde_json::to_value(message).map_err(GenesisError::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn a_price_is_kept_as_long_as_any_voucher_can_be_paid_or_judged_by_it() {
+        for name in ProfileName::value_variants() {
+            let Profile {
+                settlement, pricing, ..
+            } = name.profile();
+            let longest =
+                settlement.max_session_blocks + settlement.lapse_blocks + 2 * settlement.appeal_blocks;
+            assert!(pricing.keep_blocks >= longest, "{name:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A public network with blocks of about a second.
 
-use quern_interface::{audits, bonding, poc_weights, registry, settlement};
+use quern_interface::{audits, bonding, poc_weights, pricing, registry, settlement};
 use quern_protocol::{Amount, Price};
 use quern_types::BASE_DENOM;
 
@@ -101,6 +101,19 @@ pub(super) fn profile() -> Profile {
                 max_validators: 64,
                 ..poc_weights::WeightParams::DEFAULT
             },
+        },
+        pricing: pricing::Params {
+            // settlement's batch_blocks: shorter periods would see batches come and go
+            period_blocks: 10,
+            max_updates: 4,
+            // longer than the longest session with its lapse and both appeals
+            keep_blocks: DAY + 2 * HOUR,
+            block_ms: 1_000,
+            smoothing: 500_000,
+            low: 400_000,
+            high: 600_000,
+            steepness: 100_000,
+            max_step: 50_000,
         },
     }
 }

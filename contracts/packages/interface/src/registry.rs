@@ -380,6 +380,11 @@ pub enum QueryMsg {
         /// Hosts, at most 100, each with at most 16 models.
         hosts: Vec<StandingOf>,
     },
+    /// [`Amount`]: effective capacity of a model's whole group, in tokens a second.
+    Capacity {
+        /// Model.
+        model: String,
+    },
     /// [`Price`] per token of a model at a height.
     PriceAt {
         /// Model.

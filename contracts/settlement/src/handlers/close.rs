@@ -193,7 +193,7 @@ fn payments(
         }
     }
     if let Some(audits) = &chain.config.audits {
-        if let Some(fund) = funds::to_audits(audits, outcome.audits, denom)? {
+        if let Some(fund) = funds::to_audits(audits, outcome.audits, denom) {
             payments.push(reply::guard(fund, &reply::Unpaid::audits(id, outcome.audits))?);
         }
     }
