@@ -3,8 +3,10 @@
 //! - [`request`]: a body becomes a [`Request`] in which every parameter is either honoured or refused by name;
 //! - [`response`]: what goes back, whole or in chunks;
 //! - [`error`]: OpenAI's error shape with stable codes;
-//! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker.
+//! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker;
+//! - [`audit`]: what auditors fetch from an audited host.
 
+pub mod audit;
 mod body;
 pub mod error;
 mod fields;

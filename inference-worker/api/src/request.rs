@@ -28,6 +28,21 @@ impl Endpoint {
             Self::Completions => "prompt",
         }
     }
+
+    /// Its path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Completions => "/v1/completions",
+        }
+    }
+
+    /// The endpoint with a path.
+    pub fn of_path(path: &str) -> Option<Self> {
+        [Self::Chat, Self::Completions]
+            .into_iter()
+            .find(|endpoint| endpoint.path() == path)
+    }
 }
 
 /// One message of a chat.

@@ -10,6 +10,7 @@ mod logits;
 mod metrics;
 mod model;
 mod paid;
+mod proof;
 mod run;
 mod scheduler;
 mod serve;

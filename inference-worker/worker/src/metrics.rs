@@ -28,6 +28,39 @@ pub(crate) struct Metrics {
     pub(crate) lapsed: IntCounter,
     pub(crate) lost_batches: IntCounter,
     pub(crate) outbox_errors: IntCounter,
+    pub(crate) proofs: ProofMetrics,
+    pub(crate) audits: AuditMetrics,
+}
+
+/// Of audits.
+#[derive(Clone, Debug)]
+pub(crate) struct AuditMetrics {
+    /// Leaves in committed reports by vote: clean, failed, unfetchable.
+    pub(crate) leaves: IntCounterVec,
+    /// Rounds with work for this host by outcome: reported, missed.
+    pub(crate) rounds: IntCounterVec,
+    pub(crate) revealed: IntCounter,
+    /// Drawn leaves that are not here any more.
+    pub(crate) unrevealed: IntCounter,
+    pub(crate) fetch_failures: IntCounter,
+    pub(crate) errors: IntCounter,
+}
+
+/// Of proof of compute.
+#[derive(Clone, Debug)]
+pub(crate) struct ProofMetrics {
+    /// Sprints by outcome: committed, missed, empty.
+    pub(crate) sprints: IntCounterVec,
+    pub(crate) answers: IntCounter,
+    pub(crate) tokens: IntCounter,
+    /// Of the last sprint that was committed, in weighted tokens.
+    pub(crate) work: IntGauge,
+    pub(crate) total_work: IntCounter,
+    pub(crate) commits: IntCounter,
+    /// Commits that no block took in time, or that the chain refused.
+    pub(crate) missed_commits: IntCounter,
+    pub(crate) failures: IntCounter,
+    pub(crate) reveals: IntCounter,
 }
 
 const SECONDS: [f64; 12] = [
@@ -48,6 +81,55 @@ impl Metrics {
         let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
             let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()))?;
             registry.register(Box::new(metric.clone())).map(|()| metric)
+        };
+        let outcomes = Opts::new("sprints_total", "Sprints of proof of compute by outcome.");
+        let sprints = IntCounterVec::new(outcomes, &["outcome"])?;
+        registry.register(Box::new(sprints.clone()))?;
+        let proofs = ProofMetrics {
+            sprints,
+            answers: counter("proof_answers_total", "Requests of sprints answered.")?,
+            tokens: counter("proof_tokens_total", "Tokens written for sprints.")?,
+            work: gauge("proof_work", "Weighted tokens committed in the last sprint.")?,
+            total_work: counter("proof_work_total", "Weighted tokens committed in sprints.")?,
+            commits: counter("proof_commits_total", "Commits of sprints on chain.")?,
+            missed_commits: counter(
+                "proof_commits_missed_total",
+                "Commits of sprints that did not count.",
+            )?,
+            failures: counter(
+                "proof_failures_total",
+                "Requests of sprints that could not be answered.",
+            )?,
+            reveals: counter("proof_reveals_total", "Drawn answers revealed.")?,
+        };
+        let votes = Opts::new("audit_leaves_total", "Leaves in committed audit reports by vote.");
+        let leaves = IntCounterVec::new(votes, &["vote"])?;
+        registry.register(Box::new(leaves.clone()))?;
+        let outcomes = Opts::new(
+            "audit_rounds_total",
+            "Rounds of audits with work for this host by outcome.",
+        );
+        let rounds = IntCounterVec::new(outcomes, &["outcome"])?;
+        registry.register(Box::new(rounds.clone()))?;
+        let audits = AuditMetrics {
+            leaves,
+            rounds,
+            revealed: counter(
+                "audit_reveals_total",
+                "Drawn leaves of this host that it revealed.",
+            )?,
+            unrevealed: counter(
+                "audit_unrevealed_total",
+                "Times that a drawn leaf was not here any more.",
+            )?,
+            fetch_failures: counter(
+                "audit_fetch_failures_total",
+                "Payloads that could not be fetched at once.",
+            )?,
+            errors: counter(
+                "audit_errors_total",
+                "Looks at the audits, or acts, that could not finish.",
+            )?,
         };
         let requests = IntCounterVec::new(Opts::new("requests_total", "Requests by outcome."), &["outcome"])?;
         registry.register(Box::new(requests.clone()))?;
@@ -72,6 +154,8 @@ impl Metrics {
             )?,
             lost_batches: counter("lost_batches_total", "Batches on chain that the journal lost.")?,
             outbox_errors: counter("outbox_errors_total", "Runs of the outbox that could not finish.")?,
+            proofs,
+            audits,
             registry,
         })
     }

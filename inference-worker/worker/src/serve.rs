@@ -1,5 +1,6 @@
 //! `quern-worker serve`: engine thread, HTTP server, orderly end.
 
+use crate::audit;
 use crate::audit::judge::{Honest, Judge};
 use crate::http;
 use crate::metrics::Metrics;
@@ -7,7 +8,8 @@ use crate::model::ModelArgs;
 use crate::paid::Paid;
 use crate::paid::config::ChainConfig;
 use crate::paid::model_hash::model_hash;
-use crate::scheduler::Scheduler;
+use crate::proof;
+use crate::scheduler::{Filler, Scheduler};
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
 use quern_engine::Engine;
@@ -112,6 +114,8 @@ impl Serve {
         };
         let tokenizer = text.tokenizer.clone();
         let (scheduler, serving) = Scheduler::new(self.queue, self.slots, metrics.clone(), tokenizer);
+        let filler = paid.as_ref().and_then(|paid| paid.proofs.clone());
+        let serving = serving.with_filler(filler.map(|proofs| proofs as Arc<dyn Filler>));
         let (ready, loaded) = sync_channel(1);
         let (args, slots) = (self.model.clone(), self.slots);
         // The engine is made and used on one thread and never leaves it.
@@ -189,6 +193,8 @@ impl Serve {
                 }
                 println!("listening on https://{address}");
                 let listener = SecureListener::new(listener, &paid.transport_key)?;
+                tokio::spawn(proof::run(paid.clone(), service.scheduler.clone()));
+                tokio::spawn(audit::run(service.clone()));
                 tokio::spawn(paid.run());
                 let service = http::router(service).into_make_service_with_connect_info::<Peer>();
                 axum::serve(listener, service)

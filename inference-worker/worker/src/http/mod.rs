@@ -4,6 +4,7 @@ mod answer;
 
 use answer::Source;
 
+use crate::audit;
 use crate::generate::{Job, local_seed};
 use crate::metrics::Metrics;
 use crate::model::Text;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the handlers share.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub(crate) model_id: String,
     pub(crate) created: u64,
@@ -46,7 +47,7 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/v1/completions", post(plain))
         .merge(status_routes());
     if service.paid.is_some() {
-        router = router.merge(paid::routes());
+        router = router.merge(paid::routes()).merge(audit::routes());
     }
     with_fallbacks(router).with_state(Arc::new(service))
 }
@@ -85,7 +86,13 @@ async fn health(State(service): State<Arc<Service>>) -> Result<Json<serde_json::
     let chain = serde_json::json!({
         "id": paid.config.chain_id, "height": paid.follow.height(), "host": paid.config.host, "problem": problem,
     });
-    Ok(Json(serde_json::json!({"status": status, "chain": chain})))
+    let audits = paid.audits.view().map(|view| {
+        let round = &view.round;
+        serde_json::json!({"round": round.number, "phase": round.phase, "problem": paid.audits.problem()})
+    });
+    Ok(Json(
+        serde_json::json!({"status": status, "chain": chain, "audits": audits}),
+    ))
 }
 
 async fn models(State(service): State<Arc<Service>>) -> Json<ModelList> {

@@ -1,5 +1,6 @@
 //! What was promised, earned and committed, session by session. Plain state: no clock, no chain, no disk.
 
+use crate::audit::Kept;
 use crate::paid::record::{PlannedBatch, Record};
 use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
 use quern_interface::settlement::SessionInfo;
@@ -26,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) batch: Option<u64>,
     /// Its voucher's time was over before it was committed.
     pub(crate) lapsed: bool,
+    /// Number of its record in the journal, where its payload is.
+    pub(crate) record: u64,
 }
 
 /// What the chain holds of a session.
@@ -163,6 +166,7 @@ impl Account {
             signed,
             batch: None,
             lapsed: false,
+            record,
         };
         self.receipts.insert(voucher.voucher.nonce, entry);
     }
@@ -200,6 +204,8 @@ pub(crate) struct Book {
     pub(crate) last: (u64, Option<u64>),
     /// Sessions drawn up to this height may be in batches that the journal lost.
     pub(crate) lost_until: u64,
+    /// What this host has said as an auditor in the round that is judged.
+    pub(crate) audits: Kept,
 }
 
 impl Book {
@@ -237,6 +243,8 @@ impl Book {
                 account.give(&release.to, release.cumulative);
             }
             Record::Closed { session } => self.close(session),
+            Record::AuditReport(report) => self.audits.keep_report(*report, number),
+            Record::AuditBallot(ballot) => self.audits.keep_ballot(*ballot, number),
         }
     }
 
@@ -296,6 +304,7 @@ impl Book {
     pub(crate) fn first_needed(&self) -> Option<u64> {
         let accounts = self.accounts.values().filter_map(|account| account.first_record);
         let planned = self.planned.iter().map(|(_, record)| *record);
-        accounts.chain(planned).chain(self.last.1).min()
+        let audits = self.audits.first_record();
+        accounts.chain(planned).chain(self.last.1).chain(audits).min()
     }
 }

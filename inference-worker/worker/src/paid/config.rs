@@ -42,6 +42,11 @@ pub(crate) struct Contracts {
     pub(crate) settlement: String,
     /// Who answers `price_at`; the registry if none.
     pub(crate) pricing: Option<String>,
+    /// Who draws leaves and auditors; without it the worker neither audits nor is audited.
+    pub(crate) audits: Option<String>,
+    /// Who makes weights of proofs of compute; without it the worker proves nothing.
+    #[serde(alias = "poc-weights")]
+    pub(crate) poc_weights: Option<String>,
 }
 
 fn poll_ms() -> u64 {
@@ -72,6 +77,13 @@ impl ChainConfig {
             denom: "nqrn".into(),
             per_thousand_gas: self.nqrn_per_thousand_gas.into(),
         }
+    }
+
+    /// Folder of the journal of proofs, beside the other.
+    pub(crate) fn proof_journal(&self) -> PathBuf {
+        let mut name = self.journal.file_name().unwrap_or_default().to_owned();
+        name.push("-proofs");
+        self.journal.with_file_name(name)
     }
 
     /// Who answers questions about prices.

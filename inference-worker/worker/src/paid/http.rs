@@ -161,7 +161,7 @@ pub(crate) async fn begin(
         chain_id,
         (session, nonce),
         &authority.salt.0,
-        (path(endpoint), &body),
+        (endpoint.path(), &body),
         request.seed,
         &facts.beacon,
     );
@@ -198,7 +198,7 @@ pub(crate) async fn begin(
     let facts = Facts {
         chain_id: chain_id.clone(),
         salt: authority.salt.0,
-        path: path(endpoint).to_owned(),
+        path: endpoint.path().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
         request_hash,
         model_hash: paid.model_hash,
@@ -259,11 +259,4 @@ fn affordable(meter: &RequestMeter, wanted: u32, ceiling: Amount) -> u32 {
         }
     }
     low
-}
-
-fn path(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Chat => "/v1/chat/completions",
-        Endpoint::Completions => "/v1/completions",
-    }
 }

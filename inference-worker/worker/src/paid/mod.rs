@@ -10,8 +10,8 @@
 
 mod admit;
 mod answer;
-mod batch;
-mod book;
+pub(crate) mod batch;
+pub(crate) mod book;
 mod conduct;
 pub(crate) mod config;
 mod follow;
@@ -19,8 +19,8 @@ mod http;
 mod meter;
 pub(crate) mod model_hash;
 mod outbox;
-mod receipts;
-mod record;
+pub(crate) mod receipts;
+pub(crate) mod record;
 mod registration;
 mod releases;
 mod service;

@@ -1,5 +1,6 @@
 //! What the journal holds.
 
+use crate::audit::{KeptBallot, KeptReport};
 use quern_inference_api::paid::{SignedReceipt, SignedRelease};
 use quern_protocol::{Bytes, SessionLeaf};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,10 @@ pub(crate) enum Record {
     Release(SignedRelease),
     /// The session is over and its appeal too: nothing of it is needed any more.
     Closed { session: u64 },
+    /// A report is about to be committed: its salts and votes stay secret until they are revealed.
+    AuditReport(Box<KeptReport>),
+    /// A panel's ballot is about to be committed.
+    AuditBallot(Box<KeptBallot>),
 }
 
 /// What payer, host and auditors know of a request.

@@ -1,5 +1,6 @@
 //! What the handlers of paid work share.
 
+use crate::audit::Desk;
 use crate::audit::judge::Judge;
 use crate::metrics::Metrics;
 use crate::paid::admit::View;
@@ -10,8 +11,9 @@ use crate::paid::follow::Follow;
 use crate::paid::outbox;
 use crate::paid::sessions::Sessions;
 use crate::paid::store::Store;
+use crate::proof::Proofs;
 use anyhow::Context;
-use quern_chain_client::{Chain, ChainError, SigningKey};
+use quern_chain_client::{Call, Chain, ChainError, Outcome, SigningKey};
 use quern_inference_api::ApiError;
 use quern_inference_api::paid::{Rejection, SignedRefusal};
 use quern_interface::settlement::{SessionInfo, SignedBy};
@@ -35,6 +37,9 @@ pub(crate) struct Paid {
     pub(crate) transport_key: TransportKey,
     /// Votes for this host as an auditor.
     pub(crate) judge: Arc<dyn Judge>,
+    pub(crate) audits: Desk,
+    /// Proof of compute, on a chain that has it.
+    pub(crate) proofs: Option<Arc<Proofs>>,
 }
 
 impl Paid {
@@ -61,6 +66,10 @@ impl Paid {
         }
         tracing::info!(public = hex::encode(transport_key.public()), %model_hash, "transport key and model");
         let store = Store::open(&config.journal).context("cannot open the journal")?;
+        let proofs = match &config.contracts.poc_weights {
+            Some(_) => Some(Arc::new(Proofs::open(&config.proof_journal(), metrics.clone())?)),
+            None => None,
+        };
         let chain = Chain::new(&config.chain_id, &config.nodes)?;
         let contracts = &config.contracts;
         let sessions = Sessions::new(
@@ -89,6 +98,8 @@ impl Paid {
             metrics,
             transport_key,
             judge,
+            audits: Desk::default(),
+            proofs,
         })
     }
 
@@ -132,6 +143,23 @@ impl Paid {
         }
         let missing = || ApiError::unavailable("No paid work can be done: the warm key is not known yet.");
         self.follow.key().ok_or_else(missing)
+    }
+
+    /// Sends calls as one transaction and waits for what becomes of it; none if there is no key to sign with. Calls of
+    /// outbox and auditor, who share the key, go one after the other.
+    pub(crate) async fn execute(
+        &self,
+        calls: &[Call],
+        last_height: u64,
+    ) -> Result<Option<Outcome>, ChainError> {
+        let Some(key) = self.follow.key() else {
+            return Ok(None);
+        };
+        let (chain, fees) = (&self.follow.chain, self.config.fees());
+        chain
+            .execute_until(&key, &fees, calls, last_height)
+            .await
+            .map(Some)
     }
 
     /// A session that a caller named.

@@ -92,6 +92,12 @@ impl Store {
         Ok(number)
     }
 
+    /// Reads a durable record again.
+    pub(crate) fn read(&self, number: u64) -> Result<Record, JournalError> {
+        let bytes = self.journal.read(number)?;
+        serde_json::from_slice(&bytes).map_err(|_| JournalError::NoRecord(number))
+    }
+
     /// Deletes what no session needs any more.
     pub(crate) async fn discard(&self, next: u64) -> Result<(), JournalError> {
         let needed = self.book().first_needed().unwrap_or(next);

@@ -15,9 +15,7 @@ const REST: u32 = 4;
 pub(crate) struct ScoreTicket {
     /// The sequence.
     pub(crate) tokens: Vec<u32>,
-    /// First token after which logits are wanted.
-    pub(crate) from: usize,
-    /// Gets a row of logits for each token from there on. Once its receiver is gone, the work is dropped.
+    /// Gets a row of logits for each token. Once its receiver is gone, the work is dropped.
     pub(crate) reply: oneshot::Sender<Result<Logits, EngineError>>,
 }
 
@@ -128,12 +126,8 @@ impl Background {
 }
 
 impl Scoring {
-    /// Keeps the rows that are wanted.
     fn keep(&mut self, rows: Logits, end: usize) {
-        let skipped = self.ticket.from.saturating_sub(self.done) * rows.vocab;
-        self.rows
-            .values
-            .extend_from_slice(rows.values.get(skipped..).unwrap_or_default());
+        self.rows.values.extend(rows.values);
         self.rows.vocab = rows.vocab;
         self.done = end;
     }

@@ -1,0 +1,248 @@
+//! What an auditor must not forget between a commitment and what it reveals of it. Plain state, kept in the journal.
+
+use crate::audit::judge::{Case, Found, Judge};
+use quern_audit::{Ballot, Bucket, Finding, Margin, MarginTree, OpenedMargin, Opening, Report, Vote};
+use quern_evidence::Score;
+use quern_protocol::{Amount, Bytes, Hash, Node};
+use quern_verifier::Measured;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Who audits, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Office<'a> {
+    pub(crate) chain_id: &'a str,
+    pub(crate) auditor: &'a str,
+    /// The calibration's clip, in millionths of a logit.
+    pub(crate) clip: u32,
+}
+
+/// A finding and what opens it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptFinding {
+    pub(crate) finding: Finding,
+    pub(crate) salt: Bytes<16>,
+    pub(crate) margins: Vec<Margin>,
+}
+
+/// A report as it was, or will be, committed: findings in the order of the assignment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptReport {
+    pub(crate) round: u64,
+    pub(crate) clip: u32,
+    pub(crate) findings: Vec<KeptFinding>,
+}
+
+/// A panel's ballot as it was, or will be, committed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptBallot {
+    pub(crate) round: u64,
+    /// Number of the leaf in the round.
+    pub(crate) leaf: u64,
+    pub(crate) stage: u32,
+    pub(crate) clip: u32,
+    pub(crate) found: KeptFinding,
+}
+
+/// What an examination of a leaf came to.
+#[derive(Clone, Debug)]
+pub(crate) enum Examined {
+    /// The payload cannot be had, or is not the leaf's.
+    Missing,
+    /// The payload shows that the host did not do what it signed: why, in words.
+    Contradiction(String),
+    /// It was re-executed.
+    Measured(Measured),
+    /// This worker cannot judge: why, in words. It counts as clean, as silence does.
+    Unable(String),
+}
+
+/// What a finding is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) leaf: &'a Hash,
+    pub(crate) host: &'a str,
+    pub(crate) model: &'a str,
+    /// Output tokens that the leaf claims.
+    pub(crate) positions: u32,
+    pub(crate) bucket: Option<&'a Bucket>,
+}
+
+impl KeptFinding {
+    /// What an auditor writes down of an examination. None if margins do not make a tree, which no output of a model
+    /// comes to.
+    pub(crate) fn new(
+        office: Office<'_>,
+        subject: Subject<'_>,
+        examined: &Examined,
+        judge: &dyn Judge,
+        salt: [u8; 16],
+    ) -> Option<Self> {
+        let salt = Bytes(salt);
+        let measured = match examined {
+            Examined::Missing | Examined::Unable(_) => Measured::default(),
+            Examined::Contradiction(_) => {
+                let margins = vec![Margin::CONTRADICTION; subject.positions as usize];
+                Measured::new(margins, office.clip)
+            }
+            Examined::Measured(measured) => measured.clone(),
+        };
+        let root = if measured.margins.is_empty() {
+            Node {
+                hash: Hash::new([0; 32]),
+                sum: Amount::ZERO,
+            }
+        } else {
+            tree(office, subject.leaf, &salt, &measured.margins)?.root()?
+        };
+        let mut finding = Finding {
+            leaf: *subject.leaf,
+            vote: Vote::Score(Score::CLEAN),
+            positions: measured.positions,
+            clipped: measured.clipped,
+            margins: root,
+        };
+        let found = match examined {
+            Examined::Missing => Some(Found::Nothing),
+            Examined::Contradiction(why) => Some(Found::Contradiction(why)),
+            Examined::Measured(_) => Some(Found::Measured {
+                finding: &finding,
+                bucket: subject.bucket,
+            }),
+            Examined::Unable(_) => None,
+        };
+        if let Some(found) = found {
+            finding.vote = judge.vote(&Case {
+                host: subject.host,
+                model: subject.model,
+                found,
+            });
+        }
+        Some(Self {
+            finding,
+            salt,
+            margins: measured.margins,
+        })
+    }
+}
+
+fn tree(office: Office<'_>, leaf: &Hash, salt: &Bytes<16>, margins: &[Margin]) -> Option<MarginTree> {
+    MarginTree::new(office.chain_id, office.auditor, leaf, salt, margins, office.clip)
+}
+
+impl KeptReport {
+    fn report(&self, office: Office<'_>) -> Option<Report> {
+        let findings = self.findings.iter().map(|kept| kept.finding.clone()).collect();
+        Report::new(office.chain_id, office.auditor, self.round, findings).ok()
+    }
+
+    /// What is committed.
+    pub(crate) fn root(&self, office: Office<'_>) -> Option<Node> {
+        self.report(office)?.root()
+    }
+
+    /// The votes.
+    pub(crate) fn votes(&self) -> Vec<Vote> {
+        self.findings.iter().map(|kept| kept.finding.vote).collect()
+    }
+
+    /// Opens a drawn offset.
+    pub(crate) fn open(&self, office: Office<'_>, offset: Amount) -> Option<Opening> {
+        let report = self.report(office)?;
+        let (finding, finding_proof, position) = report.at(offset)?;
+        let kept = self.findings.get(finding_proof.index as usize)?;
+        let margins = tree(office, &finding.leaf, &kept.salt, &kept.margins)?;
+        Some(Opening {
+            finding: finding.clone(),
+            finding_proof,
+            salt: kept.salt,
+            margin: *kept.margins.get(position as usize)?,
+            margin_proof: margins.prove(position)?,
+        })
+    }
+}
+
+impl KeptBallot {
+    /// What is committed.
+    pub(crate) fn commitment(&self, office: Office<'_>) -> Hash {
+        let KeptFinding { finding, salt, .. } = &self.found;
+        Ballot::commitment(
+            office.chain_id,
+            office.auditor,
+            self.round,
+            self.stage,
+            finding,
+            salt,
+        )
+    }
+
+    /// What is revealed, with the margin at the drawn position. None if the position is not the finding's.
+    pub(crate) fn reveal(&self, office: Office<'_>, position: Option<u32>) -> Option<Ballot> {
+        let KeptFinding {
+            finding,
+            salt,
+            margins,
+        } = &self.found;
+        let opened = if margins.is_empty() {
+            None
+        } else {
+            let position = position?;
+            Some(OpenedMargin {
+                margin: *margins.get(position as usize)?,
+                proof: tree(office, &finding.leaf, salt, margins)?.prove(position)?,
+            })
+        };
+        Some(Ballot {
+            finding: finding.clone(),
+            salt: *salt,
+            opened,
+        })
+    }
+}
+
+/// What this host has said in the round that is judged, and the journal's records that say so.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    report: Option<(KeptReport, u64)>,
+    ballots: BTreeMap<(u64, u32), (KeptBallot, u64)>,
+}
+
+impl Kept {
+    /// Forgets what was said before a round.
+    pub(crate) fn begin(&mut self, round: u64) {
+        self.report = self.report.take().filter(|(report, _)| report.round >= round);
+        self.ballots.retain(|_, (ballot, _)| ballot.round >= round);
+    }
+
+    /// Takes in a report.
+    pub(crate) fn keep_report(&mut self, report: KeptReport, record: u64) {
+        self.begin(report.round);
+        self.report = Some((report, record));
+    }
+
+    /// Takes in a ballot.
+    pub(crate) fn keep_ballot(&mut self, ballot: KeptBallot, record: u64) {
+        self.begin(ballot.round);
+        self.ballots.insert((ballot.leaf, ballot.stage), (ballot, record));
+    }
+
+    /// The report of a round.
+    pub(crate) fn report(&self, round: u64) -> Option<&KeptReport> {
+        let report = self.report.as_ref().map(|(report, _)| report);
+        report.filter(|report| report.round == round)
+    }
+
+    /// The ballot on a leaf.
+    pub(crate) fn ballot(&self, round: u64, leaf: u64, stage: u32) -> Option<&KeptBallot> {
+        let ballot = self.ballots.get(&(leaf, stage)).map(|(ballot, _)| ballot);
+        ballot.filter(|ballot| ballot.round == round)
+    }
+
+    /// The first record that is still needed.
+    pub(crate) fn first_record(&self) -> Option<u64> {
+        let report = self.report.iter().map(|(_, record)| *record);
+        report
+            .chain(self.ballots.values().map(|(_, record)| *record))
+            .min()
+    }
+}

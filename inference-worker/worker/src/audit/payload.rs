@@ -1,0 +1,87 @@
+//! `GET /v1/audit/receipts/{session}/{nonce}` and `/v1/audit/proofs/{sprint}/{model}/{index}`: see
+//! [`quern_inference_api::audit`].
+
+use crate::audit::desk::admit;
+use crate::http::Service;
+use crate::paid::Paid;
+use crate::paid::record::Record;
+use crate::proof;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use quern_inference_api::ApiError;
+use quern_inference_api::audit::{ProofPayload, ReceiptPayload};
+use quern_interface::audits::{LeafInfo, LeafSource};
+use quern_transport::Peer;
+use std::sync::Arc;
+
+/// Routes for auditors; on encrypted connections only.
+pub(crate) fn routes() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/v1/audit/receipts/{session}/{nonce}", get(receipt_payload))
+        .route("/v1/audit/proofs/{sprint}/{model}/{index}", get(proof_payload))
+}
+
+fn paid(service: &Service) -> Result<&Paid, ApiError> {
+    let missing = || ApiError::unavailable("This worker runs without a chain.");
+    service.paid.as_deref().ok_or_else(missing)
+}
+
+fn gone() -> ApiError {
+    ApiError::not_found("The payload of this leaf is not kept here.")
+}
+
+async fn receipt_payload(
+    State(service): State<Arc<Service>>,
+    peer: ConnectInfo<Peer>,
+    Path((session, nonce)): Path<(u64, u64)>,
+) -> Result<Json<ReceiptPayload>, ApiError> {
+    let paid = paid(&service)?;
+    let is_asked = |leaf: &LeafInfo| matches!(&leaf.source, LeafSource::Receipt { session: s, nonce: n, .. } if (*s, *n) == (session, nonce));
+    let _permit = admit(paid, peer, is_asked).await?;
+    let record = {
+        let book = paid.store.book();
+        let entry = book
+            .find(session)
+            .and_then(|account| account.receipts.get(&nonce));
+        entry.map(|entry| entry.record)
+    };
+    let record = record.ok_or_else(gone)?;
+    let read = tokio::task::block_in_place(|| paid.store.read(record));
+    match read {
+        Ok(Record::Receipt { signed, payload }) => Ok(Json(ReceiptPayload {
+            receipt: signed.receipt,
+            salt: payload.salt,
+            path: payload.path,
+            body: payload.body,
+            prompt: payload.prompt,
+            output: payload.output,
+        })),
+        Ok(_) => Err(gone()),
+        Err(error) => {
+            tracing::error!(session, nonce, %error, "a payload that an auditor asks for cannot be read");
+            Err(gone())
+        }
+    }
+}
+
+async fn proof_payload(
+    State(service): State<Arc<Service>>,
+    peer: ConnectInfo<Peer>,
+    Path((sprint, model, index)): Path<(u64, String, u32)>,
+) -> Result<Json<ProofPayload>, ApiError> {
+    let paid = paid(&service)?;
+    let is_asked = |leaf: &LeafInfo| {
+        let source = LeafSource::Proof { sprint, index };
+        leaf.source == source && leaf.model == model
+    };
+    let _permit = admit(paid, peer, is_asked).await?;
+    let read = tokio::task::block_in_place(|| proof::payload(paid, (sprint, &model), index));
+    match read {
+        Ok(payload) => payload.map(Json).ok_or_else(gone),
+        Err(error) => {
+            tracing::error!(sprint, index, %error, "an answer that an auditor asks for cannot be read");
+            Err(gone())
+        }
+    }
+}
