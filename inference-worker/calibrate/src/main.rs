@@ -70,7 +70,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         kept: PathBuf,
     },
-    /// Choose thresholds and the null from files of blocks, measure hosts that cheat, and print the report.
+    /// Choose thresholds and the null from files of blocks, measure hosts that cheat, and write `calibration.json`
+    /// and `calibration-report.json`.
     Report {
         /// Files of blocks, of one seed and tolerance.
         #[arg(required = true)]
@@ -84,6 +85,9 @@ enum Command {
         /// What the machine is, in words.
         #[arg(long, default_value = "")]
         machine: String,
+        /// Folder to write to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// Write a copy of the model with coarser projections.
     RoundWeights {
@@ -133,10 +137,14 @@ impl Cli {
                 requests,
                 other,
                 machine,
+                out,
             } => {
                 let mut report = self.report(blocks, *requests, other)?;
                 report.machine = machine.clone();
-                println!("{}", serde_json::to_string_pretty(&report)?);
+                let mut calibration = serde_json::to_string_pretty(&report.calibration)?;
+                calibration.push('\n');
+                std::fs::write(out.join("calibration.json"), calibration)?;
+                std::fs::write(out.join("calibration-report.json"), report.lines()?)?;
                 Ok(())
             }
             Command::RoundWeights { bits, out } => {

@@ -79,8 +79,6 @@ pub struct Report {
     pub model: String,
     /// SHA-256 of the weights.
     pub weights: String,
-    /// How to repeat it.
-    pub commands: Vec<String>,
     /// Where it ran.
     pub machine: String,
     /// Seed of the run.
@@ -218,7 +216,6 @@ impl Report {
         Ok(Self {
             model: String::new(),
             weights: String::new(),
-            commands: Vec::new(),
             machine: String::new(),
             seed: 0,
             blocks: blocks.len() as u64,
@@ -240,6 +237,22 @@ impl Report {
             variants: Vec::new(),
             calibration,
         })
+    }
+
+    /// As JSON, each field on a line, and each row of a table on one.
+    pub fn lines(&self) -> anyhow::Result<String> {
+        let serde_json::Value::Object(fields) = serde_json::to_value(self)? else {
+            bail!("a report is an object");
+        };
+        let field = |(name, value): (&String, &serde_json::Value)| match value {
+            serde_json::Value::Array(rows) if rows.len() > 1 => {
+                let rows: Vec<String> = rows.iter().map(|row| format!("    {row}")).collect();
+                format!("  {}: [\n{}\n  ]", serde_json::json!(name), rows.join(",\n"))
+            }
+            value => format!("  {}: {value}", serde_json::json!(name)),
+        };
+        let fields: Vec<String> = fields.iter().map(field).collect();
+        Ok(format!("{{\n{}\n}}\n", fields.join(",\n")))
     }
 }
 
@@ -286,4 +299,89 @@ fn speed(blocks: &[Block], modes: &BTreeMap<(Mode, usize), u64>) -> Vec<Speed> {
         }
     };
     one.map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at a surprise")]
+
+    use super::*;
+
+    fn block(number: u64, split: Split, gaps: &[(u64, u32)]) -> Block {
+        let gap = |(sum, clipped): &(u64, u32)| LeafGap {
+            number: 0,
+            kind: Kind::Chat,
+            greedy: true,
+            positions: 40,
+            sum: *sum,
+            clipped: *clipped,
+            lowest: -1,
+        };
+        Block {
+            block: number,
+            split,
+            mode: Mode::Batch(8),
+            threads: 1,
+            positions: 40 * 20_000,
+            seconds: (1.0, 1.0),
+            counts: vec![(true, 32, Kind::Chat, 20_000)],
+            gaps: gaps.iter().map(gap).collect(),
+            agreement: Agreement {
+                positions: 10,
+                logit: 1e-5,
+                margin: 7,
+                edges: 0,
+            },
+        }
+    }
+
+    fn report(calibration: &[(u64, u32)], held_out: &[(u64, u32)]) -> Report {
+        let blocks = [
+            block(0, Split::Calibration, calibration),
+            block(1, Split::HeldOut, held_out),
+        ];
+        Report::new(&blocks, thresholds(&blocks, 1_000_000, 100).unwrap()).unwrap()
+    }
+
+    fn greedy_long(report: &Report) -> &Bucket {
+        report.calibration.buckets.last().unwrap()
+    }
+
+    #[test]
+    fn the_held_out_split_chooses_no_threshold_and_its_failures_raise_the_null() {
+        let clean = report(&[(400, 0)], &[(300, 0)]);
+        // 10 millionths a position were seen; a threshold is four times that
+        assert_eq!(
+            (greedy_long(&clean).mean_gap, greedy_long(&clean).clipped),
+            (40, 0)
+        );
+        assert_eq!((clean.held_out, clean.failures), (20_000, 0));
+        let worse = report(&[(400, 0)], &[(1_601, 0), (1_600, 0), (90, 1)]);
+        assert_eq!(greedy_long(&worse), greedy_long(&clean));
+        assert_eq!(worse.failures, 2);
+        assert!(worse.calibration.null > clean.calibration.null);
+    }
+
+    #[test]
+    fn without_a_gap_the_threshold_is_twice_what_two_executions_differ_by() {
+        let report = report(&[], &[]);
+        assert!(
+            report
+                .calibration
+                .buckets
+                .iter()
+                .all(|bucket| bucket.mean_gap == 20)
+        );
+        assert_eq!(
+            u64::from(report.calibration.null.micro()),
+            3 * report.upper_bound_nano / 1_000 + 94
+        );
+    }
+
+    #[test]
+    fn a_tolerance_below_what_was_seen_and_a_run_without_a_split_are_refused() {
+        let blocks = [block(0, Split::Calibration, &[])];
+        assert!(thresholds(&blocks, 1_000_000, 13).is_err());
+        assert!(thresholds(&[block(1, Split::HeldOut, &[])], 1_000_000, 100).is_err());
+    }
 }
