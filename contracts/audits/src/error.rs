@@ -25,7 +25,7 @@ pub enum ContractError {
     #[error("wrong_round: round {0} is worked on now")]
     WrongRound(u64),
     /// The round is not where the message needs it.
-    #[error("wrong_phase: the round is in {0:?} now")]
+    #[error("wrong_phase: the round is in {} now", crate::say::phase(*.0))]
     WrongPhase(Phase),
     /// Nothing of the host is drawn now.
     #[error("not_drawn: nothing of {0} is drawn and not revealed")]

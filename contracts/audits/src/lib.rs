@@ -12,6 +12,7 @@ mod error;
 mod funds;
 mod handlers;
 mod query;
+mod say;
 pub mod state;
 pub mod steps;
 mod window;

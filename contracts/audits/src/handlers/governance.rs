@@ -1,11 +1,12 @@
 //! Parameters and calibrations.
 
-use cosmwasm_std::{DepsMut, MessageInfo, Order, Response, StdResult, Storage};
+use cosmwasm_std::{DepsMut, MessageInfo, Order, Response, Storage};
 use quern_audit::{Calibration, MAX_CANDIDATES};
 use quern_interface::audits::Params;
 use quern_interface::BPS;
 
 use crate::error::{ContractError, Result};
+use crate::say;
 use crate::state::{CALIBRATIONS, CONFIG, NEXT_CALIBRATIONS, NEXT_PARAMS, PARAMS};
 
 /// Most blocks of a round: keeps the sum of its batches below the bound of a draw.
@@ -95,15 +96,15 @@ fn duration(params: &Params) -> Option<u64> {
 /// Refuses a calibration out of bounds, or one of more models than processes share alpha.
 pub fn check_calibration(storage: &dyn Storage, model: &str, calibration: &Calibration) -> Result<()> {
     calibration.validate()?;
-    let names = |map: cw_storage_plus::Map<&str, Calibration>| {
-        map.keys(storage, None, None, Order::Ascending)
-            .collect::<StdResult<Vec<String>>>()
-    };
-    let mut models = names(CALIBRATIONS)?;
-    models.extend(names(NEXT_CALIBRATIONS)?);
-    models.push(model.to_owned());
-    models.sort_unstable();
-    models.dedup();
+    let mut models = vec![model.to_owned()];
+    for map in [CALIBRATIONS, NEXT_CALIBRATIONS] {
+        for name in map.keys(storage, None, None, Order::Ascending) {
+            let name = name?;
+            if !models.contains(&name) {
+                models.push(name);
+            }
+        }
+    }
     let params = NEXT_PARAMS.may_load(storage)?;
     let params = params.map_or_else(|| PARAMS.load(storage), Ok)?;
     if models.len() >= params.evidence.processes as usize {
@@ -124,9 +125,7 @@ pub fn set_calibration(
     only_authority(&deps, &info)?;
     check_calibration(deps.storage, &model, &calibration)?;
     NEXT_CALIBRATIONS.save(deps.storage, &model, &calibration)?;
-    Ok(Response::new()
-        .add_attribute("action", "set_calibration")
-        .add_attribute("model", model))
+    Ok(say::answer("set_calibration", &[("model", model.to_string())]))
 }
 
 /// Changes parameters from the next round on. Attribute: `action`.
@@ -142,7 +141,7 @@ pub fn update_params(deps: DepsMut, info: MessageInfo, params: Params) -> Result
         return Err(ContractError::BadParams("processes cannot fall"));
     }
     NEXT_PARAMS.save(deps.storage, &params)?;
-    Ok(Response::new().add_attribute("action", "update_params"))
+    Ok(say::answer("update_params", &[]))
 }
 
 fn only_authority(deps: &DepsMut, info: &MessageInfo) -> Result<()> {

@@ -5,6 +5,7 @@ use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
 use crate::funds;
+use crate::say;
 use crate::state::{HOSTS, PARAMS, TOTALS};
 
 /// The pot grows by the funds. Attributes: `action`, `pot`.
@@ -14,9 +15,7 @@ pub fn fund(deps: DepsMut, info: MessageInfo) -> Result<Response> {
     funds::add(&mut totals.pot, amount)?;
     funds::add(&mut totals.funded, amount)?;
     TOTALS.save(deps.storage, &totals)?;
-    Ok(Response::new()
-        .add_attribute("action", "fund")
-        .add_attribute("pot", totals.pot.to_string()))
+    Ok(say::answer("fund", &[("pot", totals.pot.to_string())]))
 }
 
 /// The sender takes what it earned. Attributes: `action`, `auditor`, `amount`.

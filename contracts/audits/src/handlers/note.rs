@@ -7,6 +7,7 @@ use quern_protocol::Hash;
 use crate::assign;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
+use crate::say;
 use crate::state::{Leaf, Round, ASSIGNED, GROUPS, HOST_LEAVES, LEAVES, ROUND, SEEN, WORK};
 
 /// Assigns the auditor that the number of the leaf's offset draws, and notes the leaf. Attributes: `action`,
@@ -33,12 +34,15 @@ pub fn leaf(
     HOST_LEAVES.save(deps.storage, (&leaf.host, round.leaves), &Empty {})?;
     LEAVES.save(deps.storage, round.leaves, &leaf)?;
     ROUND.save(deps.storage, round)?;
-    Ok(Response::new()
-        .add_attribute("action", "reveal")
-        .add_attribute("round", round.number.to_string())
-        .add_attribute("host", leaf.host)
-        .add_attribute("leaf", round.leaves.to_string())
-        .add_attribute("auditor", leaf.auditor.map(Addr::into_string).unwrap_or_default()))
+    Ok(say::answer(
+        "reveal",
+        &[
+            ("round", round.number.to_string()),
+            ("host", leaf.host.to_string()),
+            ("leaf", round.leaves.to_string()),
+            ("auditor", leaf.auditor.map(Addr::into_string).unwrap_or_default()),
+        ],
+    ))
 }
 
 /// Adds a leaf to its auditor's work; an auditor with too many gets no more.

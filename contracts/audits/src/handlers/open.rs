@@ -7,6 +7,7 @@ use quern_interface::audits::Phase;
 use super::{round, sender};
 use crate::assign;
 use crate::error::{ContractError, Result};
+use crate::say;
 use crate::state::{ASSIGNED, CALIBRATIONS, LEAVES, WORK};
 
 /// Opens the next drawn position: the finding is the assigned leaf's, its vote the one that was revealed, the
@@ -57,11 +58,14 @@ pub fn open(
     }
     work.opened = work.opened.saturating_add(1);
     WORK.save(deps.storage, &auditor, &work)?;
-    Ok(Response::new()
-        .add_attribute("action", "open")
-        .add_attribute("round", number.to_string())
-        .add_attribute("auditor", auditor)
-        .add_attribute("leaf", key.to_string())
-        .add_attribute("position", position.to_string())
-        .add_attribute("margin", opening.margin.0.to_string()))
+    Ok(say::answer(
+        "open",
+        &[
+            ("round", number.to_string()),
+            ("auditor", auditor.to_string()),
+            ("leaf", key.to_string()),
+            ("position", position.to_string()),
+            ("margin", opening.margin.0.to_string()),
+        ],
+    ))
 }

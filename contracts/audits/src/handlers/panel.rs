@@ -9,6 +9,7 @@ use super::{round, sender};
 use crate::assign;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
+use crate::say;
 use crate::state::{Cast, Leaf, BALLOTS, CALIBRATIONS, LEAVES};
 use crate::window::Window;
 
@@ -24,12 +25,15 @@ fn heard(deps: &DepsMut, number: u64, key: u64) -> Result<(Leaf, u32, Hash, Wind
 }
 
 fn answer(action: &str, number: u64, auditor: Addr, key: u64, seats: u32) -> Response {
-    Response::new()
-        .add_attribute("action", action)
-        .add_attribute("round", number.to_string())
-        .add_attribute("auditor", auditor)
-        .add_attribute("leaf", key.to_string())
-        .add_attribute("seats", seats.to_string())
+    say::answer(
+        action,
+        &[
+            ("round", number.to_string()),
+            ("auditor", auditor.to_string()),
+            ("leaf", key.to_string()),
+            ("seats", seats.to_string()),
+        ],
+    )
 }
 
 /// Commits the ballot of a host with seats on the panel that hears a leaf. Attributes: `action`, `round`,

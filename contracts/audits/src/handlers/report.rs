@@ -6,6 +6,7 @@ use quern_protocol::Node;
 
 use super::{in_time, round, sender};
 use crate::error::{ContractError, Result};
+use crate::say;
 use crate::state::WORK;
 
 /// Commits a report. Attributes: `action`, `round`, `auditor`.
@@ -36,8 +37,8 @@ pub fn commit(
     }
     work.root = Some(root);
     WORK.save(deps.storage, &auditor, &work)?;
-    Ok(Response::new()
-        .add_attribute("action", "commit_report")
-        .add_attribute("round", number.to_string())
-        .add_attribute("auditor", auditor))
+    Ok(say::answer(
+        "commit_report",
+        &[("round", number.to_string()), ("auditor", auditor.to_string())],
+    ))
 }

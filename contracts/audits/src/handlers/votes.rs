@@ -6,6 +6,7 @@ use quern_interface::audits::Phase;
 
 use super::{in_time, round, sender};
 use crate::error::{ContractError, Result};
+use crate::say;
 use crate::state::{ASSIGNED, LEAVES, WORK};
 
 /// Most votes of one message.
@@ -47,9 +48,12 @@ pub fn reveal(
         work.revealed = work.revealed.saturating_add(1);
     }
     WORK.save(deps.storage, &auditor, &work)?;
-    Ok(Response::new()
-        .add_attribute("action", "reveal_votes")
-        .add_attribute("round", number.to_string())
-        .add_attribute("auditor", auditor)
-        .add_attribute("revealed", work.revealed.to_string()))
+    Ok(say::answer(
+        "reveal_votes",
+        &[
+            ("round", number.to_string()),
+            ("auditor", auditor.to_string()),
+            ("revealed", work.revealed.to_string()),
+        ],
+    ))
 }

@@ -1,6 +1,6 @@
 //! Draws begin.
 
-use cosmwasm_std::{Addr, Event};
+use cosmwasm_std::Addr;
 use quern_audit::Sampling;
 use quern_evidence::{rate, Wealth};
 use quern_interface::audits::Phase;
@@ -10,6 +10,7 @@ use super::Worker;
 use crate::case::proof_seed;
 use crate::chain::Chain;
 use crate::error::Result;
+use crate::say;
 use crate::state::{Case, ProofCase, CALIBRATIONS, CASES, EVIDENCE, HOSTS, PROOF_CASES};
 
 impl Worker<'_> {
@@ -24,7 +25,7 @@ impl Worker<'_> {
         self.round.name = Some(host.clone());
         let Ok((base, total)) = span else {
             self.events
-                .push(Event::new("audit_skipped").add_attribute("host", host));
+                .push(say::event("audit_skipped", &[("host", host.to_string())]));
             return Ok(());
         };
         let address = Addr::unchecked(&host);
@@ -38,13 +39,17 @@ impl Worker<'_> {
         let wealth = evidence.map_or(Wealth::ONE, |evidence| evidence.highest());
         let rate = rate(walked, wealth, &self.params.evidence, &self.params.rates);
         CASES.save(self.deps.storage, &address, &Case::open(base, total, &rate))?;
-        let event = Event::new("audit_case")
-            .add_attribute("round", self.round.number.to_string())
-            .add_attribute("host", host)
-            .add_attribute("amount", total.to_string())
-            .add_attribute("proofs", proofs.to_string())
-            .add_attribute("first_leaves", rate.all_of_next.to_string())
-            .add_attribute("rate_bps", rate.bps.to_string());
+        let event = say::event(
+            "audit_case",
+            &[
+                ("round", self.round.number.to_string()),
+                ("host", host.to_string()),
+                ("amount", total.to_string()),
+                ("proofs", proofs.to_string()),
+                ("first_leaves", rate.all_of_next.to_string()),
+                ("rate_bps", rate.bps.to_string()),
+            ],
+        );
         self.events.push(event);
         Ok(())
     }

@@ -1,8 +1,6 @@
 //! Scores enter the evidence.
 
-use std::collections::BTreeMap;
-
-use cosmwasm_std::{Addr, Event, Order, StdResult};
+use cosmwasm_std::{Addr, Order, StdResult};
 use quern_evidence::{Convictions, HostEvidence, Leaf as Scored, Score};
 use quern_interface::audits::{LeafSource, Phase, Verdict};
 use quern_interface::poc_weights;
@@ -12,6 +10,7 @@ use super::{change_record, count, Worker};
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::funds;
+use crate::say;
 use crate::state::{CALIBRATIONS, CASES, EVIDENCE, HOST_LEAVES, LEAVES, PROOF_CASES};
 
 /// What a round found about a host.
@@ -25,7 +24,7 @@ struct Findings {
 }
 
 /// What came of a host's answers, by sprint and model.
-type Proofs = BTreeMap<(u64, String), Judged>;
+type Proofs = Vec<((u64, String), Judged)>;
 
 /// Answers of a host, of one model in one sprint.
 #[derive(Default)]
@@ -51,7 +50,7 @@ impl Worker<'_> {
         let mut forfeit = case.forfeit;
         funds::add(&mut forfeit, found.stakes)?;
         let audited = u64::try_from(found.scored.len()).unwrap_or(u64::MAX);
-        change_record(self.deps.storage, &host, |record| {
+        change_record(self.deps.storage, &host, &|record| {
             record.audited = record.audited.saturating_add(audited);
             record.condemned = record.condemned.saturating_add(found.condemned);
             record.missing = record.missing.saturating_add(found.missing);
@@ -61,9 +60,10 @@ impl Worker<'_> {
         let convictions = match evidence.enter_round(&found.scored, &self.params.evidence) {
             Ok(convictions) => convictions,
             Err(error) => {
-                let event = Event::new("audit_skipped")
-                    .add_attribute("host", host.as_str())
-                    .add_attribute("error", error.to_string());
+                let event = say::event(
+                    "audit_skipped",
+                    &[("host", host.as_str().to_string()), ("error", error.to_string())],
+                );
                 self.events.push(event);
                 Convictions::default()
             }
@@ -72,7 +72,7 @@ impl Worker<'_> {
         for model in self.convicted(&evidence, &convictions)? {
             self.convict(&host, &model)?;
             evidence.requalify(&model);
-            change_record(self.deps.storage, &host, |record| count(&mut record.convictions))?;
+            change_record(self.deps.storage, &host, &|record| count(&mut record.convictions))?;
         }
         self.freeze(&host, &evidence)?;
         EVIDENCE.save(self.deps.storage, &host, &evidence)?;
@@ -87,15 +87,16 @@ impl Worker<'_> {
             .prefix(host)
             .keys(self.deps.storage, None, None, Order::Ascending)
             .collect::<StdResult<Vec<u64>>>()?;
-        let mut generations: BTreeMap<String, Option<u32>> = BTreeMap::new();
+        let mut generations: Vec<(String, Option<u32>)> = Vec::new();
         let mut found = Findings::default();
         for number in numbers {
             let leaf = LEAVES.load(self.deps.storage, number)?;
             let payer = match &leaf.source {
                 LeafSource::Receipt { payer, .. } => Some(payer.clone()),
                 LeafSource::Proof { sprint, .. } => {
-                    let judged = found.proofs.entry((*sprint, leaf.model.clone())).or_default();
+                    let mut judged = take(&mut found.proofs, (*sprint, &leaf.model));
                     judged.count(leaf.verdict);
+                    found.proofs.push(((*sprint, leaf.model.clone()), judged));
                     None
                 }
             };
@@ -110,11 +111,17 @@ impl Worker<'_> {
                 }
                 None => continue,
             };
-            let now = generations
-                .entry(leaf.model.clone())
-                .or_insert_with(|| chain.generation(&leaf.model, host).ok());
+            let known = generations.iter().find(|(model, _)| *model == leaf.model);
+            let now = match known {
+                Some((_, generation)) => *generation,
+                None => {
+                    let now = chain.generation(&leaf.model, host).ok();
+                    generations.push((leaf.model.clone(), now));
+                    now
+                }
+            };
             let calibration = CALIBRATIONS.may_load(self.deps.storage, &leaf.model)?;
-            let (Some(calibration), true) = (calibration, *now == Some(leaf.generation)) else {
+            let (Some(calibration), true) = (calibration, now == Some(leaf.generation)) else {
                 continue;
             };
             if score > Score::CLEAN {
@@ -139,9 +146,9 @@ impl Worker<'_> {
             .collect::<StdResult<Vec<_>>>()?;
         for ((sprint, model), case) in cases {
             PROOF_CASES.remove(self.deps.storage, (host, sprint, &model));
-            let mut judged = proofs.remove(&(sprint, model.clone())).unwrap_or_default();
+            let mut judged = take(&mut proofs, (sprint, &model));
             judged.failed = judged.failed.saturating_add(case.withheld);
-            change_record(self.deps.storage, host, |record| {
+            change_record(self.deps.storage, host, &|record| {
                 let all = judged.clean.saturating_add(judged.failed);
                 record.proofs = record.proofs.saturating_add(all.into());
                 record.proofs_failed = record.proofs_failed.saturating_add(judged.failed.into());
@@ -173,6 +180,13 @@ impl Worker<'_> {
         models.retain(|model| evidence.model(model).is_some());
         Ok(models)
     }
+}
+
+/// Takes what is known of a sprint and model out of the list.
+fn take(proofs: &mut Proofs, (sprint, model): (u64, &str)) -> Judged {
+    let alike = |(key, _): &((u64, String), Judged)| key.0 == sprint && key.1 == model;
+    let at = proofs.iter().position(alike);
+    at.map(|at| proofs.swap_remove(at).1).unwrap_or_default()
 }
 
 impl Judged {

@@ -109,22 +109,15 @@ impl Worker<'_> {
     }
 }
 
-/// The margin that half of the seats with one do not exceed; none without any.
+/// The least margin that half of the seats with one do not exceed; none without any. At most 64 of them.
 fn median(cast: &[(Addr, Cast)]) -> Option<Margin> {
-    let mut margins: Vec<(Margin, u32)> = cast
-        .iter()
-        .filter_map(|(_, cast)| Some((cast.margin?, cast.seats)))
-        .collect();
-    margins.sort_unstable();
-    let total = margins
-        .iter()
-        .fold(0_u32, |sum, (_, seats)| sum.saturating_add(*seats));
-    let mut below = 0_u32;
-    for (margin, seats) in margins {
-        below = below.saturating_add(seats);
-        if below.saturating_mul(2) >= total {
-            return Some(margin);
-        }
-    }
-    None
+    let seats = |most: Margin| {
+        let below = cast.iter().filter(|(_, cast)| cast.margin <= Some(most));
+        let below = below.filter(|(_, cast)| cast.margin.is_some());
+        below.fold(0_u32, |sum, (_, cast)| sum.saturating_add(cast.seats))
+    };
+    let total = seats(Margin(i32::MAX));
+    let margins = cast.iter().filter_map(|(_, cast)| cast.margin);
+    let half = |margin: &Margin| seats(*margin).saturating_mul(2) >= total;
+    margins.filter(half).min()
 }

@@ -22,6 +22,7 @@ use quern_protocol::Hash;
 
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
+use crate::say;
 use crate::state::{Leaf, Round, HOSTS, LEAVES, PARAMS, ROUND};
 use crate::window::Window;
 
@@ -111,9 +112,13 @@ impl Worker<'_> {
         self.round.name = None;
         self.round.below = None;
         self.round.leaf = 0;
-        let event = Event::new("audit_phase")
-            .add_attribute("round", self.round.number.to_string())
-            .add_attribute("phase", format!("{phase:?}").to_lowercase());
+        let event = say::event(
+            "audit_phase",
+            &[
+                ("round", self.round.number.to_string()),
+                ("phase", say::phase(phase).to_owned()),
+            ],
+        );
         self.events.push(event);
     }
 
@@ -168,11 +173,11 @@ impl Worker<'_> {
     }
 }
 
-/// Changes a host's record.
+/// Changes a host's record. Not generic: once in the code.
 fn change_record(
     storage: &mut dyn Storage,
     host: &Addr,
-    change: impl FnOnce(&mut HostRecord) -> Result<()>,
+    change: &dyn Fn(&mut HostRecord) -> Result<()>,
 ) -> Result<()> {
     let mut record = HOSTS.may_load(storage, host)?.unwrap_or_default();
     change(&mut record)?;

@@ -21,7 +21,7 @@ impl Worker<'_> {
         };
         WORK.remove(self.deps.storage, &auditor);
         let verified = verified(&work, self.params.openings);
-        change_record(self.deps.storage, &auditor, |record| {
+        change_record(self.deps.storage, &auditor, &|record| {
             count(if verified.is_some() {
                 &mut record.reports
             } else {
@@ -64,7 +64,7 @@ impl Worker<'_> {
         funds::take(&mut totals.pot, amount)?;
         funds::add(&mut totals.owed, amount)?;
         TOTALS.save(self.deps.storage, &totals)?;
-        change_record(self.deps.storage, &auditor, |record| {
+        change_record(self.deps.storage, &auditor, &|record| {
             funds::add(&mut record.owed, amount)
         })
     }

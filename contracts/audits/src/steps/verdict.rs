@@ -1,6 +1,6 @@
 //! What other contracts are told. A message that one of them refuses changes nothing about the others.
 
-use cosmwasm_std::{Addr, CosmosMsg, Event, SubMsg};
+use cosmwasm_std::{Addr, CosmosMsg, SubMsg};
 use quern_evidence::HostEvidence;
 use quern_interface::{bonding, poc_weights, settlement};
 use quern_protocol::Amount;
@@ -9,6 +9,7 @@ use super::{change_record, Worker};
 use crate::assign;
 use crate::chain::{call, Chain};
 use crate::error::Result;
+use crate::say;
 use crate::state::HOSTS;
 
 /// Id of every message; only refusals come back.
@@ -55,11 +56,15 @@ impl Worker<'_> {
             slash,
         };
         self.tell(call(&settlement, &order)?);
-        let event = Event::new("audit_convicted")
-            .add_attribute("host", host)
-            .add_attribute("model", model)
-            .add_attribute("generation", generation.to_string())
-            .add_attribute("slash", slash.to_string());
+        let event = say::event(
+            "audit_convicted",
+            &[
+                ("host", host.to_string()),
+                ("model", model.to_string()),
+                ("generation", generation.to_string()),
+                ("slash", slash.to_string()),
+            ],
+        );
         self.events.push(event);
         Ok(())
     }
@@ -71,7 +76,7 @@ impl Worker<'_> {
         if before.is_some_and(|record| record.frozen) == frozen {
             return Ok(());
         }
-        change_record(self.deps.storage, host, |record| {
+        change_record(self.deps.storage, host, &|record| {
             record.frozen = frozen;
             Ok(())
         })?;
@@ -84,10 +89,14 @@ impl Worker<'_> {
         let pay = settlement::ExecuteMsg::Freeze { host: name, frozen };
         self.tell(call(&config.bonding, &bonds)?);
         self.tell(call(&config.settlement, &pay)?);
-        let event = Event::new("audit_frozen")
-            .add_attribute("host", host)
-            .add_attribute("frozen", frozen.to_string())
-            .add_attribute("wealth", evidence.highest().to_string());
+        let event = say::event(
+            "audit_frozen",
+            &[
+                ("host", host.to_string()),
+                ("frozen", frozen.to_string()),
+                ("wealth", evidence.highest().to_string()),
+            ],
+        );
         self.events.push(event);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What nobody revealed.
 
-use cosmwasm_std::{Addr, Event, Order, StdResult};
+use cosmwasm_std::{Addr, Order, StdResult};
 use cw_storage_plus::Bound;
 use quern_audit::leaf_seed;
 use quern_interface::audits::Phase;
@@ -8,6 +8,7 @@ use quern_interface::audits::Phase;
 use super::{change_record, Worker};
 use crate::error::{ContractError, Result};
 use crate::funds;
+use crate::say;
 use crate::state::{CASES, PROOF_CASES};
 
 impl Worker<'_> {
@@ -34,17 +35,21 @@ impl Worker<'_> {
         self.withhold_proofs(&host)?;
         funds::add(&mut case.forfeit, cost)?;
         CASES.save(self.deps.storage, &host, &case)?;
-        change_record(self.deps.storage, &host, |record| {
+        change_record(self.deps.storage, &host, &|record| {
             let sum = |number: u64, more: u64| number.checked_add(more).ok_or(ContractError::Overflow);
             record.withheld = sum(record.withheld, withheld)?;
             record.walked = sum(record.walked, walked)?;
             Ok(())
         })?;
         if withheld > 0 {
-            let event = Event::new("audit_withheld")
-                .add_attribute("host", host)
-                .add_attribute("offsets", withheld.to_string())
-                .add_attribute("cost", cost.to_string());
+            let event = say::event(
+                "audit_withheld",
+                &[
+                    ("host", host.to_string()),
+                    ("offsets", withheld.to_string()),
+                    ("cost", cost.to_string()),
+                ],
+            );
             self.events.push(event);
         }
         Ok(())

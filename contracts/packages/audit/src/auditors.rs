@@ -126,16 +126,22 @@ pub fn panel(seed: &Hash, rule: StageRule, eligible: &[&Candidate]) -> Result<Ve
     }
     let total = total(eligible.iter().copied())?;
     let mut draw = Draw::new(*seed);
-    let mut seats: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut seats: Vec<Seat> = Vec::new();
     for _ in 0..rule.seats {
-        let held = seats.entry(&pick(&mut draw, eligible, total)?.host).or_default();
-        *held = held.saturating_add(1);
+        let host = &pick(&mut draw, eligible, total)?.host;
+        let at = seats.partition_point(|seat| seat.host < *host);
+        match seats.get_mut(at).filter(|seat| seat.host == *host) {
+            Some(seat) => seat.seats = seat.seats.saturating_add(1),
+            None => seats.insert(
+                at,
+                Seat {
+                    host: host.clone(),
+                    seats: 1,
+                },
+            ),
+        }
     }
-    let seat = |(host, seats): (&str, u32)| Seat {
-        host: host.to_owned(),
-        seats,
-    };
-    Ok(seats.into_iter().map(seat).collect())
+    Ok(seats)
 }
 
 /// Independent hosts of a group: hosts with weight, counting those that common owners connect as one.
@@ -144,20 +150,37 @@ pub fn panel(seed: &Hash, rule: StageRule, eligible: &[&Candidate]) -> Result<Ve
 /// As [`eligible`].
 pub fn independent(group: &[Candidate]) -> Result<u32, AuditError> {
     check(group)?;
-    // each owner leads to one of its clusters; joining two moves the members of the second
-    let mut cluster_of: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut clusters: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    for (number, host) in group.iter().enumerate().filter(|(_, host)| host.weight > 0) {
-        let mut joined: Vec<&str> = host.owners().collect();
+    // each host leads to another of its cluster, the last to itself
+    let mut leads: Vec<usize> = Vec::new();
+    let mut host_of: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut clusters = 0_u32;
+    for host in group.iter().filter(|host| host.weight > 0) {
+        let number = leads.len();
+        leads.push(number);
+        clusters = clusters.saturating_add(1);
         for owner in host.owners() {
-            if let Some(members) = cluster_of.get(owner).and_then(|old| clusters.remove(old)) {
-                joined.extend(members);
+            let Some(other) = host_of.insert(owner, number) else {
+                continue;
+            };
+            let (other, this) = (last(&mut leads, other), last(&mut leads, number));
+            if let Some(lead) = leads.get_mut(other).filter(|_| other != this) {
+                *lead = this;
+                clusters = clusters.saturating_sub(1);
             }
         }
-        for owner in &joined {
-            cluster_of.insert(owner, number);
-        }
-        clusters.insert(number, joined);
     }
-    Ok(u32::try_from(clusters.len()).unwrap_or(u32::MAX))
+    Ok(clusters)
+}
+
+/// Where the leads from a host end; halves the way for the next search.
+fn last(leads: &mut [usize], from: usize) -> usize {
+    let mut at = from;
+    while let Some(next) = leads.get(at).copied().filter(|next| *next != at) {
+        let after = leads.get(next).copied().unwrap_or(next);
+        if let Some(lead) = leads.get_mut(at) {
+            *lead = after;
+        }
+        at = next;
+    }
+    at
 }

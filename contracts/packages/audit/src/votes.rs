@@ -30,22 +30,17 @@ pub struct SeatVote {
 /// The score of a stage: the highest that at least `needed` seats reach. With scores of 0 and 1 that is the
 /// vote. Silence, and a payload that a seat could not fetch, count as clean.
 pub fn stage_score(rule: StageRule, votes: &[SeatVote]) -> Score {
-    let mut scores: Vec<(Score, u32)> = votes
-        .iter()
-        .filter_map(|seat| match seat.vote {
-            Some(Vote::Score(score)) => Some((score, seat.seats)),
-            _ => None,
-        })
-        .collect();
-    scores.sort_unstable_by(|a, b| b.cmp(a));
-    let mut reached = 0_u32;
-    for (score, seats) in scores {
-        reached = reached.saturating_add(seats);
-        if reached >= rule.needed {
-            return score;
-        }
-    }
-    Score::CLEAN
+    let score = |seat: &SeatVote| match seat.vote {
+        Some(Vote::Score(score)) => Some(score),
+        _ => None,
+    };
+    // at most 64 votes: looking at all for each is less code than sorting them
+    let reached = |least: &Score| {
+        let agree = votes.iter().filter(|seat| score(seat) >= Some(*least));
+        agree.fold(0_u32, |sum, seat| sum.saturating_add(seat.seats)) >= rule.needed
+    };
+    let scores = votes.iter().filter_map(score).filter(reached);
+    scores.max().unwrap_or(Score::CLEAN)
 }
 
 /// Whether a panel finds that the payload cannot be fetched.

@@ -34,11 +34,14 @@ impl HostEvidence {
         leaves: &[(String, Leaf)],
         params: &Params,
     ) -> Result<Convictions, EvidenceError> {
-        let mut by_model: BTreeMap<&str, Vec<Leaf>> = BTreeMap::new();
+        let mut by_model: Vec<(&str, Vec<Leaf>)> = Vec::new();
         let mut every = Vec::with_capacity(leaves.len());
         for (model, leaf) in leaves {
-            by_model.entry(model).or_default().push(leaf.clone());
             every.push(leaf.clone());
+            match by_model.iter_mut().find(|(known, _)| known == model) {
+                Some((_, leaves)) => leaves.push(leaf.clone()),
+                None => by_model.push((model, vec![leaf.clone()])),
+            }
         }
         let mut next = self.clone();
         next.all.enter_all(&entries(&every)?, params)?;
