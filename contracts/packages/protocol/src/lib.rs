@@ -25,7 +25,10 @@ pub use cost::{cost, Coefficients, Usage};
 pub use draw::{committee_seed, rank, Draw};
 pub use hash::{hash_fields, Fields};
 pub use price::Price;
-pub use proof::{proof_output_hash, proof_seed, proof_tree, ProofLeaf, ProofShape, ProofTask, MAX_PROOFS};
+pub use proof::{
+    proof_confirmation, proof_output_hash, proof_seed, proof_tree, ProofLeaf, ProofShape, ProofTask,
+    MAX_PROOFS,
+};
 pub use receipt::{
     content_hash, output_hash, request_hash, salt_commitment, seed_commitment, FinishReason, Receipt,
 };

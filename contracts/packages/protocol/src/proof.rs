@@ -2,7 +2,7 @@
 //! commits of its answers (`docs/spec/proof.md`).
 
 use crate::{
-    cost, hash_fields, output_hash, Amount, Coefficients, Fields, Hash, Node, Price, SumTree, Usage,
+    cost, hash_fields, output_hash, Amount, Coefficients, Draw, Fields, Hash, Node, Price, SumTree, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,16 @@ pub fn proof_seed(chain_id: &str, beacon: &Hash, sprint: u64, host: &str, model:
         .bytes(model.as_bytes())
         .u64(index.into())
         .finish()
+}
+
+/// Whether the beacon of a block begins a confirmation, with probability one in `every`: each block alike,
+/// whatever came before; never for 0.
+pub fn proof_confirmation(chain_id: &str, height: u64, beacon: &Hash, every: u32) -> bool {
+    let seed = Fields::new("quern.proof-confirmation/1", chain_id)
+        .u64(height)
+        .bytes(beacon.as_ref())
+        .finish();
+    Draw::new(seed).below(every.into()) == Some(0)
 }
 
 impl ProofTask {

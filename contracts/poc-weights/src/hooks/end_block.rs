@@ -2,7 +2,7 @@
 
 use cosmwasm_std::{DepsMut, Env, Event, Response};
 use quern_interface::poc_weights::{Params, SprintInfo, SprintKind};
-use quern_protocol::{Draw, Fields, Hash};
+use quern_protocol::proof_confirmation;
 
 use super::{prune::prune, MAX_SPRINTS};
 use crate::chain::Chain;
@@ -37,7 +37,7 @@ pub fn end_block(deps: DepsMut, env: Env) -> Result<Response> {
     let beacon = Chain::load(deps.as_ref())?.beacon(height)?;
     let kind = if height >= due {
         SprintKind::Window
-    } else if strikes(&env.block.chain_id, height, &beacon, params.confirm_every) {
+    } else if proof_confirmation(&env.block.chain_id, height, &beacon, params.confirm_every) {
         SprintKind::Confirmation
     } else {
         return Ok(Response::new());
@@ -79,13 +79,4 @@ const fn due(params: &Params, epoch: &Epoch) -> u64 {
         .start
         .saturating_add(params.window_start)
         .saturating_add(before)
-}
-
-/// Whether a block's beacon begins a confirmation: every block alike, whatever came before.
-fn strikes(chain_id: &str, height: u64, beacon: &Hash, every: u32) -> bool {
-    let seed = Fields::new("quern.proof-confirmation/1", chain_id)
-        .u64(height)
-        .bytes(beacon.as_ref())
-        .finish();
-    Draw::new(seed).below(every.into()) == Some(0)
 }
