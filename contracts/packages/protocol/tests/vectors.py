@@ -127,6 +127,13 @@ def release_digest(r) -> bytes:
     )
 
 
+def consent_digest(c) -> bytes:
+    return tagged(
+        "quern.router-consent/1", c["router"].encode(), c["payer"].encode(), base64.b64decode(c["session_key"]),
+        u128(int(c["escrow"])), u64(c["nonce"]), u64(c["expires"]),
+    )
+
+
 def refusal_digest(r) -> bytes:
     return tagged(
         "quern.refusal/1", u64(r["session"]), u64(r["nonce"]), r["host"].encode(), u64(r["height"]),
@@ -373,11 +380,16 @@ def vectors():
     beacon = fill("beacon 100")
     seed = tagged("quern.committee/1", u64(42), beacon)
     weights = [300, 0, 200, 100]
+    consent = {
+        "router": "quern1router", "payer": "quern1payer", "session_key": b64(public(SESSION_KEY)), "escrow": "5000000",
+        "nonce": 1763800000000, "expires": 170,
+    }
     return {
         "chain_id": CHAIN,
         "voucher": {"voucher": receipts[0]["voucher"], **signed(SESSION_KEY, voucher_digest(receipts[0]["voucher"]))},
         "release": {"release": release, **signed(WARM_KEY, release_digest(release))},
         "refusal": {"refusal": refusal, **signed(WARM_KEY, refusal_digest(refusal))},
+        "consent": {"consent": consent, "digest": consent_digest(consent).hex()},
         "receipt": {"receipt": receipts[0], **signed(WARM_KEY, receipt_digest(receipts[0])), "opening": secrets[0]},
         "client_seed_receipt": {
             "receipt": receipts[2], **signed(WARM_KEY, receipt_digest(receipts[2])), "opening": secrets[2],
