@@ -1,9 +1,8 @@
-//! The registry's lists: hosts, models, groups, routers, prices.
+//! The registry's lists: hosts, models, groups, routers.
 
 use quern_interface::registry::{
     GroupMember, HostInfo, HostStatus, LaunchPackage, Membership, ModelState, QueryMsg, RouterInfo,
 };
-use quern_protocol::Price;
 use quern_types::AccAddress;
 
 use super::list::{ListFlags, show};
@@ -50,14 +49,6 @@ pub enum Command {
         /// Page.
         #[command(flatten)]
         page: ListFlags,
-    },
-    /// Price of a model in nqrn per token
-    Price {
-        /// Model
-        model: String,
-        /// At this block [default: the latest]
-        #[arg(long, value_name = "HEIGHT")]
-        at: Option<u64>,
     },
 }
 
@@ -123,18 +114,6 @@ impl Command {
                 show(asker, format, of, &question, |list: Vec<RouterInfo>| {
                     let more = page.more(list.len(), list.last().map(|r| &r.router));
                     routers(&list) + &more
-                })
-                .await
-            }
-            Self::Price { model, at } => {
-                let height = match (at, asker.height) {
-                    (Some(height), _) => height,
-                    (None, 0) => asker.node.height().await?,
-                    (None, height) => height,
-                };
-                let question = QueryMsg::PriceAt { model, height };
-                show(asker, format, of, &question, |price: Price| {
-                    format!("{price} nqrn per token at height {height}")
                 })
                 .await
             }

@@ -66,9 +66,36 @@ pub(super) async fn show<A: DeserializeOwned>(
     }
 }
 
+/// A value of few words as the contract writes it: `running`, or `score 1000000`.
+pub(super) fn word(value: &impl Serialize) -> String {
+    use serde_json::Value;
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word.replace('_', " "),
+        Ok(Value::Object(parts)) => {
+            let parts = parts.iter().map(|(name, part)| match part {
+                Value::String(part) => format!("{name} {part}"),
+                part => format!("{name} {part}"),
+            });
+            parts.collect::<Vec<_>>().join(", ")
+        }
+        Ok(other) => other.to_string(),
+        Err(_) => "-".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn contracts_words_are_shown_without_their_syntax() {
+        use quern_interface::audits::{Phase, Verdict};
+        use quern_interface::rewards;
+        assert_eq!(word(&Phase::Collect), "collect");
+        assert_eq!(word(&Verdict::Missing), "missing");
+        assert_eq!(word(&rewards::Phase::Burns), "burns");
+        assert_eq!(word(&std::collections::BTreeMap::from([("score", 7)])), "score 7");
+    }
 
     #[test]
     fn a_full_page_says_how_to_go_on() {

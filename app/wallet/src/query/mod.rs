@@ -1,14 +1,18 @@
 //! `quernd query`.
 
+mod audits;
 mod auth;
 mod bank;
 mod bonds;
 mod chain;
 mod hosts;
 mod list;
+mod prices;
+mod rewards;
 mod sessions;
 mod totals;
 mod wasm;
+mod weights;
 
 use std::path::Path;
 
@@ -51,7 +55,7 @@ pub struct QueryCommand {
 /// One command of `quernd query`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
-    /// Hosts, models, groups, routers, prices.
+    /// Hosts, models, groups, routers.
     #[command(flatten)]
     Hosts(hosts::Command),
     /// Bonds, positions, slashes.
@@ -60,6 +64,18 @@ pub enum Command {
     /// Sessions, batches, faults.
     #[command(flatten)]
     Sessions(sessions::Command),
+    /// Audits and evidence.
+    #[command(flatten)]
+    Audits(audits::Command),
+    /// Proof of compute and weights.
+    #[command(flatten)]
+    Weights(weights::Command),
+    /// Prices.
+    #[command(flatten)]
+    Prices(prices::Command),
+    /// Rewards and emission.
+    #[command(flatten)]
+    Rewards(rewards::Command),
     /// Totals, parameters, addresses.
     #[command(flatten)]
     Totals(totals::Command),
@@ -169,6 +185,10 @@ impl QueryCommand {
             Command::Hosts(command) => return command.run(&asker, format).await,
             Command::Bonds(command) => return command.run(&asker, format).await,
             Command::Sessions(command) => return command.run(&asker, format).await,
+            Command::Audits(command) => return command.run(&asker, format).await,
+            Command::Weights(command) => return command.run(&asker, format).await,
+            Command::Prices(command) => return command.run(&asker, format).await,
+            Command::Rewards(command) => return command.run(&asker, format).await,
             Command::Totals(command) => return command.run(&asker, format).await,
             Command::Auth { command } => command.run(&node, self.height).await?,
             Command::Bank { command } => command.run(&node, self.height).await?,

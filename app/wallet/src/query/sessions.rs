@@ -1,7 +1,8 @@
 //! Settlement's lists: sessions, batches, faults, routers' bonds.
 
 use quern_interface::settlement::{
-    BatchInfo, CommitteeMember, FaultRecord, Outcome, QueryMsg, RouterBond, SessionInfo, SessionStatus,
+    BatchInfo, BatchPlace, CommitteeMember, FaultRecord, HostStanding, Outcome, QueryMsg, RouterBond,
+    SessionInfo, SessionStatus,
 };
 use quern_types::AccAddress;
 
@@ -41,6 +42,15 @@ pub enum Command {
         /// Most batches, the last first
         #[arg(long, value_name = "N", default_value_t = 10)]
         limit: u64,
+        /// The last one committed at or before this block, with the sum of all up to it
+        #[arg(long, value_name = "HEIGHT", conflicts_with = "batch")]
+        at: Option<u64>,
+    },
+    /// What a host committed and claimed over all sessions, and what judges hold back of its pay
+    Standing {
+        /// Host's address
+        #[arg(value_parser = account)]
+        host: AccAddress,
     },
     /// Deterministic faults that were proven, the oldest first
     Faults(ListFlags),
@@ -85,7 +95,35 @@ impl Command {
                 })
                 .await
             }
-            Self::Batches { host, batch, limit } => {
+            Self::Batches {
+                host,
+                at: Some(height),
+                ..
+            } => {
+                let host = host.to_string();
+                let question = QueryMsg::BatchAt { host, height };
+                show(asker, format, of, &question, |place: Option<BatchPlace>| {
+                    place.map_or_else(
+                        || "no batch up to this block is kept".to_owned(),
+                        |p| one_place(&p),
+                    )
+                })
+                .await
+            }
+            Self::Standing { host } => {
+                let host = host.to_string();
+                show(
+                    asker,
+                    format,
+                    of,
+                    &QueryMsg::HostStanding { host },
+                    |s: HostStanding| standing(&s),
+                )
+                .await
+            }
+            Self::Batches {
+                host, batch, limit, ..
+            } => {
                 let host = host.to_string();
                 let answers = match batch {
                     Some(sequence) => vec![asker.raw(of, &QueryMsg::Batch { host, sequence }).await?],
@@ -281,6 +319,33 @@ fn batches(list: &[BatchInfo]) -> String {
     )
 }
 
+fn one_place(p: &BatchPlace) -> String {
+    sheet(vec![
+        ("batch", number(p.batch.sequence)),
+        ("committed at", number(p.batch.height)),
+        ("sessions", number(p.batch.sessions)),
+        ("amount", amount(p.batch.root.sum)),
+        ("all batches up to it", amount(p.committed)),
+        ("root", text(p.batch.root.hash)),
+    ])
+}
+
+fn standing(s: &HostStanding) -> String {
+    sheet(vec![
+        ("committed", amount(s.committed)),
+        ("claimed", amount(s.claimed)),
+        (
+            "pay frozen",
+            text(if s.frozen {
+                "yes, while evidence is high"
+            } else {
+                "no"
+            }),
+        ),
+        ("to be burned out of its pay", amount(s.forfeit)),
+    ])
+}
+
 fn faults(list: &[FaultRecord]) -> String {
     let row = |f: &FaultRecord| {
         vec![
@@ -320,6 +385,7 @@ mod tests {
             paid: vec![("quern1h".into(), Amount(3_000_000_000))],
             router_fee: Amount(1),
             burned: Amount(0),
+            audits: Amount(20),
             refund: Amount(2_000_000_000),
             voided: Amount(1_000_000_000),
             restitution: Amount(0),
@@ -330,6 +396,7 @@ mod tests {
              quern1h                        3 QRN\n\
              router               0.000000001 QRN\n\
              burned                         0 QRN\n\
+             audits' pot          0.00000002 QRN\n\
              refund to the payer            2 QRN\n\
              claims of 1 QRN were void and are part of the refund"
         );

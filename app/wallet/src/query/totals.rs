@@ -1,7 +1,7 @@
 //! What concerns the contracts themselves: totals, parameters, addresses.
 
 use prost::Message;
-use quern_interface::{bonding, registry, settlement};
+use quern_interface::{audits, bonding, poc_weights, pricing, registry, rewards, settlement};
 use serde_json::{Value, json};
 
 use crate::{
@@ -54,6 +54,10 @@ impl Command {
                     System::Registry => asker.raw(contract, &registry::QueryMsg::Params {}).await?,
                     System::Bonding => asker.raw(contract, &bonding::QueryMsg::Params {}).await?,
                     System::Settlement => asker.raw(contract, &settlement::QueryMsg::Params {}).await?,
+                    System::Audits => asker.raw(contract, &audits::QueryMsg::Params {}).await?,
+                    System::PocWeights => asker.raw(contract, &poc_weights::QueryMsg::Params {}).await?,
+                    System::Pricing => asker.raw(contract, &pricing::QueryMsg::Params {}).await?,
+                    System::Rewards => asker.raw(contract, &rewards::QueryMsg::Params {}).await?,
                 };
                 Ok(format.show(&answer))
             }
@@ -83,6 +87,7 @@ async fn totals(asker: &Asker<'_>, format: Format) -> Result<String> {
         ("paid to hosts", amount(s.paid)),
         ("paid to routers", amount(s.router_fees)),
         ("burned by sessions", amount(s.burned)),
+        ("given to the audits", amount(s.audits)),
         ("refunded", amount(s.refunded)),
     ]))
 }
@@ -113,11 +118,11 @@ async fn contracts(asker: &Asker<'_>, format: Format) -> Result<String> {
     match wrong {
         None => Ok(shown),
         Some((c, of)) => Err(Failure::Usage(format!(
-            "{shown}\nthis wallet takes {} for {}: give --{} or QUERN_{}, if you trust the node",
+            "{shown}\nthis wallet takes {} for {}: give --{} or {}, if you trust the node",
             used(of),
             c.name,
             of.name(),
-            of.name().to_uppercase()
+            of.variable()
         ))),
     }
 }

@@ -11,11 +11,27 @@ pub enum System {
     Bonding,
     /// Sessions, batches, claims, pay
     Settlement,
+    /// Which leaves are re-executed, by whom, what came of it
+    Audits,
+    /// Proof of compute, weights, validators
+    PocWeights,
+    /// What a token costs
+    Pricing,
+    /// What the chain mints for hosts
+    Rewards,
 }
 
 impl System {
     /// In the order of genesis, which fixes the addresses.
-    pub(crate) const ALL: [Self; 3] = [Self::Registry, Self::Bonding, Self::Settlement];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Registry,
+        Self::Bonding,
+        Self::Settlement,
+        Self::Audits,
+        Self::PocWeights,
+        Self::Pricing,
+        Self::Rewards,
+    ];
 
     /// Name in genesis.
     pub(crate) const fn name(self) -> &'static str {
@@ -23,6 +39,23 @@ impl System {
             Self::Registry => "registry",
             Self::Bonding => "bonding",
             Self::Settlement => "settlement",
+            Self::Audits => "audits",
+            Self::PocWeights => "poc-weights",
+            Self::Pricing => "pricing",
+            Self::Rewards => "rewards",
+        }
+    }
+
+    /// Environment variable that replaces its address.
+    pub(crate) const fn variable(self) -> &'static str {
+        match self {
+            Self::Registry => "QUERN_REGISTRY",
+            Self::Bonding => "QUERN_BONDING",
+            Self::Settlement => "QUERN_SETTLEMENT",
+            Self::Audits => "QUERN_AUDITS",
+            Self::PocWeights => "QUERN_POC_WEIGHTS",
+            Self::Pricing => "QUERN_PRICING",
+            Self::Rewards => "QUERN_REWARDS",
         }
     }
 
@@ -33,6 +66,10 @@ impl System {
             Self::Registry => 1,
             Self::Bonding => 2,
             Self::Settlement => 3,
+            Self::Audits => 4,
+            Self::PocWeights => 5,
+            Self::Pricing => 6,
+            Self::Rewards => 7,
         };
         contract_address(id, id)
     }
@@ -52,6 +89,18 @@ pub struct ContractFlags {
     /// Address of settlement
     #[arg(long, value_name = "ADDRESS", env = "QUERN_SETTLEMENT", global = true, value_parser = account, hide_env_values = true)]
     pub settlement: Option<AccAddress>,
+    /// Address of the audits
+    #[arg(long, value_name = "ADDRESS", env = "QUERN_AUDITS", global = true, value_parser = account, hide_env_values = true)]
+    pub audits: Option<AccAddress>,
+    /// Address of poc-weights
+    #[arg(long, value_name = "ADDRESS", env = "QUERN_POC_WEIGHTS", global = true, value_parser = account, hide_env_values = true)]
+    pub poc_weights: Option<AccAddress>,
+    /// Address of pricing
+    #[arg(long, value_name = "ADDRESS", env = "QUERN_PRICING", global = true, value_parser = account, hide_env_values = true)]
+    pub pricing: Option<AccAddress>,
+    /// Address of rewards
+    #[arg(long, value_name = "ADDRESS", env = "QUERN_REWARDS", global = true, value_parser = account, hide_env_values = true)]
+    pub rewards: Option<AccAddress>,
 }
 
 /// Reads an account address, for clap.
@@ -62,11 +111,24 @@ pub(crate) fn account(text: &str) -> Result<AccAddress, String> {
 impl ContractFlags {
     /// The addresses that the commands use.
     pub(crate) fn contracts(&self) -> Contracts {
-        let or = |given: &Option<AccAddress>, of: System| given.clone().unwrap_or_else(|| of.address());
+        let given = |of: System| match of {
+            System::Registry => &self.registry,
+            System::Bonding => &self.bonding,
+            System::Settlement => &self.settlement,
+            System::Audits => &self.audits,
+            System::PocWeights => &self.poc_weights,
+            System::Pricing => &self.pricing,
+            System::Rewards => &self.rewards,
+        };
+        let address = |of: System| given(of).clone().unwrap_or_else(|| of.address());
         Contracts {
-            registry: or(&self.registry, System::Registry),
-            bonding: or(&self.bonding, System::Bonding),
-            settlement: or(&self.settlement, System::Settlement),
+            registry: address(System::Registry),
+            bonding: address(System::Bonding),
+            settlement: address(System::Settlement),
+            audits: address(System::Audits),
+            poc_weights: address(System::PocWeights),
+            pricing: address(System::Pricing),
+            rewards: address(System::Rewards),
         }
     }
 }
@@ -77,6 +139,10 @@ pub(crate) struct Contracts {
     registry: AccAddress,
     bonding: AccAddress,
     settlement: AccAddress,
+    audits: AccAddress,
+    poc_weights: AccAddress,
+    pricing: AccAddress,
+    rewards: AccAddress,
 }
 
 impl Contracts {
@@ -86,6 +152,10 @@ impl Contracts {
             System::Registry => &self.registry,
             System::Bonding => &self.bonding,
             System::Settlement => &self.settlement,
+            System::Audits => &self.audits,
+            System::PocWeights => &self.poc_weights,
+            System::Pricing => &self.pricing,
+            System::Rewards => &self.rewards,
         }
     }
 }
@@ -95,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_the_classic_ones_of_the_first_three_contracts() {
+    fn addresses_are_the_classic_ones_of_the_first_contracts() {
         // The first is wasmd's own vector for code 1, instance 1.
         let (_, bytes) =
             bech32::decode("purple14hj2tavq8fpesdwxxcu44rty3hh90vhujrvcmstl4zr3txmfvw9smc2vxm").unwrap();

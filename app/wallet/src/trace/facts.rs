@@ -1,8 +1,9 @@
 //! What the chain says about a receipt's session, host and batch.
 
 use quern_interface::{
+    pricing,
     registry::{self, HostInfo, WarmKey},
-    settlement::{self, BatchInfo, SessionInfo},
+    settlement::{self, BatchInfo, HostStanding, SessionInfo},
 };
 use quern_protocol::Price;
 use serde::{Serialize, de::DeserializeOwned};
@@ -31,6 +32,8 @@ pub(super) struct Facts {
     pub price: Answer<Price>,
     /// The batch that the receipt claims to be in; none if it claims none.
     pub batch: Option<Answer<Option<BatchInfo>>>,
+    /// What judges hold back of the host's pay.
+    pub standing: Answer<HostStanding>,
     /// Transactions that named the session.
     pub calls: Vec<Call>,
 }
@@ -74,8 +77,8 @@ impl Facts {
                 let model = session.model.clone();
                 ask(
                     asker,
-                    System::Registry,
-                    &registry::QueryMsg::PriceAt { model, height },
+                    System::Pricing,
+                    &pricing::QueryMsg::PriceAt { model, height },
                 )
                 .await?
             }
@@ -87,6 +90,8 @@ impl Facts {
         let warm_key = ask(asker, System::Registry, &question).await?;
         let question = registry::QueryMsg::Host { host: host.clone() };
         let known = ask(asker, System::Registry, &question).await?;
+        let question = settlement::QueryMsg::HostStanding { host: host.clone() };
+        let standing = ask(asker, System::Settlement, &question).await?;
         let batch = match &document.committed {
             None => None,
             Some(committed) => {
@@ -102,6 +107,7 @@ impl Facts {
             host: known,
             price,
             batch,
+            standing,
             calls: calls(
                 asker.node,
                 asker.contracts.of(System::Settlement).to_string(),

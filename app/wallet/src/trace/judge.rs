@@ -39,6 +39,7 @@ pub(super) fn judge(chain_id: &str, document: &Document, facts: &Facts) -> Repor
         if let Some(member) = case.member(session) {
             case.claim(session, member, &mut report);
             case.conviction(session, member, &mut report);
+            case.standing(session, &mut report);
         }
         case.outcome(session, &mut report);
     }
@@ -227,6 +228,28 @@ impl Case<'_> {
         }
     }
 
+    /// What judges hold back of the host's pay, over all of its sessions.
+    fn standing(&self, s: &SessionInfo, report: &mut Report) {
+        let Ok(standing) = &self.facts.standing else {
+            return;
+        };
+        if matches!(s.status, SessionStatus::Closed | SessionStatus::Void) {
+            return;
+        }
+        if standing.frozen {
+            let detail = "evidence against the host is high: the session is paid only when that is over, or after \
+                          another appeal";
+            report.add("frozen", None, Verdict::Open, detail.to_owned());
+        }
+        if !standing.forfeit.is_zero() {
+            let detail = format!(
+                "{} of the host's next pay will be burned for payloads that it withheld",
+                show(standing.forfeit)
+            );
+            report.add("forfeit", None, Verdict::Open, detail);
+        }
+    }
+
     fn outcome(&self, s: &SessionInfo, report: &mut Report) {
         let step = "outcome";
         let Some(o) = &s.outcome else {
@@ -246,7 +269,7 @@ impl Case<'_> {
             return report.add(step, None, Verdict::Open, detail);
         };
         let hosts = Amount::sum(o.paid.iter().map(|(_, paid)| *paid));
-        let all = hosts.and_then(|hosts| Amount::sum([hosts, o.router_fee, o.burned, o.refund]));
+        let all = hosts.and_then(|hosts| Amount::sum([hosts, o.router_fee, o.burned, o.audits, o.refund]));
         let check = match all == Some(s.escrow) {
             true => Ok(()),
             false => Err(format!(
@@ -260,12 +283,13 @@ impl Case<'_> {
             .find(|(host, _)| host == self.host())
             .map_or(Amount::ZERO, |(_, paid)| *paid);
         let holds = format!(
-            "escrow {} = hosts {} (this one {}) + router {} + burned {} + refund {}",
+            "escrow {} = hosts {} (this one {}) + router {} + burned {} + audits {} + refund {}",
             show(s.escrow),
             show(hosts.unwrap_or(Amount::ZERO)),
             show(own),
             show(o.router_fee),
             show(o.burned),
+            show(o.audits),
             show(o.refund)
         );
         report.check(step, self.called("close"), check, holds);

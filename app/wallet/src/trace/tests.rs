@@ -2,7 +2,7 @@
 
 use quern_interface::{
     registry::{HostInfo, HostStatus, Membership, Offer, WarmKey},
-    settlement::{CommitteeMember, Outcome, SessionInfo, SessionStatus, SignedBy},
+    settlement::{CommitteeMember, HostStanding, Outcome, SessionInfo, SessionStatus, SignedBy},
 };
 use quern_protocol::{Amount, Bytes, Hash, Price};
 
@@ -96,6 +96,7 @@ fn facts(s: &Sample) -> Facts {
         }),
         price: Ok(receipt.price),
         batch: Some(Ok(Some(s.batch.clone()))),
+        standing: Ok(HostStanding::default()),
         calls: vec![
             Call {
                 height: 550,
@@ -214,6 +215,26 @@ fn what_is_still_to_come_is_open_and_not_wrong() {
     for step in ["batch", "claim", "outcome"] {
         assert_eq!(verdict(&report, step), Verdict::Open, "{step}");
     }
+}
+
+#[test]
+fn what_judges_hold_back_is_told_until_the_session_is_paid() {
+    let s = Sample::new();
+    let mut facts = facts(&s);
+    facts.standing = Ok(HostStanding {
+        frozen: true,
+        forfeit: Amount(5),
+        ..Default::default()
+    });
+    let told = |report: &Report| -> Vec<_> {
+        let held = report.steps.iter().map(|step| step.step);
+        held.filter(|step| ["frozen", "forfeit"].contains(step)).collect()
+    };
+    assert!(told(&judge(CHAIN, &document(&s), &facts)).is_empty());
+    facts.session.as_mut().unwrap().status = SessionStatus::Closing;
+    let report = judge(CHAIN, &document(&s), &facts);
+    assert_eq!(told(&report), ["frozen", "forfeit"]);
+    assert_eq!(verdict(&report, "frozen"), Verdict::Open);
 }
 
 #[test]

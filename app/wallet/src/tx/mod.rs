@@ -1,5 +1,6 @@
 //! `quernd tx`: building, signing and sending transactions.
 
+mod audits;
 mod bank;
 mod bonding;
 mod call;
@@ -52,6 +53,9 @@ pub enum Command {
     /// Coins behind hosts.
     #[command(flatten)]
     Bonding(bonding::Command),
+    /// Pay of auditors, rewards of hosts.
+    #[command(flatten)]
+    Audits(audits::Command),
     /// A host's record.
     #[command(flatten)]
     Host(host::Command),
@@ -117,6 +121,7 @@ impl TxCommand {
         let from = &signer.address;
         let message = match &self.command {
             Command::Bonding(command) => command.call()?.message(&contracts, from)?,
+            Command::Audits(command) => command.call()?.message(&contracts, from)?,
             Command::Host(command) => command.call(&chain).await?.message(&contracts, from)?,
             Command::Router(command) => command.call(from, &chain).await?.message(&contracts, from)?,
             Command::Session(command) => command.call(&chain).await?.message(&contracts, from)?,
