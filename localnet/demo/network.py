@@ -24,6 +24,14 @@ def get(url, key=None):
         return None
 
 
+def run(*command):
+    """Runs quernd for what it does."""
+    words = [str(word) for word in (QUERND, *command)]
+    done = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words[1:])}: {done.stderr.strip()}")
+
+
 def quernd(*command, check=True):
     """Runs quernd and reads its JSON."""
     words = [str(word) for word in (QUERND, *command, "-o", "json")]
@@ -142,3 +150,21 @@ class Network:
                 except ProcessLookupError:
                     pass  # a child that its parent took with it
         return killed
+
+    def validators(self):
+        """The validators of now with the hosts behind them."""
+        found = get(f"{self.rpc}/validators?per_page=100")["result"]["validators"]
+        hosts = {host["consensus_key"]: host["host"] for host in self.pages("registry", "hosts", "host")}
+        return [{"host": hosts.get(v["pub_key"]["value"]), "power": int(v["voting_power"])} for v in found]
+
+    def left(self):
+        """Processes of this network that still run."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (process / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if f"{self.dir}/" in line and int(process.name) != os.getpid():
+                found.append(line.strip())
+        return found

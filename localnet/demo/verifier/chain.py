@@ -39,10 +39,10 @@ class Node:
 
     def smart(self, contract, question, height=0):
         data = wire.field(1, contract.encode()) + wire.field(2, json.dumps(question).encode())
-        return json.loads(wire.one(self.abci("/cosmwasm.wasm.v1.Query/SmartContractState", data, height)))
+        return json.loads(wire.one(self.abci("/cosmwasm.wasm.v1.Query/SmartContractState", data, height), 1))
 
     def beacon(self, height):
-        return wire.one(self.abci("/quern.beacon.v1.Query/Beacon", wire.field(1, height)))
+        return wire.one(self.abci("/quern.beacon.v1.Query/Beacon", wire.field(1, height)), 1)
 
 
 def executions(tx):

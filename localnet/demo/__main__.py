@@ -1,0 +1,23 @@
+"""The demonstration: a network of five hosts, its payers, a cheat, and every claim checked.
+
+Usage: python -B localnet/demo [--dir localnet/run] [--seed N] [--cheat none]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from scenario import Demo
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dir", type=Path, default=Path("localnet/run"), help="folder of everything that is written")
+    parser.add_argument("--seed", type=int, default=1, help="varies prompts, roles and moments")
+    parser.add_argument("--cheat", default="weight-bits:4,audit:lie", help="what the dishonest host does, or none")
+    args = parser.parse_args()
+    return Demo(args.dir, args.seed, None if args.cheat == "none" else args.cheat).play()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Checks that a run stands or falls by, and what they say."""
+
+
+class Checks:
+    """Every check with what was found. None is ever skipped in silence."""
+
+    def __init__(self, say):
+        self.say, self.done = say, []
+
+    def that(self, name, holds, detail=""):
+        """Notes a check and says how it ended."""
+        self.done.append({"check": name, "holds": bool(holds), "detail": str(detail)})
+        self.say(f"{'ok  ' if holds else 'FAIL'} {name}{f' ({detail})' if detail != '' else ''}")
+
+    @property
+    def failed(self):
+        return [check for check in self.done if not check["holds"]]
+
+
+def power(network, until):
+    """Smallest part of the power that signed a block, and the largest part that one validator ever had."""
+    from verifier.chain import Node
+
+    node, least, most = Node(network.rpc), 1.0, 0.0
+    for height in range(2, until):
+        validators = node.call("validators", height=str(height), per_page="100")["validators"]
+        total = sum(int(v["voting_power"]) for v in validators)
+        powers = {v["address"]: int(v["voting_power"]) for v in validators}
+        commit = node.call("commit", height=str(height))["signed_header"]["commit"]
+        signed = sum(powers[s["validator_address"]] for s in commit["signatures"] if s["block_id_flag"] == 2)
+        least, most = min(least, signed / total), max(most, max(powers.values()) / total)
+    return least, most
+
+
+def money(network, checks):
+    """Every escrow and every contract's balance, to the last nqrn."""
+    sessions = network.sessions()
+    closed = [s for s in sessions if s["outcome"] and s["status"] == "closed"]
+    uneven = []
+    for session in closed:
+        outcome = session["outcome"]
+        parts = [int(amount) for _, amount in outcome["paid"]]
+        parts += [int(outcome[part]) for part in ("router_fee", "burned", "audits", "refund")]
+        if sum(parts) != int(session["escrow"]):
+            uneven.append(session["id"])
+    checks.that("every closed escrow is host pay, router fee, burn, the audits' share and refund", closed and not uneven,
+                f"{len(closed)} of {len(sessions)} sessions closed{f', uneven: {uneven}' if uneven else ''}")
+    totals = network.smart("settlement", {"totals": {}})
+    escrows = sum(int(s["escrow"]) for s in sessions if s["status"] not in ("closed", "void"))
+    checks.that("what is in escrow is the escrow of the open sessions", escrows == int(totals["escrowed"]), escrows)
+    held = sum(int(totals[part]) for part in ("escrowed", "router_bonds", "restitution_held"))
+    balance = network.balance(network.net["contracts"]["settlement"])
+    checks.that("settlement holds what its sums say", balance == held, f"{balance} nqrn")
+    bonds = network.smart("bonding", {"totals": {}})
+    balance = network.balance(network.net["contracts"]["bonding"])
+    checks.that("bonding holds what its sums say", balance == int(bonds["active"]) + int(bonds["unbonding"]),
+                f"{balance} nqrn")
+    audits = network.smart("audits", {"totals": {}})
+    balance = network.balance(network.net["contracts"]["audits"])
+    checks.that("the audits hold what their sums say", balance == int(audits["pot"]) + int(audits["owed"]),
+                f"{balance} nqrn")
+    return closed
+
+
+def supply(network, genesis, checks, emission=0):
+    """Genesis plus emission minus burn."""
+    began = sum(
+        int(coin["amount"]) for account in genesis["app_state"]["bank"]["balances"] for coin in account["coins"]
+    )
+    entry = int(network.smart("registry", {"params": {}})["entry_fee"]) * len(network.net["workers"])
+    burned = entry + sum(int(network.smart(name, {"totals": {}})["burned"]) for name in ("settlement", "bonding"))
+    now = network.supply()
+    checks.that("supply is genesis plus emission minus burn", now == began + emission - burned,
+                f"{now} = {began} + {emission} - {burned}")
+    return {"genesis": began, "emission": emission, "burned": burned, "now": now}
