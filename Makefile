@@ -1,7 +1,7 @@
 # The only front door. Every target runs from the root of a fresh clone; `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build contracts localnet localnet-down test check bench docs clean
+.PHONY: help setup build contracts demo localnet localnet-down test check bench docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ build: setup ## Build every workspace
 
 contracts: ## Build the contracts with the canonical compiler and compare their checksums
 	@scripts/contracts.sh
+
+demo: build contracts ## Play the demonstration on a network of its own and check every claim (SEED=n, CHEAT=none)
+	@scripts/demo.sh
 
 localnet: build contracts ## Start a network of five hosts on this machine and leave it running
 	@scripts/localnet.sh up
