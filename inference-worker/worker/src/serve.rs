@@ -17,7 +17,7 @@ use quern_protocol::Hash;
 use quern_transport::{Peer, SecureListener};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -71,6 +71,18 @@ impl Default for ServeOptions {
 }
 
 impl Serve {
+    /// Folder of the model.
+    pub fn model_folder(&self) -> &Path {
+        &self.model.model
+    }
+
+    /// The same with another model folder.
+    #[must_use]
+    pub fn with_model_folder(mut self, folder: PathBuf) -> Self {
+        self.model.model = folder;
+        self
+    }
+
     /// Serves until it is told to end.
     ///
     /// # Errors

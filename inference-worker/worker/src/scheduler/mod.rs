@@ -9,6 +9,8 @@
 //! it was done lately: see [`score`].
 
 mod active;
+#[cfg(test)]
+pub(crate) mod fake;
 mod filler;
 mod score;
 #[cfg(test)]
