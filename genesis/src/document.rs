@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    AuthGenesis, BankGenesis, BeaconGenesis, ConsensusParams, Result, SystemGenesis, Validator, WasmGenesis,
+    AuthGenesis, BankGenesis, BeaconGenesis, ConsensusParams, EmissionGenesis, Result, SystemGenesis,
+    Validator, WasmGenesis,
     error::{invalid, no_duplicates},
     text,
 };
@@ -48,6 +49,9 @@ pub struct AppState {
     /// Randomness.
     #[serde(default)]
     pub beacon: BeaconGenesis,
+    /// New coins; absent for a chain that mints none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emission: Option<EmissionGenesis>,
     /// The chain's own contracts.
     #[serde(default, skip_serializing_if = "SystemGenesis::is_empty")]
     pub system: SystemGenesis,
@@ -74,6 +78,9 @@ impl AppState {
         self.auth.validate()?;
         self.bank.validate()?;
         self.beacon.validate()?;
+        if let Some(emission) = &self.emission {
+            emission.validate()?;
+        }
         self.wasm.validate()?;
         self.system.validate(&self.wasm)
     }

@@ -13,6 +13,7 @@ mod beacon;
 pub mod cli;
 mod consensus;
 mod document;
+mod emission;
 mod error;
 mod metadata;
 #[cfg(feature = "cli")]
@@ -29,6 +30,7 @@ pub use consensus::{
     AbciParams, BlockParams, ConsensusParams, EvidenceParams, ValidatorParams, VersionParams,
 };
 pub use document::{AppState, Document};
+pub use emission::EmissionGenesis;
 pub use error::{GenesisError, Result};
 pub use metadata::{DenomUnit, Metadata};
 pub use system::{GenTx, HookGas, SystemAddress, SystemContract, SystemGenesis, SystemValidator, predict};

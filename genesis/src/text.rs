@@ -35,6 +35,29 @@ pub(crate) mod int {
     }
 }
 
+/// An integer as a decimal string, or null for none.
+pub(crate) mod optional_int {
+    use super::*;
+    use serde::Serialize;
+
+    #[derive(Serialize, Deserialize)]
+    struct Text<T: Display + FromStr>(#[serde(with = "super::int")] T);
+
+    pub(crate) fn serialize<T, S: Serializer>(value: &Option<T>, s: S) -> Result<S::Ok, S::Error>
+    where
+        T: Display + FromStr + Copy,
+    {
+        value.map(Text).serialize(s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, T>(d: D) -> Result<Option<T>, D::Error>
+    where
+        T: Display + FromStr,
+    {
+        Ok(Option::<Text<T>>::deserialize(d)?.map(|text| text.0))
+    }
+}
+
 /// Anything with `Display` and `FromStr`: denominations.
 pub(crate) mod shown {
     use super::*;

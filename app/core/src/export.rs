@@ -17,6 +17,7 @@ impl App {
             auth: quern_auth::export_genesis(&cx)?,
             bank: quern_bank::export_genesis(&cx)?,
             beacon: quern_beacon::export_genesis(&cx)?,
+            emission: quern_emission::export_genesis(&cx)?,
             system: self.export_system(&cx)?,
             wasm: self.shared.wasm.export_genesis(&cx)?,
         })

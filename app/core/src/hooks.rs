@@ -4,7 +4,7 @@ use quern_context::Cx;
 use quern_types::Result;
 use tendermint_proto::v0_38::abci::RequestFinalizeBlock;
 
-use crate::{app::Shared, system};
+use crate::{app::Shared, rewards, system};
 
 /// What a hook sees besides state.
 pub(crate) struct Border<'a> {
@@ -30,6 +30,7 @@ pub(crate) const END_BLOCK: &[(&str, Hook)] = &[
     ("poc-weights", system::poc_weights),
     ("pricing", system::pricing),
     ("epoch", system::epoch),
+    ("rewards", rewards::rewards),
 ];
 
 impl Border<'_> {

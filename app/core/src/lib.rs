@@ -16,6 +16,7 @@ mod hooks;
 mod msg;
 mod options;
 mod query;
+mod rewards;
 mod router;
 mod system;
 mod tx;

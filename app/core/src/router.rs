@@ -47,6 +47,7 @@ impl AppRouter {
             .or_else(|| quern_bank::query(cx, path, request))
             .or_else(|| quern_beacon::query(cx, path, request))
             .or_else(|| quern_consensus::query(cx, path, request))
+            .or_else(|| quern_emission::query(cx, path, request))
             .or_else(|| quern_system::query(cx, path, request))
             .or_else(|| quern_validators::query(cx, path, request))
             .or_else(|| match self.handle() {

@@ -9,6 +9,11 @@ use crate::{Error, errors};
 pub struct Denom(String);
 
 impl Denom {
+    /// The chain's own: [`BASE_DENOM`](crate::BASE_DENOM).
+    pub fn base() -> Self {
+        Self(crate::BASE_DENOM.to_owned())
+    }
+
     /// The denomination as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -52,5 +52,13 @@ pub(super) fn profile() -> Profile {
     profile.poc_weights.weights.bond_per_weight = Amount(10_000_000);
     profile.pricing.keep_blocks = 2_000 + 60 + 2 * (2 * AUDIT_ROUND + 6);
     profile.pricing.block_ms = 500;
+    // what an epoch earns is claimed within two minutes
+    profile.rewards.vesting_epochs = 4;
+    profile.rewards.sustain_epochs = 2;
+    profile.rewards.ramp_epochs = 4;
+    // 100 QRN in the first epoch, 10,000 in all
+    profile.emission.cap = 10_000_000_000_000;
+    profile.emission.next = 100_000_000_000;
+    profile.emission.retained = 990_000_000_000_000_000;
     profile
 }

@@ -5,21 +5,22 @@ mod model;
 mod standard;
 
 pub use model::{LaunchModel, LaunchProof};
-use quern_interface::{audits, bonding, poc_weights, pricing, registry, settlement};
+use quern_interface::{audits, bonding, poc_weights, pricing, registry, rewards, settlement};
 use quern_types::module_address;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{GenesisError, HookGas, Result, SystemContract, SystemGenesis, predict};
+use crate::{EmissionGenesis, GenesisError, HookGas, Result, SystemContract, SystemGenesis, predict};
 
 /// Names of the contracts that a profile instantiates, in order.
-pub const CONTRACTS: [&str; 6] = [
+pub const CONTRACTS: [&str; 7] = [
     "registry",
     "bonding",
     "settlement",
     "audits",
     "poc-weights",
     "pricing",
+    "rewards",
 ];
 
 /// Parameters of a network.
@@ -44,6 +45,10 @@ pub struct Profile {
     pub poc_weights: poc_weights::Params,
     /// Parameters of prices.
     pub pricing: pricing::Params,
+    /// Parameters of rewards.
+    pub rewards: rewards::Params,
+    /// What the chain mints for them: its `app_state.emission`.
+    pub emission: EmissionGenesis,
 }
 
 /// File of a contract's WebAssembly: its name, with underscores as the compiler writes them.
@@ -82,7 +87,7 @@ impl Profile {
     ) -> Result<SystemGenesis> {
         let authority = module_address("gov").to_string();
         let addresses = predict(CONTRACTS);
-        let [registry, bonding, settlement, audits, poc_weights, pricing] = CONTRACTS.map(|name| {
+        let [registry, bonding, settlement, audits, poc_weights, pricing, _] = CONTRACTS.map(|name| {
             let found = addresses.iter().find(|a| a.0 == name);
             found.map(|a| a.1.to_string()).unwrap_or_default()
         });
@@ -111,7 +116,7 @@ impl Profile {
                 authority: authority.clone(),
                 registry: registry.clone(),
                 bonding: bonding.clone(),
-                price_source: pricing,
+                price_source: pricing.clone(),
                 audits: Some(audits.clone()),
                 judges: vec![audits.clone()],
                 params: self.settlement.clone(),
@@ -128,17 +133,27 @@ impl Profile {
             json(&poc_weights::InstantiateMsg {
                 authority: authority.clone(),
                 registry: registry.clone(),
-                bonding,
+                bonding: bonding.clone(),
                 judges: vec![audits],
                 params: self.poc_weights.clone(),
                 models: proofs,
             })?,
             json(&pricing::InstantiateMsg {
+                authority: authority.clone(),
+                registry: registry.clone(),
+                settlement: settlement.clone(),
+                poc_weights: Some(poc_weights.clone()),
+                params: self.pricing.clone(),
+            })?,
+            json(&rewards::InstantiateMsg {
                 authority,
                 registry,
+                bonding,
                 settlement,
-                poc_weights: Some(poc_weights),
-                params: self.pricing.clone(),
+                weights: poc_weights,
+                pricing,
+                community_pool: module_address("distribution").to_string(),
+                params: self.rewards.clone(),
             })?,
         ];
         let contract = |(name, init): (&str, Value)| {

@@ -1,11 +1,11 @@
 //! A public network with blocks of about a second.
 
-use quern_interface::{audits, bonding, poc_weights, pricing, registry, settlement};
+use quern_interface::{audits, bonding, poc_weights, pricing, registry, rewards, settlement};
 use quern_protocol::{Amount, Price};
-use quern_types::BASE_DENOM;
+use quern_types::{BASE_DENOM, Denom};
 
 use super::Profile;
-use crate::HookGas;
+use crate::{EmissionGenesis, HookGas};
 
 /// One QRN in base units.
 const QRN: u128 = 1_000_000_000;
@@ -114,6 +114,29 @@ pub(super) fn profile() -> Profile {
             high: 600_000,
             steepness: 100_000,
             max_step: 50_000,
+        },
+        rewards: rewards::Params {
+            denom: denom(),
+            // ninety days: longer than it takes to convict, to unbond and to appeal
+            vesting_epochs: 90 * DAY / HOUR,
+            tax_bps: 200,
+            margin_bps: 2_000,
+            high_bps: 4_000,
+            low_bps: 3_000,
+            // a week
+            sustain_epochs: 168,
+            // thirty days
+            ramp_epochs: 720,
+            step_hosts: 40,
+        },
+        emission: EmissionGenesis {
+            denom: Denom::base(),
+            // docs/adr/0010-emission.md: half in four years of hours, and never more than the cap
+            cap: 800_000_000 * QRN,
+            next: 15_825_121_571_366,
+            retained: 999_980_218_598_035_792,
+            minted: 0,
+            genesis_supply: None,
         },
     }
 }

@@ -48,6 +48,9 @@ impl Shared {
         quern_auth::init_genesis(&cx, &state.auth).map_err(|e| bad("auth", &e))?;
         quern_bank::init_genesis(&cx, &state.bank).map_err(|e| bad("bank", &e))?;
         quern_beacon::init_genesis(&cx, header.height, &state.beacon).map_err(|e| bad("beacon", &e))?;
+        if let Some(emission) = &state.emission {
+            quern_emission::init_genesis(&cx, emission).map_err(|e| bad("emission", &e))?;
+        }
         self.wasm
             .init_genesis(&cx, &state.wasm)
             .map_err(|e| bad("wasm", &e))?;

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use quern_types::{AccAddress, module_address};
 
 /// Module accounts that no user may send to: coins there would be lost or would break accounting.
-/// The gov account may receive, as in wasmd's application.
+/// The gov account may receive, as in wasmd's application, and so may `distribution`: its balance is the
+/// community pool, without books of its own, and what anybody sends there is in it.
 const BLOCKED_MODULES: &[&str] = &[
     "bonded_tokens_pool",
-    "distribution",
     quern_auth::FEE_COLLECTOR,
     "mint",
     "not_bonded_tokens_pool",

@@ -35,10 +35,31 @@ impl Host<'_> {
         gas: Gas,
         accept: impl FnOnce(&Cx, &[u8]) -> Result<T>,
     ) -> Result<Option<T>> {
+        self.call_after(cx, name, msg, gas, |_, _| Ok(()), accept)
+    }
+
+    /// As [`Host::call`], with what `prepare` does to state before the contract runs: it is undone too if
+    /// anything fails. `prepare` learns the contract's address.
+    ///
+    /// # Errors
+    /// Only a halt.
+    pub fn call_after<T>(
+        &self,
+        cx: &Cx,
+        name: &str,
+        msg: &SudoMsg,
+        gas: Gas,
+        prepare: impl FnOnce(&Cx, &AccAddress) -> Result<()>,
+        accept: impl FnOnce(&Cx, &[u8]) -> Result<T>,
+    ) -> Result<Option<T>> {
         let Some(contract) = state::address(cx, name)? else {
             return Ok(None);
         };
-        match self.attempt(cx, &contract, msg, gas, accept) {
+        let done = on_fork(cx, |fork| {
+            prepare(fork, &contract)?;
+            accept(fork, &self.sudo(fork, &contract, msg, gas)?)
+        });
+        match done {
             Ok(done) => Ok(Some(done)),
             Err(error) if error.is_halt() => Err(error),
             Err(error) => {
@@ -61,15 +82,7 @@ impl Host<'_> {
         gas: Gas,
         accept: impl FnOnce(&Cx, &[u8]) -> Result<T>,
     ) -> Result<T> {
-        let fork = cx.fork();
-        // A bug that panics must cost its call, not the chain: every node sees the same panic.
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            let data = self.sudo(&fork, contract, msg, gas)?;
-            accept(&fork, &data)
-        }))
-        .unwrap_or_else(|_| Err((&errors::PANIC).into()))?;
-        cx.events.extend(fork.merge());
-        Ok(done)
+        on_fork(cx, |fork| accept(fork, &self.sudo(fork, contract, msg, gas)?))
     }
 
     fn sudo(&self, cx: &Cx, contract: &AccAddress, msg: &SudoMsg, gas: Gas) -> Result<Vec<u8>> {
@@ -77,6 +90,16 @@ impl Host<'_> {
         let limited = cx.with_gas(GasMeter::limited(gas));
         self.wasm.sudo(&limited, &self.router, contract, &msg)
     }
+}
+
+/// Keeps what `work` does only if it succeeds.
+fn on_fork<T>(cx: &Cx, work: impl FnOnce(&Cx) -> Result<T>) -> Result<T> {
+    let fork = cx.fork();
+    // A bug that panics must cost its call, not the chain: every node sees the same panic.
+    let done = catch_unwind(AssertUnwindSafe(|| work(&fork)))
+        .unwrap_or_else(|_| Err((&errors::PANIC).into()))?;
+    cx.events.extend(fork.merge());
+    Ok(done)
 }
 
 fn failed(name: &str, contract: &AccAddress, msg: &SudoMsg, error: &Error) -> Event {

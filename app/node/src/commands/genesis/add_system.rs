@@ -50,6 +50,7 @@ pub(super) fn add_system(args: &AddSystemArgs, home: &Home) -> Outcome<String> {
         })
     };
     document.app_state.system = profile.system(models, code).at(Exit::BadFile, "contracts")?;
+    document.app_state.emission = Some(profile.emission);
     // they come from the chain's contracts, with the anchors that hosts register
     document.validators.clear();
     document.app_state.beacon = BeaconGenesis {
