@@ -6,7 +6,7 @@ use quern_protocol::Hash;
 
 use crate::chain::Chain;
 use crate::error::Result;
-use crate::state::{Leaf, CALIBRATIONS, GROUPS, PARAMS};
+use crate::state::{Group, Leaf, CALIBRATIONS, PARAMS};
 
 /// Panel that hears an accusation.
 pub const ACCUSATION: u32 = 1;
@@ -31,9 +31,7 @@ fn accused(chain: &Chain, group: &[Candidate], host: &Addr) -> Result<Candidate>
 
 /// The auditor of a leaf by the number of its offset in a draw; none without a group, or if nobody may.
 pub fn auditor(chain: &Chain, (host, model): (&Addr, &str), seed: &Hash, index: u64) -> Result<Option<Addr>> {
-    let Some(group) = GROUPS.may_load(chain.deps.storage, model)? else {
-        return Ok(None);
-    };
+    let group = Group::load(chain.deps.storage, model)?;
     let accused = accused(chain, &group.candidates, host)?;
     match choose(seed, index, &eligible(&accused, &group.candidates)?) {
         Ok(chosen) => Ok(Some(Addr::unchecked(&chosen.host))),
@@ -54,7 +52,7 @@ pub fn rule(profile: &quern_audit::Profile, stage: u32) -> StageRule {
 /// The seats that hear a leaf.
 pub fn seats(chain: &Chain, chain_id: &str, leaf: &Leaf, stage: u32, beacon: &Hash) -> Result<Vec<Seat>> {
     let storage = chain.deps.storage;
-    let group = GROUPS.may_load(storage, &leaf.model)?.unwrap_or_default();
+    let group = Group::load(storage, &leaf.model)?;
     let accused = accused(chain, &group.candidates, &leaf.host)?;
     let seed = panel_seed(chain_id, &leaf.id, stage, beacon);
     let rule = rule(&PARAMS.load(storage)?.profile, stage);
@@ -65,7 +63,7 @@ pub fn seats(chain: &Chain, chain_id: &str, leaf: &Leaf, stage: u32, beacon: &Ha
 /// follows from it.
 pub fn follows(storage: &dyn Storage, leaf: &Leaf, auditor: &Addr, finding: &Finding) -> Result<bool> {
     let calibration = CALIBRATIONS.load(storage, &leaf.model)?;
-    let group = GROUPS.may_load(storage, &leaf.model)?.unwrap_or_default();
+    let group = Group::load(storage, &leaf.model)?;
     let profiles = leaf.host_profile.as_deref().zip(group.profile(auditor.as_str()));
     let bucket =
         profiles.and_then(|(host, auditor)| calibration.bucket(host, auditor, leaf.greedy, leaf.positions));
@@ -74,7 +72,7 @@ pub fn follows(storage: &dyn Storage, leaf: &Leaf, auditor: &Addr, finding: &Fin
 
 /// Whether a group is large enough for its verdicts to cut coins.
 pub fn may_cut(storage: &dyn Storage, model: &str) -> Result<bool> {
-    let group = GROUPS.may_load(storage, model)?.unwrap_or_default();
+    let group = Group::load(storage, model)?;
     let least = PARAMS.load(storage)?.profile.min_independent;
     Ok(quern_audit::independent(&group.candidates)? >= least)
 }

@@ -1,6 +1,6 @@
 //! Every key of this contract.
 
-use cosmwasm_std::{Addr, Empty};
+use cosmwasm_std::{Addr, Empty, Order, StdResult, Storage};
 use cw_storage_plus::{Item, Map};
 use quern_audit::{Calibration, Candidate, Margin, Sampling, Vote, Walk};
 use quern_evidence::{HostEvidence, Score};
@@ -46,7 +46,7 @@ pub struct Round {
     pub name: Option<String>,
     /// Where a sweep by number is, or a second name below the first.
     pub below: Option<String>,
-    /// Last leaf that a sweep saw.
+    /// Last leaf that a sweep saw, or pages of a group that it wrote.
     pub leaf: u64,
     /// Leaves that were revealed.
     pub leaves: u64,
@@ -56,7 +56,7 @@ pub struct Round {
     pub budget: Amount,
 }
 
-/// A model's group at the snapshot.
+/// Candidates of a model's group at the snapshot: a page of it in the store, or all.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Group {
     /// By address.
@@ -66,6 +66,17 @@ pub struct Group {
 }
 
 impl Group {
+    /// A whole group; empty without a snapshot.
+    pub fn load(storage: &dyn Storage, model: &str) -> StdResult<Self> {
+        let mut group = Self::default();
+        for page in GROUPS.prefix(model).range(storage, None, None, Order::Ascending) {
+            let (_, page) = page?;
+            group.candidates.extend(page.candidates);
+            group.profiles.extend(page.profiles);
+        }
+        Ok(group)
+    }
+
     /// The profile that a host offers the model with.
     pub fn profile(&self, host: &str) -> Option<&str> {
         let known = self
@@ -192,8 +203,8 @@ pub const CALIBRATIONS: Map<&str, Calibration> = Map::new("calibrations");
 pub const NEXT_CALIBRATIONS: Map<&str, Calibration> = Map::new("next_calibrations");
 /// The round.
 pub const ROUND: Item<Round> = Item::new("round");
-/// Groups at the snapshot.
-pub const GROUPS: Map<&str, Group> = Map::new("groups");
+/// Groups at the snapshot, in pages so that no step writes more than its own.
+pub const GROUPS: Map<(&str, u32), Group> = Map::new("groups");
 /// Draws by host.
 pub const CASES: Map<&Addr, Case> = Map::new("cases");
 /// Draws of proofs by host, sprint and model.

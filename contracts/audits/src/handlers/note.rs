@@ -8,7 +8,7 @@ use crate::assign;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::say;
-use crate::state::{Leaf, Round, ASSIGNED, GROUPS, HOST_LEAVES, LEAVES, ROUND, SEEN, WORK};
+use crate::state::{Group, Leaf, Round, ASSIGNED, HOST_LEAVES, LEAVES, ROUND, SEEN, WORK};
 
 /// Assigns the auditor that the number of the leaf's offset draws, and notes the leaf. Attributes: `action`,
 /// `round`, `host`, `leaf`, `auditor`.
@@ -19,7 +19,7 @@ pub fn leaf(
     (seed, index): (&Hash, u64),
 ) -> Result<Response> {
     let chain = Chain::load(deps.as_ref())?;
-    let group = GROUPS.may_load(deps.storage, &leaf.model)?.unwrap_or_default();
+    let group = Group::load(deps.storage, &leaf.model)?;
     leaf.host_profile = match group.profile(leaf.host.as_str()) {
         Some(profile) => Some(profile.to_owned()),
         None => chain.profile(leaf.host.as_str(), &leaf.model).ok().flatten(),

@@ -46,6 +46,8 @@ impl Worker<'_> {
         };
         CASES.remove(self.deps.storage, &host);
         let mut found = self.findings(&host)?;
+        // each leaf is read, and evidence and several messages are written
+        self.spend(16_usize.saturating_add(found.scored.len()));
         self.judge_proofs(&host, std::mem::take(&mut found.proofs))?;
         let mut forfeit = case.forfeit;
         funds::add(&mut forfeit, found.stakes)?;

@@ -37,9 +37,11 @@ pub(crate) struct Worker<'a> {
     params: Params,
     messages: Vec<SubMsg>,
     events: Vec<Event>,
+    /// What the step took beyond an ordinary one, in such steps.
+    extra: u32,
 }
 
-/// Does up to `steps` steps. Events tell of rounds, cases and verdicts; attribute `steps` of how many.
+/// Does up to `steps` steps; one that does more than others counts for several. Events tell of rounds, cases and verdicts; attribute `steps` of how many.
 ///
 /// # Errors
 /// Only if the store fails.
@@ -53,10 +55,13 @@ pub fn run(deps: DepsMut, env: Env, steps: u32) -> Result<Response> {
         params,
         messages: Vec::new(),
         events: Vec::new(),
+        extra: 0,
     };
-    let mut done = 0_u32;
-    while done < steps && worker.step()? {
+    let (mut done, mut spent) = (0_u32, 0_u32);
+    while spent < steps && worker.step()? {
         done = done.saturating_add(1);
+        spent = spent.saturating_add(1).saturating_add(worker.extra);
+        worker.extra = 0;
     }
     ROUND.save(worker.deps.storage, &worker.round)?;
     Ok(Response::new()
@@ -165,6 +170,12 @@ impl Worker<'_> {
             self.round.leaf = *last;
         }
         Ok(leaves)
+    }
+
+    /// Counts work beyond an ordinary step's, in leaves.
+    fn spend(&mut self, leaves: usize) {
+        let steps = u32::try_from(leaves / LEAVES_PER_STEP).unwrap_or(u32::MAX);
+        self.extra = self.extra.saturating_add(steps);
     }
 
     /// Where a sweep by host is.

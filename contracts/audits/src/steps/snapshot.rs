@@ -6,9 +6,9 @@ use cw_storage_plus::Bound;
 use quern_audit::Candidate;
 use quern_interface::audits::Phase;
 
-use super::Worker;
+use super::{count, Worker};
 use crate::chain::Chain;
-use crate::error::Result;
+use crate::error::{ContractError, Result};
 use crate::state::{Group, CALIBRATIONS, GROUPS};
 
 /// Candidates of one step, each with its large funders.
@@ -21,19 +21,12 @@ impl Worker<'_> {
             self.enter(Phase::Draw);
             return Ok(());
         };
-        let mut group = match self.round.below {
-            Some(_) => GROUPS.may_load(self.deps.storage, &model)?.unwrap_or_default(),
-            None => Group::default(),
-        };
+        let mut group = Group::default();
         let chain = Chain::load(self.deps.as_ref())?;
         let page = chain
             .group(&model, self.round.below.clone(), PAGE)
             .unwrap_or_default();
-        for member in &page {
-            let whole = group.candidates.len() >= self.params.max_candidates as usize;
-            if member.capacity == 0 || whole {
-                continue;
-            }
+        for member in page.iter().filter(|member| member.capacity > 0) {
             let funders = chain.large_funders(&member.host, &self.params.profile);
             let profile = chain.profile(&member.host, &model);
             group.profiles.push(profile.ok().flatten().unwrap_or_default());
@@ -43,13 +36,36 @@ impl Worker<'_> {
                 funders: funders.unwrap_or_default(),
             });
         }
-        let whole = group.candidates.len() >= self.params.max_candidates as usize;
-        GROUPS.save(self.deps.storage, &model, &group)?;
-        self.round.name = Some(model);
+        if self.round.below.is_none() {
+            self.round.leaf = 0;
+        }
+        // each candidate takes three questions
+        self.spend(group.candidates.len().saturating_mul(8));
+        let number = u32::try_from(self.round.leaf).map_err(|_| ContractError::Overflow)?;
+        GROUPS.save(self.deps.storage, (&model, number), &group)?;
+        count(&mut self.round.leaf)?;
+        let whole = self.round.leaf.saturating_mul(PAGE.into()) >= self.params.max_candidates.into();
         self.round.below = match page.last() {
             Some(last) if page.len() >= PAGE as usize && !whole => Some(last.host.clone()),
             _ => None,
         };
+        if self.round.below.is_none() {
+            self.forget(&model, number)?;
+        }
+        self.round.name = Some(model);
+        Ok(())
+    }
+
+    /// Removes what an earlier snapshot, of a larger group, left behind a page.
+    fn forget(&mut self, model: &str, last: u32) -> Result<()> {
+        let after = Some(Bound::exclusive(last));
+        let old = GROUPS
+            .prefix(model)
+            .keys(self.deps.storage, after, None, Order::Ascending)
+            .collect::<StdResult<Vec<u32>>>()?;
+        for page in old {
+            GROUPS.remove(self.deps.storage, (model, page));
+        }
         Ok(())
     }
 

@@ -17,6 +17,8 @@ pub const TOLD: u64 = 1;
 
 impl Worker<'_> {
     fn tell(&mut self, message: CosmosMsg) {
+        // it runs within the same call's gas
+        self.spend(8);
         self.messages.push(SubMsg::reply_on_error(message, TOLD));
     }
 
