@@ -129,12 +129,13 @@ class TheLoop(unittest.TestCase):
             now = self.network.smart("settlement", {"session": {"session": session["id"]}})
             return now if now["status"] == "closed" else None
 
-        now = self.network.wait("closed session", paid, 120)
+        now = self.network.wait("closed session", paid, 300)
         outcome = now["outcome"]
         shares = {host: int(amount) for host, amount in outcome["paid"]}
-        parts = [int(outcome[part]) for part in ("router_fee", "burned", "refund")]
+        parts = [int(outcome[part]) for part in ("router_fee", "burned", "audits", "refund")]
         self.assertEqual(sum(shares.values()) + sum(parts), int(now["escrow"]))
         self.assertGreater(sum(shares.values()), 0, "somebody served")
+        self.assertGreater(int(outcome["audits"]), 0, "the audits live from fees")
         for host, amount in shares.items():
             self.assertEqual(self.network.balance(host) - before[host], amount)
 
@@ -150,6 +151,8 @@ class TheLoop(unittest.TestCase):
         settlement = self.network.smart("settlement", {"totals": {}})
         held = sum(int(settlement[part]) for part in ("escrowed", "router_bonds", "restitution_held"))
         self.assertEqual(self.network.balance(self.network.net["contracts"]["settlement"]), held)
+        audits = self.network.smart("audits", {"totals": {}})
+        self.assertEqual(int(audits["funded"]), int(settlement["audits"]))
         bonding = self.network.smart("bonding", {"totals": {}})
         held = sum(int(bonding[part]) for part in ("active", "unbonding"))
         self.assertEqual(self.network.balance(self.network.net["contracts"]["bonding"]), held)
@@ -159,6 +162,19 @@ class TheLoop(unittest.TestCase):
         # gas is free, nothing is minted yet: what left the supply is what was burned
         genesis = FUNDS * (len(self.network.net["accounts"]) + hosts)
         self.assertEqual(self.network.supply(), genesis - burned - entry * hosts)
+
+    def test_9_the_price_follows_what_was_served(self):
+        price = self.network.smart("pricing", {"price": {"model": MODEL}})
+        self.assertGreater(price["updated_at"], 0)
+        self.assertNotEqual(price["price"], price["launch"])
+        demand = self.network.smart("settlement", {"demand": {"model": MODEL}})
+        # what was committed since the last update is judged by the next
+        self.assertLessEqual(int(price["judged"]), int(demand["weighted"]))
+        self.assertGreater(int(price["judged"]), 0)
+        listed = [self.network.smart("settlement", {"batch_at": {"host": host["host"], "height": 10**9}})
+                  for host in self.network.smart("registry", {"hosts": {}})]
+        committed = sum(int(batch["committed"]) for batch in listed if batch)
+        self.assertEqual(int(demand["amount"]), committed, "limits covered all of it")
 
 
 if __name__ == "__main__":
