@@ -62,17 +62,17 @@ pub(super) fn profile() -> Profile {
         audits: audits::Params {
             denom: denom(),
             round_blocks: AUDIT_ROUND,
-            // with five beacons, three votes and two panels 550 blocks: the rest is for work that lags
+            // with five beacons, three votes and two panels 530 blocks: the rest is for work that lags
             draw_delay: 8,
             reveal_blocks: 60,
-            commit_blocks: 180,
+            commit_blocks: 160,
             vote_blocks: 30,
             panel_blocks: 90,
             max_draws: 128,
             proof_draws: 8,
             mean_capture: Amount(10_000),
             max_candidates: 512,
-            steps: 16,
+            steps: 32,
             openings: 8,
             token_pay: Price::FLOOR,
             // settlement's burn: nobody gains by paying its own host for what its own auditor verifies
