@@ -143,7 +143,7 @@ class Demo:
             self.checks.that("the cheat was convicted", convicted, f"host{self.cheater}")
 
         def epochs():
-            return self.network.height() // self.genesis["app_state"]["system"]["epoch_blocks"] >= EPOCHS
+            return self.network.height() > EPOCHS * int(self.genesis["app_state"]["system"]["epoch_blocks"])
 
         self.checks.that(f"at least {EPOCHS} epochs passed", self.until(epochs, 180))
 
@@ -256,8 +256,8 @@ class Demo:
             codes.append(self.joiner.stop())
         codes.append(self.network.stop())
         self.network.rpc = None
-        self.checks.that("every process stopped in order", not any(codes) and not self.network.left(),
-                         self.network.left() or "")
+        left = self.network.left()
+        self.checks.that("every process stopped in order", not any(codes) and not left, left or f"exit codes {codes}")
         if self.joiner and min(heights):
             homes = [node["home"] for node in self.network.net["nodes"]] + [self.joiner.home]
             compare(homes, min(heights), self.checks)

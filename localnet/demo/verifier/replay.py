@@ -62,8 +62,12 @@ class Reference:
         return output, rows
 
     def recover(self, prompt, count, sampler, text, is_the_output):
-        """The tokens behind an answer: those that an exact host draws, else, where the answer differs, the readings of its
-        text that the noise makes likeliest. None if no reading has the receipt's hash."""
+        """The tokens behind an answer and the logits before each. Tried in turn: the text as the tokenizer writes it; what an
+        exact host draws; the readings of the text that the noise makes likeliest. None if no reading has the receipt's hash."""
+        plain = self.tokenizer(text.decode(), add_special_tokens=False).input_ids
+        for output in [plain, *(plain + [end] for end in sorted(self.ends))]:
+            if len(output) == count and is_the_output(output):
+                return output, self.logits(prompt, output)
         output, rows = self.decode(prompt, count, lambda t, row: sampler.draw(row, t))
         if is_the_output(output):
             return output, rows
