@@ -3,8 +3,8 @@
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order, StdResult};
 use cw_storage_plus::Bound;
 use quern_interface::settlement::{
-    BatchInfo, BatchPlace, CommitteeMember, FaultRecord, HostDemand, HostEarned, HostStanding, QueryMsg,
-    RebalanceInfo, SessionInfo,
+    BatchInfo, BatchPlace, CommitteeMember, Contracts, FaultRecord, HostDemand, HostEarned, HostStanding,
+    QueryMsg, RebalanceInfo, SessionInfo,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::ledger::Ledger;
@@ -12,7 +12,7 @@ use quern_protocol::Amount;
 
 use crate::error::Result;
 use crate::state::{
-    Batch, Session, BATCHES, CLAIMED, COVERS, DEMAND, EARNED, FAULTS, FORFEITS, FROZEN, HOST_DEMAND,
+    Batch, Session, BATCHES, CLAIMED, CONFIG, COVERS, DEMAND, EARNED, FAULTS, FORFEITS, FROZEN, HOST_DEMAND,
     HOST_SESSIONS, KEPT, LEDGERS, PARAMS, PAYER_SESSIONS, ROUTERS, ROUTER_EARNED, SESSIONS, TOTALS,
 };
 use crate::{demand, sessions};
@@ -22,6 +22,7 @@ pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
     let height = env.block.height;
     let json = match question {
         QueryMsg::Params {} => to_json_binary(&PARAMS.load(deps.storage)?),
+        QueryMsg::Contracts {} => to_json_binary(&contracts(deps)?),
         QueryMsg::Session { session } => to_json_binary(&info(deps, session, height)?),
         QueryMsg::Sessions {
             payer,
@@ -112,6 +113,18 @@ pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
         }
     };
     Ok(json?)
+}
+
+fn contracts(deps: Deps) -> Result<Contracts> {
+    let config = CONFIG.load(deps.storage)?;
+    Ok(Contracts {
+        authority: config.authority.into(),
+        registry: config.registry.into(),
+        bonding: config.bonding.into(),
+        price_source: config.price_source.into(),
+        audits: config.audits.map(Addr::into_string),
+        judges: config.judges.into_iter().map(Addr::into_string).collect(),
+    })
 }
 
 fn page(limit: Option<u32>) -> usize {

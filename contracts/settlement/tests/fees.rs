@@ -9,7 +9,7 @@ mod common;
 
 use common::books::{receipt, tokens_for, Books};
 use common::{pot, Ask, World};
-use quern_interface::settlement::{Earned, ExecuteMsg, HostEarned, Outcome, QueryMsg};
+use quern_interface::settlement::{Contracts, Earned, ExecuteMsg, HostEarned, Outcome, QueryMsg};
 use quern_protocol::Amount;
 
 /// A session of which host 0 claims 8,002, closed.
@@ -113,4 +113,8 @@ fn only_governance_names_the_audits_contract_and_its_part_comes_out_of_the_burn(
     params.audit_bps = 501;
     world.refuse(&gov, &ExecuteMsg::UpdateParams(params), "bad_params");
     world.refuse(&stranger, &ExecuteMsg::SetAudits { audits: None }, "unauthorized");
+    let pot = pot::deploy(&mut world, false);
+    let contracts: Contracts = world.ask(&QueryMsg::Contracts {});
+    assert_eq!(contracts.audits, Some(pot.to_string()));
+    assert_eq!(contracts.price_source, world.registry.to_string());
 }

@@ -614,12 +614,32 @@ pub struct Totals {
     pub refunded: Amount,
 }
 
+/// Whom the contract asks and obeys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contracts {
+    /// Who changes parameters.
+    pub authority: String,
+    /// Hosts and models.
+    pub registry: String,
+    /// Bonds.
+    pub bonding: String,
+    /// Who answers `PriceAt`: what every host and router must price by.
+    pub price_source: String,
+    /// Whose pot takes part of what is burned otherwise.
+    pub audits: Option<String>,
+    /// Whose verdicts count.
+    pub judges: Vec<String>,
+}
+
 /// Questions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum QueryMsg {
     /// [`Params`].
     Params {},
+    /// [`Contracts`].
+    Contracts {},
     /// [`SessionInfo`].
     Session {
         /// Id.
