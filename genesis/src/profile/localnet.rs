@@ -9,7 +9,7 @@ use quern_protocol::Amount;
 use super::{Profile, standard};
 
 /// Blocks of a round of audits: about half a minute.
-const AUDIT_ROUND: u64 = 72;
+const AUDIT_ROUND: u64 = 80;
 
 pub(super) fn profile() -> Profile {
     let mut profile = standard::profile();
@@ -28,9 +28,9 @@ pub(super) fn profile() -> Profile {
     profile.settlement.appeal_blocks = 2 * AUDIT_ROUND + 6;
     profile.settlement.max_session_blocks = 2_000;
     profile.audits.round_blocks = AUDIT_ROUND;
-    // 60 blocks of waiting in 72: the rest is for work that lags
+    // 64 blocks of waiting in 80: the rest is for work that lags
     profile.audits.draw_delay = 2;
-    profile.audits.reveal_blocks = 8;
+    profile.audits.reveal_blocks = 12;
     profile.audits.commit_blocks = 14;
     profile.audits.vote_blocks = 4;
     profile.audits.panel_blocks = 8;
