@@ -1,6 +1,6 @@
 //! What this contract asks the chain and the other contracts.
 
-use cosmwasm_std::{Addr, Deps, Env};
+use cosmwasm_std::{Addr, Deps, Env, Uint128};
 use quern_interface::bonding::{self, SlashRecord};
 use quern_interface::poc_weights::{self, EpochInfo, ProofModel, WeightInfo};
 use quern_interface::pricing::{self, PriceInfo};
@@ -33,12 +33,9 @@ impl<'a> Chain<'a> {
     pub fn balance(&self, env: &Env) -> Result<Amount> {
         let denom = PARAMS.load(self.deps.storage)?.denom;
         let coin = self.deps.querier.query_balance(&env.contract.address, denom)?;
-        let amount: u128 = coin
-            .amount
-            .to_string()
-            .parse()
-            .map_err(|_| ContractError::Overflow)?;
-        Ok(Amount(amount))
+        Uint128::try_from(coin.amount)
+            .map(|amount| Amount(amount.u128()))
+            .map_err(|_| ContractError::Overflow)
     }
 
     /// Where a host wants its rewards.
