@@ -79,6 +79,17 @@ class Payers:
         with ThreadPoolExecutor(at_once) as pool:
             return sum(pool.map(self.chat, plans))
 
+    def load(self, count, at_once):
+        """Long requests with short answers, which are the most work a second; how many came whole."""
+        plans = []
+        for _ in range(count):
+            text = ""
+            while len(text) < 1200:
+                text += self.random.choice(self.prompts) + "\n"
+            plans.append((self.names[len(plans) % len(self.names)], text[:1300], False, {"max_tokens": 16}))
+        with ThreadPoolExecutor(at_once) as pool:
+            return sum(pool.map(self.chat, plans))
+
     def interrupted(self, count, hurt):
         """Long streams, in the middle of which something is hurt; how many came whole. Without temperature this model often
         goes on to the bound."""

@@ -1,5 +1,7 @@
 """Checks that a run stands or falls by, and what they say."""
 
+import time
+
 
 class Checks:
     """Every check with what was found. None is ever skipped in silence."""
@@ -59,17 +61,56 @@ def money(network, checks):
     balance = network.balance(network.net["contracts"]["audits"])
     checks.that("the audits hold what their sums say", balance == int(audits["pot"]) + int(audits["owed"]),
                 f"{balance} nqrn")
+    rewards = network.smart("rewards", {"totals": {}})
+    balance = network.balance(network.net["contracts"]["rewards"])
+    held = int(rewards["received"]) - int(rewards["to_community"]) - int(rewards["claimed"]) - int(rewards["clawed_back"])
+    checks.that("rewards hold what their sums say", balance == held, f"{balance} nqrn")
     return closed
 
 
-def supply(network, genesis, checks, emission=0):
-    """Genesis plus emission minus burn."""
-    began = sum(
-        int(coin["amount"]) for account in genesis["app_state"]["bank"]["balances"] for coin in account["coins"]
-    )
+def supply(network, genesis, checks):
+    """Genesis plus emission minus burn: each of the three counted here, and not by whoever mints."""
+    state = genesis["app_state"]
+    began = sum(int(coin["amount"]) for account in state["bank"]["balances"] for coin in account["coins"])
+    rewards = network.smart("rewards", {"status": {}})
+    schedule, emission = state["emission"], 0
+    coming = int(schedule["next"])
+    for _ in range(rewards["epoch"]):
+        emission += min(coming, int(schedule["cap"]) - emission)
+        coming = coming * int(schedule["retained"]) // 10**18
     entry = int(network.smart("registry", {"params": {}})["entry_fee"]) * len(network.net["workers"])
     burned = entry + sum(int(network.smart(name, {"totals": {}})["burned"]) for name in ("settlement", "bonding"))
+    burned += int(network.smart("rewards", {"totals": {}})["clawed_back"])
     now = network.supply()
-    checks.that("supply is genesis plus emission minus burn", now == began + emission - burned,
+    checks.that("supply is genesis plus emission minus burn", emission > 0 and now == began + emission - burned,
                 f"{now} = {began} + {emission} - {burned}")
     return {"genesis": began, "emission": emission, "burned": burned, "now": now}
+
+
+def weights(network, checks):
+    """Validators have the powers that the last epoch's proofs gave them."""
+    def agree():
+        epoch = network.smart("poc-weights", {"epoch": {}})
+        given = {w["host"]: w["power"] for w in network.pages("poc-weights", "weights", "host") if w["power"]}
+        return epoch, given, {v["host"]: v["power"] for v in network.validators()}
+
+    epoch, given, powers = agree()
+    for _ in range(20):  # the set of an epoch signs from two blocks after its end on
+        if given == powers:
+            break
+        time.sleep(1)
+        epoch, given, powers = agree()
+    checks.that("weights became validator power", epoch["mode"] == "proven" and given == powers and len(set(given.values())) > 1,
+                f"epoch {epoch['epoch']}: {', '.join(f'{network.moniker(h)} {p}' for h, p in sorted(powers.items(), key=lambda x: -x[1]))}")
+
+
+def price(network, before, checks):
+    """The price rose while the model was loaded and came back; nobody but the contract itself moved it."""
+    points = network.smart("pricing", {"history": {"model": "quern-small", "limit": 100}})
+    path = [(point["from"], float(point["price"])) for point in reversed(points)]
+    at_first = next((value for height, value in reversed(path) if height <= before), path[0][1])
+    peak_at, peak = max(((h, v) for h, v in path if h > before), key=lambda point: point[1], default=(before, 0.0))
+    last = path[-1][1]
+    checks.that("the loaded model's price rose", peak > at_first * 1.01, f"from {at_first:.4f} to {peak:.4f} at block {peak_at}")
+    checks.that("and came back", last <= at_first, f"to {last:.4f}")
+    return path

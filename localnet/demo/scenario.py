@@ -22,6 +22,8 @@ PAYERS = 3
 CHATS = 66
 # Coins that the sixth account puts behind a host.
 FUNDED = "5000qrn"
+# Most waves of long requests until the price must have risen.
+LOAD_WAVES = 30
 EPOCHS = 3
 
 
@@ -132,8 +134,22 @@ class Demo:
         self.network.wait("node that was killed", lambda: self.network.height(self.killed) >= self.network.height() - 2, 60)
 
     def load(self):
+        """A sixth node joins; long requests, as many at once as the machine takes, until the price has risen."""
         self.joiner = Joiner(self.network)
         self.say("a sixth node joins from genesis alone and replays every block")
+        self.before = self.network.height()
+        first = highest = self.price()
+        self.say(f"loading the model; its price is {first:.4f} nqrn per token")
+        for _ in range(LOAD_WAVES):
+            self.payers.load(40, 16)
+            highest = max(highest, self.price())
+            if highest > first * 1.02:
+                break
+        self.say(f"the price is {self.price():.4f}")
+
+    def price(self):
+        question = {"price_at": {"model": MODEL, "height": self.network.height()}}
+        return float(self.network.smart("pricing", question))
 
     def judge(self):
         """Waits for audits and epochs; the cheat is convicted, nobody else."""
@@ -146,6 +162,7 @@ class Demo:
             return self.network.height() > EPOCHS * int(self.genesis["app_state"]["system"]["epoch_blocks"])
 
         self.checks.that(f"at least {EPOCHS} epochs passed", self.until(epochs, 180))
+        money_and_power.weights(self.network, self.checks)
 
     def close(self):
         """Payers close their sessions; meanwhile the verifier re-executes everything."""
@@ -203,6 +220,7 @@ class Demo:
     def reconcile(self):
         """What the chain says in the end."""
         closed = money_and_power.money(self.network, self.checks)
+        self.report["prices"] = money_and_power.price(self.network, self.before, self.checks)
         self.report["supply"] = money_and_power.supply(self.network, self.genesis, self.checks)
         cheater = self.network.host(self.cheater)
         convicted = sorted({fault["host"] for fault in self.faults()})

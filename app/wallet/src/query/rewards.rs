@@ -1,7 +1,10 @@
 //! Rewards of hosts, and what the chain mints for them.
 
+use prost::Message;
 use quern_interface::rewards::{EpochInfo, HostInfo, QueryMsg, Status};
+use quern_protocol::Amount;
 use quern_types::AccAddress;
+use serde_json::json;
 
 use super::list::{ListFlags, show, word};
 use crate::{
@@ -25,6 +28,52 @@ pub enum Command {
     },
     /// What was minted in the last epochs and how it was divided, the latest first
     Emission(ListFlags),
+}
+
+/// `quern.emission.v1.QueryEmissionRequest`
+#[derive(Clone, PartialEq, Message)]
+struct MintedRequest {}
+
+/// `quern.emission.v1.QueryEmissionResponse`: amounts are decimal text in base units.
+#[derive(Clone, PartialEq, Message)]
+struct Minted {
+    #[prost(string, tag = "1")]
+    denom: String,
+    #[prost(string, tag = "2")]
+    cap: String,
+    #[prost(uint64, tag = "3")]
+    retained: u64,
+    #[prost(string, tag = "4")]
+    minted: String,
+    #[prost(string, tag = "5")]
+    next: String,
+    #[prost(string, tag = "6")]
+    genesis_supply: String,
+    #[prost(string, tag = "7")]
+    supply: String,
+    #[prost(string, tag = "8")]
+    burned: String,
+}
+
+impl Minted {
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "denom": self.denom, "cap": self.cap, "retained": self.retained.to_string(), "minted": self.minted,
+            "next": self.next, "genesis_supply": self.genesis_supply, "supply": self.supply, "burned": self.burned,
+        })
+    }
+
+    fn sheet(&self) -> String {
+        let coins = |text: &String| amount(Amount(text.parse().unwrap_or_default()));
+        sheet(vec![
+            ("supply at genesis", coins(&self.genesis_supply)),
+            ("minted", coins(&self.minted)),
+            ("burned", coins(&self.burned)),
+            ("supply", coins(&self.supply)),
+            ("next epoch brings", coins(&self.next)),
+            ("minted at most", coins(&self.cap)),
+        ])
+    }
 }
 
 impl Command {
@@ -53,8 +102,13 @@ impl Command {
                 };
                 let epochs = asker.raw(of, &question).await?;
                 let status = asker.raw(of, &QueryMsg::Status {}).await?;
+                let path = "/quern.emission.v1.Query/Emission";
+                let minted: Minted = asker.node.query(path, &MintedRequest {}, asker.height).await?;
                 if format == Format::Json {
-                    return Ok(format!(r#"{{"status":{status},"epochs":{epochs}}}"#));
+                    let minted = minted.json();
+                    return Ok(format!(
+                        r#"{{"minted":{minted},"status":{status},"epochs":{epochs}}}"#
+                    ));
                 }
                 let list: Vec<EpochInfo> = read(of, &epochs)?;
                 let more = page.more(list.len(), list.last().map(|e| e.epoch));
