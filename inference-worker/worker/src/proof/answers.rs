@@ -18,7 +18,7 @@ pub(crate) struct Kept {
 pub(crate) struct Answers {
     pub(crate) terms: Terms,
     /// Record that began the sprint.
-    pub(crate) first: u64,
+    pub(crate) record: u64,
     /// Numbers from 0 on, without a gap.
     complete: Vec<Kept>,
     /// Beyond a gap.
@@ -28,10 +28,10 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(terms: Terms, first: u64) -> Self {
+    pub(crate) fn new(terms: Terms, record: u64) -> Self {
         Self {
             terms,
-            first,
+            record,
             complete: Vec::new(),
             early: BTreeMap::new(),
             next: 0,
@@ -76,9 +76,25 @@ impl Answers {
         complete.or_else(|| self.early.get(&index))
     }
 
-    fn tree(&self, count: u32) -> Option<SumTree> {
+    /// The first `count` answers, to compute over without holding anybody up.
+    pub(crate) fn first(&self, count: u32) -> Option<Prefix> {
         let leaves = self.complete.get(..count as usize)?;
-        let leaves: Vec<ProofLeaf> = leaves.iter().map(|kept| kept.leaf.clone()).collect();
+        Some(Prefix {
+            terms: self.terms.clone(),
+            leaves: leaves.iter().map(|kept| kept.leaf.clone()).collect(),
+        })
+    }
+}
+
+/// Answers from 0 on: what is, or was, committed.
+#[derive(Clone, Debug)]
+pub(crate) struct Prefix {
+    terms: Terms,
+    leaves: Vec<ProofLeaf>,
+}
+
+impl Prefix {
+    fn tree(&self) -> Option<SumTree> {
         let Terms {
             chain_id,
             host,
@@ -86,30 +102,33 @@ impl Answers {
             model,
             coefficients,
         } = &self.terms;
-        proof_tree(chain_id, host, &model.model, sprint.sprint, coefficients, &leaves)
+        proof_tree(
+            chain_id,
+            host,
+            &model.model,
+            sprint.sprint,
+            coefficients,
+            &self.leaves,
+        )
     }
 
-    /// The root over the first `count` answers.
-    pub(crate) fn root(&self, count: u32) -> Option<Node> {
-        self.tree(count)?.root()
+    /// The root.
+    pub(crate) fn root(&self) -> Option<Node> {
+        self.tree()?.root()
     }
 
-    /// The answer at an offset of the sum of the first `count`, proven; none outside, or if the root over them is
-    /// another one than was committed.
-    pub(crate) fn prove(&self, root: &Node, count: u32, offset: Amount) -> Option<CommittedProof> {
-        let tree = self.tree(count)?;
-        if tree.root()? != *root {
-            return None;
-        }
+    /// The answer at an offset of the sum, proven; none outside, or if this is not what `root` was committed for.
+    pub(crate) fn prove(&self, root: &Node, offset: Amount) -> Option<CommittedProof> {
+        let tree = self.tree().filter(|tree| tree.root() == Some(*root))?;
         let (mut end, mut found) = (Amount::ZERO, None);
-        for kept in &self.complete {
-            end = end.checked_add(kept.leaf.work(&self.terms.coefficients)?)?;
+        for leaf in &self.leaves {
+            end = end.checked_add(leaf.work(&self.terms.coefficients)?)?;
             if end > offset {
-                found = Some(&kept.leaf);
+                found = Some(leaf);
                 break;
             }
         }
-        let leaf = found.filter(|leaf| leaf.index < count)?;
+        let leaf = found?;
         Some(CommittedProof {
             sprint: self.terms.sprint.sprint,
             model: self.terms.model.model.clone(),

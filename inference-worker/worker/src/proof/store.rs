@@ -136,17 +136,24 @@ impl Proofs {
 
     /// What can be committed of a sprint now: answers and the root over them.
     pub(crate) fn commitment(&self, sprint: u64) -> Option<(u32, Node)> {
-        let state = self.state();
-        let answers = state.sprints.get(&sprint)?;
-        let count = answers.count();
-        Some((count, answers.root(count)?))
+        let (count, answers) = {
+            let state = self.state();
+            let answers = state.sprints.get(&sprint)?;
+            (answers.count(), answers.first(answers.count())?)
+        };
+        Some((count, answers.root()?))
     }
 
     /// The answer at an offset of what the chain holds of a sprint, proven.
     pub(crate) fn prove(&self, on_chain: &ProofInfo, offset: Amount) -> Option<CommittedProof> {
-        let state = self.state();
-        let answers = state.sprints.get(&on_chain.sprint.sprint)?;
-        answers.prove(&on_chain.root, on_chain.count, offset)
+        let answers = {
+            let state = self.state();
+            state
+                .sprints
+                .get(&on_chain.sprint.sprint)?
+                .first(on_chain.count)?
+        };
+        answers.prove(&on_chain.root, offset)
     }
 
     /// An answer with its output.
@@ -193,7 +200,7 @@ impl Proofs {
             if state.sprints.len() == before {
                 return Ok(());
             }
-            let first = state.sprints.values().map(|answers| answers.first).min();
+            let first = state.sprints.values().map(|answers| answers.record).min();
             first.unwrap_or(state.next)
         };
         self.journal.discard_before(needed).await.map(drop)
