@@ -11,6 +11,7 @@ use quern_journal::JournalError;
 use quern_transport::Client;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why an auditor could not go on; it tries again at the next block.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,8 @@ pub(crate) struct Auditor {
     pub(super) contract: String,
     pub(super) client: Client,
     pub(super) exams: Exams,
+    /// Height of this auditor's last transaction: what was seen before it is out of date.
+    acted: Arc<AtomicU64>,
 }
 
 /// Audits until the task is dropped; at once over if the chain has no audits.
@@ -42,6 +45,7 @@ pub(crate) async fn run(service: Service) {
     let auditor = Auditor {
         client: Client::new(paid.transport_key.clone()),
         exams: Exams::default(),
+        acted: Arc::default(),
         service,
         paid,
         contract,
@@ -55,7 +59,10 @@ impl Auditor {
         let mut views = self.paid.audits.views();
         while views.changed().await.is_ok() {
             let view = views.borrow_and_update().clone();
-            let Some(view) = view else { continue };
+            let acted = self.acted.load(Ordering::Relaxed);
+            let Some(view) = view.filter(|view| view.height >= acted) else {
+                continue;
+            };
             match self.act(&view).await {
                 Ok(()) => self.paid.audits.settle(view.height),
                 Err(error) => {
@@ -109,6 +116,9 @@ impl Auditor {
     /// Sends calls as one transaction.
     pub(super) async fn send(&self, calls: &[Call], last_height: u64) -> Result<Outcome, AuditError> {
         let outcome = self.paid.execute(calls, last_height).await?;
+        if let Some(Outcome::Included { height, .. }) = &outcome {
+            self.acted.store(*height, Ordering::Relaxed);
+        }
         outcome.ok_or(AuditError::State("the registry's warm key is not here"))
     }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 /// Payloads that are read at once; beyond them comes 429.
-const READERS: usize = 4;
+const READERS: usize = 16;
 /// Heights for which a host's record is taken from memory.
 const FRESH: u64 = 20;
 

@@ -118,11 +118,10 @@ async fn examine(
         let replay = {
             // Closed never.
             let _permit = auditor.exams.fetching.acquire().await;
-            auditor.replay(&leaf).await
+            auditor.replay(&leaf, &progress).await
         };
         match replay {
             Ok(replay) => {
-                lock(&progress).fetched = true;
                 break match (replay, &calibration) {
                     (Err(examined), _) => examined,
                     (Ok(_), None) => Examined::Unable("the model was never calibrated".into()),
@@ -194,25 +193,32 @@ async fn measured(auditor: &Auditor, replay: Replay, calibration: &Calibration) 
 
 impl Auditor {
     /// What of a leaf is to be re-executed, or what its payload shows at once.
-    async fn replay(&self, leaf: &LeafInfo) -> Result<Result<Replay, Examined>, FetchError> {
+    async fn replay(
+        &self,
+        leaf: &LeafInfo,
+        progress: &Mutex<Progress>,
+    ) -> Result<Result<Replay, Examined>, FetchError> {
         match &leaf.source {
-            LeafSource::Receipt { session, nonce, .. } => self.receipt(leaf, *session, *nonce).await,
-            LeafSource::Proof { sprint, index } => self.proof(leaf, *sprint, *index).await,
+            LeafSource::Receipt { session, nonce, .. } => {
+                let path = receipt_payload_path(*session, *nonce);
+                let payload: ReceiptPayload = self.fetch(&leaf.host, &path).await?;
+                if !check::is_of_leaf(&self.paid.config.chain_id, &leaf.id, &payload) {
+                    return Err(FetchError::OtherLeaf);
+                }
+                // Whatever is in the way from here on is not the host's doing.
+                lock(progress).fetched = true;
+                self.receipt(*session, &payload).await
+            }
+            LeafSource::Proof { sprint, index } => self.proof(leaf, (*sprint, *index), progress).await,
         }
     }
 
     async fn receipt(
         &self,
-        leaf: &LeafInfo,
         session: u64,
-        nonce: u64,
+        payload: &ReceiptPayload,
     ) -> Result<Result<Replay, Examined>, FetchError> {
-        let path = receipt_payload_path(session, nonce);
-        let payload: ReceiptPayload = self.fetch(&leaf.host, &path).await?;
         let chain_id = &self.paid.config.chain_id;
-        if !check::is_of_leaf(chain_id, &leaf.id, &payload) {
-            return Err(FetchError::OtherLeaf);
-        }
         let chain = &self.paid.follow.chain;
         let settlement = &self.paid.config.contracts.settlement;
         let question = Settlement::Session { session };
@@ -227,15 +233,15 @@ impl Auditor {
         };
         // A long prompt takes the tokenizer a while.
         Ok(tokio::task::block_in_place(|| {
-            check::check(&self.service, known, &payload)
+            check::check(&self.service, known, payload)
         }))
     }
 
     async fn proof(
         &self,
         leaf: &LeafInfo,
-        sprint: u64,
-        index: u32,
+        (sprint, index): (u64, u32),
+        progress: &Mutex<Progress>,
     ) -> Result<Result<Replay, Examined>, FetchError> {
         if leaf.model != self.paid.model {
             return Ok(Err(Examined::Unable(format!(
@@ -252,6 +258,7 @@ impl Auditor {
         if !proof::is_of_leaf(&terms, &leaf.id, &payload) {
             return Err(FetchError::OtherLeaf);
         }
+        lock(progress).fetched = true;
         Ok(proof::check(&terms, &payload))
     }
 }

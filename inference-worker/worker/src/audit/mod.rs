@@ -25,6 +25,8 @@ mod payload;
 mod report;
 mod reveal;
 mod span;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub(crate) use act::run;

@@ -1,16 +1,19 @@
 //! The audited host's side: shows the leaves that its draws ask for, one after the other.
 
 use crate::audit::act::{AuditError, Auditor};
-use crate::audit::span::covering;
+use crate::audit::span::{self, Place, Terms};
 use crate::audit::view::View;
+use crate::paid::batch;
 use crate::proof;
+use quern_audit::leaf_seed;
 use quern_chain_client::{Call, Outcome};
+use quern_evidence::{HostEvidence, rate};
 use quern_interface::audits::{ExecuteMsg, HostRecord, PendingReveal, PendingSource, QueryMsg};
 use quern_interface::settlement::{BatchPlace, QueryMsg as Settlement};
 use quern_protocol::Amount;
 
-/// Leaves that go into one transaction while all of a host's first leaves are asked for in turn.
-const TOGETHER: u64 = 8;
+/// Leaves that go into one transaction.
+const TOGETHER: usize = 24;
 
 impl Auditor {
     /// Reveals until nothing is asked for, or a transaction did not go through.
@@ -18,97 +21,136 @@ impl Auditor {
         loop {
             let host = self.host().to_owned();
             let pending: Vec<PendingReveal> = self.ask(&QueryMsg::Pending { host }).await?;
-            if pending.is_empty() {
+            let Some(until) = pending.iter().map(|pending| pending.until).min() else {
+                return Ok(());
+            };
+            let last_height = until.saturating_sub(1);
+            if self.paid.follow.height() >= last_height {
                 return Ok(());
             }
-            let mut went_on = false;
-            for pending in pending {
-                went_on |= self.reveal_one(view, &pending).await?;
+            // The draws do not depend on each other, so a leaf of each goes together.
+            let (mut firsts, mut more) = (Vec::new(), Vec::new());
+            for pending in &pending {
+                let mut calls = self.answers(view, pending).await?.into_iter();
+                if let Some(first) = calls.next() {
+                    firsts.push(first);
+                    more.extend(calls);
+                } else {
+                    let (round, source) = (pending.round, &pending.source);
+                    self.problem(format!(
+                        "round {round} asks for a leaf that is not here: {source:?}"
+                    ));
+                    self.paid.metrics.audits.unrevealed.inc();
+                }
             }
-            if !went_on {
+            if self.show(firsts, more, last_height).await? == 0 {
                 return Ok(());
             }
         }
     }
 
-    /// Whether something was revealed.
-    async fn reveal_one(&self, view: &View, pending: &PendingReveal) -> Result<bool, AuditError> {
-        let last_height = pending.until.saturating_sub(1);
-        if self.paid.follow.height() >= last_height {
-            return Ok(false);
+    /// Sends what is sure to be asked for, and what should be asked for next. Answers how many went through.
+    async fn show(&self, firsts: Vec<Call>, more: Vec<Call>, last_height: u64) -> Result<usize, AuditError> {
+        let mut shown = 0;
+        let mut chunks: Vec<Vec<Call>> = firsts.chunks(TOGETHER).map(<[Call]>::to_vec).collect();
+        if let Some(last) = chunks.last_mut() {
+            let room = TOGETHER.saturating_sub(last.len());
+            last.extend(more.into_iter().take(room));
         }
+        for calls in chunks {
+            let outcome = self.send(&calls, last_height).await?;
+            if let Outcome::Included { .. } = outcome {
+                shown += calls.len();
+            } else if calls.len() > 1 {
+                // One that fails takes the others with it.
+                for call in calls.into_iter().filter(|call| firsts.contains(call)) {
+                    if self.paid.follow.height() >= last_height {
+                        break;
+                    }
+                    let outcome = self.send(&[call], last_height).await?;
+                    match outcome {
+                        Outcome::Included { .. } => shown += 1,
+                        outcome => self.problem(format!("a drawn leaf was not revealed: {outcome:?}")),
+                    }
+                }
+            } else {
+                self.problem(format!("a drawn leaf was not revealed: {outcome:?}"));
+            }
+        }
+        self.paid.metrics.audits.revealed.inc_by(shown as u64);
+        Ok(shown)
+    }
+
+    /// What answers a draw: the leaf that it asks for, and those that it should ask for next.
+    async fn answers(&self, view: &View, pending: &PendingReveal) -> Result<Vec<Call>, AuditError> {
         let round = pending.round;
-        let calls = match &pending.source {
-            PendingSource::Receipts { offset } => self.receipts(view, round, *offset).await?,
+        match &pending.source {
+            PendingSource::Receipts { offset } => self.receipts(view, round, *offset).await,
             PendingSource::Proofs {
                 sprint,
                 model,
                 offset,
             } => {
-                let source = (*sprint, model.as_str());
-                let message = proof::reveal(&self.paid, round, source, *offset).await?;
-                message
-                    .map(|message| self.call(&message))
-                    .transpose()?
-                    .into_iter()
-                    .collect()
+                let message = proof::reveal(&self.paid, round, (*sprint, model), *offset).await?;
+                message.iter().map(|message| self.call(message)).collect()
             }
-        };
-        let Some(first) = calls.first().cloned() else {
-            self.problem(format!(
-                "round {round} asks for a leaf that is not here any more: {:?}",
-                pending.source
-            ));
-            self.paid.metrics.audits.unrevealed.inc();
-            return Ok(false);
-        };
-        let mut sent = calls.len();
-        let mut outcome = self.send(&calls, last_height).await?;
-        if sent > 1 && !matches!(outcome, Outcome::Included { .. } | Outcome::Unknown { .. }) {
-            // The first leaves end somewhere in between.
-            sent = 1;
-            outcome = self.send(&[first], last_height).await?;
         }
-        if let Outcome::Included { .. } = outcome {
-            self.paid.metrics.audits.revealed.inc_by(sent as u64);
-            return Ok(true);
-        }
-        self.problem(format!("a drawn leaf was not revealed: {outcome:?}"));
-        Ok(false)
     }
 
-    /// The leaf at an offset, and those that are asked for next if the host's first leaves are walked.
+    /// The leaf at an offset, and those that are asked for after it.
     async fn receipts(&self, view: &View, round: u64, offset: Amount) -> Result<Vec<Call>, AuditError> {
+        let Some(last) = self.batch_at(view.round.end).await? else {
+            return Ok(Vec::new());
+        };
+        let terms = self.terms(view).await?;
+        let book = self.paid.store.book();
+        let course = terms.and_then(|terms| span::course(&book, &last, &terms));
+        let course = course.unwrap_or_default();
+        let at = course.iter().position(|place| place.range.contains(offset));
+        let places = match at {
+            Some(at) => course.into_iter().skip(at).collect(),
+            // The contract's draw is another than was computed here: it gets what it asks for, leaf by leaf.
+            None => Vec::from_iter(span::covering(&book, &last, offset)),
+        };
+        let mut calls = Vec::new();
+        for Place { session, nonce, .. } in places.into_iter().take(TOGETHER) {
+            let Some(leaf) = batch::prove_receipt(&book, self.paid.committer(), session, nonce) else {
+                break;
+            };
+            let (host, leaf) = (self.host().to_owned(), Box::new(leaf));
+            calls.push(self.call(&ExecuteMsg::Reveal { round, host, leaf })?);
+        }
+        Ok(calls)
+    }
+
+    /// What fixes this host's draw; none before its beacon.
+    async fn terms(&self, view: &View) -> Result<Option<Terms>, AuditError> {
+        let Some(beacon) = &view.round.beacon else {
+            return Ok(None);
+        };
+        let base = self.batch_at(view.round.start).await?;
         let host = self.host().to_owned();
+        let record: HostRecord = self.ask(&QueryMsg::Host { host: host.clone() }).await?;
+        let evidence: HostEvidence = self.ask(&QueryMsg::Evidence { host }).await?;
+        let params = &view.params;
+        let rate = rate(record.walked, evidence.highest(), &params.evidence, &params.rates);
+        Ok(Some(Terms {
+            seed: leaf_seed(&self.paid.config.chain_id, self.host(), view.round.number, beacon),
+            base: base.map_or(Amount::ZERO, |place| place.committed),
+            walk: rate.all_of_next,
+            bps: rate.bps,
+            mean: params.mean_capture,
+            most: params.max_draws,
+        }))
+    }
+
+    /// The last batch before a height.
+    async fn batch_at(&self, height: u64) -> Result<Option<BatchPlace>, AuditError> {
         let question = Settlement::BatchAt {
-            host: host.clone(),
-            height: view.round.end.saturating_sub(1),
+            host: self.host().to_owned(),
+            height: height.saturating_sub(1),
         };
         let settlement = &self.paid.config.contracts.settlement;
-        let chain = &self.paid.follow.chain;
-        let last: Option<BatchPlace> = chain.smart(settlement, &question).await?.value;
-        let Some(last) = last else { return Ok(Vec::new()) };
-        let record: HostRecord = self.ask(&QueryMsg::Host { host: host.clone() }).await?;
-        let shown = view.leaves.values().filter(|leaf| leaf.host == host).count() as u64;
-        let first_leaves = view.params.rates.first_leaves;
-        let walked = first_leaves.saturating_sub(record.walked).saturating_sub(shown);
-        let mut leaves = Vec::new();
-        {
-            let book = self.paid.store.book();
-            let mut at = offset;
-            while (leaves.len() as u64) < walked.clamp(1, TOGETHER) {
-                let Some(found) = covering(&book, self.paid.committer(), &last, at) else {
-                    break;
-                };
-                at = found.end;
-                leaves.push(found.receipt);
-            }
-        }
-        let message = |leaf| ExecuteMsg::Reveal {
-            round,
-            host: host.clone(),
-            leaf: Box::new(leaf),
-        };
-        leaves.into_iter().map(|leaf| self.call(&message(leaf))).collect()
+        Ok(self.paid.follow.chain.smart(settlement, &question).await?.value)
     }
 }

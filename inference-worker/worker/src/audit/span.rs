@@ -1,25 +1,22 @@
 //! Which receipt covers an offset in everything that this host ever committed. Pure.
 
-use crate::paid::batch::{self, Committer};
 use crate::paid::book::Book;
-use quern_interface::settlement::{BatchPlace, CommittedReceipt};
-use quern_protocol::Amount;
+use quern_audit::{Range, Sampling, Walk, draw_count};
+use quern_interface::settlement::BatchPlace;
+use quern_protocol::{Amount, Hash};
 
-/// A receipt with its proofs, and the offset at which the next one begins.
-#[derive(Clone, Debug)]
-pub(crate) struct Covering {
-    pub(crate) receipt: CommittedReceipt,
-    pub(crate) end: Amount,
+/// Where a receipt lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) session: u64,
+    pub(crate) nonce: u64,
+    /// Its part of everything that was committed.
+    pub(crate) range: Range,
 }
 
 /// The receipt that covers `offset`. `last` is the place of a batch at or after it: sums are counted back from there.
 /// None if the journal does not hold the batch or its receipts any more.
-pub(crate) fn covering(
-    book: &Book,
-    committer: Committer<'_>,
-    last: &BatchPlace,
-    offset: Amount,
-) -> Option<Covering> {
+pub(crate) fn covering(book: &Book, last: &BatchPlace, offset: Amount) -> Option<Place> {
     let (mut sequence, mut end) = (last.batch.sequence, last.committed);
     if offset >= end {
         return None;
@@ -36,16 +33,65 @@ pub(crate) fn covering(
     };
     let mut at = start;
     for (leaf, nonces) in planned.leaves.iter().zip(&planned.nonces) {
-        let account = book.find(leaf.session)?;
+        let (session, account) = (leaf.session, book.find(leaf.session)?);
         for nonce in nonces {
             let capture = account.receipts.get(nonce)?.signed.receipt.capture;
             let end = at.checked_add(capture)?;
             if offset < end {
-                let receipt = batch::prove_receipt(book, committer, leaf.session, *nonce)?;
-                return Some(Covering { receipt, end });
+                let (nonce, range) = (*nonce, Range { start: at, end });
+                return Some(Place {
+                    session,
+                    nonce,
+                    range,
+                });
             }
             at = end;
         }
     }
     None
+}
+
+/// What fixes the draw among a host's receipts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// Seed of the draw.
+    pub(crate) seed: Hash,
+    /// Sum of everything that was committed before the round.
+    pub(crate) base: Amount,
+    /// First leaves that are asked for in turn.
+    pub(crate) walk: u64,
+    /// Rate of the rest in basis points.
+    pub(crate) bps: u32,
+    /// What a leaf captures on average.
+    pub(crate) mean: Amount,
+    /// Most leaves that the rest draws.
+    pub(crate) most: u32,
+}
+
+/// Everything that the round asks for, in order, as far as the journal holds it: the draw is the contract's, which
+/// learns the leaves' places only as they are revealed.
+pub(crate) fn course(book: &Book, last: &BatchPlace, terms: &Terms) -> Option<Vec<Place>> {
+    let total = last.committed.checked_sub(terms.base)?;
+    let place = |offset: Amount| covering(book, last, terms.base.checked_add(offset)?);
+    let range = |place: &Place| {
+        let start = place.range.start.checked_sub(terms.base)?;
+        let end = place.range.end.checked_sub(terms.base)?;
+        Some(Range { start, end })
+    };
+    let mut course = Vec::new();
+    let mut walk = Walk::new(total, terms.walk);
+    while let Some(offset) = walk.pending() {
+        let found = place(offset)?;
+        walk.reveal(range(&found)?).ok()?;
+        course.push(found);
+    }
+    let rest = total.checked_sub(walk.end())?;
+    let draws = draw_count(rest, terms.mean, terms.bps, terms.most).ok()?;
+    let mut sampling = Sampling::new(terms.seed, walk.end(), total, draws, Vec::new()).ok()?;
+    while let Some(drawn) = sampling.pending() {
+        let found = place(drawn.offset)?;
+        sampling.reveal(range(&found)?).ok()?;
+        course.push(found);
+    }
+    Some(course)
 }

@@ -27,7 +27,7 @@ mod service;
 mod sessions;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod vouchers;
 
 pub(crate) use answer::Part;

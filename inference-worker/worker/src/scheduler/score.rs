@@ -132,3 +132,65 @@ impl Scoring {
         self.done = end;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quern_engine_torch::{LlamaEngine, LoadOptions};
+    use std::path::Path;
+
+    fn engine() -> LlamaEngine {
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
+        let options = LoadOptions {
+            slots: 2,
+            ..LoadOptions::default()
+        };
+        LlamaEngine::load(&model, &options).unwrap()
+    }
+
+    fn ticket(tokens: Vec<u32>) -> (ScoreTicket, oneshot::Receiver<Result<Logits, EngineError>>) {
+        let (reply, answer) = oneshot::channel();
+        (ScoreTicket { tokens, reply }, answer)
+    }
+
+    #[test]
+    fn pieces_give_the_rows_of_one_pass_and_give_their_slot_back() {
+        let mut engine = engine();
+        let tokens: Vec<u32> = (0..150).map(|i| 300 + i * 7 % 500).collect();
+        let (ticket, answer) = ticket(tokens.clone());
+        let mut background = Background::default();
+        background.push(ticket);
+        let mut pieces = Vec::new();
+        while !background.is_empty() {
+            pieces.push(background.turn(&mut engine, false));
+        }
+        assert_eq!(pieces, [64, 64, 22]);
+        let found = answer.blocking_recv().unwrap().unwrap();
+        let wanted = engine.score(&tokens).unwrap();
+        assert_eq!((found.rows(), found.vocab), (wanted.rows(), wanted.vocab));
+        let pairs = found.values.iter().zip(&wanted.values);
+        let most = pairs.map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max);
+        assert!(most < 1e-3, "{most}");
+        let slots = [engine.open(), engine.open()];
+        assert!(slots.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn beside_requests_a_piece_is_followed_by_a_rest_and_without_a_slot_scoring_waits() {
+        let mut engine = engine();
+        let mut background = Background::default();
+        let (ticket, mut answer) = ticket(vec![300; 200]);
+        background.push(ticket);
+        let taken = [engine.open().unwrap(), engine.open().unwrap()];
+        assert_eq!(background.turn(&mut engine, true), 0);
+        engine.close(taken[0]);
+        assert_eq!(background.turn(&mut engine, true), PIECE);
+        // The requests' next step comes first, whatever is left to score.
+        assert_eq!(background.turn(&mut engine, true), 0);
+        assert!(answer.try_recv().is_err());
+        // Whoever asked may leave.
+        drop(answer);
+        assert_eq!(background.turn(&mut engine, false), 0);
+        assert!(background.is_empty());
+    }
+}

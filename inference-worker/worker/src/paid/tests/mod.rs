@@ -13,16 +13,16 @@ use quern_protocol::{
     Amount, Bytes, Coefficients, FinishReason, Hash, Price, Receipt, Usage, Voucher, salt_commitment,
 };
 
-pub(super) const CHAIN: &str = "quern-test-1";
-pub(super) const HOST: &str = "quern1host";
-pub(super) const SALT: [u8; 16] = [9; 16];
-pub(super) const MODEL_HASH: Hash = Hash::new([5; 32]);
+pub(crate) const CHAIN: &str = "quern-test-1";
+pub(crate) const HOST: &str = "quern1host";
+pub(crate) const SALT: [u8; 16] = [9; 16];
+pub(crate) const MODEL_HASH: Hash = Hash::new([5; 32]);
 
-pub(super) fn session_key() -> SigningKey {
+pub(crate) fn session_key() -> SigningKey {
     SigningKey::from_secret([11; 32].into()).unwrap()
 }
 
-pub(super) fn warm_key() -> SigningKey {
+pub(crate) fn warm_key() -> SigningKey {
     SigningKey::from_secret([12; 32].into()).unwrap()
 }
 
@@ -38,7 +38,7 @@ fn member(host: &str, limit: u128) -> CommitteeMember {
 }
 
 /// Session 3, drawn at 100, open until 1000, one nqrn a token, this host's limit 10,000.
-pub(super) fn session() -> SessionInfo {
+pub(crate) fn session() -> SessionInfo {
     SessionInfo {
         id: 3,
         payer: "quern1payer".into(),
@@ -72,7 +72,7 @@ pub(super) fn session() -> SessionInfo {
 }
 
 /// A voucher for height 200, signed.
-pub(super) fn voucher(nonce: u64, ceiling: u128, cap: u128) -> SignedVoucher {
+pub(crate) fn voucher(nonce: u64, ceiling: u128, cap: u128) -> SignedVoucher {
     sign(Voucher {
         session: 3,
         host: HOST.into(),
@@ -84,12 +84,12 @@ pub(super) fn voucher(nonce: u64, ceiling: u128, cap: u128) -> SignedVoucher {
     })
 }
 
-pub(super) fn sign(voucher: Voucher) -> SignedVoucher {
+pub(crate) fn sign(voucher: Voucher) -> SignedVoucher {
     let signature = Bytes(session_key().sign(&voucher.digest(CHAIN).0));
     SignedVoucher { voucher, signature }
 }
 
-pub(super) fn authority(signed: SignedVoucher) -> Authority {
+pub(crate) fn authority(signed: SignedVoucher) -> Authority {
     Authority {
         chain_id: CHAIN.into(),
         voucher: signed.voucher,
@@ -99,7 +99,7 @@ pub(super) fn authority(signed: SignedVoucher) -> Authority {
 }
 
 /// A receipt for a voucher.
-pub(super) fn receipt(signed: SignedVoucher, capture: u128) -> SignedReceipt {
+pub(crate) fn receipt(signed: SignedVoucher, capture: u128) -> SignedReceipt {
     let receipt = Receipt {
         voucher: signed.voucher,
         voucher_signature: signed.signature,

@@ -1,0 +1,428 @@
+//! What the contracts answer, and an audits contract that draws every leaf in turn and waits for nobody's blocks: the
+//! test says when a phase ends.
+
+use super::receipts::model_hash;
+use super::{AUDITOR, CHAIN, HOST, MODEL, PROFILE, SESSION};
+use crate::paid::tests::{session, warm_key};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use quern_audit::{
+    Ballot, Bucket, BucketKey, Calibration, Finding, Profile, Reveal, Vote, opening_offset, unpack,
+};
+use quern_evidence::{HostEvidence, Null, Params as EvidenceParams, RateParams};
+use quern_interface::audits::{
+    ExecuteMsg, HostRecord, LeafInfo, LeafSource, PanelInfo, PanelSeat, Params, PendingReveal, PendingSource,
+    Phase, QueryMsg, RoundInfo, WorkInfo,
+};
+use quern_interface::registry::{
+    HostInfo, HostStatus, LaunchPackage, Membership, ModelState, Offer, WarmKey,
+};
+use quern_interface::settlement::{
+    BatchInfo, BatchPlace, Contracts as SettlementContracts, Params as SettlementParams,
+    QueryMsg as Settlement,
+};
+use quern_protocol::{Amount, Bytes, Coefficients, Hash, Node, Price};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub(super) const ROUND: u64 = 7;
+/// Drawn positions of the report.
+const OPENINGS: u32 = 4;
+
+/// Address of the audits contract.
+pub(super) fn audits() -> String {
+    cosmrs::AccountId::new("quern", &[9; 32]).unwrap().to_string()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cast {
+    pub(super) commitment: Hash,
+    pub(super) vote: Option<Vote>,
+}
+
+/// The state of all contracts.
+#[derive(Clone, Debug)]
+pub(super) struct Contracts {
+    pub(super) height: u64,
+    pub(super) phase: Phase,
+    pub(super) since: u64,
+    /// Endpoint and transport key of each host.
+    pub(super) hosts: BTreeMap<String, (String, [u8; 32])>,
+    /// The one batch.
+    pub(super) root: Option<Node>,
+    pub(super) leaves: Vec<LeafInfo>,
+    next: Amount,
+    pub(super) committed: Option<Node>,
+    pub(super) votes: Vec<Vote>,
+    pub(super) opened: u32,
+    /// The panel on leaf 1, its position drawn or not.
+    pub(super) heard: bool,
+    pub(super) position: Option<u32>,
+    pub(super) cast: Option<Cast>,
+}
+
+impl Default for Contracts {
+    fn default() -> Self {
+        Self {
+            height: 1_205,
+            phase: Phase::Collect,
+            since: 1_205,
+            hosts: BTreeMap::new(),
+            root: None,
+            leaves: Vec::new(),
+            next: Amount::ZERO,
+            committed: None,
+            votes: Vec::new(),
+            opened: 0,
+            heard: false,
+            position: None,
+            cast: None,
+        }
+    }
+}
+
+pub(super) fn calibration() -> Calibration {
+    let bucket = |greedy| Bucket {
+        key: BucketKey {
+            host_profile: PROFILE.into(),
+            auditor_profile: PROFILE.into(),
+            greedy,
+            positions: 1,
+        },
+        mean_gap: 2_000,
+        clipped: 1,
+    };
+    Calibration {
+        clip: 500_000,
+        tolerance: 2_000,
+        margin_bound: 5_000_000,
+        null: Null::from_micro(1_000).unwrap(),
+        buckets: vec![bucket(false), bucket(true)],
+    }
+}
+
+fn params() -> Params {
+    Params {
+        denom: "nqrn".into(),
+        round_blocks: 100_000,
+        draw_delay: 2,
+        reveal_blocks: 10_000,
+        commit_blocks: 200,
+        vote_blocks: 10_000,
+        panel_blocks: 10_000,
+        max_draws: 32,
+        proof_draws: 0,
+        mean_capture: Amount(100),
+        max_candidates: 64,
+        steps: 8,
+        openings: OPENINGS,
+        token_pay: Price::FLOOR,
+        leaf_pay_bps: 500,
+        round_budget: Amount(1_000_000),
+        profile: Profile::DEFAULT,
+        evidence: EvidenceParams::DEFAULT,
+        rates: RateParams::DEFAULT,
+    }
+}
+
+fn settlement_params() -> SettlementParams {
+    SettlementParams {
+        denom: "nqrn".into(),
+        open_fee: Amount(1_000),
+        min_escrow: Amount(1),
+        committee_size: 8,
+        draw_delay: 8,
+        max_draws: 4,
+        batch_blocks: 10,
+        lapse_blocks: 20,
+        appeal_blocks: 20,
+        max_session_blocks: 10_000,
+        max_router_fee_bps: 1_000,
+        burn_bps: 500,
+        audit_bps: 0,
+        fault_slash_bps: 1_000,
+        restitution_bps: 10_000,
+    }
+}
+
+fn host(name: &str, (endpoint, transport_key): &(String, [u8; 32])) -> HostInfo {
+    HostInfo {
+        host: name.into(),
+        moniker: name.into(),
+        endpoint: endpoint.clone(),
+        transport_key: Bytes(*transport_key),
+        consensus_key: Bytes([0; 32]),
+        beacon_anchor: None,
+        warm_key: WarmKey {
+            key: Bytes(warm_key().public()),
+            address: warm_key().address().unwrap(),
+            from: 0,
+        },
+        payout: name.into(),
+        bond: Amount(1),
+        memberships: vec![Membership {
+            offer: Offer {
+                model: MODEL.into(),
+                capacity: 10,
+                profile: PROFILE.into(),
+            },
+            effective: 10,
+            generation: 0,
+            convicted_until: None,
+        }],
+        status: HostStatus::Active,
+        maintenance: Vec::new(),
+    }
+}
+
+fn package() -> LaunchPackage {
+    LaunchPackage {
+        id: MODEL.into(),
+        hash: model_hash(),
+        context: 2_048,
+        precision: "fp32".into(),
+        sampler: 1,
+        price: Price::FLOOR,
+        coefficients: Coefficients {
+            input: 1_000_000,
+            cached: 1_000_000,
+            output: 1_000_000,
+        },
+        profiles: vec![PROFILE.into()],
+        state: ModelState::Live,
+    }
+}
+
+fn rule<E: std::fmt::Debug>(error: E) -> String {
+    format!("{error:?}")
+}
+
+fn demand(holds: bool, what: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.into()) }
+}
+
+impl Contracts {
+    pub(super) fn enter(&mut self, phase: Phase) {
+        (self.phase, self.since) = (phase, self.height);
+    }
+
+    fn pending(&self) -> Vec<PendingReveal> {
+        let total = self.root.map_or(Amount::ZERO, |root| root.sum);
+        let asked = self.phase == Phase::Reveal && self.next < total;
+        let pending = PendingReveal {
+            round: ROUND,
+            source: PendingSource::Receipts { offset: self.next },
+            until: self.since + params().reveal_blocks,
+        };
+        asked.then_some(pending).into_iter().collect()
+    }
+
+    fn opening(&self) -> Option<Amount> {
+        let root = self.committed.filter(|_| self.phase >= Phase::Panel)?;
+        (self.opened < OPENINGS)
+            .then(|| opening_offset(&Hash::new([5; 32]), self.opened.into(), &root))
+            .flatten()
+    }
+
+    fn work(&self) -> Option<WorkInfo> {
+        (!self.leaves.is_empty()).then(|| WorkInfo {
+            auditor: AUDITOR.into(),
+            leaves: self.leaves.iter().map(|leaf| leaf.number).collect(),
+            root: self.committed,
+            revealed: self.votes.len() as u32,
+            opened: self.opened,
+            opening: self.opening(),
+        })
+    }
+
+    fn panel(&self) -> Option<PanelInfo> {
+        self.heard.then(|| PanelInfo {
+            stage: 1,
+            seats: vec![PanelSeat {
+                host: AUDITOR.into(),
+                seats: 2,
+                committed: self.cast.is_some(),
+                vote: self.cast.and_then(|cast| cast.vote),
+            }],
+            commit_until: self.since + 10_000,
+            position: self.position,
+            reveal_until: self.since + 20_000,
+        })
+    }
+
+    pub(super) fn answer(&self, contract: &str, question: &Value) -> Result<Value, String> {
+        if contract == "registry" {
+            if let Some(name) = question["host"]["host"].as_str() {
+                let found = self.hosts.get(name).ok_or("unknown host")?;
+                return Ok(json!(host(name, found)));
+            }
+            if question.get("price_at").is_some() {
+                return Ok(json!(Price::FLOOR));
+            }
+            return Ok(json!(package()));
+        }
+        if contract == "settlement" {
+            return match serde_json::from_value(question.clone()).map_err(rule)? {
+                Settlement::Params {} => Ok(json!(settlement_params())),
+                Settlement::Contracts {} => Ok(json!(SettlementContracts {
+                    authority: "authority".into(),
+                    registry: "registry".into(),
+                    bonding: "bonding".into(),
+                    price_source: "registry".into(),
+                    audits: Some(audits()),
+                    judges: vec![audits()],
+                })),
+                Settlement::Session { .. } => Ok(json!(session())),
+                Settlement::BatchAt { host, height } => {
+                    let root = self.root.filter(|_| host == HOST && height > 1);
+                    Ok(json!(root.map(|root| BatchPlace {
+                        batch: BatchInfo {
+                            host: HOST.into(),
+                            sequence: 1,
+                            height: 204,
+                            root,
+                            sessions: 1,
+                        },
+                        committed: root.sum,
+                    })))
+                }
+                other => panic!("not asked for: {other:?}"),
+            };
+        }
+        Ok(match serde_json::from_value(question.clone()).map_err(rule)? {
+            QueryMsg::Params {} => json!(params()),
+            QueryMsg::Round {} => json!(RoundInfo {
+                number: ROUND,
+                start: 2,
+                end: 205,
+                phase: self.phase,
+                since: self.since,
+                beacon: Some(Hash::new([4; 32])),
+                leaves: self.leaves.len() as u64,
+            }),
+            QueryMsg::Pending { host } if host == HOST => json!(self.pending()),
+            QueryMsg::Pending { .. } => json!([]),
+            QueryMsg::Leaves { start_after, .. } => {
+                let after = |leaf: &&LeafInfo| start_after.is_none_or(|number| leaf.number > number);
+                json!(self.leaves.iter().filter(after).collect::<Vec<_>>())
+            }
+            QueryMsg::Work { auditor } if auditor == AUDITOR => json!(self.work()),
+            QueryMsg::Work { .. } => Value::Null,
+            QueryMsg::Panel { .. } => json!(self.panel()),
+            QueryMsg::Host { .. } => json!(HostRecord::default()),
+            QueryMsg::Evidence { .. } => json!(HostEvidence::default()),
+            QueryMsg::Calibration { .. } => json!(calibration()),
+            other => panic!("not asked for: {other:?}"),
+        })
+    }
+
+    pub(super) fn execute(&mut self, contract: &str, message: &[u8]) -> Result<(), String> {
+        assert_eq!(contract, audits());
+        match serde_json::from_slice(message).map_err(rule)? {
+            ExecuteMsg::Reveal { leaf, .. } => {
+                demand(self.phase == Phase::Reveal, "wrong_phase")?;
+                let view = Reveal {
+                    receipt: &leaf.receipt,
+                    receipt_proof: &leaf.receipt_proof,
+                    leaf: &leaf.leaf,
+                    leaf_proof: &leaf.leaf_proof,
+                };
+                let range = view
+                    .locate(CHAIN, HOST, &self.root.ok_or("no batch")?)
+                    .map_err(rule)?;
+                demand(range.contains(self.next), "not_drawn")?;
+                self.next = range.end;
+                let (receipt, voucher) = (&leaf.receipt, &leaf.receipt.voucher);
+                self.leaves.push(LeafInfo {
+                    number: self.leaves.len() as u64 + 1,
+                    id: receipt.digest(CHAIN),
+                    host: HOST.into(),
+                    model: MODEL.into(),
+                    generation: 0,
+                    source: LeafSource::Receipt {
+                        session: SESSION,
+                        nonce: voucher.nonce,
+                        payer: "quern1payer".into(),
+                    },
+                    tokens: u64::from(receipt.usage.prompt + receipt.usage.completion),
+                    positions: receipt.usage.completion,
+                    greedy: receipt.temperature == 0,
+                    host_profile: Some(PROFILE.into()),
+                    stake: Amount(1),
+                    auditor: Some(AUDITOR.into()),
+                    vote: None,
+                    stage: None,
+                    verdict: None,
+                });
+                Ok(())
+            }
+            ExecuteMsg::CommitReport { root, findings, .. } => {
+                demand(
+                    self.phase == Phase::Commit && self.committed.is_none(),
+                    "bad_report",
+                )?;
+                demand(
+                    findings as usize == self.leaves.len(),
+                    "as many findings as leaves",
+                )?;
+                self.committed = Some(root);
+                Ok(())
+            }
+            ExecuteMsg::RevealVotes { from, votes, .. } => {
+                demand(
+                    self.phase == Phase::Vote && from as usize == self.votes.len(),
+                    "bad_votes",
+                )?;
+                let packed = STANDARD.decode(votes).map_err(rule)?;
+                self.votes
+                    .extend(unpack(&packed, packed.len() / 3).map_err(rule)?);
+                Ok(())
+            }
+            ExecuteMsg::Open { opening, .. } => {
+                let (root, offset) = (
+                    self.committed.ok_or("no report")?,
+                    self.opening().ok_or("none drawn")?,
+                );
+                let count = self.leaves.len() as u32;
+                opening
+                    .verify(CHAIN, AUDITOR, ROUND, calibration().clip, &root, count, offset)
+                    .map_err(rule)?;
+                let place = opening.finding_proof.index as usize;
+                self.follows(&self.leaves[place], &opening.finding)?;
+                demand(self.votes[place] == opening.finding.vote, "another vote")?;
+                self.opened += 1;
+                Ok(())
+            }
+            ExecuteMsg::CommitBallot { commitment, .. } => {
+                demand(self.heard && self.cast.is_none(), "no_panel")?;
+                let vote = None;
+                self.cast = Some(Cast { commitment, vote });
+                Ok(())
+            }
+            ExecuteMsg::PanelVote { ballot, .. } => {
+                let cast = self.cast.ok_or("none was committed")?;
+                let Ballot { finding, salt, .. } = &*ballot;
+                let commitment = Ballot::commitment(CHAIN, AUDITOR, ROUND, 1, finding, salt);
+                demand(commitment == cast.commitment, "another ballot")?;
+                self.follows(&self.leaves[0], finding)?;
+                ballot
+                    .verify(CHAIN, AUDITOR, calibration().clip, self.position)
+                    .map_err(rule)?;
+                let vote = Some(finding.vote);
+                self.cast = Some(Cast { vote, ..cast });
+                Ok(())
+            }
+            other => panic!("unexpected message {other:?}"),
+        }
+    }
+
+    fn follows(&self, leaf: &LeafInfo, finding: &Finding) -> Result<(), String> {
+        let calibration = calibration();
+        let bucket = calibration.bucket(PROFILE, PROFILE, leaf.greedy, leaf.positions);
+        demand(finding.leaf == leaf.id, "another leaf")?;
+        demand(
+            finding.follows(bucket, leaf.positions),
+            "the vote does not follow",
+        )
+    }
+}
