@@ -162,9 +162,10 @@ fn panel(deps: Deps, env: &Env, number: u64) -> Result<Option<PanelInfo>> {
         });
     }
     let beacon = (env.block.height >= window.position_at).then(|| chain.beacon(window.position_at));
-    let position = beacon
-        .transpose()?
-        .and_then(|beacon| ballot_position(chain_id, &leaf.id, stage, &beacon, leaf.positions));
+    let position = beacon.transpose()?.and_then(|beacon| {
+        let drawn = ballot_position(chain_id, &leaf.id, stage, &beacon, leaf.positions);
+        leaf.checked_at(stage).or(drawn)
+    });
     Ok(Some(PanelInfo {
         stage,
         seats,

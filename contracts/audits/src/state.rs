@@ -8,6 +8,8 @@ use quern_interface::audits::{HostRecord, LeafSource, Params, Phase, Totals, Ver
 use quern_protocol::{Amount, Hash, Node};
 use serde::{Deserialize, Serialize};
 
+use crate::assign::REVIEW;
+
 /// Who may call what, and whom this contract calls.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
@@ -42,6 +44,8 @@ pub struct Round {
     pub panel_beacon: Option<Hash>,
     /// Beacon of the positions that auditors open.
     pub opening_beacon: Option<Hash>,
+    /// Whether the auditors to check were drawn.
+    pub checked: bool,
     /// Where a sweep by name is: model or host.
     pub name: Option<String>,
     /// Where a sweep by number is, or a second name below the first.
@@ -159,6 +163,17 @@ pub struct Leaf {
     pub stage: Option<u32>,
     /// What came of it.
     pub verdict: Option<Verdict>,
+    /// Position at which its auditor is checked.
+    pub check: Option<u32>,
+    /// What the first panel measured there.
+    pub measured: Option<Margin>,
+}
+
+impl Leaf {
+    /// The position that a panel's ballots open because its auditor is checked there.
+    pub fn checked_at(&self, stage: u32) -> Option<u32> {
+        self.check.filter(|_| stage != REVIEW)
+    }
 }
 
 /// An auditor's work in a round.
@@ -176,6 +191,10 @@ pub struct Work {
     pub revealed: u32,
     /// Positions opened.
     pub opened: u32,
+    /// The margin at the first of them.
+    pub first: Option<Margin>,
+    /// Leaf of that position, if it is checked.
+    pub check: Option<u64>,
 }
 
 /// The ballot of one host on a panel.

@@ -11,7 +11,7 @@ use common::chain::CHAIN;
 use common::{calibration, Audits, FAILED};
 use quern_audit::{Ballot, Finding, Margin, MarginTree, OpenedMargin, Report, Vote};
 use quern_evidence::Score;
-use quern_interface::audits::{ExecuteMsg, LeafInfo, PanelInfo, Phase, Verdict};
+use quern_interface::audits::{ExecuteMsg, LeafInfo, PanelInfo, Params, Phase, Verdict};
 use quern_protocol::{Amount, Bytes};
 
 const SALT: Bytes<16> = Bytes::new([77; 16]);
@@ -284,4 +284,99 @@ fn an_auditor_that_measured_a_failure_and_says_clean_earns_nothing() {
     audits.until(Phase::Collect);
     let record = audits.record(friend);
     assert_eq!((record.missed, record.owed), (1, Amount(0)));
+}
+
+#[test]
+fn an_auditor_that_invents_margins_is_refuted_by_the_panel_that_checks_it() {
+    let params = Params {
+        check_every: 1,
+        ..common::params()
+    };
+    let mut audits = Audits::with(10, &params);
+    let sessions: Vec<u64> = ["payer", "router", "stranger"]
+        .iter()
+        .map(|p| audits.open(p, 0))
+        .collect();
+    audits.fresh();
+    audits.serve(0, &sessions, 100);
+    audits.until(Phase::Reveal);
+    audits.reveal(0);
+    audits.until(Phase::Commit);
+    let leaves = audits.leaves();
+    let lazy = audits.index(&leaves[0].auditor.clone().unwrap());
+    let round = audits.round().number;
+    let word = |_: usize, _: &LeafInfo, _: u32| Some(clean());
+    // every leaf of an honest host is clean, so clean is a safe guess; a margin is not
+    let mut mine = leaves.clone();
+    let host = audits.host(lazy);
+    mine.retain(|leaf| leaf.auditor.as_deref() == Some(host.as_str()));
+    let invented: Vec<_> = mine
+        .iter()
+        .map(|leaf| ballot(host.as_str(), leaf, clean(), 71_000))
+        .collect();
+    let findings = invented.iter().map(|(finding, _)| finding.clone()).collect();
+    let made_up = Report::new(CHAIN, host.as_str(), round, findings).unwrap();
+    let mut reports = vec![(lazy, made_up)];
+    let others = (0..10).filter(|auditor| *auditor != lazy);
+    reports.extend(others.filter_map(|auditor| Some((auditor, audits.report(auditor, &word)?))));
+    for (auditor, report) in &reports {
+        let msg = audits.commit_msg(*auditor, report);
+        audits.must(&audits.host(*auditor), &msg);
+    }
+    audits.until(Phase::Vote);
+    for (auditor, report) in &reports {
+        let msg = audits.votes_msg(*auditor, report);
+        audits.must(&audits.host(*auditor), &msg);
+    }
+    audits.until(Phase::Panel);
+    for _ in 0..3 {
+        audits.block();
+    }
+    while let Some(offset) = audits.work(lazy).unwrap().opening {
+        let report = &reports[0].1;
+        let (finding, finding_proof, position) = report.at(offset).unwrap();
+        let (_, tree) = invented.iter().find(|(of, _)| of.leaf == finding.leaf).unwrap();
+        let opening = quern_audit::Opening {
+            finding: finding.clone(),
+            finding_proof,
+            salt: SALT,
+            margin: Margin(71_000),
+            margin_proof: tree.prove(position).unwrap(),
+        };
+        let msg = ExecuteMsg::Open {
+            round,
+            auditor: host.to_string(),
+            opening: Box::new(opening),
+        };
+        audits.must(&host, &msg);
+    }
+    for (auditor, report) in &reports[1..] {
+        while let Some(msg) = audits.opening(*auditor, report) {
+            audits.must(&audits.host(*auditor), &msg);
+        }
+    }
+    let heard = audits
+        .leaves()
+        .iter()
+        .filter(|leaf| leaf.stage == Some(3))
+        .count();
+    assert_eq!(heard, reports.len(), "a panel for each auditor");
+    audits.hear(&word);
+    audits.until(Phase::Review);
+    let found = audits.leaves();
+    audits.until(Phase::Collect);
+    for (auditor, _) in &reports {
+        let record = audits.record(*auditor);
+        let caught = u64::from(*auditor == lazy);
+        assert_eq!(
+            (record.refuted, record.missed, record.reports),
+            (caught, caught, 1 - caught)
+        );
+    }
+    // the host is what it was
+    assert!(found
+        .iter()
+        .all(|leaf| leaf.verdict == Some(Verdict::Score(Score::CLEAN))));
+    let record = audits.record(0);
+    assert_eq!((record.audited, record.condemned, record.missing), (3, 0, 0));
 }

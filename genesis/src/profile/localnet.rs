@@ -39,6 +39,7 @@ pub(super) fn profile() -> Profile {
     profile.audits.mean_capture = Amount(2_000);
     profile.audits.max_candidates = 64;
     profile.audits.openings = 4;
+    profile.audits.check_every = 3;
     profile.audits.profile.panel = StageRule { seats: 3, needed: 2 };
     profile.audits.profile.review = StageRule { seats: 5, needed: 3 };
     profile.audits.profile.min_independent = 3;

@@ -74,6 +74,7 @@ pub(super) fn profile() -> Profile {
             max_candidates: 512,
             steps: 32,
             openings: 8,
+            check_every: 8,
             token_pay: Price::FLOOR,
             // settlement's burn: nobody gains by paying its own host for what its own auditor verifies
             leaf_pay_bps: 500,

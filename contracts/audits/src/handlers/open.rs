@@ -56,6 +56,9 @@ pub fn open(
             "the vote does not follow from the finding",
         ));
     }
+    if work.opened == 0 {
+        work.first = Some(opening.margin);
+    }
     work.opened = work.opened.saturating_add(1);
     WORK.save(deps.storage, &auditor, &work)?;
     Ok(say::answer(

@@ -103,7 +103,8 @@ pub fn reveal(
         ));
     }
     let beacon = Chain::load(deps.as_ref())?.beacon(window.position_at)?;
-    let position = ballot_position(chain_id, &leaf.id, stage, &beacon, leaf.positions);
+    let drawn = ballot_position(chain_id, &leaf.id, stage, &beacon, leaf.positions);
+    let position = leaf.checked_at(stage).or(drawn);
     let clip = CALIBRATIONS.load(deps.storage, &leaf.model)?.clip;
     ballot.verify(chain_id, host, clip, position)?;
     cast.vote = Some(finding.vote);

@@ -100,6 +100,8 @@ fn leaf(chain_id: &str, host: &Addr, shown: &CommittedReceipt, session: Session)
         scores: Vec::new(),
         stage: None,
         verdict: None,
+        check: None,
+        measured: None,
     })
 }
 

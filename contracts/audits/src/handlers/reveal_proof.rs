@@ -79,6 +79,8 @@ pub fn reveal(
         scores: Vec::new(),
         stage: None,
         verdict: None,
+        check: None,
+        measured: None,
     };
     let seed = proof_seed(chain_id, (&host, sprint, model), number, &beacon);
     note::leaf(deps, &mut round, leaf, (&seed, drawn.index))

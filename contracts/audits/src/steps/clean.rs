@@ -80,6 +80,7 @@ impl Round {
             beacon: None,
             panel_beacon: None,
             opening_beacon: None,
+            checked: false,
             name: None,
             below: None,
             leaf: 0,

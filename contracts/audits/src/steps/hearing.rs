@@ -48,7 +48,7 @@ impl Worker<'_> {
             if let (Some(stage), None) = (leaf.stage, leaf.verdict) {
                 let cast = self.ballots(number, stage)?;
                 self.judge(&mut leaf, stage, &cast);
-                self.credit(&leaf, &cast)?;
+                self.credit(&mut leaf, stage, &cast)?;
                 LEAVES.save(self.deps.storage, number, &leaf)?;
             }
         }
@@ -64,9 +64,13 @@ impl Worker<'_> {
 
     /// Pays for the re-execution, once however many seats: who opened a margin that agrees with the seats'
     /// median, or could not fetch what the panel finds missing. A margin cannot be guessed.
-    fn credit(&mut self, leaf: &Leaf, cast: &[(Addr, Cast)]) -> Result<()> {
+    fn credit(&mut self, leaf: &mut Leaf, stage: u32, cast: &[(Addr, Cast)]) -> Result<()> {
         let calibration = CALIBRATIONS.may_load(self.deps.storage, &leaf.model)?;
-        let median = median(cast);
+        let (median, seats) = median(cast);
+        // too few seats say nothing about an auditor
+        if leaf.checked_at(stage).is_some() && seats >= rule(&self.params.profile, stage).needed {
+            leaf.measured = median;
+        }
         for (auditor, cast) in cast {
             let agrees = match (cast.margin, median, &calibration) {
                 (Some(margin), Some(median), Some(calibration)) => {
@@ -109,8 +113,9 @@ impl Worker<'_> {
     }
 }
 
-/// The least margin that half of the seats with one do not exceed; none without any. At most 64 of them.
-fn median(cast: &[(Addr, Cast)]) -> Option<Margin> {
+/// The least margin that half of the seats with one do not exceed, none without any, and how many seats have one:
+/// at most 64.
+fn median(cast: &[(Addr, Cast)]) -> (Option<Margin>, u32) {
     let seats = |most: Margin| {
         let below = cast.iter().filter(|(_, cast)| cast.margin <= Some(most));
         let below = below.filter(|(_, cast)| cast.margin.is_some());
@@ -119,5 +124,5 @@ fn median(cast: &[(Addr, Cast)]) -> Option<Margin> {
     let total = seats(Margin(i32::MAX));
     let margins = cast.iter().filter_map(|(_, cast)| cast.margin);
     let half = |margin: &Margin| seats(*margin).saturating_mul(2) >= total;
-    margins.filter(half).min()
+    (margins.filter(half).min(), total)
 }

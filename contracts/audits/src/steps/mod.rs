@@ -4,6 +4,7 @@
 //! cursor in [`Round`] says how far. No step fails on what others committed or answered: it would never be
 //! passed.
 
+mod check;
 mod clean;
 mod draw;
 mod evidence;
@@ -76,7 +77,9 @@ impl Worker<'_> {
         let phase = self.round.phase;
         let ready = match phase {
             Phase::Draw => self.beacon_of_draws()?,
-            Phase::Panel | Phase::Review => self.beacons_of_panels()? && self.panels_over(),
+            Phase::Panel | Phase::Review => {
+                self.beacons_of_panels()? && (self.draws_checks() || self.panels_over())
+            }
             Phase::Collect => self.env.block.height >= self.round.end,
             Phase::Reveal => self.due(self.params.reveal_blocks),
             Phase::Commit => self.due(self.params.commit_blocks),
@@ -93,6 +96,7 @@ impl Worker<'_> {
             Phase::Reveal => self.withhold()?,
             Phase::Commit => self.enter(Phase::Vote),
             Phase::Vote => self.hear_auditors()?,
+            Phase::Panel | Phase::Review if self.draws_checks() => self.check()?,
             Phase::Panel | Phase::Review => self.hear_panels()?,
             Phase::Evidence => self.enter_evidence()?,
             Phase::Tally => self.tally()?,
@@ -100,6 +104,11 @@ impl Worker<'_> {
             Phase::Clean => self.clean()?,
         }
         Ok(true)
+    }
+
+    /// Whether auditors to check are still to be drawn: once a round, with the first panels.
+    const fn draws_checks(&self) -> bool {
+        self.params.check_every > 0 && !self.round.checked
     }
 
     const fn panels_over(&self) -> bool {

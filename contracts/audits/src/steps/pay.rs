@@ -20,8 +20,12 @@ impl Worker<'_> {
             return Ok(());
         };
         WORK.remove(self.deps.storage, &auditor);
-        let verified = verified(&work, self.params.openings);
+        let refuted = self.refuted(&auditor, &work)?;
+        let verified = verified(&work, self.params.openings).filter(|_| !refuted);
         change_record(self.deps.storage, &auditor, &|record| {
+            if refuted {
+                count(&mut record.refuted)?;
+            }
             count(if verified.is_some() {
                 &mut record.reports
             } else {

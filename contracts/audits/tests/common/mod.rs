@@ -48,6 +48,7 @@ pub fn params() -> Params {
         max_candidates: 64,
         steps: 32,
         openings: 2,
+        check_every: 0,
         token_pay: "1".parse().unwrap(),
         leaf_pay_bps: 10_000,
         round_budget: Amount(100_000),

@@ -41,6 +41,9 @@ pub struct Params {
     pub steps: u32,
     /// Positions that an auditor opens.
     pub openings: u32,
+    /// An auditor's report is checked by a panel with probability one in so many; never at 0.
+    #[serde(default)]
+    pub check_every: u32,
     /// Pay per verified token.
     pub token_pay: Price,
     /// Most that one auditor earns with one leaf, in basis points of what the leaf captured: at most
@@ -312,7 +315,7 @@ pub struct LeafInfo {
     pub auditor: Option<String>,
     /// The auditor's word.
     pub vote: Option<Vote>,
-    /// Panel that hears it: 1 an accusation, 2 the review, 3 availability.
+    /// Panel that hears it: 1 an accusation, 2 the review, 3 availability, or a check of its auditor.
     pub stage: Option<u32>,
     /// What came of it.
     pub verdict: Option<Verdict>,
@@ -346,7 +349,7 @@ pub struct PanelSeat {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PanelInfo {
-    /// 1 an accusation, 2 the review, 3 availability.
+    /// 1 an accusation, 2 the review, 3 availability, or a check of the leaf's auditor.
     pub stage: u32,
     /// Seats by host.
     pub seats: Vec<PanelSeat>,
@@ -404,6 +407,8 @@ pub struct HostRecord {
     pub reports: u64,
     /// As an auditor: rounds that did not.
     pub missed: u64,
+    /// Of them, those in which a panel measured another margin than it committed.
+    pub refuted: u64,
     /// Earned and not withdrawn.
     pub owed: Amount,
 }
