@@ -72,7 +72,7 @@ pub(super) fn profile() -> Profile {
             proof_draws: 8,
             mean_capture: Amount(10_000),
             max_candidates: 512,
-            steps: 32,
+            steps: 64,
             openings: 8,
             check_every: 8,
             token_pay: Price::FLOOR,
