@@ -11,6 +11,8 @@ use crate::funds;
 use crate::state::{Seen, Work, BACKING, SEEN};
 
 /// Reads one page; how many hosts were on it.
+// All steps inlined into one function would have more locals than a chain takes.
+#[inline(never)]
 pub fn page(deps: &mut DepsMut, work: &mut Work, limit: u32) -> Result<u32> {
     let earned = Chain::load(deps.as_ref())?.earned(work.cursor.clone(), limit)?;
     let read = u32::try_from(earned.len()).unwrap_or(u32::MAX);

@@ -13,6 +13,8 @@ use crate::{accounts, funds};
 
 /// Burns what the convicted of one page had not vested with the epoch before; records read. With nothing left
 /// to read, rewards vest up to this epoch.
+// All steps inlined into one function would have more locals than a chain takes.
+#[inline(never)]
 pub fn page(deps: &mut DepsMut, work: &Work, limit: u32, done: &mut Done) -> Result<u32> {
     let mut read = READ.may_load(deps.storage)?.unwrap_or_default();
     let chain = Chain::load(deps.as_ref())?;

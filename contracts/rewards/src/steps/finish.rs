@@ -11,6 +11,8 @@ use crate::funds;
 use crate::state::{Work, ACTIVATION, BACKING, CONFIG, EPOCHS, PARAMS, POTS, TOTALS, UTILISATION};
 
 /// Everything is read: moves the share of fees, divides, pays the community pool and opens the hosts' pot.
+// All steps inlined into one function would have more locals than a chain takes.
+#[inline(never)]
 pub fn divide(deps: &mut DepsMut, work: &Work, done: &mut Done) -> Result<()> {
     let params = PARAMS.load(deps.storage)?;
     let mut backing = BACKING.may_load(deps.storage)?.unwrap_or_default();

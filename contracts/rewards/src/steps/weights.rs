@@ -9,6 +9,8 @@ use crate::state::Work;
 use quern_protocol::Amount;
 
 /// Reads one page; how many hosts were on it.
+// All steps inlined into one function would have more locals than a chain takes.
+#[inline(never)]
 pub fn page(deps: &mut DepsMut, work: &mut Work, limit: u32) -> Result<u32> {
     let weights = Chain::load(deps.as_ref())?.weights(work.cursor.clone(), limit)?;
     let read = u32::try_from(weights.len()).unwrap_or(u32::MAX);
