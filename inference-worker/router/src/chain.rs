@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// A boxed answer.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = anyhow::Result<T>> + Send + 'a>>;
@@ -78,12 +80,12 @@ impl ChainApi for Remote {
 /// The contracts, typed.
 #[derive(Clone)]
 pub(crate) struct Contracts {
-    pub(crate) chain: std::sync::Arc<dyn ChainApi>,
+    pub(crate) chain: Arc<dyn ChainApi>,
     pub(crate) chain_id: String,
     pub(crate) settlement: String,
     pub(crate) registry: String,
-    /// Who answers `PriceAt`.
-    pub(crate) prices: String,
+    /// Who answers `PriceAt`: settlement knows, as it judges by it.
+    pub(crate) prices: Arc<OnceCell<String>>,
 }
 
 impl std::fmt::Debug for Contracts {
@@ -146,7 +148,15 @@ impl Contracts {
 
     pub(crate) async fn price_at(&self, model: &str, height: u64) -> anyhow::Result<Price> {
         let model = model.to_owned();
-        self.ask(&self.prices, &registry::QueryMsg::PriceAt { model, height })
+        let prices = self
+            .prices
+            .get_or_try_init(|| async {
+                let question = settlement::QueryMsg::Contracts {};
+                let contracts: settlement::Contracts = self.ask(&self.settlement, &question).await?;
+                anyhow::Ok(contracts.price_source)
+            })
+            .await?;
+        self.ask(prices, &registry::QueryMsg::PriceAt { model, height })
             .await
     }
 

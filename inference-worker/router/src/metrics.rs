@@ -24,6 +24,10 @@ pub(crate) struct Metrics {
     pub(crate) refusals: IntCounter,
     /// Hosts passed over for lack of room.
     pub(crate) passed_over: IntCounter,
+    /// Releases that were presented.
+    pub(crate) releases: IntCounter,
+    /// Faults of hosts that were proven on chain.
+    pub(crate) faults: IntCounter,
     /// Top-ups that hosts took.
     pub(crate) top_ups: IntCounter,
     /// Sessions by payer, model and state.
@@ -59,6 +63,14 @@ impl Metrics {
             "passed_over_total",
             "Hosts passed over because their limit was used up.",
         )?;
+        let releases = IntCounter::new(
+            "releases_total",
+            "Limits that hosts signed over to others, on chain.",
+        )?;
+        let faults = IntCounter::new(
+            "faults_proven_total",
+            "Faults of hosts that were proven on chain.",
+        )?;
         let top_ups = IntCounter::new("top_ups_total", "Vouchers signed again while an answer streamed.")?;
         let sessions = IntGaugeVec::new(
             Opts::new("sessions", "Sessions by payer, model and state."),
@@ -75,6 +87,8 @@ impl Metrics {
         registry.register(Box::new(receipts.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
         registry.register(Box::new(passed_over.clone()))?;
+        registry.register(Box::new(releases.clone()))?;
+        registry.register(Box::new(faults.clone()))?;
         registry.register(Box::new(top_ups.clone()))?;
         registry.register(Box::new(sessions.clone()))?;
         registry.register(Box::new(budgets.clone()))?;
@@ -92,6 +106,8 @@ impl Metrics {
             receipts,
             refusals,
             passed_over,
+            releases,
+            faults,
             top_ups,
             sessions,
             budgets,

@@ -5,7 +5,7 @@ use anyhow::Context;
 use quern_inference_api::paid::SignedReceipt;
 use quern_journal::{Journal, Options};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +24,9 @@ pub(crate) struct Kept {
     pub(crate) fault: Option<String>,
     /// Salt of the request, which proves more about the receipt than it says.
     pub(crate) salt: quern_protocol::Bytes<16>,
+    /// Hash of the request without salt, with evidence only: it proves a wrong seed where the client chose its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) content: Option<quern_protocol::Hash>,
 }
 
 /// Some of a holder's receipts, in the order in which they came.
@@ -42,6 +45,8 @@ struct Index {
     by_request: HashMap<(u64, u64), String>,
     /// First record of each session.
     first: BTreeMap<u64, u64>,
+    /// Records that are evidence.
+    faults: BTreeSet<u64>,
 }
 
 impl Index {
@@ -54,6 +59,9 @@ impl Index {
             self.by_request.insert(request, kept.id.clone());
         }
         self.first.entry(kept.place.session).or_insert(number);
+        if kept.fault.is_some() {
+            self.faults.insert(number);
+        }
     }
 }
 
@@ -115,6 +123,19 @@ impl Receipts {
         serde_json::from_slice(&self.journal.read(number).ok()?).ok()
     }
 
+    /// Evidence from record `from` on, at most `limit`, with the records' numbers.
+    pub(crate) fn faults(&self, from: u64, limit: usize) -> Vec<(u64, Kept)> {
+        let numbers: Vec<u64> = {
+            let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            index.faults.range(from..).take(limit).copied().collect()
+        };
+        let read = |number| serde_json::from_slice(&self.journal.read(number).ok()?).ok();
+        numbers
+            .into_iter()
+            .filter_map(|number| Some((number, read(number)?)))
+            .collect()
+    }
+
     /// Receipts of a key's holder from record `from` on, evidence included; at most `limit`.
     pub(crate) fn list(&self, holder: &str, from: u64, limit: usize) -> Page {
         let mut numbers: Vec<u64> = {
@@ -156,6 +177,7 @@ impl Receipts {
             let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
             index.by_id.retain(|_, number| *number >= first);
             index.holders = index.holders.split_off(&first);
+            index.faults = index.faults.split_off(&first);
             let Index {
                 by_id, by_request, ..
             } = &mut *index;
@@ -195,6 +217,7 @@ mod tests {
             },
             fault: None,
             salt: Bytes([0; 16]),
+            content: None,
         }
     }
 

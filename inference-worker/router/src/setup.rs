@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
 /// Denomination of fees.
@@ -42,7 +43,7 @@ pub(crate) struct ChainArgs {
     /// The registry contract.
     #[arg(long, value_name = "ADDRESS")]
     registry: Option<String>,
-    /// The contract that knows prices; the registry by default.
+    /// The contract that knows prices; settlement is asked by default.
     #[arg(long, value_name = "ADDRESS")]
     prices: Option<String>,
     /// An account that pays: a file with its secp256k1 key as 64 hex digits, perhaps with a name for it that lines of
@@ -166,12 +167,13 @@ impl ChainArgs {
             chain_id: chain_id.clone(),
             settlement: settlement.clone(),
             registry: registry.clone(),
-            prices: self.prices.clone().unwrap_or_else(|| registry.clone()),
+            prices: Arc::new(OnceCell::new_with(self.prices.clone())),
         };
         let parts = Parts {
             state,
             payers: self.payers(state)?,
             models: self.models.clone(),
+            max_price,
             transport_key: self.transport_key.clone(),
             first_token: Duration::from_secs(self.first_token),
             whole: Duration::from_secs(self.whole_answer),
@@ -226,6 +228,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) state: &'a Path,
     pub(crate) payers: BTreeMap<String, Payer>,
     pub(crate) models: Vec<String>,
+    pub(crate) max_price: Price,
     pub(crate) transport_key: Option<PathBuf>,
     pub(crate) first_token: Duration,
     pub(crate) whole: Duration,
@@ -263,6 +266,7 @@ impl Parts<'_> {
             client: Client::new(TransportKey::load_or_create(&transport_key)?),
             payers: self.payers,
             models: self.models,
+            max_price: self.max_price,
             metrics: metrics.clone(),
             first_token: self.first_token,
             whole: self.whole,

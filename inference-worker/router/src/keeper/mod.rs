@@ -1,8 +1,10 @@
 //! What goes on behind the requests: following the chain, opening, renewing and closing sessions, moving the limits of
-//! dead hosts, fetching missing receipts.
+//! dead and of idle hosts, fetching missing receipts, proving faults.
 
+mod faults;
 mod orphans;
 mod rebalance;
+mod releases;
 mod sessions;
 mod voids;
 mod watch;
@@ -55,9 +57,10 @@ pub(crate) fn start(gateway: &Arc<Gateway>, policy: Policy) -> Vec<JoinHandle<()
         let gateway = gateway.clone();
         tokio::spawn(async move {
             let mut round = 0_u64;
+            let mut memory = Memory::default();
             loop {
                 if gateway.view.latest() > 0 {
-                    tend(&gateway, &policy, round).await;
+                    tend(&gateway, &policy, round, &mut memory).await;
                     round += 1;
                 }
                 rest(&gateway).await;
@@ -65,6 +68,13 @@ pub(crate) fn start(gateway: &Arc<Gateway>, policy: Policy) -> Vec<JoinHandle<()
         })
     };
     vec![watching, collecting, tending]
+}
+
+/// What upkeep remembers from round to round; a restart may forget it.
+#[derive(Default)]
+struct Memory {
+    releases: releases::Releases,
+    faults: faults::Faults,
 }
 
 /// Until the next round, or until something happens.
@@ -76,7 +86,7 @@ async fn rest(gateway: &Gateway) {
 }
 
 /// One round of upkeep. Each step stands alone: what fails is tried again in the next round.
-async fn tend(gateway: &Gateway, policy: &Policy, round: u64) {
+async fn tend(gateway: &Gateway, policy: &Policy, round: u64, memory: &mut Memory) {
     if round == 0 {
         voids::sign_all(gateway).await;
     }
@@ -97,4 +107,6 @@ async fn tend(gateway: &Gateway, policy: &Policy, round: u64) {
     }
     sessions::close_what_is_done(gateway).await;
     rebalance::move_from_the_dead(gateway, policy.dead_after).await;
+    releases::level(gateway, &mut memory.releases).await;
+    faults::prove_all(gateway, &mut memory.faults).await;
 }

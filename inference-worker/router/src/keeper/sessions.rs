@@ -3,7 +3,7 @@
 use super::Policy;
 use crate::ledger::{Record, Session};
 use crate::paid::{Gateway, Payer, SESSION_MARGIN};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use quern_interface::settlement::{Consent, ExecuteMsg, SessionStatus, SignedBy};
 use quern_protocol::{Bytes, RouterConsent};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -74,6 +74,16 @@ pub(super) async fn open_if_needed(
     });
     if provided || latest == 0 {
         return Ok(());
+    }
+    if let Some(tip) = gateway.view.tip(model)
+        && tip.price > policy.max_price
+    {
+        bail!(
+            "a token costs {} nqrn now, above --max-price {}; a session opens when the price has come down, or with a \
+             higher --max-price",
+            tip.price,
+            policy.max_price
+        );
     }
     let funds = policy
         .escrow

@@ -80,6 +80,16 @@ impl Ledger {
                     book.moved = true;
                 }
             }
+            Record::Released {
+                session,
+                from,
+                to,
+                cumulative,
+            } => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.release(from, to, cumulative);
+                }
+            }
             Record::Voided { session } => {
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.voids.clear();

@@ -106,6 +106,13 @@ pub(crate) enum Record {
     Barred { host: String, reason: String },
     /// A host's limit is being moved away: no more vouchers for it in this session.
     Moved { session: u64, host: String },
+    /// A host signed part of its limit over to another one: all that it ever gave to it in this session.
+    Released {
+        session: u64,
+        from: String,
+        to: String,
+        cumulative: Amount,
+    },
     /// Void vouchers were signed for the nonces that were skipped.
     Voided { session: u64 },
     /// No new requests in a session.

@@ -27,6 +27,9 @@ pub(crate) struct Session {
     /// Nonces that a crash skipped: first and the one after the last.
     pub(crate) voids: Vec<(u64, u64)>,
     pub(crate) closing: bool,
+    /// Released by one host to another, all together.
+    #[serde(default)]
+    pub(crate) released: Vec<(String, String, Amount)>,
 }
 
 impl Session {
@@ -50,7 +53,22 @@ impl Session {
             reserved: 1,
             voids: Vec::new(),
             closing: false,
+            released: Vec::new(),
         }
+    }
+
+    /// What one host has released to another so far.
+    pub(crate) fn given(&self, from: &str, to: &str) -> Amount {
+        let mut pairs = self.released.iter();
+        let found = pairs.find(|(giver, taker, _)| giver == from && taker == to);
+        found.map_or(Amount::ZERO, |(_, _, cumulative)| *cumulative)
+    }
+
+    pub(crate) fn release(&mut self, from: String, to: String, cumulative: Amount) {
+        let more = cumulative.max(self.given(&from, &to));
+        self.released
+            .retain(|(giver, taker, _)| *giver != from || *taker != to);
+        self.released.push((from, to, more));
     }
 
     pub(crate) fn draw(&mut self, committee: Committee) {

@@ -61,6 +61,14 @@ pub(crate) async fn collect(gateway: &Gateway) {
     missing.inc_by(lapsed.len() as u64);
 }
 
+/// What a host says of a request's receipt now; none if it does not answer.
+pub(crate) async fn ask_receipt(gateway: &Gateway, place: &Place) -> Option<ReceiptStatus> {
+    tokio::time::timeout(PATIENCE, ask(gateway, place))
+        .await
+        .ok()?
+        .ok()?
+}
+
 async fn ask(gateway: &Gateway, place: &Place) -> anyhow::Result<Option<ReceiptStatus>> {
     let host = gateway
         .view

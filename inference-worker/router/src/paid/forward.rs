@@ -164,6 +164,11 @@ async fn offer(
         let grant = match grant {
             Ok(grant) => grant,
             Err(Denied::Room) if index > 0 => break,
+            // no session opens at such a price, so waiting for one would not help
+            Err(Denied::NoSession) if terms.price > gateway.max_price => {
+                let highest = gateway.max_price;
+                return Err(refusal(&Denied::Price { highest }, terms, order.model));
+            }
             Err(denied) => return Err(refusal(&denied, terms, order.model)),
         };
         match index {

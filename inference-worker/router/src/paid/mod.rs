@@ -7,9 +7,9 @@ mod forward;
 mod relay;
 mod sse;
 mod top_up;
-mod verify;
+pub(crate) mod verify;
 
-pub(crate) use collect::collect;
+pub(crate) use collect::{ask_receipt, collect};
 pub(crate) use forward::{SESSION_MARGIN, forward};
 
 use crate::books::Books;
@@ -20,7 +20,7 @@ use crate::receipts::{Kept, Receipts};
 use crate::view::View;
 use quern_chain_client::SigningKey;
 use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
-use quern_protocol::{Amount, Bytes, PublicKey, Voucher, salt_commitment};
+use quern_protocol::{Amount, Bytes, Price, PublicKey, Voucher, salt_commitment};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +50,8 @@ pub(crate) struct Gateway {
     /// By name.
     pub(crate) payers: BTreeMap<String, Payer>,
     pub(crate) models: Vec<String>,
+    /// Highest price per token that new sessions accept.
+    pub(crate) max_price: Price,
     pub(crate) metrics: Metrics,
     /// Longest wait for the first token of a stream.
     pub(crate) first_token: Duration,
@@ -214,6 +216,7 @@ impl Gateway {
             signed,
             fault: None,
             salt: request.salt,
+            content: None,
         };
         match verdict {
             Ok(capture) => {
@@ -235,6 +238,7 @@ impl Gateway {
                     "a wrong receipt; the host gets no more requests"
                 );
                 kept.fault = Some(reason.to_owned());
+                kept.content = Some(request.content);
                 self.receipts.keep(kept);
                 self.metrics.receipts.with_label_values(&["wrong"]).inc();
                 let (host, reason) = (place.host.clone(), format!("receipt {id}: {reason}"));

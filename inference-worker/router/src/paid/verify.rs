@@ -9,6 +9,17 @@ use quern_protocol::{
     voucher_seed,
 };
 
+/// A voucher that this router never made. Of what is wrong with a receipt, these five can be proven on chain.
+pub(crate) const NEVER_SIGNED: &str = "its voucher was never signed";
+/// Another model.
+pub(crate) const OTHER_MODEL: &str = "its model hash is not the model's";
+/// Another seed.
+pub(crate) const OTHER_SEED: &str = "it commits to another seed than the one that follows from the voucher";
+/// Another price.
+pub(crate) const OTHER_PRICE: &str = "its price is not the chain's";
+/// More taken than it costs.
+pub(crate) const OVERCHARGED: &str = "its capture is above the cost of its usage";
+
 /// What a receipt is measured by.
 pub(crate) struct Expected<'a> {
     pub(crate) chain_id: &'a str,
@@ -73,13 +84,13 @@ pub(crate) fn check(signed: &SignedReceipt, expected: &Expected<'_>) -> Result<A
     }
     let signature = &receipt.voucher_signature.0;
     if !verify(&expected.session_key.0, &voucher.digest(chain_id).0, signature) {
-        return Err("its voucher was never signed");
+        return Err(NEVER_SIGNED);
     }
     if receipt.request_hash != request.request_hash {
         return Err("its request hash is not the request's");
     }
     if receipt.model_hash != expected.model_hash {
-        return Err("its model hash is not the model's");
+        return Err(OTHER_MODEL);
     }
     if receipt.client_seed != request.client_seed {
         return Err("its seed is not the client's");
@@ -87,18 +98,18 @@ pub(crate) fn check(signed: &SignedReceipt, expected: &Expected<'_>) -> Result<A
     if let Some(beacon) = &expected.beacon {
         let seed = seed(chain_id, place, request, beacon);
         if receipt.seed_commitment != seed_commitment(chain_id, &seed.0) {
-            return Err("it commits to another seed than the one that follows from the voucher");
+            return Err(OTHER_SEED);
         }
     }
     usage(receipt, expected)?;
     if receipt.price != request.price {
-        return Err("its price is not the chain's");
+        return Err(OTHER_PRICE);
     }
     // Taking less is the host's own affair.
     let cost = cost(receipt.price, &expected.coefficients, &receipt.usage);
     match cost.map(|cost| cost.min(request.ceiling)) {
         Some(due) if receipt.capture <= due => Ok(receipt.capture),
-        _ => Err("its capture is above the cost of its usage"),
+        _ => Err(OVERCHARGED),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn contracts(chain: &Arc<TestChain>) -> Contracts {
         chain_id: CHAIN_ID.into(),
         settlement: "settlement".into(),
         registry: "registry".into(),
-        prices: "registry".into(),
+        prices: Arc::default(),
     }
 }
 
@@ -85,6 +85,14 @@ impl TestChain {
             Ok(match contract {
                 "settlement" => match serde_json::from_value(question)? {
                     settlement::QueryMsg::Params {} => params(),
+                    settlement::QueryMsg::Contracts {} => json!(settlement::Contracts {
+                        authority: "gov".into(),
+                        registry: "registry".into(),
+                        bonding: "bonding".into(),
+                        price_source: "pricing".into(),
+                        audits: None,
+                        judges: Vec::new(),
+                    }),
                     settlement::QueryMsg::Session { session } => {
                         json!(state.sessions.iter().find(|s| s.id == session))
                     }
@@ -163,6 +171,17 @@ impl TestChain {
                 ExecuteMsg::CloseSession { session } => {
                     let found = state.sessions.iter_mut().find(|s| s.id == session);
                     found.unwrap().status = SessionStatus::Closing;
+                    Ok(None)
+                }
+                ExecuteMsg::PresentRelease { release, .. } => {
+                    let found = state.sessions.iter_mut().find(|s| s.id == release.session);
+                    for member in &mut found.unwrap().committee {
+                        if member.host == release.from {
+                            member.limit.0 -= release.cumulative.0;
+                        } else if member.host == release.to {
+                            member.limit.0 += release.cumulative.0;
+                        }
+                    }
                     Ok(None)
                 }
                 _ => Ok(None),

@@ -3,6 +3,7 @@
 use super::client::{complete, get};
 use super::host::Conduct::*;
 use super::*;
+use quern_interface::settlement::ExecuteMsg;
 
 /// Asks until the request's first host in rank was the odd one out; returns that many replies.
 async fn ask_some(router: &Router, count: usize, stream: bool) -> Vec<client::Reply> {
@@ -172,6 +173,30 @@ async fn a_price_above_the_maximum_is_told_and_nothing_is_signed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_the_price_is_above_the_maximum_no_session_is_paid_for_and_clients_hear_why() {
+    let world = World::new(&[Honest]).await;
+    world.chain.with(|state| state.price = "5.25".parse().unwrap());
+    let router = world.start(Duration::from_millis(700)).await;
+    until("the price is seen", || router.gateway.view.tip(MODEL).is_some()).await;
+    router.gateway.wake.notify_waiters();
+    let reply = complete(&router.url, 10, true).await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.code().as_str()),
+        (402, "price_above_maximum")
+    );
+    assert!(reply.body.contains("5.25"), "{}", reply.body);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(
+        world.chain.with(|state| state.calls.is_empty()),
+        "nothing was sent"
+    );
+    // it opens by itself when the price has come down
+    world.chain.with(|state| state.price = "1.5".parse().unwrap());
+    until("a session is open", || router.gateway.is_ready()).await;
+    assert_eq!(complete(&router.url, 10, true).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_runs_low_is_renewed_while_requests_go_on_and_the_old_one_is_closed() {
     let world = World::new(&[Honest]).await;
     let router = world.router().await;
@@ -240,7 +265,7 @@ async fn the_limit_of_a_host_that_is_gone_is_moved_and_that_of_one_that_only_han
     let moved = || {
         let moves = world.chain.with(|state| state.calls.clone());
         let from = moves.into_iter().filter_map(|call| match call {
-            quern_interface::settlement::ExecuteMsg::Rebalance { from, .. } => Some(from),
+            ExecuteMsg::Rebalance { from, .. } => Some(from),
             _ => None,
         });
         from.collect::<Vec<_>>()
@@ -262,4 +287,100 @@ async fn hosts_change_their_ways_and_are_asked_again() {
     world.hosts[0].behave(Honest);
     assert_eq!(complete(&router.url, 10, true).await.status, 200);
     world.hosts[0].with(|book| assert!(book.complaints.is_empty(), "{:?}", book.complaints));
+}
+
+/// The calls of one kind that the chain saw.
+fn calls<T>(world: &World, kind: impl Fn(ExecuteMsg) -> Option<T>) -> Vec<T> {
+    let calls = world.chain.with(|state| state.calls.clone());
+    calls.into_iter().filter_map(kind).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_runs_short_gets_part_of_anothers_limit_by_its_signature() {
+    let world = World::new(&[Honest, Honest]).await;
+    let router = world.router().await;
+    // Of 1,500,000 each, the second has nearly nothing left.
+    world
+        .chain
+        .with(|state| state.sessions[0].committee[1].limit = Amount(1_000));
+    world.chain.advance(1);
+    let released = || {
+        calls(&world, |call| match call {
+            ExecuteMsg::PresentRelease { release, signature } => Some((release, signature)),
+            _ => None,
+        })
+    };
+    until("a release is presented", || !released().is_empty()).await;
+    let (release, signature) = released().remove(0);
+    assert_eq!(
+        (release.from.as_str(), release.to.as_str()),
+        ("quern1host1", "quern1host2")
+    );
+    assert_eq!(release.cumulative, Amount(749_500));
+    let key = world.chain.with(|state| state.hosts[0].warm_key.key);
+    assert!(quern_chain_client::verify(
+        &key.0,
+        &release.digest(chain::CHAIN_ID).0,
+        &signature.0
+    ));
+    let limit = |router: &Router| {
+        router
+            .gateway
+            .books
+            .with(|ledger| ledger.sessions[&1].hosts[1].limit)
+    };
+    until("the limit is seen", || limit(&router) == Amount(750_500)).await;
+    assert_eq!(released().len(), 1, "once is enough");
+    for _ in 0..6 {
+        assert_eq!(complete(&router.url, 2_000, false).await.status, 200);
+    }
+    for host in &world.hosts {
+        host.with(|book| assert!(book.complaints.is_empty(), "{:?}", book.complaints));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_receipt_that_was_committed_is_proven_on_chain_once() {
+    for (conduct, kind) in [(Overcharges, "bad_price"), (WrongSeed, "bad_seed")] {
+        let world = World::new(&[conduct, Honest]).await;
+        let router = world.router().await;
+        ask_some(&router, 8, true).await;
+        let proven = || {
+            calls(&world, |call| match call {
+                ExecuteMsg::ProveFault { host, fault } => Some((host, serde_json::to_value(fault).unwrap())),
+                _ => None,
+            })
+        };
+        until("the fault is proven", || !proven().is_empty()).await;
+        let (host, fault) = proven().remove(0);
+        assert_eq!(host, "quern1host1");
+        assert!(fault.get(kind).is_some(), "{fault}");
+        // What the barred host had left serves the others.
+        let released = || {
+            calls(&world, |call| match call {
+                ExecuteMsg::PresentRelease { release, .. } => Some(release),
+                _ => None,
+            })
+        };
+        until("its limit is released", || !released().is_empty()).await;
+        assert_eq!(released()[0].from, "quern1host1");
+        router.gateway.wake.notify_waiters();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(proven().len(), 1);
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_audits_can_judge_is_not_brought_before_the_chain() {
+    let world = World::new(&[WrongUsage, Honest]).await;
+    let router = world.router().await;
+    ask_some(&router, 8, true).await;
+    let barred = || router.gateway.books.with(|ledger| !ledger.barred.is_empty());
+    until("the host is barred", barred).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let proofs = calls(&world, |call| {
+        matches!(call, ExecuteMsg::ProveFault { .. }).then_some(())
+    });
+    assert!(proofs.is_empty());
 }

@@ -13,9 +13,11 @@ use quern_chain_client::{SigningKey, verify};
 use quern_inference_api::paid::*;
 use quern_inference_api::{ApiError, Endpoint, Request};
 use quern_interface::registry::{HostInfo, HostStatus, WarmKey};
+use quern_interface::settlement::CommittedReceipt;
 use quern_protocol::{
-    Amount, Bytes as Fixed, FinishReason, Hash, Receipt, Refusal, RefusalReason, Usage, client_seed,
-    content_hash, cost, output_hash, request_hash, salt_commitment, seed_commitment, voucher_seed,
+    Amount, Batch, Bytes as Fixed, FinishReason, Hash, Node, Receipt, Refusal, RefusalReason, SessionLeaf,
+    SumTree, Usage, client_seed, content_hash, cost, output_hash, request_hash, salt_commitment,
+    seed_commitment, voucher_seed,
 };
 use quern_transport::{SecureListener, TransportKey};
 use serde_json::json;
@@ -140,6 +142,7 @@ impl TestHost {
             .route("/v1/completions", post(complete))
             .route(VOUCHERS_PATH, post(top_up))
             .route("/v1/receipts/{session}/{nonce}", get(receipt))
+            .route(RELEASES_PATH, post(release))
             .with_state(host.clone());
         let listener = SecureListener::new(listener, &transport).unwrap();
         tokio::spawn(async move { axum::serve(listener, router.into_make_service()).await });
@@ -226,12 +229,64 @@ async fn top_up(State(host): State<Arc<TestHost>>, Json(signed): Json<SignedVouc
 async fn receipt(State(host): State<Arc<TestHost>>, Path(place): Path<(u64, u64)>) -> Response {
     match host.with(|book| book.receipts.get(&place).cloned()) {
         Some(signed) => Json(ReceiptStatus {
+            committed: Some(commit(&host.name, &signed.receipt)),
             signed,
-            committed: None,
         })
         .into_response(),
         None => ApiError::not_found("no receipt").into_response(),
     }
+}
+
+/// A batch with one receipt.
+fn commit(host: &str, receipt: &Receipt) -> CommittedReceipt {
+    let node = Node::leaf(&receipt.digest(CHAIN_ID), receipt.capture);
+    let receipts = SumTree::new(vec![node]).unwrap();
+    let leaf = SessionLeaf {
+        session: receipt.voucher.session,
+        cumulative: receipt.capture,
+        receipts: 1,
+        previous: 0,
+        first_nonce: receipt.voucher.nonce,
+        last_nonce: receipt.voucher.nonce,
+        subroot: receipts.root().unwrap(),
+        count: 1,
+    };
+    let batch = Batch::new(CHAIN_ID, host, vec![leaf.clone()]).unwrap();
+    CommittedReceipt {
+        receipt: receipt.clone(),
+        receipt_proof: receipts.prove(0).unwrap(),
+        leaf_proof: batch.prove(leaf.session).unwrap().1,
+        leaf,
+        batch: 1,
+    }
+}
+
+/// Signs what leaves it enough for its promises, as a careful host does.
+async fn release(State(host): State<Arc<TestHost>>, Json(asked): Json<ReleaseRequest>) -> Response {
+    let release = asked.release;
+    let digest = release_request_digest(CHAIN_ID, &release);
+    let (session_key, limit) = host.chain.with(|state| {
+        let session = state.sessions.iter().find(|s| s.id == release.session).unwrap();
+        let member = session.committee.iter().find(|m| m.host == host.name).unwrap();
+        (session.session_key, member.limit)
+    });
+    let promised = host.with(|book| book.caps.get(&release.session).copied().unwrap_or_default());
+    let forged = !verify(&session_key.0, &digest.0, &asked.signature.0);
+    if forged || release.from != host.name {
+        host.with(|book| {
+            book.complaints
+                .push(format!("no request for a release: {release:?}"))
+        });
+    }
+    if forged || limit.saturating_sub(promised) < release.cumulative {
+        let error = ApiError {
+            status: StatusCode::CONFLICT,
+            ..ApiError::body("the limit is needed")
+        };
+        return error.into_response();
+    }
+    let signature = Fixed(host.warm.sign(&release.digest(CHAIN_ID).0));
+    Json(SignedRelease { release, signature }).into_response()
 }
 
 /// A request under way.

@@ -84,6 +84,7 @@ impl World {
             state,
             payers: BTreeMap::from([("payer".to_owned(), payer)]),
             models: vec![MODEL.into()],
+            max_price: "5".parse().unwrap(),
             transport_key: None,
             first_token,
             whole: Duration::from_secs(2),
