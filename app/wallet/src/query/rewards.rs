@@ -112,9 +112,10 @@ impl Command {
                 }
                 let list: Vec<EpochInfo> = read(of, &epochs)?;
                 let more = page.more(list.len(), list.last().map(|e| e.epoch));
+                let status = one_status(&read(of, &status)?);
                 Ok(format!(
-                    "{}\n\n{}{more}",
-                    one_status(&read(of, &status)?),
+                    "{}\n\n{status}\n\n{}{more}",
+                    minted.sheet(),
                     emission(&list)
                 ))
             }
