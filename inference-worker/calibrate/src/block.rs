@@ -136,7 +136,7 @@ fn mode(run: u64, block: u64, cores: usize) -> (Mode, usize, usize) {
 
 /// Split of a block.
 pub fn split(block: u64) -> Split {
-    if block % CALIBRATION == 0 {
+    if block.is_multiple_of(CALIBRATION) {
         Split::Calibration
     } else {
         Split::HeldOut
@@ -185,7 +185,7 @@ pub fn block(
         let found = measure_rows(&logits, &leaf, rule)?;
         result.seconds.1 += started.elapsed().as_secs_f64();
         result.count(task, &found);
-        if task.number % twice == 0 {
+        if task.number.is_multiple_of(twice) {
             let again = cached(engine, &leaf)?;
             let agreement = compare(&logits, &again, &found, &leaf, rule)?;
             result.agreement = result.agreement.join(&agreement);

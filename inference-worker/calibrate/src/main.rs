@@ -10,6 +10,7 @@ use quern_calibrate::round::{Rounding, round_weights};
 use quern_calibrate::variants::{CHEATS, Cheat, engine, host, see, tasks};
 use quern_engine::sampler::GapRule;
 use quern_verifier::gap_rule;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -70,15 +71,24 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         kept: PathBuf,
     },
-    /// Choose thresholds and the null from files of blocks, measure hosts that cheat, and write `calibration.json`
-    /// and `calibration-report.json`.
+    /// Measure hosts that cheat, by the thresholds that files of blocks give, and print a JSON line for each.
+    Variants {
+        /// Files of blocks, of one seed and tolerance; those of the calibration split are enough.
+        #[arg(required = true)]
+        blocks: Vec<PathBuf>,
+        /// Requests to each cheating host at each temperature.
+        #[arg(long, default_value_t = 256)]
+        requests: usize,
+    },
+    /// Choose thresholds and the null from files of blocks, and write `calibration.json` and
+    /// `calibration-report.json`.
     Report {
         /// Files of blocks, of one seed and tolerance.
         #[arg(required = true)]
         blocks: Vec<PathBuf>,
-        /// Requests to each cheating host at each temperature.
-        #[arg(long, default_value_t = 512)]
-        requests: usize,
+        /// File of lines that `variants` printed.
+        #[arg(long, value_name = "FILE")]
+        variants: PathBuf,
         /// Counts that `remeasure` printed, as NAME=FILE.
         #[arg(long, value_name = "NAME=FILE")]
         other: Vec<String>,
@@ -132,15 +142,17 @@ impl Cli {
                 println!("{}", serde_json::to_string(&found)?);
                 Ok(())
             }
+            Command::Variants { blocks, requests } => self.variants(blocks, *requests),
             Command::Report {
                 blocks,
-                requests,
+                variants,
                 other,
                 machine,
                 out,
             } => {
-                let mut report = self.report(blocks, *requests, other)?;
+                let mut report = self.report(blocks, other)?;
                 report.machine = machine.clone();
+                report.variants = lines(variants)?;
                 let mut calibration = serde_json::to_string_pretty(&report.calibration)?;
                 calibration.push('\n');
                 std::fs::write(out.join("calibration.json"), calibration)?;
@@ -172,7 +184,7 @@ impl Cli {
     ) -> anyhow::Result<()> {
         let (corpus, mut engine, rule) = (self.corpus()?, engine(&self.model, SLOTS)?, self.rule());
         let done: Vec<u64> = if out.exists() {
-            blocks(out)?.iter().map(|block| block.block).collect()
+            lines::<Block>(out)?.iter().map(|block| block.block).collect()
         } else {
             Vec::new()
         };
@@ -198,36 +210,9 @@ impl Cli {
         keep.map_or(Ok(()), |mut file| Ok(file.flush()?))
     }
 
-    fn report(&self, files: &[PathBuf], requests: usize, other: &[String]) -> anyhow::Result<Report> {
-        let mut all = Vec::new();
-        for file in files {
-            all.extend(blocks(file)?);
-        }
-        all.sort_by_key(|block| block.block);
-        if all.windows(2).any(|pair| pair[0].block == pair[1].block) {
-            bail!("a block is there twice: name each file once");
-        }
-        let mut report = Report::new(&all, thresholds(&all, self.clip, self.tolerance)?)?;
-        report.seed = self.seed;
-        let folder = self.model.canonicalize()?;
-        let name = folder.file_name().and_then(|name| name.to_str());
-        report.model = name.unwrap_or_default().to_owned();
-        report.weights = hex::encode(Sha256::digest(std::fs::read(folder.join("model.safetensors"))?));
-        for pair in other {
-            let (name, file) = pair.split_once('=').context("--other takes NAME=FILE")?;
-            for block in blocks(Path::new(file))? {
-                let leaves = block.counts.iter().map(|(.., count)| count).sum();
-                let failed = block
-                    .gaps
-                    .iter()
-                    .filter(|gap| failed(&report.calibration, gap))
-                    .count();
-                report
-                    .other_instructions
-                    .push((name.to_owned(), leaves, failed as u64));
-            }
-        }
-        let (corpus, rule) = (self.corpus()?, gap_rule(&report.calibration));
+    fn variants(&self, files: &[PathBuf], requests: usize) -> anyhow::Result<()> {
+        let calibration = thresholds(&self.blocks(files)?, self.clip, self.tolerance)?;
+        let (corpus, rule) = (self.corpus()?, gap_rule(&calibration));
         let mut verifier = engine(&self.model, 1)?;
         quern_engine_torch::set_threads(1);
         for (name, cheat) in CHEATS {
@@ -244,13 +229,50 @@ impl Cli {
                     name,
                     &tasks,
                     &rule,
-                    &report.calibration,
+                    &calibration,
                 )?;
-                eprintln!("{}", serde_json::to_string(&seen)?);
-                report.variants.push(seen);
+                println!("{}", serde_json::to_string(&seen)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, files: &[PathBuf], other: &[String]) -> anyhow::Result<Report> {
+        let all = self.blocks(files)?;
+        let mut report = Report::new(&all, thresholds(&all, self.clip, self.tolerance)?)?;
+        report.seed = self.seed;
+        let folder = self.model.canonicalize()?;
+        let name = folder.file_name().and_then(|name| name.to_str());
+        report.model = name.unwrap_or_default().to_owned();
+        report.weights = hex::encode(Sha256::digest(std::fs::read(folder.join("model.safetensors"))?));
+        for pair in other {
+            let (name, file) = pair.split_once('=').context("--other takes NAME=FILE")?;
+            for block in lines::<Block>(Path::new(file))? {
+                let leaves = block.counts.iter().map(|(.., count)| count).sum();
+                let failed = block
+                    .gaps
+                    .iter()
+                    .filter(|gap| failed(&report.calibration, gap))
+                    .count();
+                report
+                    .other_instructions
+                    .push((name.to_owned(), leaves, failed as u64));
             }
         }
         Ok(report)
+    }
+
+    /// The blocks of several files in their order.
+    fn blocks(&self, files: &[PathBuf]) -> anyhow::Result<Vec<Block>> {
+        let mut all: Vec<Block> = Vec::new();
+        for file in files {
+            all.extend(lines(file)?);
+        }
+        all.sort_by_key(|block| block.block);
+        if all.windows(2).any(|pair| pair[0].block == pair[1].block) {
+            bail!("a block is there twice: name each file once");
+        }
+        Ok(all)
     }
 }
 
@@ -258,12 +280,12 @@ fn open(path: &Path) -> anyhow::Result<File> {
     File::open(path).with_context(|| path.display().to_string())
 }
 
-/// Blocks of a file; a last line that was cut off is left out.
-fn blocks(path: &Path) -> anyhow::Result<Vec<Block>> {
+/// The JSON lines of a file; a last one that was cut off is left out.
+fn lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let mut found = Vec::new();
     for line in BufReader::new(open(path)?).lines() {
         match serde_json::from_str(&line?) {
-            Ok(block) => found.push(block),
+            Ok(value) => found.push(value),
             Err(error) if error.is_eof() => break,
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         }

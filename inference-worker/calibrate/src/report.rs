@@ -127,12 +127,7 @@ fn worst<'a>(gaps: impl Iterator<Item = &'a LeafGap>) -> (u64, u32) {
     })
 }
 
-fn of<'a>(
-    blocks: &'a [Block],
-    split: Split,
-    greedy: bool,
-    positions: u32,
-) -> impl Iterator<Item = &'a LeafGap> {
+fn of(blocks: &[Block], split: Split, greedy: bool, positions: u32) -> impl Iterator<Item = &LeafGap> {
     let blocks = blocks.iter().filter(move |block| block.split == split);
     let gaps = blocks.flat_map(|block| &block.gaps);
     gaps.filter(move |gap| gap.greedy == greedy && begin(gap.positions) == positions)

@@ -91,3 +91,32 @@ fn round(values: &mut [f32], rounding: Rounding) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_keeps_its_largest_weight_and_as_many_levels_as_its_bits_allow() {
+        let weights: Vec<f32> = (0..96_u8).map(|i| (f32::from(i) - 40.0) * 0.013).collect();
+        for bits in [3, 4, 8] {
+            let mut rounded = weights.clone();
+            round(&mut rounded, Rounding::Bits(bits));
+            let top = ((1 << (bits - 1)) - 1) as f32;
+            for (before, after) in weights.chunks(GROUP).zip(rounded.chunks(GROUP)) {
+                let most = |group: &[f32]| group.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
+                assert!((most(before) - most(after)).abs() < 1e-6);
+                let mut levels: Vec<u32> = after.iter().map(|w| (w + 0.0).to_bits()).collect();
+                levels.sort_unstable();
+                levels.dedup();
+                assert!(levels.len() < 1 << bits);
+                let step = most(before) / top;
+                let off = before.iter().zip(after).map(|(a, b)| (a - b).abs());
+                assert!(off.fold(0.0, f32::max) <= step * 0.501);
+            }
+        }
+        let mut halved = [1.0_f32, 1.0 + f32::EPSILON, -3.141_592_7];
+        round(&mut halved, Rounding::Bf16);
+        assert_eq!(halved, [1.0, 1.0, -3.140_625]);
+    }
+}

@@ -56,6 +56,37 @@ fn the_packaged_calibration_is_what_its_report_supports() {
     );
 }
 
+#[test]
+fn the_documents_quote_the_report() {
+    let report = report();
+    let number = |n: u64| {
+        let digits: Vec<u8> = n.to_string().into_bytes();
+        let groups: Vec<&str> = digits
+            .rchunks(3)
+            .rev()
+            .map(|g| std::str::from_utf8(g).unwrap())
+            .collect();
+        groups.join(",")
+    };
+    let page = |name: &str| std::fs::read_to_string(model().join("../../docs/spec").join(name)).unwrap();
+    let calibration = page("calibration.md");
+    for page in [&calibration, &page("evidence.md")] {
+        assert!(page.contains(&number(report.held_out)), "held-out leaves");
+        assert!(
+            page.contains(&format!("{} millionths", report.calibration.null.micro())),
+            "null"
+        );
+    }
+    assert!(calibration.contains(&number(report.tokens)));
+    for seen in &report.variants {
+        assert!(
+            calibration.contains(&format!("| {} |", seen.host)),
+            "{}",
+            seen.host
+        );
+    }
+}
+
 /// The first leaves of some blocks of the run, measured twice: at once, and from what was kept.
 #[test]
 fn honest_leaves_pass_however_they_are_batched() {
