@@ -88,7 +88,7 @@ fn a_late_seat_cannot_copy_an_early_ballot_nor_vote_without_one() {
     audits.must(&audits.host(copyist), &copy);
     let early = audits.vote_msg(first, leaf, clean());
     audits.refuse(&audits.host(first), &early, "wrong_phase");
-    audits.to_ballots();
+    audits.until_ballots();
     let late = audits.ballot_msg(silent, leaf, 1, clean());
     audits.refuse(&audits.host(silent), &late, "wrong_phase");
     let without = audits.vote_msg(silent, leaf, clean());
@@ -183,7 +183,7 @@ fn a_seat_that_guesses_margins_votes_but_earns_nothing() {
         commit(&mut audits, *member, &leaf, &finding);
         made.push((*member, finding, tree, margin));
     }
-    audits.to_ballots();
+    audits.until_ballots();
     for (member, finding, tree, margin) in &made {
         let host = audits.host(*member);
         // a margin that was not committed is refused
@@ -229,7 +229,7 @@ fn a_ballot_whose_vote_does_not_follow_from_its_finding_is_no_vote() {
         commit(&mut audits, *member, leaf, &finding);
         made.push((*member, finding, tree, margin));
     }
-    audits.to_ballots();
+    audits.until_ballots();
     for (member, finding, tree, margin) in &made {
         let position = audits.panel(leaf.number).unwrap().position.unwrap();
         if position >= finding.positions {
