@@ -40,7 +40,7 @@ pub(crate) struct Contracts {
     pub(crate) registry: String,
     /// Sessions and batches.
     pub(crate) settlement: String,
-    /// Who answers `price_at`; the registry if none.
+    /// Who answers `price_at`; settlement is asked if none is named.
     pub(crate) pricing: Option<String>,
     /// Who draws leaves and auditors; without it the worker neither audits nor is audited.
     pub(crate) audits: Option<String>,
@@ -84,14 +84,6 @@ impl ChainConfig {
         let mut name = self.journal.file_name().unwrap_or_default().to_owned();
         name.push("-proofs");
         self.journal.with_file_name(name)
-    }
-
-    /// Who answers questions about prices.
-    pub(crate) fn price_source(&self) -> &str {
-        self.contracts
-            .pricing
-            .as_ref()
-            .unwrap_or(&self.contracts.registry)
     }
 }
 
@@ -140,7 +132,6 @@ mod tests {
         let config = ChainConfig::load(&path).unwrap();
         assert_eq!(config.warm_keys, [folder.path().join("warm.key")]);
         assert_eq!(config.transport_key, Path::new("/keys/transport"));
-        assert_eq!(config.price_source(), "quern1r");
         for bad in [
             GOOD.replace("chain_id", "chain"),
             GOOD.replace(r#"["warm.key"]"#, "[]"),

@@ -5,7 +5,7 @@ use crate::paid::config::ChainConfig;
 use crate::paid::registration::{self, Worker};
 use quern_chain_client::{Chain, ChainError, SigningKey};
 use quern_interface::registry::{HostInfo, LaunchPackage, QueryMsg as Registry};
-use quern_interface::settlement::{Params, QueryMsg as Settlement};
+use quern_interface::settlement::{Contracts, Params, QueryMsg as Settlement};
 use quern_protocol::{Hash, Price};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +32,8 @@ struct Seen {
     key: Option<SigningKey>,
     params: Option<Params>,
     maintenance: Vec<(u64, u64)>,
+    /// Who answers `price_at`, once asked.
+    price_source: Option<String>,
     problem: Option<String>,
 }
 
@@ -224,15 +226,32 @@ impl Follow {
         Ok(facts)
     }
 
+    /// Who answers `price_at`. Settlement judges receipts by its own source, so a host must not guess another.
+    async fn price_source(&self) -> Result<String, ChainError> {
+        let contracts = &self.config.contracts;
+        if let Some(source) = contracts
+            .pricing
+            .clone()
+            .or_else(|| self.seen().price_source.clone())
+        {
+            return Ok(source);
+        }
+        let question = Settlement::Contracts {};
+        let answer = self
+            .chain
+            .smart::<Contracts>(&contracts.settlement, &question)
+            .await?;
+        let source = answer.value.price_source;
+        self.seen().price_source = Some(source.clone());
+        Ok(source)
+    }
+
     async fn ask_facts(&self, height: u64) -> Result<Facts, ChainError> {
         let beacon = Hash::new(self.chain.beacon(height).await?);
         let model = self.model.to_string();
         let question = Registry::PriceAt { model, height };
-        let price = self
-            .chain
-            .smart(self.config.price_source(), &question)
-            .await?
-            .value;
+        let source = self.price_source().await?;
+        let price = self.chain.smart(&source, &question).await?.value;
         Ok(Facts { beacon, price })
     }
 }
