@@ -86,22 +86,27 @@ pub(crate) fn removals(border: &Border<'_>, cx: &Cx) -> Result<()> {
     host.call(cx, BONDING, &SudoMsg::EndBlock {}, gas, |cx, answer| {
         let convicts = quern_system::read_removals(answer)?;
         let convicts = convicts.removed.iter().map(|key| key.0).collect::<Vec<_>>();
-        if convicts.is_empty() {
-            return Ok(());
-        }
-        let before = quern_validators::current(cx)?;
-        let last = quern_validators::remove(cx, &convicts)?;
-        for key in convicts.iter().filter(|key| before.contains_key(*key)) {
-            let event = if last.contains(key) {
-                "validator_removal_refused"
-            } else {
-                "validator_removed"
-            };
-            let address = consensus_bech32(&consensus_address(key));
-            cx.emit(Event::new(event).with("consensus_address", address));
-        }
-        Ok(())
+        remove(cx, &convicts)
     })?;
+    Ok(())
+}
+
+/// Removes validators at once, with an event for each that was in the set.
+fn remove(cx: &Cx, convicts: &[Key]) -> Result<()> {
+    if convicts.is_empty() {
+        return Ok(());
+    }
+    let before = quern_validators::current(cx)?;
+    let last = quern_validators::remove(cx, convicts)?;
+    for key in convicts.iter().filter(|key| before.contains_key(*key)) {
+        let event = if last.contains(key) {
+            "validator_removal_refused"
+        } else {
+            "validator_removed"
+        };
+        let address = consensus_bech32(&consensus_address(key));
+        cx.emit(Event::new(event).with("consensus_address", address));
+    }
     Ok(())
 }
 
@@ -162,6 +167,8 @@ pub(crate) fn epoch(border: &Border<'_>, cx: &Cx) -> Result<()> {
 
 /// Takes a proposed set over within the bounds, and the anchors of who is in it.
 fn adopt(cx: &Cx, proposed: &ProposedSet, epoch: u64, genesis: bool) -> Result<()> {
+    let removed = proposed.removed.iter().map(|key| key.0).collect::<Vec<_>>();
+    remove(cx, &removed)?;
     let powers = proposed
         .validators
         .iter()

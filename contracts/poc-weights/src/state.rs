@@ -78,7 +78,7 @@ pub struct Record {
     pub judged: Vec<(u64, u32, u32)>,
 }
 
-/// A validator as it was last proposed.
+/// A validator as it was last proposed, or one that fades since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {
     /// Host.
@@ -120,7 +120,7 @@ pub const SPRINTS: Map<u64, SprintInfo> = Map::new("sprints");
 pub const PROOFS: Map<(u64, &Addr, &str), Committed> = Map::new("proofs");
 /// Hosts' records.
 pub const ACCOUNTS: Map<&Addr, Account> = Map::new("accounts");
-/// The set that was last proposed.
+/// The set that was last proposed, and who fades.
 pub const SEATS: Item<Vec<Seat>> = Item::new("seats");
 /// Weights by epoch and host.
 pub const WEIGHTS: Map<(u64, &Addr), Weight> = Map::new("weights");

@@ -104,5 +104,6 @@ fn propose(deps: Deps, params: &Params) -> Result<ProposedSet> {
         });
     Ok(ProposedSet {
         validators: validators.collect(),
+        removed: Vec::new(),
     })
 }

@@ -183,7 +183,7 @@ pub struct WeightInfo {
     pub present: u64,
     /// The same as far as bond covers it.
     pub covered: u64,
-    /// Voting power that was proposed.
+    /// Voting power that it moves towards.
     pub power: u64,
 }
 
@@ -199,7 +199,7 @@ pub struct EpochInfo {
     pub mode: quern_weights::Mode,
     /// Epochs in a row with too few proofs.
     pub missed: u32,
-    /// Sum of powers.
+    /// Sum of the powers that the set moves towards.
     pub total_power: u64,
 }
 

@@ -70,8 +70,11 @@ pub struct Removals {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProposedSet {
-    /// The whole set for the next epoch. The application bounds it.
+    /// The whole set that the next epoch moves towards. The application bounds the step.
     pub validators: Vec<ProposedValidator>,
+    /// Consensus keys that must leave at once, without a step.
+    #[serde(default)]
+    pub removed: Vec<Bytes<32>>,
 }
 
 /// One validator of a proposed set.

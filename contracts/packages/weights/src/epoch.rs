@@ -33,6 +33,8 @@ pub enum Mode {
 /// The next set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome<K: Ord> {
+    /// What the set moves towards.
+    pub goal: Powers<K>,
     /// Powers; empty only if there was no set and nobody proved.
     pub set: Powers<K>,
     /// How it came about; anything but [`Mode::Proven`] deserves an event.
@@ -74,17 +76,27 @@ pub fn end_epoch<K: Ord + Clone>(epoch: &Epoch<'_, K>, params: &Params) -> Resul
     if enough && !goal.is_empty() {
         return Ok(Outcome {
             set: step(&current, &goal, params),
+            goal,
             mode: Mode::Proven,
             missed: 0,
         });
     }
     let missed = epoch.missed.saturating_add(1);
-    let (set, mode) = if missed <= params.carry_epochs {
-        (current, Mode::CarriedOver)
+    let (goal, mode) = if missed <= params.carry_epochs {
+        (current.clone(), Mode::CarriedOver)
     } else {
-        (step(&current, &equal(&current), params), Mode::EqualPower)
+        (equal(&current), Mode::EqualPower)
     };
-    Ok(Outcome { set, mode, missed })
+    let set = match mode {
+        Mode::EqualPower => step(&current, &goal, params),
+        Mode::Proven | Mode::CarriedOver => current,
+    };
+    Ok(Outcome {
+        goal,
+        set,
+        mode,
+        missed,
+    })
 }
 
 fn without<K: Ord + Clone>(powers: &Powers<K>, convicts: &BTreeSet<K>) -> Powers<K> {

@@ -65,13 +65,21 @@ pub fn end_epoch(
         },
         &params,
     )?;
-    let set = propose(&known, &outcome);
+    let set = propose(&known, &outcome.goal);
+    let removed = tally
+        .convicts
+        .iter()
+        .filter(|name| !outcome.goal.contains_key(*name));
+    let removed = removed
+        .filter_map(|name| known.get(name)?.validator.as_ref())
+        .map(|validator| validator.pubkey)
+        .collect();
     let info = EpochInfo {
         epoch: number,
         height,
         mode: outcome.mode,
         missed: outcome.missed,
-        total_power: u64::try_from(total(&outcome.set)).map_err(|_| ContractError::Overflow)?,
+        total_power: u64::try_from(total(&outcome.goal)).map_err(|_| ContractError::Overflow)?,
     };
     let event = Event::new("weights")
         .add_attribute("epoch", number.to_string())
@@ -79,11 +87,13 @@ pub fn end_epoch(
         .add_attribute("missed", info.missed.to_string())
         .add_attribute("hosts", tally.weights.len().to_string())
         .add_attribute("total_power", info.total_power.to_string());
-    save(&mut deps, tally, &outcome, &set, &info)?;
+    save_weights(&mut deps, &tally, &outcome, &info)?;
+    save_seats(deps.storage, &known, &tally, &set)?;
     begin(deps.storage, number, height, epoch.first)?;
     let validators = set.into_iter().map(|(_, validator)| validator).collect();
+    let proposed = ProposedSet { validators, removed };
     Ok(Response::new()
-        .set_data(to_json_binary(&ProposedSet { validators })?)
+        .set_data(to_json_binary(&proposed)?)
         .add_event(event))
 }
 
@@ -144,8 +154,8 @@ fn tally(known: &BTreeMap<String, Host>, models: &[Model], sprints: &[SprintInfo
     tally
 }
 
-/// The set with the keys of its hosts.
-fn propose(known: &BTreeMap<String, Host>, outcome: &Outcome<String>) -> Vec<(Seat, ProposedValidator)> {
+/// What the set moves towards, with the keys of its hosts. The application makes the step.
+fn propose(known: &BTreeMap<String, Host>, goal: &Powers<String>) -> Vec<(Seat, ProposedValidator)> {
     let seat = |(name, power): (&String, &u64)| {
         let standing = known.get(name)?.standing.as_ref()?;
         let seat = Seat {
@@ -159,18 +169,18 @@ fn propose(known: &BTreeMap<String, Host>, outcome: &Outcome<String>) -> Vec<(Se
         };
         Some((seat, validator))
     };
-    outcome.set.iter().filter_map(seat).collect()
+    goal.iter().filter_map(seat).collect()
 }
 
-fn save(
+fn save_weights(
     deps: &mut DepsMut,
-    tally: Tally,
+    tally: &Tally,
     outcome: &Outcome<String>,
-    set: &[(Seat, ProposedValidator)],
     info: &EpochInfo,
 ) -> Result<()> {
-    for (name, mut weight) in tally.weights {
-        weight.power = outcome.set.get(&name).copied().unwrap_or(0);
+    for (name, weight) in &tally.weights {
+        let power = outcome.goal.get(name).copied().unwrap_or(0);
+        let weight = Weight { power, ..*weight };
         let host = Addr::unchecked(name);
         WEIGHTS.save(deps.storage, (info.epoch, &host), &weight)?;
     }
@@ -178,9 +188,31 @@ fn save(
     for (model, capacity) in &tally.capacity {
         CAPACITY.save(deps.storage, model, capacity)?;
     }
-    let seats: Vec<&Seat> = set.iter().map(|(seat, _)| seat).collect();
-    deps.storage.set(SEATS.as_slice(), &to_json_binary(&seats)?);
     Ok(OUTCOME.save(deps.storage, info)?)
+}
+
+/// Notes whose keys the proposed ones are, and those of validators that fade.
+fn save_seats(
+    storage: &mut dyn Storage,
+    known: &BTreeMap<String, Host>,
+    tally: &Tally,
+    set: &[(Seat, ProposedValidator)],
+) -> Result<()> {
+    let mut seats: BTreeMap<String, Seat> = BTreeMap::new();
+    for name in tally
+        .current
+        .keys()
+        .filter(|name| !tally.convicts.contains(*name))
+    {
+        if let Some(validator) = known.get(name).and_then(|host| host.validator.as_ref()) {
+            let (host, pubkey) = (name.clone(), validator.pubkey);
+            seats.insert(name.clone(), Seat { host, pubkey });
+        }
+    }
+    for (seat, _) in set {
+        seats.insert(seat.host.clone(), seat.clone());
+    }
+    Ok(SEATS.save(storage, &seats.into_values().collect())?)
 }
 
 /// The next epoch begins. A sprint that still runs counts in it.

@@ -251,7 +251,7 @@ impl World {
             judges: vec![judge.to_string()],
             params: params.clone(),
             // of the first of two builds nobody can be asked
-            models: if registry == &registry_address {
+            models: if *registry == registry_address {
                 vec![proof_model(MODEL)]
             } else {
                 vec![]
@@ -397,7 +397,7 @@ impl World {
         panic!("no sprint came");
     }
 
-    /// What the application does at an epoch's end, without bounds of its own; everybody signs by default.
+    /// What the application does at an epoch's end: removals, then a step. Everybody signs by default.
     pub fn end_epoch(&mut self) -> ProposedSet {
         let msg = SudoMsg::EndEpoch {
             epoch: self.epoch,
@@ -406,15 +406,30 @@ impl World {
         let answer = self.sudo(&msg);
         self.epoch += 1;
         let proposed: ProposedSet = from_json(answer.data.unwrap()).unwrap();
-        if !proposed.validators.is_empty() {
-            let validator = |one: &quern_interface::sudo::ProposedValidator| ValidatorPresence {
-                pubkey: one.pubkey,
-                power: one.power,
-                signed: EPOCH,
-                missed: 0,
-            };
-            self.set = proposed.validators.iter().map(validator).collect();
-        }
+        let stays = |one: &&ValidatorPresence| !proposed.removed.contains(&one.pubkey);
+        let current = self
+            .set
+            .iter()
+            .filter(stays)
+            .map(|one| (one.pubkey, one.power))
+            .collect();
+        let goal = proposed
+            .validators
+            .iter()
+            .map(|one| (one.pubkey, one.power))
+            .collect();
+        let bounds = WeightParams {
+            max_validators: 64,
+            ..WeightParams::DEFAULT
+        };
+        let validator = |(pubkey, power)| ValidatorPresence {
+            pubkey,
+            power,
+            signed: EPOCH,
+            missed: 0,
+        };
+        let next = quern_weights::step(&current, &goal, &bounds);
+        self.set = next.into_iter().map(validator).collect();
         proposed
     }
 
