@@ -49,7 +49,7 @@ pub fn settle_share(storage: &mut dyn Storage, host: &str, share: &Share) -> Res
     Ok(taken)
 }
 
-/// Takes away what a convicted host has not vested.
+/// Takes away what a slashed host has not vested.
 pub fn claw_back(storage: &mut dyn Storage, host: &str) -> Result<Amount> {
     let mut account = settle(storage, host)?;
     let taken = account.claw_back().ok_or(ContractError::Overflow)?;

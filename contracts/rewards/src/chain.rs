@@ -5,7 +5,7 @@ use quern_interface::bonding::{self, SlashRecord};
 use quern_interface::poc_weights::{self, EpochInfo, ProofModel, WeightInfo};
 use quern_interface::pricing::{self, PriceInfo};
 use quern_interface::registry::{self, HostInfo};
-use quern_interface::settlement::{self, Demand, FaultRecord, HostEarned};
+use quern_interface::settlement::{self, Demand, HostEarned};
 use quern_protocol::Amount;
 use serde::{de::DeserializeOwned, Serialize};
 
@@ -81,13 +81,6 @@ impl<'a> Chain<'a> {
     pub fn earned(&self, start_after: Option<String>, limit: u32) -> Result<Vec<HostEarned>> {
         let limit = Some(limit);
         let question = settlement::QueryMsg::AllEarned { start_after, limit };
-        self.ask(&self.config.settlement, &question)
-    }
-
-    /// Convictions after a number, oldest first.
-    pub fn faults(&self, after: u64, limit: u32) -> Result<Vec<FaultRecord>> {
-        let (start_after, limit) = (Some(after), Some(limit));
-        let question = settlement::QueryMsg::Faults { start_after, limit };
         self.ask(&self.config.settlement, &question)
     }
 

@@ -46,17 +46,6 @@ pub struct Work {
     pub demand: Demand,
 }
 
-/// Where convictions were read up to, by number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Read {
-    /// Faults and verdicts of the settlement contract.
-    pub faults: u64,
-    /// Slashes of the bonding contract.
-    pub slashes: u64,
-    /// Whether `faults` has nothing more, in this epoch's end.
-    pub faults_done: bool,
-}
-
 /// A host's cumulative figures as they were read last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
@@ -93,8 +82,8 @@ pub const UTILISATION: Item<u32> = Item::new("utilisation");
 pub const WORK: Item<Work> = Item::new("work");
 /// Epoch up to which rewards have vested.
 pub const VESTED_EPOCH: Item<u64> = Item::new("vested_epoch");
-/// Convictions that were read.
-pub const READ: Item<Read> = Item::new("read");
+/// Number of the last slash that was read.
+pub const LAST_SLASH: Item<u64> = Item::new("last_slash");
 /// Epochs, the last so many.
 pub const EPOCHS: Map<u64, EpochInfo> = Map::new("epochs");
 /// Coins of divided epochs with open shares.

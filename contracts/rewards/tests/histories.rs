@@ -1,4 +1,4 @@
-//! Whole histories: epochs, claims, convictions, epochs that are not divided in time.
+//! Whole histories: epochs, claims, slashes, epochs that are not divided in time.
 
 use proptest::prelude::*;
 use quern_interface::rewards::{ExecuteMsg, Params, Phase, LAMBDA_ONE};
@@ -76,7 +76,7 @@ fn the_worked_example_of_the_specification_is_true() {
 }
 
 #[test]
-fn a_convict_loses_what_had_not_vested_when_the_epoch_began_and_nothing_else() {
+fn a_slashed_host_loses_what_had_not_vested_when_the_epoch_began_and_nothing_else() {
     let all = hosts(2);
     let mut chain = Chain::new(params());
     for _ in 0..3 {
@@ -85,8 +85,8 @@ fn a_convict_loses_what_had_not_vested_when_the_epoch_began_and_nothing_else() {
     }
     let before = chain.host(&all[0]);
     assert_eq!((before.by_weight.0, before.claimable.0), (1_470, 98 + 98 + 98));
-    chain.convict(&all[0]);
     chain.slash(&all[0]);
+    chain.slash(&all[0]); // for a second model
     chain.weigh(&[(&all[1], 1)]);
     let supply = chain.supply();
     chain.end_epoch(0);
@@ -94,7 +94,7 @@ fn a_convict_loses_what_had_not_vested_when_the_epoch_began_and_nothing_else() {
     assert_eq!((after.claimable.0, after.clawed_back.0), (294, 1_470 - 294));
     assert_eq!((after.vesting.0, chain.supply()), (0, supply - (1_470 - 294)));
     assert_eq!(chain.host(&all[1]).clawed_back.0, 0);
-    // an old conviction takes nothing from what is earned later
+    // an old slash takes nothing from what is earned later
     chain.weigh(&[(&all[0], 1)]);
     chain.end_epoch(1_000);
     chain.weigh(&[]);
@@ -104,7 +104,7 @@ fn a_convict_loses_what_had_not_vested_when_the_epoch_began_and_nothing_else() {
 }
 
 #[test]
-fn a_convict_cannot_claim_more_while_convictions_are_read() {
+fn a_slashed_host_cannot_claim_more_while_slashes_are_read() {
     let all = hosts(40);
     let mut chain = Chain::new(Params {
         step_hosts: 1,
@@ -114,10 +114,10 @@ fn a_convict_cannot_claim_more_while_convictions_are_read() {
     chain.end_epoch(1_000);
     // the others are read first
     for host in all.iter().skip(1).chain(&all[..1]) {
-        chain.convict(host);
+        chain.slash(host);
     }
     chain.border(0);
-    assert_eq!(chain.status().phase, Phase::Convictions);
+    assert_eq!(chain.status().phase, Phase::Slashes);
     assert!(chain.claim(&all[0]).unwrap_err().contains("nothing_vested:"));
     while chain.status().phase != Phase::Done {
         chain.block();
@@ -261,7 +261,6 @@ enum Step {
     Weigh(Vec<u64>),
     Earn(usize, u128),
     Ask(u128, u128),
-    Convict(usize),
     Slash(usize),
     Claim(usize),
     Block,
@@ -275,7 +274,6 @@ fn step() -> impl Strategy<Value = Step> {
         3 => prop::collection::vec(0..50_u64, 6).prop_map(Step::Weigh),
         3 => (who.clone(), 1..1_u128 << 40).prop_map(|(host, gross)| Step::Earn(host, gross)),
         2 => (1..1_u128 << 40, 1..1_u128 << 40).prop_map(|(asked, offered)| Step::Ask(asked, offered)),
-        1 => who.clone().prop_map(Step::Convict),
         1 => who.clone().prop_map(Step::Slash),
         2 => who.prop_map(Step::Claim),
         2 => Just(Step::Block),
@@ -302,7 +300,6 @@ proptest! {
                 }
                 Step::Earn(host, gross) => chain.earn(&all[host], gross),
                 Step::Ask(asked, offered) => chain.ask(asked, offered),
-                Step::Convict(host) => chain.convict(&all[host]),
                 Step::Slash(host) => chain.slash(&all[host]),
                 Step::Claim(host) => drop(chain.claim(&all[host])),
                 Step::Block => drop(chain.block()),

@@ -40,7 +40,7 @@ pub struct InstantiateMsg {
     pub registry: String,
     /// The bonding contract: slashes.
     pub bonding: String,
-    /// The settlement contract: fees, burns, convictions.
+    /// The settlement contract: demand, pay, burns.
     pub settlement: String,
     /// The contract `poc-weights`.
     pub weights: String,
@@ -107,8 +107,8 @@ pub enum QueryMsg {
 pub enum Phase {
     /// Nothing: the last epoch is divided.
     Done,
-    /// Reads convictions and takes what the convicted had not vested.
-    Convictions,
+    /// Reads slashes and burns what the slashed had not vested.
+    Slashes,
     /// Reads weights.
     Weights,
     /// Reads what hosts' sessions burned.
@@ -205,7 +205,7 @@ pub struct HostInfo {
     pub claimable: Amount,
     /// Claimed so far.
     pub claimed: Amount,
-    /// Burned by convictions so far, before it vested.
+    /// Burned by slashes so far, before it vested.
     pub clawed_back: Amount,
     /// What vests.
     pub grants: Vec<Grant>,
@@ -229,6 +229,6 @@ pub struct Totals {
     pub to_hosts: Amount,
     /// Claimed by hosts so far.
     pub claimed: Amount,
-    /// Burned by convictions so far.
+    /// Burned by slashes so far.
     pub clawed_back: Amount,
 }

@@ -19,7 +19,7 @@ pub fn end_epoch(mut deps: DepsMut, env: Env, epoch: u64) -> Result<Response> {
     let received = receive(deps.storage, balance)?;
     let work = Work {
         epoch,
-        phase: Phase::Convictions,
+        phase: Phase::Slashes,
         weighed,
         cursor: None,
         sums: Default::default(),

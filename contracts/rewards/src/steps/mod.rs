@@ -1,9 +1,9 @@
-//! What an epoch's end does, page by page: convictions, weights, burns, division.
+//! What an epoch's end does, page by page: slashes, weights, burns, division.
 
 mod burns;
-mod convictions;
 mod finish;
 mod share;
+mod slashes;
 mod weights;
 
 use cosmwasm_std::{Attribute, BankMsg, DepsMut};
@@ -36,7 +36,7 @@ pub fn run(mut deps: DepsMut) -> Result<Done> {
     while budget > 0 && work.phase != Phase::Done {
         let limit = budget.min(MAX_PAGE);
         let read = match work.phase {
-            Phase::Convictions => convictions::page(&mut deps, &work, limit, &mut done)?,
+            Phase::Slashes => slashes::page(&mut deps, &work, limit, &mut done)?,
             Phase::Weights => weights::page(&mut deps, &mut work, limit)?,
             Phase::Burns => burns::page(&mut deps, &mut work, limit)?,
             Phase::Done => break,
@@ -47,8 +47,8 @@ pub fn run(mut deps: DepsMut) -> Result<Done> {
         }
         work.cursor = None;
         work.phase = match work.phase {
-            Phase::Convictions if work.weighed => Phase::Weights,
-            Phase::Convictions | Phase::Weights => Phase::Burns,
+            Phase::Slashes if work.weighed => Phase::Weights,
+            Phase::Slashes | Phase::Weights => Phase::Burns,
             Phase::Burns | Phase::Done => {
                 finish::divide(&mut deps, &work, &mut done)?;
                 Phase::Done

@@ -14,7 +14,7 @@ use quern_interface::pricing::{CapacitySource, PriceInfo};
 use quern_interface::rewards::{
     self as rw, ExecuteMsg, HostInfo, InstantiateMsg, Params, QueryMsg, Status, Totals,
 };
-use quern_interface::settlement::{Demand, Earned, FaultRecord, HostEarned};
+use quern_interface::settlement::{Demand, Earned, HostEarned};
 use quern_interface::sudo::SudoMsg;
 use quern_protocol::{Amount, Price};
 use serde::de::DeserializeOwned;
@@ -91,7 +91,6 @@ impl Chain {
             }],
             demand: vec![(MODEL.into(), Demand::default())],
             earned: vec![],
-            faults: vec![],
             slashes: vec![],
             payouts: vec![],
         };
@@ -178,23 +177,11 @@ impl Chain {
         self.world.prices[0].offered.0 += offered;
     }
 
-    pub fn convict(&mut self, host: &str) {
-        self.world.faults.push(FaultRecord {
-            number: self.world.faults.len() as u64 + 1,
-            host: host.to_owned(),
-            model: MODEL.into(),
-            generation: 0,
-            kind: "verdict".into(),
-            prover: who("judge").to_string(),
-            height: 1,
-        });
-    }
-
     pub fn slash(&mut self, host: &str) {
         self.world.slashes.push(SlashRecord {
             number: self.world.slashes.len() as u64 + 1,
             host: host.to_owned(),
-            offence: "double_sign".into(),
+            offence: "quern-small/0".into(),
             height: 1,
             fraction_bps: 500,
             slashed: Amount(1),

@@ -7,7 +7,7 @@ use quern_interface::bonding::{self, SlashRecord};
 use quern_interface::poc_weights::{self, EpochInfo, ProofModel, WeightInfo};
 use quern_interface::pricing::{self, PriceInfo};
 use quern_interface::registry;
-use quern_interface::settlement::{self, Demand, FaultRecord, HostEarned};
+use quern_interface::settlement::{self, Demand, HostEarned};
 use quern_protocol::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,6 @@ pub struct World {
     pub prices: Vec<PriceInfo>,
     pub demand: Vec<(String, Demand)>,
     pub earned: Vec<HostEarned>,
-    pub faults: Vec<FaultRecord>,
     pub slashes: Vec<SlashRecord>,
     pub payouts: Vec<(String, String)>,
 }
@@ -78,10 +77,6 @@ fn settle(deps: Deps, _: Env, msg: settlement::QueryMsg) -> StdResult<Binary> {
         Q::AllEarned { start_after, limit } => {
             let after = |e: &HostEarned| start_after.as_ref().is_none_or(|after| e.host > *after);
             to_json_binary(&page(&world.earned, limit, after))
-        }
-        Q::Faults { start_after, limit } => {
-            let after = |f: &FaultRecord| start_after.is_none_or(|after| f.number > after);
-            to_json_binary(&page(&world.faults, limit, after))
         }
         other => panic!("{other:?}"),
     }
