@@ -116,6 +116,7 @@ fn params() -> Params {
         max_candidates: 64,
         steps: 8,
         openings: OPENINGS,
+        check_every: 0,
         token_pay: Price::FLOOR,
         leaf_pay_bps: 500,
         round_budget: Amount(1_000_000),
