@@ -214,7 +214,7 @@ fn a_contract_that_fails_gets_nothing_and_the_coins_wait() {
         assert!(failed.contains(&"hook=end_epoch".to_owned()), "{failed:?}");
         assert_eq!((w.balance(&w.rewards()), w.supply()), (0, FUNDED));
     }
-    w.script("");
+    w.script("{}");
     w.end_epoch();
     assert_eq!((w.balance(&w.rewards()), w.supply()), (1_000, FUNDED + 1_000));
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns how much was ever minted and what the next epoch brings. [`emit`] is the only caller of the
 //! bank's mint, so the total supply is what genesis gave out, plus what this module says it minted, less
-//! what was burned. Invariant: never more than the cap is minted. The arithmetic is in [`schedule`],
+//! what was burned. Invariant: never more than the cap is minted. The arithmetic is in [`mod@schedule`],
 //! apart from state.
 
 mod event;
