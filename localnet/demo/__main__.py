@@ -4,6 +4,7 @@ Usage: python -B localnet/demo [--dir localnet/run] [--seed N] [--cheat none]
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="varies prompts, roles and moments")
     parser.add_argument("--cheat", default="weight-bits:4,audit:lie", help="what the dishonest host does, or none")
     args = parser.parse_args()
+    # Asked to end, it stops the network first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return Demo(args.dir, args.seed, None if args.cheat == "none" else args.cheat).play()
 
 

@@ -253,6 +253,17 @@ async fn session_commands_say_what_settlement_reads() {
         blocks: 900,
         consent: None,
     };
+    let consent = settlement::Consent {
+        nonce: 7,
+        expires: 99,
+        signature: Bytes::new([5; 64]),
+    };
+    let word = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(word.path(), serde_json::to_vec(&consent).unwrap()).unwrap();
+    let mut agreed = open(Some(host(5)), 200, SignedBy::Router);
+    if let Msg::OpenSession { consent: given, .. } = &mut agreed {
+        *given = Some(consent);
+    }
     let flags =
         "open-session quern-small 10qrn --max-price 2.5 --session-key KEY33 --blocks 900 --open-fee 1qrn";
     let release = Release {
@@ -274,6 +285,15 @@ async fn session_commands_say_what_settlement_reads() {
         (
             format!("{flags} --router {} --router-fee-bps 200", host(5)),
             open(Some(host(5)), 200, SignedBy::Router),
+            "11000000000nqrn",
+        ),
+        (
+            format!(
+                "{flags} --router {} --router-fee-bps 200 --consent {}",
+                host(5),
+                word.path().display()
+            ),
+            agreed,
             "11000000000nqrn",
         ),
         (

@@ -68,14 +68,17 @@ refused "registering twice" 3 "already_registered" q tx register-host --moniker 
 
 # --- routers and sessions
 sends "a router registers" router register-router --moniker gate --endpoint https://127.0.0.1:8101 \
-    --transport-key "$(key32 13)" --fee-bps 250
+    --transport-key "$(get router <<<"$KEYS")" --fee-bps 250
 sends "it changes its fee alone" router update-router --fee-bps 200
 check "the rest stayed" gate "$(q query routers "$router" -o json | get details.moniker)"
 sends "it posts a bond" router fund-router 30qrn
 refused "a session above the price is refused" 3 "price_too_high" q tx open-session quern-small 5qrn --max-price 1 \
     --session-key "$(get session <<<"$KEYS")" --from payer --gas 2000000 --fees 20000nqrn -y --wait
+refused "a session that occupies a router's bond needs its consent" 3 "no_consent" q tx open-session quern-small 5qrn --max-price 3 \
+    --session-key "$(get session <<<"$KEYS")" --router "$router" --from payer --gas 2000000 --fees 20000nqrn -y --wait
+python3 "$(dirname "$0")/receipt.py" consent "$CHAIN" "$router" "$payer" 5000000000 $(($(height) + 100)) >"$WORK/consent.json"
 sends "a payer opens a session" payer open-session quern-small 5qrn --max-price 3 --session-key "$(get session <<<"$KEYS")" \
-    --router "$router"
+    --router "$router" --consent "$WORK/consent.json"
 session=$(get session <"$WORK/out")
 check "its id is printed" "$payer" "$(q query sessions "$session" -o json | get payer)"
 check "the router's fee is the registry's" 200 "$(q query sessions "$session" -o json | get router_fee_bps)"
@@ -84,6 +87,23 @@ check "its escrow is the router's in flight" 5000000000 "$(q query router-bond "
 reach $(($(q query sessions "$session" -o json | get drawn_at) + 2))
 q query sessions "$session" -o json >"$WORK/session.json"
 check "the committee is drawn" 2 "$(python3 -c 'import json,sys; print(len(json.load(open(sys.argv[1]))["committee"]))' "$WORK/session.json")"
+
+# --- audits, weights, prices, rewards
+check "a round of audits is under way" 1 "$(q query audits -o json | get round.number)"
+if q query audits "$host" | grep -qE '^convictions +0'; then pass "a host's record"; else fail "audits: $(q query audits "$host")"; fi
+if q query evidence "$host" | grep -qE '^\(all\) +1\.000'; then pass "evidence begins at one"; else fail "evidence: $(q query evidence "$host")"; fi
+check "nothing is under audit yet" "[]" "$(q query audit-leaves -o json)"
+check "nothing was committed yet" 0 "$(q query standing "$host" -o json | get committed)"
+sends "anybody funds the audits" payer fund-audits 1qrn
+check "the pot holds it" 1000000000 "$(q query audits -o json | get totals.pot)"
+refused "who audited nothing has nothing to withdraw" 3 "nothing_owed" \
+    q tx withdraw-audit-pay --from host --gas 2000000 --fees 20000nqrn -y --wait
+if q query weights | grep -qE '^epoch +[0-9]'; then pass "weights"; else fail "weights: $(q query weights)"; fi
+if q query sprints | grep -qE '^sprint +[0-9]|^no such'; then pass "sprints"; else fail "sprints: $(q query sprints)"; fi
+if q query price quern-small | grep -q 'nqrn per token'; then pass "the price of now"; else fail "price"; fi
+if q query prices quern-small | grep -qE '^at launch +2 nqrn'; then pass "prices"; else fail "prices: $(q query prices quern-small)"; fi
+if q query emission | grep -qE '^minted at most'; then pass "emission"; else fail "emission: $(q query emission)"; fi
+if q query rewards "$host" | grep -qE '^claimable'; then pass "rewards"; else fail "rewards: $(q query rewards "$host")"; fi
 
 # --- one request from voucher to pay
 made=$(python3 "$(dirname "$0")/receipt.py" make "$CHAIN" "$WORK/session.json" "$(height)" "$host" 2 "$WORK")

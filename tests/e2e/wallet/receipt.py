@@ -1,8 +1,8 @@
 """A host's receipts from the formats' description alone, to hold the programs' own code against.
 
-Usage: receipt.py keys | make CHAIN SESSION.json HEIGHT HOST PRICE FOLDER
+Usage: receipt.py keys | consent CHAIN ROUTER PAYER ESCROW EXPIRES | make CHAIN SESSION.json HEIGHT HOST PRICE FOLDER
 
-`make` writes what a host would send and keep for two requests of the session: commit.json (the message for
+`consent` prints a router's word to answer for an escrow. `make` writes what a host would send and keep for two requests of the session: commit.json (the message for
 settlement), claim.json and receipt.json.
 """
 
@@ -56,6 +56,57 @@ def sign(secret, digest):
     r = times(k)[0] % N
     s = pow(k, -1, N) * (int.from_bytes(digest) + r * secret) % N
     return r.to_bytes(32) + min(s, N - s).to_bytes(32)
+
+
+# --- ed25519, RFC 8032
+Q = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, Q) % Q
+ROUTER_SECRET = hashlib.sha256(b"transport key of the wallet's end-to-end test").digest()
+
+
+def ed_add(a, b):
+    t = D * a[0] * b[0] * a[1] * b[1]
+    x = (a[0] * b[1] + b[0] * a[1]) * pow(1 + t, -1, Q)
+    return x % Q, (a[1] * b[1] + a[0] * b[0]) * pow(1 - t, -1, Q) % Q
+
+
+def ed_times(scalar):
+    y = 4 * pow(5, -1, Q) % Q
+    square = (y * y - 1) * pow(D * y * y + 1, -1, Q) % Q
+    x = pow(square, (Q + 3) // 8, Q)
+    if (x * x - square) % Q:
+        x = x * pow(2, (Q - 1) // 4, Q) % Q
+    base, total = (x if x % 2 == 0 else Q - x, y), (0, 1)
+    while scalar:
+        if scalar & 1:
+            total = ed_add(total, base)
+        base = ed_add(base, base)
+        scalar >>= 1
+    return (total[1] | (total[0] & 1) << 255).to_bytes(32, "little")
+
+
+def ed_expand(secret):
+    both = hashlib.sha512(secret).digest()
+    scalar = int.from_bytes(both[:32], "little") & (1 << 254) - 8 | 1 << 254
+    return scalar, both[32:]
+
+
+def ed_sign(secret, message):
+    scalar, prefix = ed_expand(secret)
+    public_key = ed_times(scalar)
+    r = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % L
+    point = ed_times(r)
+    k = int.from_bytes(hashlib.sha512(point + public_key + message).digest(), "little") % L
+    return point + ((r + k * scalar) % L).to_bytes(32, "little")
+
+
+def consent(chain, router, payer, escrow, expires):
+    nonce = 1
+    digest = fields(
+        "quern.router-consent/1", chain, router, payer, public(SESSION_SECRET), u128(escrow), u64(nonce), u64(expires)
+    )
+    return {"nonce": nonce, "expires": expires, "signature": b64(ed_sign(ROUTER_SECRET, digest))}
 
 
 def fields(*parts):
@@ -136,7 +187,10 @@ def make(chain, session, height, host, price, folder):
     alone = {"index": 0, "count": 1, "siblings": []}
     last = receipts[1]
     files = {
-        "commit": {"commit_batch": {"sequence": 1, "root": node(root), "sessions": 1}},
+        "commit": {"commit_batch": {
+            "sequence": 1, "root": node(root), "sessions": 1,
+            "models": [{"model": session["model"], "amount": str(root[1])}],
+        }},
         "claim": {
             "host": host, "voucher": last["voucher"], "signature": last["voucher_signature"],
             "leaf": session_leaf, "batch": 1, "proof": alone,
@@ -158,8 +212,11 @@ if __name__ == "__main__":
     if sys.argv[1] == "keys":
         print(json.dumps({
             "warm_secret": f"{WARM_SECRET:064x}", "warm": b64(public(WARM_SECRET)),
-            "session": b64(public(SESSION_SECRET)),
+            "session": b64(public(SESSION_SECRET)), "router": b64(ed_times(ed_expand(ROUTER_SECRET)[0])),
         }))
+    elif sys.argv[1] == "consent":
+        _, _, chain, router, payer, escrow, expires = sys.argv
+        print(json.dumps(consent(chain, router, payer, int(escrow), int(expires))))
     else:
         _, _, chain, session, height, host, price, folder = sys.argv
         make(chain, json.loads(Path(session).read_text()), int(height), host, price, folder)

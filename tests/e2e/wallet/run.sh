@@ -13,7 +13,7 @@ export QUERN_KEYRING_PASSWORD=only-for-this-test-network
 
 die() { echo "e2e: $*" >&2; exit 1; }
 [ -x "$QUERND" ] || die "$QUERND is missing: run \`make build\` first"
-for contract in registry bonding settlement; do
+for contract in registry bonding settlement audits poc_weights pricing rewards; do
     [ -f "contracts/artifacts/$contract.wasm" ] || die "$contract.wasm is missing: run \`make contracts\` first"
 done
 

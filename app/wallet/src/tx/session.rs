@@ -92,6 +92,10 @@ pub struct OpenSession {
     /// Whose key the session key is [default: the router's, if there is one]
     #[arg(long, value_enum)]
     signed_by: Option<Signer>,
+    /// The router's consent as JSON, `-` for standard input, which its bond's use needs: {"nonce", "expires",
+    /// "signature"}, as `quern-router consent` prints it
+    #[arg(long, value_name = "FILE", requires = "router")]
+    consent: Option<PathBuf>,
     /// Who else may close and rebalance for the payer
     #[arg(long, value_name = "ADDRESS", value_parser = account)]
     agent: Option<AccAddress>,
@@ -215,6 +219,11 @@ impl OpenSession {
             (Some(Signer::Router), _) | (None, Some(_)) => SignedBy::Router,
             (Some(Signer::Payer), _) | (None, None) => SignedBy::Payer,
         };
+        let consent = self
+            .consent
+            .as_deref()
+            .map(|file| read(file, "consent of a router"))
+            .transpose()?;
         let msg = ExecuteMsg::OpenSession {
             model: self.model.clone(),
             max_price: self.max_price,
@@ -224,7 +233,7 @@ impl OpenSession {
             agent: self.agent.as_ref().map(ToString::to_string),
             signed_by,
             blocks,
-            consent: None,
+            consent,
         };
         Ok(Call::new(System::Settlement, &msg)?.with(qrn::sum(self.escrow, open_fee)?))
     }
