@@ -1,10 +1,9 @@
 //! A host's draw: first leaves one after the other, then by amount.
 
-use cosmwasm_std::Addr;
 use quern_audit::{draw_count, forfeit, Range, Sampling, Walk};
 use quern_evidence::Rate;
 use quern_interface::audits::Params;
-use quern_protocol::{Amount, Fields, Hash};
+use quern_protocol::{Amount, Hash};
 
 use crate::error::{ContractError, Result};
 use crate::state::{Case, ProofCase};
@@ -19,22 +18,6 @@ pub struct Pending {
     pub index: u64,
     /// Offset in the round's span.
     pub offset: Amount,
-}
-
-/// Seed of the draw among a host's answers of a model in a sprint, and of the choice of their auditors.
-pub fn proof_seed(
-    chain_id: &str,
-    (host, sprint, model): (&Addr, u64, &str),
-    round: u64,
-    beacon: &Hash,
-) -> Hash {
-    Fields::new("quern.audit-proofs/1", chain_id)
-        .bytes(host.as_bytes())
-        .u64(sprint)
-        .bytes(model.as_bytes())
-        .u64(round)
-        .bytes(beacon.as_ref())
-        .finish()
 }
 
 impl ProofCase {

@@ -1,13 +1,12 @@
 //! Drawn answers of proof of compute.
 
 use cosmwasm_std::{DepsMut, Env, Response};
-use quern_audit::{prefix, Range};
+use quern_audit::{prefix, proof_draw_seed, Range};
 use quern_interface::audits::{LeafSource, Phase};
 use quern_interface::poc_weights::CommittedProof;
 use quern_protocol::Amount;
 
 use super::{in_time, note, round};
-use crate::case::proof_seed;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{Leaf, PROOF_CASES};
@@ -82,6 +81,6 @@ pub fn reveal(
         check: None,
         measured: None,
     };
-    let seed = proof_seed(chain_id, (&host, sprint, model), number, &beacon);
+    let seed = proof_draw_seed(chain_id, host.as_str(), (sprint, model), number, &beacon);
     note::leaf(deps, &mut round, leaf, (&seed, drawn.index))
 }

@@ -3,8 +3,8 @@
 
 use cosmwasm_std::{Addr, Order};
 use cw_storage_plus::Bound;
-use quern_audit::{opening_offset, opening_seed, Vote};
-use quern_protocol::{Draw, Fields, Hash};
+use quern_audit::{checked, opening_offset, opening_seed, Vote};
+use quern_protocol::Hash;
 
 use super::Worker;
 use crate::assign::AVAILABILITY;
@@ -25,7 +25,14 @@ impl Worker<'_> {
             return Ok(());
         };
         self.round.name = Some(auditor.to_string());
-        if !self.strikes(&auditor, &beacon) {
+        let (chain_id, round) = (&self.env.block.chain_id, self.round.number);
+        if !checked(
+            chain_id,
+            auditor.as_str(),
+            round,
+            &beacon,
+            self.params.check_every,
+        ) {
             return Ok(());
         }
         self.spend(work.count as usize);
@@ -42,16 +49,6 @@ impl Worker<'_> {
         work.check = Some(number);
         WORK.save(self.deps.storage, &auditor, &work)?;
         Ok(())
-    }
-
-    /// Every auditor alike, by a beacon after its report.
-    fn strikes(&self, auditor: &Addr, beacon: &Hash) -> bool {
-        let seed = Fields::new("quern.audit-check/1", &self.env.block.chain_id)
-            .bytes(auditor.as_bytes())
-            .u64(self.round.number)
-            .bytes(beacon.as_ref())
-            .finish();
-        Draw::new(seed).below(self.params.check_every.into()) == Some(0)
     }
 
     /// Leaf and position of the first opening of a complete report, whose findings cover their leaves or, where

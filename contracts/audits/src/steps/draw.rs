@@ -1,13 +1,12 @@
 //! Draws begin.
 
 use cosmwasm_std::Addr;
-use quern_audit::Sampling;
+use quern_audit::{proof_draw_seed, Sampling};
 use quern_evidence::{rate, Wealth};
 use quern_interface::audits::Phase;
 use quern_protocol::Amount;
 
 use super::Worker;
-use crate::case::proof_seed;
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::say;
@@ -69,7 +68,8 @@ impl Worker<'_> {
         proofs.retain(|proof| CALIBRATIONS.has(self.deps.storage, &proof.model));
         for proof in &proofs {
             let key = (host, proof.sprint.sprint, proof.model.as_str());
-            let seed = proof_seed(chain_id, key, round.number, &beacon);
+            let of = (proof.sprint.sprint, proof.model.as_str());
+            let seed = proof_draw_seed(chain_id, host.as_str(), of, round.number, &beacon);
             let draws = self.params.proof_draws.min(proof.count);
             let case = ProofCase {
                 generation: proof.generation,

@@ -17,6 +17,24 @@ pub fn leaf_seed(chain_id: &str, host: &str, round: u64, beacon: &Hash) -> Hash 
         .finish()
 }
 
+/// Seed of the draw among a host's answers of a model in a sprint of proof of compute, and of the choice of their
+/// auditors. `beacon` is as of [`leaf_seed`].
+pub fn proof_draw_seed(
+    chain_id: &str,
+    host: &str,
+    (sprint, model): (u64, &str),
+    round: u64,
+    beacon: &Hash,
+) -> Hash {
+    Fields::new("quern.audit-proofs/1", chain_id)
+        .bytes(host.as_bytes())
+        .u64(sprint)
+        .bytes(model.as_bytes())
+        .u64(round)
+        .bytes(beacon.as_ref())
+        .finish()
+}
+
 /// Leaves to draw for a rate in basis points of `total`: `ceil(total bps / (10^4 mean))`, at most `most`.
 ///
 /// `mean` is what a leaf of the model's group captures on average. It is the same for every host, so each

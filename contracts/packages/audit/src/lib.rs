@@ -24,10 +24,10 @@ pub use auditors::{
 };
 pub use ballot::{ballot_position, Ballot, OpenedMargin};
 pub use calibration::{Bucket, BucketKey, Calibration, MAX_BUCKETS};
-pub use draw::{draw_count, leaf_seed, DrawnOffset, Sampling, Walk, MAX_DRAWS};
+pub use draw::{draw_count, leaf_seed, proof_draw_seed, DrawnOffset, Sampling, Walk, MAX_DRAWS};
 pub use error::AuditError;
 pub use locate::{prefix, Reveal};
-pub use opening::{opening_offset, opening_seed, Opening};
+pub use opening::{checked, opening_offset, opening_seed, Opening};
 pub use pay::{forfeit, pay};
 pub use prover::{BatchContents, OwnedReveal};
 pub use report::{Finding, Margin, MarginTree, Report, MAX_FINDINGS, MAX_POSITIONS};

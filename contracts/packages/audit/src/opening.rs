@@ -20,6 +20,17 @@ pub fn opening_offset(seed: &Hash, index: u64, root: &Node) -> Option<Amount> {
     below(seed, index, root.sum)
 }
 
+/// Whether an auditor's report is checked by a panel: with probability one in `every`, never for 0. `beacon` is
+/// later than its commitment.
+pub fn checked(chain_id: &str, auditor: &str, round: u64, beacon: &Hash, every: u32) -> bool {
+    let seed = Fields::new("quern.audit-check/1", chain_id)
+        .bytes(auditor.as_bytes())
+        .u64(round)
+        .bytes(beacon.as_ref())
+        .finish();
+    below(&seed, 0, Amount(every.into())) == Some(Amount::ZERO)
+}
+
 /// One position of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -151,6 +151,8 @@ first = finding(LEAF, 1_000_000, 5, 1, margin_root)
 second = finding(bytes([0xCD] * 32), 0xFFFFFF, 0, 0, (bytes(32), 0))
 report_root = tree([first[1], second[1]])
 opening_seed = H("quern.audit-opening/1", CHAIN, AUDITOR, u64(ROUND), BEACON)
+position_seed = H("quern.audit-ballot-position/1", CHAIN, LEAF, u64(1), BEACON)
+check_seed = H("quern.audit-check/1", CHAIN, AUDITOR, u64(ROUND), BEACON)
 weights = {"a": 1_000_000, "b": 10, "c": 20, "d": 20, "e": 20}
 old = {"a": 250_000, "b": 250_000, "x": 300_000, "y": 200_000}
 goal = target(weights)
@@ -172,6 +174,10 @@ vectors = {
     "report_root": node_json(report_root),
     "opening_seed": opening_seed.hex(),
     "openings": [str(below("quern.audit-offset/1", opening_seed, i, report_root[1])) for i in range(4)],
+    "ballot": H("quern.audit-ballot/1", CHAIN, u64(1), SALT, first[0]).hex(),
+    "ballot_position": below("quern.audit-offset/1", position_seed, 0, 5),
+    "proofs_seed": H("quern.audit-proofs/1", CHAIN, HOST, u64(3), "quern-small", u64(ROUND), BEACON).hex(),
+    "checked": [below("quern.audit-offset/1", check_seed, 0, every) == 0 for every in (1, 2, 3, 4)],
     "packed": (u32(1_000_000)[1:] + bytes([0xFF] * 3)).hex(),
     "draw_count": -(-sum(amounts) * 500 // (10**4 * 20)),
     "forfeit": str(-(-sum(amounts) // 4) + 50),

@@ -1,9 +1,9 @@
 //! The vectors of `docs/spec/audit.md`.
 
 use quern_audit::{
-    auditor_seed, choose, draw_count, forfeit, leaf_seed, opening_offset, opening_seed, pack, panel,
-    panel_seed, unpack, Candidate, DrawnOffset, Finding, Margin, MarginTree, Profile, Range, Report,
-    Sampling, Vote,
+    auditor_seed, ballot_position, checked, choose, draw_count, forfeit, leaf_seed, opening_offset,
+    opening_seed, pack, panel, panel_seed, proof_draw_seed, unpack, Ballot, Candidate, DrawnOffset, Finding,
+    Margin, MarginTree, Profile, Range, Report, Sampling, Vote,
 };
 use quern_evidence::Score;
 use quern_protocol::{Amount, Bytes, Hash, Node};
@@ -55,6 +55,10 @@ struct Vectors {
     report_root: HexNode,
     opening_seed: String,
     openings: Vec<Amount>,
+    ballot: String,
+    ballot_position: u32,
+    proofs_seed: String,
+    checked: Vec<bool>,
     packed: String,
     draw_count: u32,
     forfeit: Amount,
@@ -152,6 +156,20 @@ fn reports_are_hashed_and_opened_as_on_the_page() {
             *digest
         );
     }
+    let (chain_id, auditor, beacon) = (&v.chain_id, &v.auditor, v.beacon.parse().unwrap());
+    let ballot = Ballot::commitment(chain_id, auditor, v.round, 1, &findings[0], &salt);
+    assert_eq!(ballot.to_string(), v.ballot);
+    assert_eq!(
+        ballot_position(chain_id, &leaf, 1, &beacon, 5),
+        Some(v.ballot_position)
+    );
+    assert_eq!(ballot_position(chain_id, &leaf, 1, &beacon, 0), None);
+    for (every, is) in (1..).zip(&v.checked) {
+        assert_eq!(checked(chain_id, auditor, v.round, &beacon, every), *is);
+    }
+    assert!(!checked(chain_id, auditor, v.round, &beacon, 0));
+    let seed = proof_draw_seed(chain_id, &v.host, (3, "quern-small"), v.round, &beacon);
+    assert_eq!(seed.to_string(), v.proofs_seed);
     let report = Report::new(&v.chain_id, &v.auditor, v.round, findings).unwrap();
     let root = report.root().unwrap();
     assert_eq!(root, v.report_root.node());
