@@ -23,10 +23,10 @@ class Payers:
         self.prompts = [json.loads(line)["prompt"] for line in lines]
         random.shuffle(self.prompts)
         self.kept, self.lock, self.asked = [], threading.Lock(), 0
-
-    def client(self, name, **options):
-        url, key = self.router["url"], self.router["api_keys"][name]
-        return openai.OpenAI(base_url=url + "/v1", api_key=key, timeout=120, **options)
+        url = router["url"] + "/v1"
+        self.clients = {
+            name: openai.OpenAI(base_url=url, api_key=key, timeout=120) for name, key in router["api_keys"].items()
+        }
 
     def plan(self):
         """The next chat: a prompt that was never sent, and parameters."""
@@ -43,7 +43,7 @@ class Payers:
     def chat(self, plan, retries=4, started=None):
         """One chat; keeps request and text, also of an answer that breaks off. True if it came whole."""
         name, prompt, stream, options = plan
-        client, text, whole, request = self.client(name, max_retries=retries), "", False, None
+        client, text, whole, request = self.clients[name].with_options(max_retries=retries), "", False, None
         options = {"model": MODEL, "messages": [{"role": "user", "content": prompt}]} | options
         began = time.monotonic()
         try:
@@ -62,8 +62,6 @@ class Payers:
         except openai.OpenAIError as error:
             # A client that is refused still knows what it sent.
             request = request or getattr(error, "request", None)
-        finally:
-            client.close()
         if request is not None:
             kept = {
                 "payer": name, "path": "/v1/chat/completions", "body": base64.b64encode(request.content).decode(),
@@ -86,7 +84,7 @@ class Payers:
             text = ""
             while len(text) < 1200:
                 text += self.random.choice(self.prompts) + "\n"
-            plans.append((self.names[len(plans) % len(self.names)], text[:1300], False, {"max_tokens": 16}))
+            plans.append((self.names[len(plans) % len(self.names)], text[:1300], False, {"max_tokens": 3}))
         with ThreadPoolExecutor(at_once) as pool:
             return sum(pool.map(self.chat, plans))
 

@@ -141,7 +141,7 @@ class Demo:
         first = highest = self.price()
         self.say(f"loading the model; its price is {first:.4f} nqrn per token")
         for _ in range(LOAD_WAVES):
-            self.payers.load(40, 16)
+            self.payers.load(48, 24)
             highest = max(highest, self.price())
             if highest > first * 1.02:
                 break

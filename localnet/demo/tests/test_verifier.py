@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "localnet/demo"))
 
 from verifier import curve, trees, wire  # noqa: E402
 from verifier.formats import Formats, cost, next_beacon, unb64  # noqa: E402
-from verifier.sampler import Sampler, philox  # noqa: E402
+from verifier.sampler import Sampler  # noqa: E402
 
 VECTORS = json.loads((ROOT / "contracts/packages/protocol/tests/vectors.json").read_text())
 DRAWS = json.loads((ROOT / "inference-worker/engine/tests/vectors/sampler.json").read_text())
@@ -72,16 +72,14 @@ class Trees(unittest.TestCase):
 
 
 class Sampling(unittest.TestCase):
-    def test_philox_gives_its_known_answers(self):
-        known = DRAWS["philox4x32_10"][0]
-        words = philox(numpy.array([0]), 0, 0, 0)
-        # the last counter word is 1 in this verifier, so only the vectors of noise reach it; here the rounds run
-        self.assertEqual(words.shape, (1, 4))
-        self.assertEqual(len(known["out"]), 4)
+    def test_noise_is_that_of_the_vectors(self):
+        checked = 0
         for row in DRAWS["noise"]:
             if row["c"] == 0:
                 noise = Sampler(bytes.fromhex(row["seed"]), 1.0, 1.0).noise(row["t"], row["v"] + 1)[row["v"]]
                 self.assertAlmostEqual(noise, row["gumbel"], places=12)
+                checked += 1
+        self.assertGreater(checked, 4)
 
     def test_draws_of_temperature_and_top_p_are_those_of_the_vectors(self):
         checked = 0
