@@ -1,6 +1,7 @@
 //! Shared by the application's integration tests.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod shipped;
 pub mod system;
 
 use std::path::Path;

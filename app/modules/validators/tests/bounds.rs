@@ -1,6 +1,8 @@
 //! The bounds hold for every proposal, whatever a contract makes up.
 #![allow(clippy::unwrap_used, reason = "a test stops at a surprise")]
 
+use std::collections::BTreeSet;
+
 use proptest::{collection::btree_map, prelude::*};
 use quern_validators::{
     Key, Powers,
@@ -127,6 +129,31 @@ proptest! {
             prop_assert!(left.keys().all(|key| !convicts.contains(key)));
         }
         prop_assert!(left.iter().all(|(key, power)| now[key] == *power));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn every_set_arrives_where_proofs_put_it_however_few_prove(
+        (now, _) in left_by_history(), proven in btree_map(key(), 1u64..1_000_000, 1..20),
+    ) {
+        let params = quern_weights::Params { min_proven_bps: 0, ..quern_weights::Params::DEFAULT };
+        let mut set = now;
+        for _ in 0..80 {
+            let epoch = quern_weights::Epoch {
+                current: &set,
+                convicts: &BTreeSet::new(),
+                proven: &proven,
+                missed: 0,
+            };
+            let goal = quern_weights::end_epoch(&epoch, &params).unwrap().goal;
+            set = step(&set, &target(&goal, 100), 100);
+        }
+        let goal = quern_weights::target(&proven, &params);
+        prop_assert!(set.keys().eq(goal.keys()));
+        prop_assert!(goal.iter().all(|(key, power)| power.abs_diff(set[key]) <= 20), "{set:?} {goal:?}");
     }
 }
 
