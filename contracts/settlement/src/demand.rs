@@ -46,10 +46,12 @@ pub fn weigh<'a>(
         let model = one.model.as_str();
         let amount = one.amount.min(room(chain.deps.storage, host, model)?);
         if !amount.is_zero() {
-            let price = chain.price_at(model, height)?;
-            let weighted = amount.mul_div_floor(Price::UNIT, price.atomics());
-            let weighted = weighted.ok_or(ContractError::Overflow)?;
-            counted.push((model, Demand { amount, weighted }));
+            // a price that cannot be had must not cost a host its batch
+            let price = chain.price_at(model, height).ok();
+            let weighted = price.and_then(|price| amount.mul_div_floor(Price::UNIT, price.atomics()));
+            if let Some(weighted) = weighted {
+                counted.push((model, Demand { amount, weighted }));
+            }
         }
     }
     Ok(counted)
@@ -91,15 +93,17 @@ pub fn open(storage: &mut dyn Storage, host: &Addr, model: &str, limit: Amount) 
 /// A limit moved from one host to another.
 pub fn shift(storage: &mut dyn Storage, model: &str, from: &Addr, to: &Addr, amount: Amount) -> Result<()> {
     change(storage, from, model, |cover| {
-        funds::take(&mut cover.limits, amount)
+        cover.limits = cover.limits.saturating_sub(amount);
+        Ok(())
     })?;
     change(storage, to, model, |cover| funds::add(&mut cover.limits, amount))
 }
 
-/// A session is paid: of its limit only what was proven and paid for goes on covering demand.
+/// A session is paid: of its limit only what was proven and paid for goes on covering demand. These sums hold nobody
+/// up: they saturate.
 pub fn close(storage: &mut dyn Storage, host: &Addr, model: &str, seat: &Seat, void: bool) -> Result<()> {
     change(storage, host, model, |cover| {
-        funds::take(&mut cover.limits, seat.limit)?;
+        cover.limits = cover.limits.saturating_sub(seat.limit);
         if void {
             return Ok(());
         }
