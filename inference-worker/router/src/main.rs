@@ -3,6 +3,7 @@
 mod body;
 mod books;
 mod chain;
+mod consent;
 mod forward;
 mod http_api;
 mod keeper;
@@ -38,6 +39,8 @@ enum Command {
         /// Whom the key is for.
         name: String,
     },
+    /// Agree to a session whose key this router holds: prints the consent that its opening needs.
+    Consent(consent::Flags),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::NewKey { name } => keys::new_key(&name).map(|(key, line)| {
             println!("key: {key}\nline for the keys file: {line}");
         }),
+        Command::Consent(flags) => flags.print(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

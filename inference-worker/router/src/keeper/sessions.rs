@@ -1,12 +1,12 @@
 //! Opening, renewing and closing sessions.
 
 use super::Policy;
+use crate::consent::Asked;
 use crate::ledger::{Record, Session};
 use crate::paid::{Gateway, Payer, SESSION_MARGIN};
 use anyhow::{Context, bail};
-use quern_interface::settlement::{Consent, ExecuteMsg, SessionStatus, SignedBy};
-use quern_protocol::{Bytes, RouterConsent};
-use std::time::{SystemTime, UNIX_EPOCH};
+use quern_interface::settlement::{ExecuteMsg, SessionStatus, SignedBy};
+use quern_protocol::Bytes;
 
 /// A session is renewed when less than this part of its limits, or of its time, is left.
 const RENEW_PART: u128 = 4;
@@ -94,7 +94,17 @@ pub(super) async fn open_if_needed(
         None => (None, 0),
     };
     let consent = match &router {
-        Some(router) => Some(consent(gateway, policy, payer, router, latest)?),
+        Some(router) => {
+            let asked = Asked {
+                router,
+                payer: &payer.address,
+                session_key: Bytes(payer.session_key.public()),
+                escrow: policy.escrow,
+                expires: latest.saturating_add(CONSENT_BLOCKS),
+            };
+            let sign = |message: &[u8]| gateway.client.sign(message);
+            Some(asked.consent(&gateway.view.contracts.chain_id, sign)?)
+        }
         None => None,
     };
     let message = ExecuteMsg::OpenSession {
@@ -129,36 +139,6 @@ pub(super) async fn open_if_needed(
     // If this is lost in a crash, the session is found on the chain and closed.
     gateway.books.write(vec![opened]).await;
     Ok(())
-}
-
-/// This router's word that its bond answers for a session.
-fn consent(
-    gateway: &Gateway,
-    policy: &Policy,
-    payer: &Payer,
-    router: &str,
-    latest: u64,
-) -> anyhow::Result<Consent> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let statement = RouterConsent {
-        router: router.to_owned(),
-        payer: payer.address.clone(),
-        session_key: Bytes(payer.session_key.public()),
-        escrow: policy.escrow,
-        // JSON numbers are exact below 2^53, which is the year 287,396
-        nonce: since.as_millis().try_into()?,
-        expires: latest.saturating_add(CONSENT_BLOCKS),
-    };
-    let digest = statement.digest(&gateway.view.contracts.chain_id);
-    let signature = gateway
-        .client
-        .sign(digest.as_ref())
-        .context("the transport key does not sign")?;
-    Ok(Consent {
-        nonce: statement.nonce,
-        expires: statement.expires,
-        signature: Bytes(signature),
-    })
 }
 
 /// Stops using sessions that have a successor, closes those with nothing under way, and has paid out those whose time
