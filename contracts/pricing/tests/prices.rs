@@ -285,3 +285,30 @@ fn a_host_that_lies_moves_the_price_no_further_than_its_payers_coins_reach() {
         info.price
     );
 }
+
+#[test]
+fn updates_that_were_missed_judge_the_whole_time_at_once_and_step_once() {
+    let mut market = Market::new(&[100]);
+    market.until(101);
+    let id = market.world.try_open(&Ask::default()).unwrap();
+    // the hook fails for four periods: the application goes on without it
+    market.world.until(149);
+    let mut books = Books::new(0);
+    let voucher = market.world.voucher(id, 0, 1, 900);
+    let served = vec![receipt(&market.world, &voucher, tokens_for(900))];
+    books.commit(&mut market.world, &[(id, served)]);
+    assert_eq!(
+        market.price_at(149).unwrap(),
+        price("2"),
+        "the last price counts meanwhile"
+    );
+    market.until(151);
+    let info = market.info(MODEL);
+    // 450 tokens of 50 blocks' 2,500: no burst, and one step
+    assert_eq!((info.blocks, info.utilisation), (50, 180_000));
+    assert!(
+        info.price > price("1.98") && info.price < price("2"),
+        "{}",
+        info.price
+    );
+}
