@@ -69,3 +69,46 @@ impl TryFrom<Value> for LaunchModel {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GenesisError, profile::ProfileName};
+    use serde_json::json;
+
+    fn entry(id: &str) -> Value {
+        json!({
+            "id": id, "hash": "BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ=", "context": 512, "precision": "fp32",
+            "sampler": 1, "price": "2", "coefficients": {"input": 300_000, "cached": 30_000, "output": 1_000_000},
+            "profiles": ["cpu"], "state": "live",
+        })
+    }
+
+    fn calibrated(id: &str) -> LaunchModel {
+        let mut entry = entry(id);
+        entry["calibration"] = json!({
+            "clip": 1_000_000, "tolerance": 100, "margin_bound": 16_000_000, "null": 300, "buckets": [],
+        });
+        serde_json::from_value(entry).unwrap()
+    }
+
+    #[test]
+    fn a_models_calibration_stands_beside_its_launch_package_and_may_be_absent() {
+        assert_eq!(calibrated("a").calibration.unwrap().tolerance, 100);
+        let plain: LaunchModel = serde_json::from_value(entry("a")).unwrap();
+        assert_eq!((plain.calibration, plain.proof), (None, None));
+        let mut misspelt = entry("a");
+        misspelt["calibrations"] = json!([]);
+        assert!(serde_json::from_value::<LaunchModel>(misspelt).is_err());
+    }
+
+    #[test]
+    fn a_chain_begins_with_a_process_for_each_calibrated_model_and_one_over_all() {
+        let models: Vec<LaunchModel> = (0..5).map(|n| calibrated(&format!("model-{n}"))).collect();
+        let code = |_: &str| Ok::<_, GenesisError>(vec![0]);
+        let system = ProfileName::Localnet.profile().system(models, code).unwrap();
+        let audits = system.contracts.iter().find(|of| of.name == "audits").unwrap();
+        assert_eq!(audits.init["params"]["evidence"]["processes"], 6);
+        assert_eq!(audits.init["calibrations"].as_array().unwrap().len(), 5);
+    }
+}
