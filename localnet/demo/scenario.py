@@ -148,7 +148,8 @@ class Demo:
         self.say(f"the price is {self.price():.4f}")
 
     def price(self):
-        question = {"price_at": {"model": MODEL, "height": self.network.height()}}
+        # the block before the last: a node may know of a block a moment before its state
+        question = {"price_at": {"model": MODEL, "height": self.network.height() - 1}}
         return float(self.network.smart("pricing", question))
 
     def judge(self):

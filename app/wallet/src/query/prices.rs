@@ -18,7 +18,7 @@ pub enum Command {
     Price {
         /// Model
         model: String,
-        /// At this block [default: the latest]
+        /// At this block [default: the last but one]
         #[arg(long, value_name = "HEIGHT")]
         at: Option<u64>,
     },
@@ -42,7 +42,8 @@ impl Command {
             Self::Price { model, at } => {
                 let height = match (at, asker.height) {
                     (Some(height), _) => height,
-                    (None, 0) => asker.node.height().await?,
+                    // A node may know of a block a moment before its state does.
+                    (None, 0) => asker.node.height().await?.saturating_sub(1),
                     (None, height) => height,
                 };
                 let question = QueryMsg::PriceAt { model, height };
