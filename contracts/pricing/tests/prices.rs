@@ -94,7 +94,7 @@ fn a_price_of_a_height_never_changes_and_counts_from_the_block_after_the_update(
 }
 
 #[test]
-fn settlement_judges_by_these_prices() {
+fn who_asked_the_registry_for_prices_asks_the_same_here() {
     let mut market = Market::new(&[100]);
     market.until(201);
     let at = market.price_at(150).unwrap();
