@@ -22,6 +22,8 @@ PAYERS = 3
 CHATS = 66
 # Coins that the sixth account puts behind a host.
 FUNDED = "5000qrn"
+# Streams under way when a host is killed.
+STREAMS = 32
 # Most waves of long requests until the price must have risen.
 LOAD_WAVES = 30
 EPOCHS = 3
@@ -109,9 +111,9 @@ class Demo:
         """One honest host dies in the middle of streams, node and worker, and comes back."""
         self.say(f"killing host{self.killed}, node and worker, while it streams")
         broken = 0
-        for _ in range(3):
-            whole = self.payers.interrupted(20, lambda: self.network.kill(self.killed))
-            broken += 20 - whole
+        for _ in range(4):
+            whole = self.payers.interrupted(STREAMS, lambda: self.network.kill(self.killed))
+            broken += STREAMS - whole
             if broken:
                 break
             self.back()
