@@ -28,6 +28,7 @@ struct Network {
     chain: Chain,
     registry: AccAddress,
     bonding: AccAddress,
+    proofs: AccAddress,
 }
 
 fn digest(of: &str) -> [u8; 32] {
@@ -81,10 +82,20 @@ impl Network {
             "params": params,
         }));
         assert_eq!(made, bonding);
+        let code = chain.store(&gov, artifact("poc_weights.wasm"));
+        let mut params = json!(profile.poc_weights);
+        params["confirm_every"] = json!(0);
+        let proofs = chain.instantiate(&gov, code, json!({
+            "authority": gov.to_string(), "registry": registry.to_string(), "bonding": bonding.to_string(),
+            "judges": [account(2).to_string()], "params": params,
+            "models": [{"model": "model-0", "vocabulary": 1000, "coefficient": 1_000_000,
+                "shapes": [{"prompt": 64, "output": 64, "weight": 1}]}],
+        }));
         Self {
             chain,
             registry,
             bonding,
+            proofs,
         }
     }
 
@@ -124,10 +135,14 @@ impl Network {
 
     /// A hook on a branch of its own: the answer's data and the gas that it used.
     fn hook(&self, msg: Value) -> (Value, u64, Cx) {
+        self.hook_of(&self.bonding, &msg)
+    }
+
+    fn hook_of(&self, contract: &AccAddress, msg: &Value) -> (Value, u64, Cx) {
         let cx = self.chain.cx.fork().with_gas(GasMeter::limited(GAS));
         let (wasm, router) = (&self.chain.wasm, &self.chain.router);
         let data = wasm
-            .sudo(&cx, router, &self.bonding, msg.to_string().as_bytes())
+            .sudo(&cx, router, contract, msg.to_string().as_bytes())
             .unwrap();
         let data = if data.is_empty() {
             Value::Null
@@ -200,6 +215,79 @@ fn a_network_of_a_thousand_hosts_costs_a_block_little_more_than_one_of_ten() {
     let limits = HookGas::default();
     assert!(
         many[2] * 20 < limits.end_block && many[3] * 2 < limits.end_epoch,
+        "{costs:?}"
+    );
+}
+
+/// Ends a block for the proofs; the gas that it took.
+fn end_block(network: &mut Network) -> u64 {
+    let (_, gas, cx) = network.hook_of(&network.proofs, &json!({"end_block": {}}));
+    cx.merge();
+    network.advance(1);
+    gas
+}
+
+/// Every sprint of the first window, with a commit of everybody; the gas of a commit.
+fn prove(network: &mut Network, hosts: u32) -> u64 {
+    let proofs = network.proofs.clone();
+    let mut commit = 0;
+    network.advance(300);
+    for sprint in 1..=4 {
+        end_block(network);
+        for n in 0..hosts {
+            // 0.3 * 64 + 64, rounded up
+            let work = 1000 * 84;
+            let msg = json!({"commit_proof": {"sprint": sprint, "model": "model-0", "count": 1000,
+                "root": {"hash": base64(&[7; 32]), "sum": work.to_string()}}});
+            commit = network.call(&operator(n), &proofs, msg, 0);
+        }
+        network.advance(30);
+    }
+    commit
+}
+
+#[test]
+fn an_epoch_of_proofs_of_a_thousand_hosts_fits_its_hook() {
+    let mut costs = vec![];
+    for hosts in [10, 1000] {
+        let mut network = Network::new();
+        for n in 0..hosts {
+            network.join(n, offers(1));
+        }
+        let proofs = network.proofs.clone();
+        let (set, genesis, cx) =
+            network.hook_of(&proofs, &json!({"end_epoch": {"epoch": "0", "validators": []}}));
+        cx.merge();
+        let validators = set["validators"].as_array().unwrap();
+        assert_eq!(validators.len(), hosts.min(64) as usize);
+        let present: Vec<Value> = validators
+            .iter()
+            .map(|v| json!({"pubkey": v["pubkey"], "power": v["power"], "signed": "3599", "missed": "1"}))
+            .collect();
+        let commit = prove(&mut network, hosts);
+        let block = end_block(&mut network);
+        let msg = json!({"end_epoch": {"epoch": "1", "validators": present}});
+        let (set, epoch, cx) = network.hook_of(&proofs, &msg);
+        assert_eq!(
+            set["validators"].as_array().unwrap().len(),
+            hosts.min(64) as usize
+        );
+        cx.merge();
+        // the next epochs remove what this one left
+        network.advance(8_000);
+        let pruning = end_block(&mut network);
+        costs.push([genesis, commit, block, epoch, pruning]);
+    }
+    println!("gas of genesis, commit, end_block, end_epoch, pruning: {costs:?}");
+    let limits = HookGas::default();
+    let [few, many] = [costs[0], costs[1]];
+    assert!(many[1] < few[1] + few[1] / 4, "{costs:?}");
+    assert!(
+        many[2] * 5 < limits.end_block && many[4] * 5 < limits.end_block,
+        "{costs:?}"
+    );
+    assert!(
+        many[0] * 2 < limits.end_epoch && many[3] * 2 < limits.end_epoch,
         "{costs:?}"
     );
 }

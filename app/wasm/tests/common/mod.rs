@@ -72,6 +72,10 @@ impl Router for TestRouter {
     }
 
     fn query(&self, cx: &Cx, path: &str, request: &[u8]) -> Result<Vec<u8>> {
+        if path == "/quern.beacon.v1.Query/Beacon" {
+            // the same at every height
+            return Ok([&[0x0a, 32][..], &[7; 32]].concat());
+        }
         quern_bank::query(cx, path, request)
             .or_else(|| self.wasm.query(cx, &self.own(), path, request))
             .unwrap_or_else(|| Err(sdk::UNKNOWN_REQUEST.wrap(path.to_owned())))
