@@ -81,7 +81,11 @@ pub fn launch(profile: &Profile, models: Vec<LaunchModel>, bonds: &[&str], offer
         genesis = genesis.fund(host, "1000000000000nqrn");
     }
     let dir = tempfile::tempdir().unwrap();
-    let (chain, answer) = Chain::start_with_answer(open(dir.path()), genesis.state(|s| s.system = system));
+    let genesis = genesis.state(|state| {
+        state.system = system;
+        state.emission = Some(profile.emission.clone());
+    });
+    let (chain, answer) = Chain::start_with_answer(open(dir.path()), genesis);
     World {
         _dir: dir,
         chain,
