@@ -9,6 +9,9 @@ use quern_interface::registry::{HostInfo, QueryMsg as Registry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Blocks in which the chain draws the auditors that are checked.
+const CHECK_BLOCKS: u64 = 4;
+
 impl Auditor {
     /// Looks at every block, and has examined what is to be.
     pub(super) async fn look_on(self) {
@@ -63,8 +66,15 @@ impl Auditor {
             }
             return Ok(view);
         }
-        if entered {
+        // With the beacon of the first panels auditors are drawn for a check, and leaves of theirs get a panel.
+        let drawn = view.round.since.saturating_add(view.params.draw_delay);
+        let settled = drawn.saturating_add(CHECK_BLOCKS);
+        let checks =
+            phase == Phase::Panel && height >= drawn && same.is_some_and(|before| before.height < settled);
+        if entered || checks {
             view.leaves.clear();
+        }
+        if entered {
             view.panels.clear();
         }
         let known = view.leaves.keys().next_back().copied();
