@@ -29,6 +29,8 @@ struct State {
     /// Commits that no block takes any more.
     losing: bool,
     needed: u64,
+    /// Height as of which it was asked last.
+    asked: u64,
 }
 
 #[derive(Clone, Default)]
@@ -45,7 +47,10 @@ impl SprintChain for TestChain {
         true
     }
     async fn last_sprint(&self) -> Result<Option<SprintInfo>, ChainError> {
-        Ok(self.with(|state| state.sprint.clone()))
+        Ok(self.with(|state| {
+            state.asked = state.height;
+            state.sprint.clone()
+        }))
     }
     async fn terms(&self, sprint: SprintInfo) -> Result<Option<Terms>, ChainError> {
         Ok(Some(terms(sprint)))
@@ -115,7 +120,7 @@ fn bench(folder: &Path, chain: TestChain) -> Bench {
 }
 
 impl Bench {
-    /// The chain goes on block by block.
+    /// The chain goes on block by block, each time the host has seen the last one.
     async fn until(&self, height: u64) {
         loop {
             let now = self.chain.with(|state| {
@@ -123,7 +128,10 @@ impl Bench {
                 state.height
             });
             self.heights.send_replace(now);
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            while self.chain.with(|state| state.asked < now) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
             if now >= height {
                 return;
             }
@@ -147,6 +155,20 @@ fn running(height: u64) -> TestChain {
         state.sprint = Some(sprint(1));
     });
     chain
+}
+
+/// As the chain has it after a commit.
+fn on_chain(committed_at: u64, count: u32, root: Node) -> ProofInfo {
+    ProofInfo {
+        sprint: sprint(1),
+        host: HOST.into(),
+        model: MODEL.into(),
+        generation: 0,
+        root,
+        count,
+        committed_at,
+        judged: None,
+    }
 }
 
 /// What the seeded sampler draws for a request, alone and from the beginning.
@@ -180,16 +202,7 @@ async fn a_sprint_is_answered_committed_twice_and_every_answer_stands_an_audit()
     bench.until(122).await;
     assert_eq!(bench.outcome("committed"), 1);
     assert_eq!(bench.proofs.metrics.proofs.work.get() as u128, root.sum.0);
-    let info = ProofInfo {
-        sprint: sprint(1),
-        host: HOST.into(),
-        model: MODEL.into(),
-        generation: 0,
-        root: *root,
-        count: *count,
-        committed_at: *late,
-        judged: None,
-    };
+    let info = on_chain(*late, *count, *root);
     let terms = terms(sprint(1));
     for offset in [0, root.sum.0 / 2, root.sum.0 - 1] {
         let found = bench.proofs.prove(&info, Amount(offset)).unwrap();
@@ -224,13 +237,13 @@ async fn a_crash_between_disk_and_commit_loses_no_answer() {
     let bench = bench(folder.path(), chain.clone());
     bench.until(121).await;
     let commits = chain.with(|state| state.commits.clone());
-    let (_, count, root) = *commits.last().unwrap();
+    let (height, count, root) = *commits.last().unwrap();
     assert!(count > before, "{before} before, {commits:?}");
-    assert_eq!(
-        bench.proofs.commitment(1).map(|(_, root)| root.sum >= Amount(1)),
-        Some(true)
-    );
-    assert!(root.sum > Amount::ZERO);
+    let info = on_chain(height, count, root);
+    let last = root.sum.checked_sub(Amount(1)).unwrap();
+    for offset in [Amount::ZERO, last] {
+        assert!(bench.proofs.prove(&info, offset).is_some());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
