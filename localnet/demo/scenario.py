@@ -22,6 +22,8 @@ PAYERS = 3
 CHATS = 66
 # Coins that the sixth account puts behind a host.
 FUNDED = "5000qrn"
+# Tokens of an answer that other weights cannot give by chance.
+LONG = 20
 # Streams under way when a host is killed.
 STREAMS = 32
 # Most waves of long requests until the price must have risen.
@@ -216,9 +218,11 @@ class Demo:
         self.checks.that("re-execution confirms every receipt of the honest hosts", others and not bad,
                          bad[:2] or f"{len(others)} receipts, {sum(f['output'] == 'exact' for f in others)} to the bit")
         if self.cheat:
-            own = [f for f in self.findings if f["host"] == cheater]
+            # a few tokens may be the same under other weights, a whole answer is not
+            own = [f for f in self.findings if f["host"] == cheater and f["tokens"] >= LONG]
             bad = [f for f in own if not f["honest"]]
-            self.checks.that("re-execution contradicts the cheat", len(bad) > len(own) / 2, f"{len(bad)} of {len(own)} receipts")
+            self.checks.that("re-execution contradicts the cheat", own and len(bad) > len(own) / 2,
+                             f"{len(bad)} of its {len(own)} answers of {LONG} tokens or more")
 
     def reconcile(self):
         """What the chain says in the end."""
