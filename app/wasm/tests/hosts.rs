@@ -336,3 +336,88 @@ fn evidence_against_the_largest_host_that_rules_allow_fits_its_hook() {
     let (removed, _, _) = network.hook(json!({"end_block": {}}));
     assert_eq!(removed, json!({"removed": [base64(&consensus_key(300))]}));
 }
+
+impl Network {
+    /// The contract that divides what is minted, with those that it asks.
+    fn rewards(&mut self) -> AccAddress {
+        let gov = account(1);
+        let profile = ProfileName::Standard.profile();
+        let names = ["settlement.wasm", "pricing.wasm", "rewards.wasm"];
+        let codes = names.map(|name| self.chain.store(&gov, artifact(name)));
+        let pricing = quern_wasm::address::classic(codes[1], 5).unwrap();
+        let (registry, bonding) = (self.registry.to_string(), self.bonding.to_string());
+        let authority = gov.to_string();
+        let settlement = self.chain.instantiate(&gov, codes[0], json!({
+            "authority": authority, "registry": registry, "bonding": bonding, "price_source": pricing.to_string(),
+            "judges": [], "params": profile.settlement,
+        }));
+        let made = self.chain.instantiate(
+            &gov,
+            codes[1],
+            json!({
+                "authority": authority, "registry": registry, "settlement": settlement.to_string(),
+                "poc_weights": self.proofs.to_string(), "params": profile.pricing,
+            }),
+        );
+        assert_eq!(made, pricing);
+        self.chain.instantiate(&gov, codes[2], json!({
+            "authority": authority, "registry": registry, "bonding": bonding, "settlement": settlement.to_string(),
+            "weights": self.proofs.to_string(), "pricing": pricing.to_string(),
+            "community_pool": account(3).to_string(), "params": profile.rewards,
+        }))
+    }
+
+    /// Lets an epoch's coins be divided: gas of the border, most gas of a block after it, blocks.
+    fn divide(&mut self, rewards: &AccAddress, epoch: u64) -> [u64; 3] {
+        self.chain.fund(rewards, "15825000000000nqrn");
+        let msg = json!({"end_epoch": {"epoch": epoch.to_string(), "validators": []}});
+        let (_, border, cx) = self.hook_of(rewards, &msg);
+        cx.merge();
+        let (mut most, mut blocks) = (0, 0);
+        while self.chain.ask(rewards, json!({"status": {}})).unwrap()["phase"] != "done" {
+            let (_, gas, cx) = self.hook_of(rewards, &json!({"end_block": {}}));
+            cx.merge();
+            most = most.max(gas);
+            blocks += 1;
+        }
+        [border, most, blocks]
+    }
+}
+
+#[test]
+fn rewards_of_a_thousand_hosts_fit_their_hooks() {
+    let mut costs = vec![];
+    for hosts in [10, 1000] {
+        let mut network = Network::new();
+        let (rewards, proofs) = (network.rewards(), network.proofs.clone());
+        for n in 0..hosts {
+            network.join(n, offers(1));
+        }
+        let msg = json!({"end_epoch": {"epoch": "0", "validators": []}});
+        network.hook_of(&proofs, &msg).2.merge();
+        let first = network.divide(&rewards, 0);
+        prove(&mut network, hosts);
+        network.advance(1);
+        let msg = json!({"end_epoch": {"epoch": "1", "validators": []}});
+        network.hook_of(&proofs, &msg).2.merge();
+        let second = network.divide(&rewards, 1);
+        let info = network
+            .chain
+            .ask(&rewards, json!({"epoch": {"epoch": 1}}))
+            .unwrap();
+        assert_eq!((&info["hosts"], &info["divided"]), (&json!(hosts), &json!(true)));
+        let host = json!({"host": {"host": operator(3).to_string()}});
+        let host = network.chain.ask(&rewards, host).unwrap();
+        assert_eq!(host["grants"].as_array().unwrap().len(), 1);
+        let idle = network.hook_of(&rewards, &json!({"end_block": {}})).1;
+        costs.push((first, second, idle));
+    }
+    println!("gas of border and of a block, and blocks, of two epochs; of a block without work: {costs:?}");
+    let limits = HookGas::default();
+    for (first, second, idle) in costs {
+        for [border, block, _] in [first, second] {
+            assert!(border * 2 < limits.end_epoch && block * 5 < limits.end_block * 4);
+        }
+        assert!(idle * 50 < limits.end_block, "{idle}");
+    }
+}
