@@ -112,7 +112,7 @@ impl World {
         loop {
             let block = self.chain.block([]);
             assert_eq!(self.chain.app.halted(), None);
-            if self.chain.app.last_height() % EPOCH == 0 {
+            if self.chain.app.last_height().is_multiple_of(EPOCH) {
                 return block;
             }
         }

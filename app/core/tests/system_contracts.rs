@@ -51,9 +51,11 @@ fn four() -> String {
     proposal(&[(1, 1), (2, 1), (3, 1), (4, 1)])
 }
 
-/// What `bonding` was told at the last end of an epoch: its number, and key, power, signed and missed blocks
-/// of each validator.
-fn told(chain: &Chain<App>) -> (String, Vec<([u8; 32], u64, u64, u64)>) {
+/// Key, power, signed and missed blocks of a validator.
+type Told = ([u8; 32], u64, u64, u64);
+
+/// What `bonding` was told at the last end of an epoch: its number, and each validator.
+fn told(chain: &Chain<App>) -> (String, Vec<Told>) {
     let text = stored(chain, "bonding", "seen/end_epoch").unwrap();
     let SudoMsg::EndEpoch { epoch, validators } = serde_json::from_str(&text).unwrap() else {
         panic!("{text}");
