@@ -123,7 +123,7 @@ impl World {
         std::fs::write(&path, config.to_string()).unwrap();
         let warm = folder.join("warm");
         if !warm.exists() {
-            quern_keyfile::create(&warm, &[12; 32].into()).unwrap();
+            quern_keyfile::create(&warm, &[12; 32]).unwrap();
         }
         let metrics = Metrics::new().unwrap();
         let config = ChainConfig::load(&path).unwrap();
