@@ -106,8 +106,12 @@ if q query emission | grep -qE '^minted at most'; then pass "emission"; else fai
 if q query rewards "$host" | grep -qE '^claimable'; then pass "rewards"; else fail "rewards: $(q query rewards "$host")"; fi
 
 # --- one request from voucher to pay
-made=$(python3 "$(dirname "$0")/receipt.py" make "$CHAIN" "$WORK/session.json" "$(height)" "$host" 2 "$WORK")
-sends "the host commits a batch" warm wasm execute "$(q query contracts -o json | get contracts.2.address)" "$(cat "$WORK/commit.json")"
+settlement=$(q query contracts -o json | python3 -c 'import json,sys
+print(next(c["address"] for c in json.load(sys.stdin)["contracts"] if c["name"] == "settlement"))')
+now=$(($(height) - 1))
+price=$(q query price quern-small --at "$now" -o json | tr -d '"')
+made=$(python3 "$(dirname "$0")/receipt.py" make "$CHAIN" "$WORK/session.json" "$now" "$host" "$price" "$WORK")
+sends "the host commits a batch" warm wasm execute "$settlement" "$(cat "$WORK/commit.json")"
 check "the batch is listed" 1 "$(q query batches "$host" -o json | get 0.sequence)"
 trace "$WORK/receipt.json"
 check "a committed receipt holds ($(python3 -c 'import json,sys

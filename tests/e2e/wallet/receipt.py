@@ -145,13 +145,14 @@ def node(pair):
 
 def make(chain, session, height, host, price, folder):
     ident = session["id"]
-    atomics = int(price) * 10**18
+    whole, _, rest = price.partition(".")
+    atomics = int(whole) * 10**18 + int((rest + "0" * 18)[:18])
     c = session["coefficients"]
     receipts, leaves = [], []
     cap = 0
     for nonce in (1, 2):
         prompt, completion = 40 + nonce, 20
-        capture = -(-int(price) * (c["input"] * prompt + c["output"] * completion) // 10**6)
+        capture = -(-atomics * (c["input"] * prompt + c["output"] * completion) // 10**24)
         ceiling, cap = capture + 50, cap + capture
         salt = hashlib.sha256(b"salt").digest()
         voucher_digest = fields(
