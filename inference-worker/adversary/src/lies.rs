@@ -14,7 +14,8 @@ pub enum Lie {
     /// A coin decides.
     Random,
     /// The opposite of what was found.
-    Lie,
+    #[value(name = "lie")]
+    Opposite,
 }
 
 /// An auditor that lies.
@@ -33,8 +34,8 @@ impl Judge for Liar {
                 let tossed = getrandom::fill(&mut coin).is_ok();
                 if tossed && coin[0] % 2 == 1 { failed } else { clean }
             }
-            Lie::Lie if Honest.vote(case) == clean => failed,
-            Lie::Lie => clean,
+            Lie::Opposite if Honest.vote(case) == clean => failed,
+            Lie::Opposite => clean,
         }
     }
 }
@@ -62,7 +63,7 @@ mod tests {
             failed
         );
         assert_eq!(vote(Lie::Clean, wrong), clean);
-        assert_eq!(vote(Lie::Lie, wrong), clean);
+        assert_eq!(vote(Lie::Opposite, wrong), clean);
         assert_eq!(vote(Lie::Fail, Found::Nothing), failed);
         let coins: Vec<Vote> = (0..64).map(|_| vote(Lie::Random, wrong)).collect();
         assert!(coins.contains(&clean) && coins.contains(&failed));
