@@ -134,9 +134,9 @@ class Network:
 
     # --- harm
 
-    def kill(self, number):
-        """Ends everything that runs a host, node and worker, with SIGKILL."""
-        mine, killed = f"{self.dir}/host{number}/", 0
+    def processes(self, number):
+        """Process ids of everything that runs a host, node and worker."""
+        mine, found = f"{self.dir}/host{number}/", []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().decode().split("\0")
@@ -144,12 +144,17 @@ class Network:
                 continue
             program = words[0].rsplit("/", 1)[-1]
             if program in ("quernd", "quern-worker") and any(word.startswith(mine) for word in words):
-                try:
-                    os.kill(int(process.name), signal.SIGKILL)
-                    killed += 1
-                except ProcessLookupError:
-                    pass  # a child that its parent took with it
-        return killed
+                found.append(int(process.name))
+        return found
+
+    @staticmethod
+    def kill(processes):
+        """Ends processes that were found before with SIGKILL: looking for them takes longer than a short stream."""
+        for process in processes:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # a child that its parent took with it
 
     def validators(self):
         """The validators of now with the hosts behind them."""

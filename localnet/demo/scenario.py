@@ -114,7 +114,8 @@ class Demo:
         self.say(f"killing host{self.killed}, node and worker, while it streams")
         broken = 0
         for _ in range(4):
-            whole = self.payers.interrupted(STREAMS, lambda: self.network.kill(self.killed))
+            victims = self.network.processes(self.killed)
+            whole = self.payers.interrupted(STREAMS, lambda: self.network.kill(victims))
             broken += STREAMS - whole
             if broken:
                 break
