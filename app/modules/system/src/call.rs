@@ -96,8 +96,8 @@ impl Host<'_> {
 fn on_fork<T>(cx: &Cx, work: impl FnOnce(&Cx) -> Result<T>) -> Result<T> {
     let fork = cx.fork();
     // A bug that panics must cost its call, not the chain: every node sees the same panic.
-    let done = catch_unwind(AssertUnwindSafe(|| work(&fork)))
-        .unwrap_or_else(|_| Err((&errors::PANIC).into()))?;
+    let done =
+        catch_unwind(AssertUnwindSafe(|| work(&fork))).unwrap_or_else(|_| Err((&errors::PANIC).into()))?;
     cx.events.extend(fork.merge());
     Ok(done)
 }

@@ -13,7 +13,7 @@ use crate::state::{Leaf, PROOF_CASES};
 
 /// Takes the answer that the pending offset of a sprint's proofs asks for and assigns its auditor. An answer
 /// whose number is not its place, or whose lengths no request of the model has, is none: it stays withheld.
-/// Attributes: as of [`super::reveal`].
+/// Attributes: as of [`super::reveal()`].
 pub fn reveal(
     deps: DepsMut,
     env: Env,

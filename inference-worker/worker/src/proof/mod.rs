@@ -7,8 +7,8 @@
 //! - [`filler`]: hands requests to the scheduler and takes answers back;
 //! - [`chain`]: what the chain is asked and told;
 //! - [`sprinter`]: follows the chain from sprint to sprint;
-//! - [`reveal`]: drawn answers, for the chain and for auditors;
-//! - [`check`]: the auditor's side: from another host's answer to what is re-executed.
+//! - [`mod@reveal`]: drawn answers, for the chain and for auditors;
+//! - [`mod@check`]: the auditor's side: from another host's answer to what is re-executed.
 
 mod answers;
 mod chain;
