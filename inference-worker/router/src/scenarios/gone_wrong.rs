@@ -296,7 +296,7 @@ fn calls<T>(world: &World, kind: impl Fn(ExecuteMsg) -> Option<T>) -> Vec<T> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_runs_short_gets_part_of_anothers_limit_by_its_signature() {
+async fn a_host_that_runs_short_gets_part_of_another_ones_limit_by_its_signature() {
     let world = World::new(&[Honest, Honest]).await;
     let router = world.router().await;
     // Of 1,500,000 each, the second has nearly nothing left.
