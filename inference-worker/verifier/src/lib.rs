@@ -1,7 +1,7 @@
 //! Re-execution of an output that somebody else wrote.
 //!
 //! The verifier feeds prompt and output to its own engine once and compares every written token with what the
-//! seeded sampler draws from these logits: [`measure`]. [`Measured`] is what an auditor commits to; a model's
+//! seeded sampler draws from these logits: [`measure()`]. [`Measured`] is what an auditor commits to; a model's
 //! calibration turns it into a score. [`finish_agrees`] rechecks where the output ended. Pure but for the engine; no
 //! network, no chain. The numbers are those of `docs/spec/audit.md` and `docs/spec/sampler.md`.
 
