@@ -41,5 +41,6 @@ if wanted loop; then
     stage "loop: build the programs" build_node
     stage "loop: build worker and router" build_worker
     stage "loop: two hosts end to end" bash tests/e2e/money/run.sh
+    stage "loop: verifier of the demonstration" .deps/python/bin/python -B -m unittest localnet/demo/tests/test_verifier.py
 fi
 stages_end "make test: where the time went"
