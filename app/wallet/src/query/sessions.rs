@@ -396,7 +396,7 @@ mod tests {
              quern1h                        3 QRN\n\
              router               0.000000001 QRN\n\
              burned                         0 QRN\n\
-             audits' pot          0.00000002 QRN\n\
+             to the audits         0.00000002 QRN\n\
              refund to the payer            2 QRN\n\
              claims of 1 QRN were void and are part of the refund"
         );
