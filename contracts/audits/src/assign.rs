@@ -64,9 +64,10 @@ pub fn seats(chain: &Chain, chain_id: &str, leaf: &Leaf, stage: u32, beacon: &Ha
 pub fn follows(storage: &dyn Storage, leaf: &Leaf, auditor: &Addr, finding: &Finding) -> Result<bool> {
     let calibration = CALIBRATIONS.load(storage, &leaf.model)?;
     let group = Group::load(storage, &leaf.model)?;
-    let profiles = leaf.host_profile.as_deref().zip(group.profile(auditor.as_str()));
-    let bucket =
-        profiles.and_then(|(host, auditor)| calibration.bucket(host, auditor, leaf.greedy, leaf.positions));
+    let host = leaf.host_profile.as_deref();
+    let bucket = group
+        .profile(auditor.as_str())
+        .and_then(|auditor| calibration.bucket_of(host, auditor, leaf.greedy, leaf.positions));
     Ok(finding.follows(bucket, leaf.positions))
 }
 

@@ -209,6 +209,32 @@ fn an_auditor_that_alone_cannot_fetch_takes_nothing_from_the_host() {
 }
 
 #[test]
+fn a_host_that_hides_a_bad_answer_from_its_auditor_alone_is_judged_by_the_panel() {
+    let mut audits = Audits::new(10);
+    let sessions = three_payers(&mut audits, 0);
+    audits.serve(0, &sessions, 100);
+    audits.play(&[], &|_, _, stage| if stage == 0 { UNFETCHABLE } else { FAILED });
+    let record = audits.record(0);
+    assert_eq!((record.missing, record.audited, record.condemned), (0, 3, 3));
+}
+
+#[test]
+fn a_host_that_splits_its_review_panel_forfeits() {
+    let mut audits = Audits::new(10);
+    let sessions = three_payers(&mut audits, 0);
+    audits.serve(0, &sessions, 100);
+    // of the reviewers every other host is refused the payload
+    audits.play(&[], &|auditor, _, stage| match (stage, auditor % 2) {
+        (2, 0) => UNFETCHABLE,
+        _ => FAILED,
+    });
+    let record = audits.record(0);
+    // whichever part of a panel decides, nothing is clean
+    assert_eq!(record.missing + record.condemned, 3);
+    assert!(record.missing == 0 || record.forfeited > Amount(0));
+}
+
+#[test]
 fn pay_waits_while_evidence_is_high() {
     let mut audits = Audits::new(10);
     let session = audits.open("payer", 0);

@@ -57,7 +57,9 @@ pub(super) fn profile() -> Profile {
             burn_bps: 500,
             audit_bps: 200,
             fault_slash_bps: 1_000,
-            restitution_bps: 20_000,
+            // Void claims go back to their payers out of the escrow, which makes them whole. More, out of the bond,
+            // would let an operator that pays itself convict itself and take its funders' coins.
+            restitution_bps: 0,
         },
         audits: audits::Params {
             denom: denom(),

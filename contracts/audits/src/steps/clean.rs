@@ -20,6 +20,8 @@ impl Worker<'_> {
         if leaves.is_empty() {
             return self.begin_next();
         }
+        // each leaf has several records
+        self.spend(leaves.len());
         for (number, leaf) in leaves {
             self.remove(number, &leaf)?;
         }

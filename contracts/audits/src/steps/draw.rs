@@ -1,7 +1,7 @@
 //! Draws begin.
 
 use cosmwasm_std::Addr;
-use quern_audit::{proof_draw_seed, Sampling};
+use quern_audit::{proof_draw_seed, Sampling, MAX_TOTAL};
 use quern_evidence::{rate, Wealth};
 use quern_interface::audits::Phase;
 use quern_protocol::Amount;
@@ -22,7 +22,9 @@ impl Worker<'_> {
         };
         let span = span(&chain, &host, self.round.start, self.round.end);
         self.round.name = Some(host.clone());
-        let Ok((base, total)) = span else {
+        // more than any host can earn: a draw could not begin, and no round may stop for it
+        let span = span.ok().filter(|(_, total)| total.0 < MAX_TOTAL);
+        let Some((base, total)) = span else {
             self.events
                 .push(say::event("audit_skipped", &[("host", host.to_string())]));
             return Ok(());
@@ -32,6 +34,8 @@ impl Worker<'_> {
         if total.is_zero() && proofs == 0 {
             return Ok(());
         }
+        // other contracts were asked, and a case for each draw is written
+        self.spend(proofs.saturating_add(8));
         let walked = HOSTS.may_load(self.deps.storage, &address)?;
         let walked = walked.map_or(0, |record| record.walked);
         let evidence = EVIDENCE.may_load(self.deps.storage, &address)?;

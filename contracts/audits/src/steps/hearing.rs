@@ -19,6 +19,8 @@ impl Worker<'_> {
             self.enter(Phase::Panel);
             return Ok(());
         }
+        // each is written again
+        self.spend(leaves.len());
         for (number, mut leaf) in leaves {
             if leaf.auditor.is_none() {
                 continue;
@@ -44,14 +46,18 @@ impl Worker<'_> {
             self.enter(if reviews { Phase::Review } else { Phase::Evidence });
             return Ok(());
         }
+        let mut written = 0_usize;
         for (number, mut leaf) in leaves {
             if let (Some(stage), None) = (leaf.stage, leaf.verdict) {
                 let cast = self.ballots(number, stage)?;
+                // the leaf, and what each host on the panel earns
+                written = written.saturating_add(cast.len()).saturating_add(1);
                 self.judge(&mut leaf, stage, &cast);
                 self.credit(&mut leaf, stage, &cast)?;
                 LEAVES.save(self.deps.storage, number, &leaf)?;
             }
         }
+        self.spend(written);
         Ok(())
     }
 
@@ -85,7 +91,9 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// A payload that a majority cannot fetch is missing, whatever one auditor could fetch before.
+    /// A payload that a majority cannot fetch is missing, whatever one auditor could fetch before. One that the
+    /// auditor alone could not fetch is judged by what the panel found in it: a host that hid it from its
+    /// auditor gains nothing. A panel on a leaf that is clean only checks the auditor.
     fn judge(&self, leaf: &mut Leaf, stage: u32, cast: &[(Addr, Cast)]) {
         let rule = rule(&self.params.profile, stage);
         let votes: Vec<SeatVote> = cast
@@ -95,17 +103,18 @@ impl Worker<'_> {
                 vote: cast.vote,
             })
             .collect();
-        if unfetchable(rule, &votes) {
+        let found = stage_score(rule, &votes);
+        if found == Score::CLEAN && unfetchable(rule, &votes) {
             leaf.verdict = Some(Verdict::Missing);
             return;
         }
-        if stage == AVAILABILITY {
+        if stage == AVAILABILITY && leaf.vote != Some(Vote::Unfetchable) {
             leaf.verdict = Some(Verdict::Score(Score::CLEAN));
             return;
         }
-        leaf.scores.push(stage_score(rule, &votes));
+        leaf.scores.push(found);
         let score = final_score(&leaf.scores);
-        if stage == ACCUSATION && score > Score::CLEAN {
+        if stage != REVIEW && score > Score::CLEAN {
             leaf.stage = Some(REVIEW);
         } else {
             leaf.verdict = Some(Verdict::Score(score));

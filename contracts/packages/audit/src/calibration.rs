@@ -95,6 +95,33 @@ impl Calibration {
     }
 }
 
+impl Calibration {
+    /// As [`Calibration::bucket`] for a host whose profile nobody knows: the most tolerant bucket of all
+    /// profiles, so that a host which takes its offer back for a moment does not become impossible to judge.
+    pub fn widest(&self, auditor_profile: &str, greedy: bool, positions: u32) -> Option<&Bucket> {
+        let longest = |bucket: &&Bucket| {
+            let found = self.bucket(&bucket.key.host_profile, auditor_profile, greedy, positions);
+            found.is_some_and(|found| found.key == bucket.key)
+        };
+        let found = self.buckets.iter().filter(longest);
+        found.max_by_key(|bucket| (bucket.mean_gap, bucket.clipped))
+    }
+
+    /// [`Calibration::bucket`], or [`Calibration::widest`] without a host's profile.
+    pub fn bucket_of(
+        &self,
+        host_profile: Option<&str>,
+        auditor_profile: &str,
+        greedy: bool,
+        positions: u32,
+    ) -> Option<&Bucket> {
+        match host_profile {
+            Some(host) => self.bucket(host, auditor_profile, greedy, positions),
+            None => self.widest(auditor_profile, greedy, positions),
+        }
+    }
+}
+
 impl Bucket {
     /// The score of a finding: failed if its mean clipped gap or its number of clipped positions is above
     /// the threshold.
@@ -178,6 +205,13 @@ mod tests {
             (Some(2_000), Some(9_000))
         );
         assert_eq!(mean("tpu", false, 900), None);
+        // a host that took its offer back is judged all the same
+        let mut two = calibration.clone();
+        let mut other = bucket("cpu", false, 16, 7_000);
+        other.key.host_profile = "other".to_owned();
+        two.buckets.push(other);
+        let wide = |positions| two.widest("cpu", false, positions).map(|bucket| bucket.mean_gap);
+        assert_eq!((wide(7), wide(12), wide(40)), (None, Some(4_000), Some(7_000)));
     }
 
     #[test]

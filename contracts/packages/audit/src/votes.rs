@@ -43,11 +43,18 @@ pub fn stage_score(rule: StageRule, votes: &[SeatVote]) -> Score {
     scores.max().unwrap_or(Score::CLEAN)
 }
 
-/// Whether a panel finds that the payload cannot be fetched.
+/// Whether a panel that condemns nothing finds that the payload is missing: so many seats could not fetch it,
+/// or fetched one that fails. They count together, as the host chooses whom it serves: without that it would
+/// split every panel into two parts of which neither decides.
 pub fn unfetchable(rule: StageRule, votes: &[SeatVote]) -> bool {
+    let against = |vote: Option<Vote>| match vote {
+        Some(Vote::Unfetchable) => true,
+        Some(Vote::Score(score)) => score > Score::CLEAN,
+        None => false,
+    };
     let seats = votes
         .iter()
-        .filter(|seat| seat.vote == Some(Vote::Unfetchable))
+        .filter(|seat| against(seat.vote))
         .fold(0_u32, |sum, seat| sum.saturating_add(seat.seats));
     seats >= rule.needed
 }

@@ -257,9 +257,14 @@ fn a_majority_of_seats_decides_and_silence_counts_for_the_host() {
         rule,
         &[seat(3, bad), seat(4, Some(Vote::Unfetchable))]
     ));
+    // whom the host serves is its choice, so both kinds count together
+    let split = [seat(2, bad), seat(2, Some(Vote::Unfetchable)), seat(3, clean)];
+    assert!(unfetchable(rule, &split));
+    assert_eq!(stage_score(rule, &split), Score::CLEAN);
+    assert!(!unfetchable(rule, &[seat(3, bad), seat(4, clean)]));
     assert!(!unfetchable(
         rule,
-        &[seat(4, bad), seat(3, Some(Vote::Unfetchable))]
+        &[seat(3, Some(Vote::Unfetchable)), seat(4, None)]
     ));
     assert_eq!(stage_score(rule, &[]), Score::CLEAN);
     assert_eq!(

@@ -89,13 +89,14 @@ fn warm_host(chain: &Chain, sender: &Addr, height: u64) -> Result<Addr> {
     Ok(host)
 }
 
-/// Removes batches that no open session can need: those older than the longest session and its appeal.
+/// Removes batches that no open session can need: those older than the longest session and its appeal. The
+/// last one before that stays, as audits begin where it ended.
 fn prune(storage: &mut dyn Storage, host: &Addr, kept: &mut Kept, height: u64) -> Result<()> {
     let horizon = HORIZON.load(storage)?;
     for _ in 0..MAX_PRUNED {
         // the last one stays: its height says when the next may come
         let old = BATCHES
-            .may_load(storage, (host, kept.oldest))?
+            .may_load(storage, (host, kept.oldest.saturating_add(1)))?
             .filter(|batch| batch.height.saturating_add(horizon) < height);
         if old.is_none() || kept.oldest >= kept.last {
             break;

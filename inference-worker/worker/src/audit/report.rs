@@ -96,10 +96,9 @@ impl Auditor {
     ) -> Result<KeptFinding, AuditError> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|_| AuditError::State("no randomness from the system"))?;
-        let profiles = leaf.host_profile.as_deref().zip(view.profile.as_deref());
-        let bucket = profiles.zip(view.calibration.as_ref());
-        let bucket = bucket.and_then(|((host, auditor), calibration)| {
-            calibration.bucket(host, auditor, leaf.greedy, leaf.positions)
+        let bucket = view.profile.as_deref().zip(view.calibration.as_ref());
+        let bucket = bucket.and_then(|(auditor, calibration)| {
+            calibration.bucket_of(leaf.host_profile.as_deref(), auditor, leaf.greedy, leaf.positions)
         });
         let subject = Subject {
             leaf: &leaf.id,
