@@ -191,8 +191,8 @@ pub struct Work {
     pub revealed: u32,
     /// Positions opened.
     pub opened: u32,
-    /// The margin at the first of them.
-    pub first: Option<Margin>,
+    /// Leaf, position and margin of the first of them.
+    pub first: Option<(u64, u32, Margin)>,
     /// Leaf of that position, if it is checked.
     pub check: Option<u64>,
 }

@@ -57,7 +57,7 @@ pub fn open(
         ));
     }
     if work.opened == 0 {
-        work.first = Some(opening.margin);
+        work.first = Some((key, position, opening.margin));
     }
     work.opened = work.opened.saturating_add(1);
     WORK.save(deps.storage, &auditor, &work)?;

@@ -52,7 +52,8 @@ impl Worker<'_> {
     }
 
     /// Leaf and position of the first opening of a complete report, whose findings cover their leaves or, where
-    /// the payload could not be fetched, nothing. One whose findings do not cannot be opened anyway.
+    /// the payload could not be fetched, nothing. Where findings cover less, another position is opened, and the
+    /// check says nothing.
     fn first_opening(&self, auditor: &Addr, work: &Work, beacon: &Hash) -> Result<Option<(u64, u32)>> {
         let Some(root) = work.root.filter(|_| work.revealed == work.count) else {
             return Ok(None);
@@ -91,10 +92,15 @@ impl Worker<'_> {
         };
         let leaf = LEAVES.load(self.deps.storage, number)?;
         let calibration = CALIBRATIONS.may_load(self.deps.storage, &leaf.model)?;
-        let (Some(first), Some(measured), Some(calibration)) = (work.first, leaf.measured, calibration)
+        let (Some((opened, position, first)), Some(measured), Some(calibration)) =
+            (work.first, leaf.measured, calibration)
         else {
             return Ok(false);
         };
+        // findings without positions, of leaves that could not be re-executed, shift what is opened
+        if opened != number || Some(position) != leaf.check {
+            return Ok(false);
+        }
         let refuted = !first.agrees(measured, calibration.tolerance, calibration.margin_bound);
         let event = say::event(
             "audit_checked",
