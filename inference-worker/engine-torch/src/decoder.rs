@@ -2,10 +2,9 @@
 
 use crate::backend;
 use crate::cache::KvCache;
-use crate::layer::{Layer, Shape};
-use crate::linear::Linear;
-use crate::rope;
-use crate::weights::{LoadError, Weights};
+use crate::layer::Shape;
+use crate::model::Model;
+use crate::weights::LoadError;
 use quern_engine::config::ModelConfig;
 use quern_engine::{Engine, EngineError, Logits, Slot};
 use std::path::Path;
@@ -42,18 +41,6 @@ pub struct LlamaEngine {
     slots: usize,
 }
 
-struct Model {
-    shape: Shape,
-    embedding: Tensor,
-    layers: Vec<Layer>,
-    norm: Tensor,
-    head: Linear,
-    turns: Tensor,
-    context: usize,
-    vocab: usize,
-    device: Device,
-}
-
 impl LlamaEngine {
     /// Loads `config.json` and the weights of a model folder.
     ///
@@ -79,42 +66,11 @@ impl LlamaEngine {
     /// # Errors
     /// [`LoadError::Torch`].
     pub fn multiply_in_bf16(&mut self) -> Result<(), LoadError> {
-        for layer in &mut self.model.layers {
-            layer.multiply_in_bf16()?;
-        }
-        Ok(self.model.head.multiply_in_bf16()?)
+        self.model.multiply_in_bf16()
     }
 }
 
 impl Model {
-    fn load(folder: &Path, config: &ModelConfig, context: usize, device: Device) -> Result<Self, LoadError> {
-        let mut weights = Weights::open(folder, device)?;
-        let table = [config.vocab_size, config.hidden_size];
-        let embedding = weights.take("model.embed_tokens.weight", &table)?;
-        let layers = (0..config.layers)
-            .map(|index| Layer::load(&mut weights, config, index))
-            .collect::<Result<Vec<_>, _>>()?;
-        let norm = weights.take("model.norm.weight", &[config.hidden_size])?;
-        let tied = config.tie_word_embeddings;
-        let head = if tied {
-            embedding.shallow_clone()
-        } else {
-            weights.take("lm_head.weight", &table)?
-        };
-        weights.finish(tied)?;
-        Ok(Self {
-            shape: Shape::new(config),
-            embedding,
-            layers,
-            norm,
-            head: Linear::new(head, None)?,
-            turns: rope::table(config, context, device)?,
-            context,
-            vocab: config.vocab_size,
-            device,
-        })
-    }
-
     fn cache(&self, slots: usize) -> Result<KvCache, TchError> {
         let Shape {
             kv_heads, head_dim, ..
@@ -127,45 +83,6 @@ impl Model {
             self.context,
             self.device,
         )
-    }
-
-    fn check(&self, tokens: &[u32], length: usize) -> Result<(), EngineError> {
-        if tokens.is_empty() {
-            return Err(EngineError::Request("a step needs at least one token"));
-        }
-        if length > self.context {
-            return Err(EngineError::Context {
-                asked: length,
-                context: self.context,
-            });
-        }
-        match tokens.iter().find(|id| **id as usize >= self.vocab) {
-            Some(&id) => Err(EngineError::Token {
-                id,
-                vocab: self.vocab,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    fn embed(&self, tokens: &[u32]) -> Result<Tensor, TchError> {
-        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
-        let ids = Tensor::f_from_slice(&ids)?.f_to_device(self.device)?;
-        self.embedding.f_index_select(0, &ids)
-    }
-
-    /// Final norm and output layer for rows of the residual stream.
-    fn logits(&self, x: &Tensor) -> Result<Vec<f32>, TchError> {
-        let normed = x.f_rms_norm([self.shape.hidden], Some(&self.norm), self.shape.eps)?;
-        let rows = self
-            .head
-            .apply(&normed)?
-            .f_to_device(Device::Cpu)?
-            .f_contiguous()?;
-        let mut values = vec![0f32; rows.numel()];
-        let length = values.len();
-        rows.f_copy_data(&mut values, length)?;
-        Ok(values)
     }
 
     /// Appends a piece of one sequence to the cache and returns its rows of the residual stream.

@@ -13,6 +13,7 @@ mod cache;
 mod decoder;
 mod layer;
 mod linear;
+mod model;
 mod rope;
 mod weights;
 

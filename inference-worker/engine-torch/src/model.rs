@@ -1,0 +1,109 @@
+//! What a model folder holds: embedding, layers, output layer.
+
+use crate::layer::{Layer, Shape};
+use crate::linear::Linear;
+use crate::rope;
+use crate::weights::{LoadError, Weights};
+use quern_engine::EngineError;
+use quern_engine::config::ModelConfig;
+use std::path::Path;
+use tch::{Device, TchError, Tensor};
+
+/// Weights and tables of a decoder.
+pub(crate) struct Model {
+    pub(crate) shape: Shape,
+    pub(crate) embedding: Tensor,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) norm: Tensor,
+    pub(crate) head: Linear,
+    /// Rotary numbers of every position.
+    pub(crate) turns: Tensor,
+    /// Longest sequence.
+    pub(crate) context: usize,
+    pub(crate) vocab: usize,
+    pub(crate) device: Device,
+}
+
+impl Model {
+    pub(crate) fn load(
+        folder: &Path,
+        config: &ModelConfig,
+        context: usize,
+        device: Device,
+    ) -> Result<Self, LoadError> {
+        let mut weights = Weights::open(folder, device)?;
+        let table = [config.vocab_size, config.hidden_size];
+        let embedding = weights.take("model.embed_tokens.weight", &table)?;
+        let layers = (0..config.layers)
+            .map(|index| Layer::load(&mut weights, config, index))
+            .collect::<Result<Vec<_>, _>>()?;
+        let norm = weights.take("model.norm.weight", &[config.hidden_size])?;
+        let tied = config.tie_word_embeddings;
+        let head = if tied {
+            embedding.shallow_clone()
+        } else {
+            weights.take("lm_head.weight", &table)?
+        };
+        weights.finish(tied)?;
+        Ok(Self {
+            shape: Shape::new(config),
+            embedding,
+            layers,
+            norm,
+            head: Linear::new(head, None)?,
+            turns: rope::table(config, context, device)?,
+            context,
+            vocab: config.vocab_size,
+            device,
+        })
+    }
+
+    /// From now on multiplies in bfloat16 and keeps the rest in fp32.
+    pub(crate) fn multiply_in_bf16(&mut self) -> Result<(), LoadError> {
+        for layer in &mut self.layers {
+            layer.multiply_in_bf16()?;
+        }
+        Ok(self.head.multiply_in_bf16()?)
+    }
+
+    /// Whether tokens may be appended so that a sequence has `length`.
+    pub(crate) fn check(&self, tokens: &[u32], length: usize) -> Result<(), EngineError> {
+        if tokens.is_empty() {
+            return Err(EngineError::Request("a step needs at least one token"));
+        }
+        if length > self.context {
+            return Err(EngineError::Context {
+                asked: length,
+                context: self.context,
+            });
+        }
+        match tokens.iter().find(|id| **id as usize >= self.vocab) {
+            Some(&id) => Err(EngineError::Token {
+                id,
+                vocab: self.vocab,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Rows of the residual stream before the first layer.
+    pub(crate) fn embed(&self, tokens: &[u32]) -> Result<Tensor, TchError> {
+        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
+        let ids = Tensor::f_from_slice(&ids)?.f_to_device(self.device)?;
+        self.embedding.f_index_select(0, &ids)
+    }
+
+    /// Final norm and output layer for rows of the residual stream.
+    pub(crate) fn logits(&self, x: &Tensor) -> Result<Vec<f32>, TchError> {
+        let normed = x.f_rms_norm([self.shape.hidden], Some(&self.norm), self.shape.eps)?;
+        let rows = self
+            .head
+            .apply(&normed)?
+            .f_to_device(Device::Cpu)?
+            .f_contiguous()?;
+        let mut values = vec![0f32; rows.numel()];
+        let length = values.len();
+        rows.f_copy_data(&mut values, length)?;
+        Ok(values)
+    }
+}
