@@ -3,7 +3,7 @@
 use crate::tokenizer::{TokenizerError, read, read_optional};
 use minijinja::{Environment, Error, ErrorKind, context};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// One message of a chat.
@@ -13,6 +13,17 @@ pub struct Message {
     pub role: String,
     /// The text.
     pub content: String,
+}
+
+/// All that a template is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Chat<'a> {
+    /// Messages as in OpenAI's schema, with text as content and the arguments of tool calls as objects.
+    pub messages: &'a [Value],
+    /// Tools as in OpenAI's schema; a template sees none at all where there are none.
+    pub tools: &'a [Value],
+    /// Further variables of the template.
+    pub extra: &'a Map<String, Value>,
 }
 
 /// Why a chat cannot be turned into a prompt.
@@ -30,6 +41,7 @@ pub enum ChatError {
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Option<Environment<'static>>,
+    source: String,
     begin: Value,
     end: Value,
 }
@@ -52,13 +64,14 @@ impl ChatTemplate {
             let Some(source) = config.get("chat_template").and_then(Value::as_str) else {
                 return Ok(Self {
                     environment: None,
+                    source: String::new(),
                     begin: Value::Null,
                     end: Value::Null,
                 });
             };
             (config_path, source.to_owned())
         };
-        let environment = compile(source).map_err(|e| TokenizerError::Invalid {
+        let environment = compile(source.clone()).map_err(|e| TokenizerError::Invalid {
             path,
             reason: format!("chat template: {e}"),
         })?;
@@ -69,26 +82,59 @@ impl ChatTemplate {
         };
         Ok(Self {
             environment: Some(environment),
+            source,
             begin: token("bos_token"),
             end: token("eos_token"),
         })
     }
 
-    /// The prompt of a chat, up to where the assistant speaks.
+    /// The prompt of a chat of plain messages, up to where the assistant speaks.
     ///
     /// # Errors
     /// [`ChatError`] when there is no template or it refuses the messages.
     pub fn render(&self, messages: &[Message]) -> Result<String, ChatError> {
+        let messages: Vec<Value> = messages
+            .iter()
+            .map(|message| json!({"role": message.role, "content": message.content}))
+            .collect();
+        self.render_chat(&Chat {
+            messages: &messages,
+            tools: &[],
+            extra: &Map::new(),
+        })
+    }
+
+    /// The same for a chat with tools and further variables.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`].
+    pub fn render_chat(&self, chat: &Chat<'_>) -> Result<String, ChatError> {
         let environment = self.environment.as_ref().ok_or(ChatError::NoTemplate)?;
         let refused = |e: Error| ChatError::Refused(e.detail().map_or_else(|| e.to_string(), str::to_owned));
         let template = environment.get_template("chat").map_err(refused)?;
         let values = context! {
-            messages => messages,
+            messages => chat.messages,
+            tools => (!chat.tools.is_empty()).then_some(chat.tools),
             bos_token => self.begin,
             eos_token => self.end,
             add_generation_prompt => true,
+            ..minijinja::Value::from_serialize(chat.extra)
         };
         template.render(values).map_err(refused)
+    }
+
+    /// Whether the template reads a variable of this name: what it does not read, it cannot show to the model.
+    pub fn reads(&self, variable: &str) -> bool {
+        let template = self
+            .environment
+            .as_ref()
+            .and_then(|environment| environment.get_template("chat").ok());
+        template.is_some_and(|template| template.undeclared_variables(false).contains(variable))
+    }
+
+    /// The template's text; empty if there is none.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 }
 
