@@ -1,5 +1,6 @@
 //! One decoder layer with its projections fused at load.
 
+use crate::attention::AttentionSpec;
 use crate::linear::Linear;
 use crate::rope;
 use crate::weights::{LoadError, Weights};
@@ -106,6 +107,12 @@ impl Layer {
             gate_up: Linear::new(gate_up, gate_up_bias)?,
             down: Linear::new(down, down_bias)?,
         })
+    }
+
+    /// How this layer attends.
+    #[expect(dead_code, reason = "the decoder honours it with the first family that needs it")]
+    pub(crate) fn attention_spec(&self) -> AttentionSpec {
+        AttentionSpec::default()
     }
 
     pub(crate) fn multiply_in_bf16(&mut self) -> Result<(), TchError> {

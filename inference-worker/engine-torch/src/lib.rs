@@ -9,6 +9,7 @@
 //! go through the kernel that streams weights best; grouped queries attend as one short sequence per key head, so keys are never repeated; residual additions
 //! happen inside the output matrix products.
 
+mod attention;
 mod cache;
 mod decoder;
 mod layer;
