@@ -34,8 +34,8 @@ pub enum ContractError {
     /// Zero, or too little for one share of the pool.
     #[error("amount_too_small: send more")]
     AmountTooSmall,
-    /// The host is frozen and as much as can be kept apart is on its way out.
-    #[error("too_many_buckets: nothing more can unbond until what is frozen matures")]
+    /// As much as can be kept apart is on its way out; only after a change of parameters.
+    #[error("too_many_buckets: nothing more can unbond until a bucket matures")]
     TooManyBuckets,
     /// Nothing of the sender's has matured at this host.
     #[error("nothing_matured: nothing can be withdrawn yet")]

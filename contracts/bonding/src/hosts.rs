@@ -19,11 +19,10 @@ pub fn load(storage: &dyn Storage, host: &Addr, height: u64) -> Result<Host> {
     Ok(record)
 }
 
-/// Drops buckets whose last block is over, unless the host is frozen.
+/// Drops buckets whose last block is over.
 fn mature(record: &mut Host, height: u64) {
-    if !record.frozen {
-        record.buckets.retain(|end| *end >= height);
-    }
+    let freeze = record.freeze;
+    record.buckets.retain(|end| freeze.last(*end) >= height);
 }
 
 /// Saves a host and its place in the order of bonds; returns what of its active coins counts.

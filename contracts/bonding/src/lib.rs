@@ -5,6 +5,7 @@
 
 pub mod contract;
 mod error;
+mod freeze;
 mod funds;
 mod handlers;
 mod hosts;

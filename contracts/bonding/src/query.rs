@@ -85,7 +85,7 @@ fn host_bond(deps: Deps, host: &Addr, height: u64) -> Result<HostBond> {
         counted: record.counted,
         unbonding,
         open: record.open,
-        frozen: record.frozen,
+        frozen: record.freeze.lasts(height),
         tombstoned: record.tombstoned,
     })
 }
@@ -137,7 +137,7 @@ fn position(deps: Deps, host: &Addr, funder: &Addr, height: u64) -> Result<Posit
         let bucket = BUCKETS.may_load(deps.storage, (host, end))?.unwrap_or_default();
         unbonding.push(UnbondingEntry {
             amount: sum([value(bucket, &entry.leaving), value(bucket, &entry.moving)])?,
-            matures_at: end.saturating_add(1),
+            matures_at: record.freeze.last(end).saturating_add(1),
         });
     }
     Ok(Position {

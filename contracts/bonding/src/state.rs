@@ -6,6 +6,7 @@ use quern_interface::bonding::{Params, SlashRecord, Totals};
 use quern_protocol::{Amount, Bytes};
 use serde::{Deserialize, Serialize};
 
+use crate::freeze::Freeze;
 use crate::math::{Pool, Stake};
 
 /// Who may call what.
@@ -52,8 +53,8 @@ pub struct Host {
     pub counted: Amount,
     /// Whether others may fund.
     pub open: bool,
-    /// Whether nothing matures.
-    pub frozen: bool,
+    /// What holds back what leaves.
+    pub freeze: Freeze,
     /// Whether it is out for good.
     pub tombstoned: bool,
     /// Ends of the buckets that can still be slashed, ascending.
@@ -66,7 +67,7 @@ impl Default for Host {
             active: Tranches::default(),
             counted: Amount::ZERO,
             open: true,
-            frozen: false,
+            freeze: Freeze::default(),
             tombstoned: false,
             buckets: vec![],
         }

@@ -190,12 +190,15 @@ fn a_frozen_host_pays_nothing_out_and_thaws_without_delay() {
     let ann = who("ann");
     chain.bond(&ann, &host(1), 900).unwrap();
     chain.unbond(&ann, &host(1), 300).unwrap();
-    chain.advance(41);
+    chain.advance(51);
     // Matured before the freeze: out of its reach.
     chain.freeze(&host(1), true);
     chain.unbond(&ann, &host(1), 300).unwrap();
     assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 300);
-    chain.advance(500);
+    for _ in 0..5 {
+        chain.advance(20);
+        chain.freeze(&host(1), true);
+    }
     let withdraw = ExecuteMsg::Withdraw {
         host: host(1).to_string(),
     };
@@ -208,27 +211,75 @@ fn a_frozen_host_pays_nothing_out_and_thaws_without_delay() {
 }
 
 #[test]
-fn a_frozen_host_keeps_a_bounded_number_of_buckets() {
+fn a_host_that_goes_silent_locks_its_funders_for_one_freeze_and_no_longer() {
     let mut chain = two_hosts();
+    let ann = who("ann");
+    chain.bond(&ann, &host(1), 900).unwrap();
+    chain.unbond(&ann, &host(1), 300).unwrap();
+    let end = chain.position(&ann, &host(1)).unbonding[0].matures_at - 1;
+    chain.advance(end - chain.height());
     chain.freeze(&host(1), true);
-    for _ in 0..32 {
+    let matures_at = chain.position(&ann, &host(1)).unbonding[0].matures_at;
+    assert_eq!(matures_at, end + 25 + 1, "freeze_blocks");
+    chain.advance(25);
+    assert!(chain.withdraw(&ann, &host(1)).is_err());
+    chain.advance(1);
+    assert!(!chain.host_bond(&host(1)).frozen);
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 300);
+}
+
+#[test]
+fn a_cheat_that_goes_silent_as_its_coins_mature_is_still_judged_with_them() {
+    let mut chain = two_hosts();
+    chain.unbond(&host(1), &host(1), 1_000).unwrap();
+    let end = chain.position(&host(1), &host(1)).unbonding[0].matures_at - 1;
+    // The judge's last word reaches just to the bucket's end; what was served until there needs 25 blocks.
+    chain.advance(end - 25 - chain.height());
+    chain.freeze(&host(1), true);
+    chain.advance(25 + 25);
+    assert!(chain.withdraw(&host(1), &host(1)).is_err());
+    assert_eq!(
+        chain.slash(&host(1), "a", 10_000, 0).unwrap().slashed,
+        Amount(1_000)
+    );
+}
+
+#[test]
+fn whatever_judges_say_a_funder_is_paid_within_the_longest_freeze() {
+    let mut chain = two_hosts();
+    let ann = who("ann");
+    chain.bond(&ann, &host(1), 900).unwrap();
+    chain.unbond(&ann, &host(1), 300).unwrap();
+    let end = chain.position(&ann, &host(1)).unbonding[0].matures_at - 1;
+    while chain.height() <= end + 100 {
+        chain.freeze(&host(1), true);
+        assert!(chain.withdraw(&ann, &host(1)).is_err());
+        chain.advance(1);
+    }
+    chain.freeze(&host(1), true);
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 300);
+}
+
+#[test]
+fn a_host_frozen_without_end_keeps_a_bounded_number_of_buckets_and_refuses_nobody() {
+    let mut chain = two_hosts();
+    let mut paid = 0;
+    for _ in 0..60 {
+        chain.freeze(&host(1), true);
         chain.unbond(&host(1), &host(1), 1).unwrap();
         chain.advance(10);
+        if let Ok(part) = chain.withdraw(&host(1), &host(1)) {
+            assert!(part <= 8, "one withdrawal visits a bounded number of buckets");
+            paid += part;
+        }
     }
-    let more = ExecuteMsg::Unbond {
-        host: host(1).to_string(),
-        amount: Amount(1),
-    };
-    chain.refuse(&host(1), more, &[], "too_many_buckets");
+    assert!(chain.host_bond(&host(1)).unbonding.0 <= 16);
     chain.freeze(&host(1), false);
-    chain.unbond(&host(1), &host(1), 1).unwrap();
     chain.advance(50);
-    let mut paid = 0;
     while let Ok(part) = chain.withdraw(&host(1), &host(1)) {
-        assert!(part <= 8, "one withdrawal visits a bounded number of buckets");
         paid += part;
     }
-    assert_eq!(paid, 33);
+    assert_eq!(paid, 60);
 }
 
 #[test]
@@ -270,8 +321,11 @@ fn parameters_must_keep_the_work_bounded() {
     let mut chain = two_hosts();
     let gov = who("gov");
     chain.refuse(&host(1), ExecuteMsg::UpdateParams(params()), &[], "unauthorized");
-    let changes: [fn(&mut quern_interface::bonding::Params); 6] = [
-        |p| p.unbonding_blocks = 311,
+    let changes: [fn(&mut quern_interface::bonding::Params); 9] = [
+        |p| p.unbonding_blocks = 211,
+        |p| p.max_freeze_blocks = 271,
+        |p| p.freeze_blocks = 0,
+        |p| p.freeze_blocks = 101,
         |p| p.bucket_blocks = 0,
         |p| p.max_validators = 101,
         |p| p.max_power_bps = 0,
@@ -284,6 +338,6 @@ fn parameters_must_keep_the_work_bounded() {
         chain.refuse(&gov, ExecuteMsg::UpdateParams(bad), &[], "bad_params");
     }
     let mut good = params();
-    good.unbonding_blocks = 310;
+    good.unbonding_blocks = 210;
     chain.call(&gov, ExecuteMsg::UpdateParams(good)).unwrap();
 }

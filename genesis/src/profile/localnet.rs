@@ -20,7 +20,10 @@ pub(super) fn profile() -> Profile {
     profile.registry.bond_per_capacity = Amount(1_000_000);
     // seven epochs: longer than a validator that leaves takes to fade
     profile.bonding.unbonding_blocks = 420;
-    profile.bonding.bucket_blocks = 15;
+    profile.bonding.bucket_blocks = 30;
+    // longer than settlement's appeal
+    profile.bonding.freeze_blocks = 3 * AUDIT_ROUND;
+    profile.bonding.max_freeze_blocks = 420;
     profile.bonding.min_validator_bond = Amount(1_000_000_000);
     profile.settlement.open_fee = Amount(1_000_000);
     profile.settlement.min_escrow = Amount(1_000_000);

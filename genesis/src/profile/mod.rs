@@ -188,6 +188,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_freeze_holds_bonds_until_what_was_served_is_judged() {
+        for name in ProfileName::value_variants() {
+            let Profile {
+                settlement, bonding, ..
+            } = name.profile();
+            assert!(bonding.freeze_blocks > settlement.appeal_blocks, "{name:?}");
+            let longest = bonding.unbonding_blocks + bonding.max_freeze_blocks;
+            assert!(longest.div_ceil(bonding.bucket_blocks) < 32, "{name:?}");
+        }
+    }
+
+    #[test]
     fn a_price_is_kept_as_long_as_any_voucher_can_be_paid_or_judged_by_it() {
         for name in ProfileName::value_variants() {
             let Profile {

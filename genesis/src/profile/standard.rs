@@ -33,7 +33,10 @@ pub(super) fn profile() -> Profile {
             denom: denom(),
             // longer than evidence of a double signature stays valid (48 hours)
             unbonding_blocks: 14 * DAY,
-            bucket_blocks: 12 * HOUR,
+            bucket_blocks: DAY,
+            // longer than settlement's appeal: what was committed by then is judged
+            freeze_blocks: DAY,
+            max_freeze_blocks: 14 * DAY,
             min_operator_bps: 1_000,
             min_validator_bond: Amount(100 * QRN),
             max_validators: 64,

@@ -14,9 +14,10 @@ const MAX_VALIDATORS: u32 = 100;
 /// Whether parameters make sense.
 pub fn check_params(params: &Params) -> Result<()> {
     let fraction = |bps: u32| u128::from(bps) <= quern_interface::BPS;
-    // What unbonds within the delay falls into one bucket more than the delay holds.
+    // What leaves falls into one bucket more than its delay and the longest freeze of it hold.
     let open = params
         .unbonding_blocks
+        .saturating_add(params.max_freeze_blocks)
         .div_ceil(params.bucket_blocks.max(1))
         .saturating_add(1);
     let rules = [
@@ -25,7 +26,12 @@ pub fn check_params(params: &Params) -> Result<()> {
         (params.unbonding_blocks > 0, "unbonding_blocks is zero"),
         (
             open <= MAX_BUCKETS as u64,
-            "unbonding_blocks must be at most 31 times bucket_blocks",
+            "unbonding_blocks and max_freeze_blocks together must be at most 31 times bucket_blocks",
+        ),
+        (params.freeze_blocks > 0, "freeze_blocks is zero"),
+        (
+            params.freeze_blocks <= params.max_freeze_blocks,
+            "freeze_blocks is above max_freeze_blocks",
         ),
         (
             fraction(params.min_operator_bps),

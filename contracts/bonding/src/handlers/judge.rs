@@ -4,6 +4,7 @@ use cosmwasm_std::{to_json_binary, DepsMut, Env, MessageInfo, Response};
 use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
+use crate::freeze::Freeze;
 use crate::slashing::{self, Slash};
 use crate::state::{CONFIG, PARAMS};
 use crate::{funds, hosts};
@@ -48,14 +49,18 @@ pub fn slash(
         .add_attribute("burned", record.burned.to_string()))
 }
 
-/// Freezes or thaws a host. What would have matured meanwhile matures with the thaw. Attributes: `action`,
-/// `host`, `frozen`.
+/// Freezes a host for `freeze_blocks`, anew if it is frozen already, or thaws it: what was held back matures then.
+/// Attributes: `action`, `host`, `frozen`.
 pub fn freeze(deps: DepsMut, env: Env, info: MessageInfo, host: String, frozen: bool) -> Result<Response> {
     only_judges(&deps, &info)?;
     let host = deps.api.addr_validate(&host)?;
     // Loading drops what matured before the freeze, out of its reach, and after the thaw what was due.
     let mut record = hosts::load(deps.storage, &host, env.block.height)?;
-    record.frozen = frozen;
+    let params = PARAMS.load(deps.storage)?;
+    record.freeze = match frozen {
+        true => Freeze::new(env.block.height, params.freeze_blocks, params.max_freeze_blocks),
+        false => Freeze::default(),
+    };
     hosts::save(deps.storage, &host, &mut record)?;
     Ok(Response::new()
         .add_attribute("action", "freeze")

@@ -87,6 +87,8 @@ pub fn params() -> Params {
         denom: DENOM.into(),
         unbonding_blocks: 40,
         bucket_blocks: 10,
+        freeze_blocks: 25,
+        max_freeze_blocks: 100,
         min_operator_bps: 1000,
         min_validator_bond: Amount(1000),
         max_validators: 10,

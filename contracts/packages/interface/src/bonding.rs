@@ -13,6 +13,11 @@ pub struct Params {
     pub unbonding_blocks: u64,
     /// Blocks of one bucket: what unbonds in the same one matures together. At most 32 buckets are open.
     pub bucket_blocks: u64,
+    /// Blocks that a freeze lasts from a judge's last word on, and for which at least it holds a bucket that ends
+    /// while it lasts: no less than judges may need for what was committed by then.
+    pub freeze_blocks: u64,
+    /// Most blocks by which freezes, however many, hold one bucket back.
+    pub max_freeze_blocks: u64,
     /// The operator's own share of a host's bond must stay at least this, in basis points.
     pub min_operator_bps: u32,
     /// Bond from which a host may validate.
@@ -86,7 +91,7 @@ pub enum ExecuteMsg {
         /// Sent to the judge out of the slash, as far as it reaches, to make payers whole; the rest burns.
         restitution: Amount,
     },
-    /// From a judge: no unbonding matures while evidence is high.
+    /// From a judge: no unbonding matures while evidence is high. Lasts `freeze_blocks`; said again, it is renewed.
     Freeze {
         /// Host.
         host: String,
@@ -212,7 +217,7 @@ pub struct Position {
 pub struct UnbondingEntry {
     /// Value.
     pub amount: Amount,
-    /// First height at which it can be withdrawn and no longer slashed.
+    /// First height at which it can be withdrawn and no longer slashed, unless a freeze begins or is renewed.
     pub matures_at: u64,
 }
 

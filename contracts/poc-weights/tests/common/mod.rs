@@ -227,6 +227,8 @@ impl World {
                 denom: DENOM.into(),
                 unbonding_blocks: 400,
                 bucket_blocks: 20,
+                freeze_blocks: 20,
+                max_freeze_blocks: 40,
                 min_operator_bps: 1_000,
                 min_validator_bond: Amount(1_000),
                 max_validators: 10,

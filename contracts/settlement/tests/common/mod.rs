@@ -511,6 +511,8 @@ fn bonding_params() -> bonding_api::Params {
         denom: DENOM.into(),
         unbonding_blocks: 100,
         bucket_blocks: 10,
+        freeze_blocks: 20,
+        max_freeze_blocks: 40,
         min_operator_bps: 1_000,
         min_validator_bond: Amount(1_000),
         max_validators: 100,
