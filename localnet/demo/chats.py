@@ -98,7 +98,7 @@ class Payers:
             plans.append((name, prompt, True, {"max_tokens": 400, "temperature": 0.0}))
         with ThreadPoolExecutor(count) as pool:
             streams = [pool.submit(self.chat, plan, 0, started) for plan in plans]
-            for _ in range(count // 4):
+            for _ in range(count // 8):
                 if not started.acquire(timeout=60):
                     raise TimeoutError("the streams did not begin")
             hurt()

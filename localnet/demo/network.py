@@ -148,6 +148,13 @@ class Network:
         return found
 
     @staticmethod
+    def under_way(status):
+        """Requests that a worker computes at this moment, by its metrics."""
+        with urllib.request.urlopen(f"{status}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return next(int(line.split()[1]) for line in lines if "active_requests " in line and line[0] != "#")
+
+    @staticmethod
     def kill(processes):
         """Ends processes that were found before with SIGKILL: looking for them takes longer than a short stream."""
         for process in processes:

@@ -56,8 +56,9 @@ class Demo:
             self.serve()
             self.hurt()
             self.load()
-            self.judge()
             self.close()
+            self.judge()
+            self.settle()
             self.reconcile()
         except Exception as error:  # whatever it is, the network must be stopped and the run has failed
             traceback.print_exc()
@@ -113,9 +114,9 @@ class Demo:
         """One honest host dies in the middle of streams, node and worker, and comes back."""
         self.say(f"killing host{self.killed}, node and worker, while it streams")
         broken = 0
-        for _ in range(4):
+        for _ in range(6):
             victims = self.network.processes(self.killed)
-            whole = self.payers.interrupted(STREAMS, lambda: self.network.kill(victims))
+            whole = self.payers.interrupted(STREAMS, lambda: self.kill_while_it_serves(victims))
             broken += STREAMS - whole
             if broken:
                 break
@@ -131,6 +132,15 @@ class Demo:
             return len(own) > before
 
         self.checks.that("the killed host came back and serves", self.until(serves, 90), f"host{self.killed}")
+
+    def kill_while_it_serves(self, victims):
+        """Kills as soon as the host has requests under way, or after a while: then the next wave tries again."""
+        status = self.network.net["workers"][self.killed]["status"]
+        for _ in range(400):
+            if self.network.under_way(status) > 1:
+                break
+            time.sleep(0.005)
+        self.network.kill(victims)
 
     def back(self):
         """Waits until the killed host answers and its node has caught up."""
@@ -157,8 +167,22 @@ class Demo:
         question = {"price_at": {"model": MODEL, "height": self.network.height() - 1}}
         return float(self.network.smart("pricing", question))
 
+    def close(self):
+        """Payers close their sessions; what was claimed can be appealed while audits and epochs go on."""
+        self.collector.collect()
+        self.served = {kept["place"]["session"] for kept in self.collector.receipts.values()}
+        names = {account["address"]: account["name"] for account in self.network.net["accounts"]}
+        for session in self.network.sessions():
+            if session["id"] in self.served and session["status"] == "open":
+                self.network.tx(names[session["payer"]], "close-session", session["id"])
+        self.say(f"{len(self.served)} sessions are closed by their payers")
+        self.network.wait("batch of the last receipt", self.all_proven, 60)
+        self.collector.stop()
+
     def judge(self):
-        """Waits for audits and epochs; the cheat is convicted, nobody else."""
+        """The verifier re-executes every receipt; audits convict the cheat, nobody else; epochs pass."""
+        self.say("the verifier re-executes every receipt")
+        self.verify()
         cheater = self.network.host(self.cheater)
         if self.cheat:
             convicted = self.until(lambda: any(f["host"] == cheater for f in self.faults()), 180)
@@ -170,20 +194,10 @@ class Demo:
         self.checks.that(f"at least {EPOCHS} epochs passed", self.until(epochs, 180))
         money_and_power.weights(self.network, self.checks)
 
-    def close(self):
-        """Payers close their sessions; meanwhile the verifier re-executes everything."""
-        self.collector.collect()
-        served = {kept["place"]["session"] for kept in self.collector.receipts.values()}
-        names = {account["address"]: account["name"] for account in self.network.net["accounts"]}
-        for session in self.network.sessions():
-            if session["id"] in served and session["status"] == "open":
-                self.network.tx(names[session["payer"]], "close-session", session["id"])
-        self.say(f"{len(served)} sessions are closed by their payers; the verifier re-executes every receipt")
-        self.network.wait("batch of the last receipt", self.all_proven, 60)
-        self.collector.stop()
-        self.verify()
+    def settle(self):
+        """Claims and appeals run their time."""
         def closed():
-            return all(s["status"] in ("closed", "void") for s in self.network.sessions() if s["id"] in served)
+            return all(s["status"] in ("closed", "void") for s in self.network.sessions() if s["id"] in self.served)
 
         self.say("claims and appeals run their time")
         self.checks.that("every session was paid out", self.until(closed, 300))
