@@ -50,7 +50,7 @@ def money(network, checks):
     totals = network.smart("settlement", {"totals": {}})
     escrows = sum(int(s["escrow"]) for s in sessions if s["status"] not in ("closed", "void"))
     checks.that("what is in escrow is the escrow of the open sessions", escrows == int(totals["escrowed"]), escrows)
-    held = sum(int(totals[part]) for part in ("escrowed", "router_bonds", "restitution_held"))
+    held = sum(int(totals[part]) for part in ("escrowed", "router_bonds", "restitution_held", "unclaimed"))
     balance = network.balance(network.net["contracts"]["settlement"])
     checks.that("settlement holds what its sums say", balance == held, f"{balance} nqrn")
     bonds = network.smart("bonding", {"totals": {}})

@@ -252,6 +252,7 @@ async fn session_commands_say_what_settlement_reads() {
         signed_by,
         blocks: 900,
         consent: None,
+        max_fee: Some(Amount(1_000_000_000)),
     };
     let consent = settlement::Consent {
         nonce: 7,

@@ -421,3 +421,95 @@ fn rewards_of_a_thousand_hosts_fit_their_hooks() {
         assert!(idle * 50 < limits.end_block, "{idle}");
     }
 }
+
+impl Network {
+    /// Opens a session as a payer that accepts any fee; the gas that it used.
+    fn open(&mut self, settlement: &AccAddress) -> u64 {
+        let (fee, escrow) = (FEE * 1_000, 1_000_000_000);
+        let msg = json!({"open_session": {
+            "model": "model-0", "max_price": "5", "router": null, "router_fee_bps": 0, "session_key": warm_key(1),
+            "agent": null, "signed_by": "payer", "blocks": 100, "max_fee": fee.to_string(),
+        }});
+        self.call(&account(4), settlement, msg, fee + escrow)
+    }
+
+    /// Ends a block of settlement; the gas that it used.
+    fn settle_block(&mut self, settlement: &AccAddress) -> u64 {
+        let (_, gas, cx) = self.hook_of(settlement, &json!({"end_block": {}}));
+        cx.merge();
+        self.advance(1);
+        gas
+    }
+}
+
+#[test]
+fn a_block_costs_the_same_whether_10_or_1000_sessions_wait_or_ended() {
+    let mut params = ProfileName::Standard.profile().settlement;
+    let mut costs = vec![];
+    for sessions in [10, 1000] {
+        let mut network = Network::new();
+        let _ = network.rewards();
+        let settlement = quern_wasm::address::classic(4, 4).unwrap();
+        for n in 0..10 {
+            network.join(n, offers(1));
+        }
+        network.chain.fund(&account(4), "1000000000000000000nqrn");
+        // room for a thousand at once, which the profile has not
+        params.max_draws = 16;
+        network.call(&account(1), &settlement, json!({"update_params": params}), 0);
+        let opens: Vec<u64> = (0..sessions).map(|_| network.open(&settlement)).collect();
+        params.max_draws = 4;
+        network.call(&account(1), &settlement, json!({"update_params": params}), 0);
+        let waiting = |network: &Network| {
+            network.chain.ask(&settlement, json!({"queue": {}})).unwrap()["waiting"].as_u64()
+        };
+        assert_eq!(waiting(&network), Some(sessions));
+        let idle = network.settle_block(&settlement);
+        network.advance(params.draw_delay);
+        let draws = network.settle_block(&settlement);
+        assert_eq!(waiting(&network), Some(sessions - 4));
+        while waiting(&network) != Some(0) {
+            network.settle_block(&settlement);
+        }
+        network.advance(2 * (100 + params.lapse_blocks + params.appeal_blocks));
+        let close = |network: &mut Network, session: u64| {
+            network.call(
+                &account(4),
+                &settlement,
+                json!({"close": {"session": session}}),
+                0,
+            )
+        };
+        let closes: Vec<u64> = (1..=sessions)
+            .map(|session| close(&mut network, session))
+            .collect();
+        network.advance(params.max_session_blocks + params.lapse_blocks + params.appeal_blocks);
+        let forgets = network.settle_block(&settlement);
+        let shown = |session: u64| {
+            network
+                .chain
+                .ask(&settlement, json!({"session": {"session": session}}))
+                .is_ok()
+        };
+        assert_eq!(
+            (1..=10).map(shown).collect::<Vec<_>>(),
+            [[false; 8].as_slice(), &[true; 2]].concat()
+        );
+        costs.push([
+            opens[4],
+            *opens.last().unwrap(),
+            idle,
+            draws,
+            *closes.last().unwrap(),
+            forgets,
+        ]);
+    }
+    println!(
+        "gas of an early and of the last open, of a block without work, with 4 draws, of a close, of a block that \
+              forgets 8: {costs:?}"
+    );
+    for (few, many) in costs[0].iter().zip(costs[1]) {
+        assert!(many < few + few / 20, "{costs:?}");
+    }
+    assert!(costs[1].iter().all(|gas| gas * 2 < HookGas::default().end_block));
+}

@@ -164,3 +164,31 @@ proptest! {
         prop_assert!(by > ONE);
     }
 }
+
+#[test]
+fn a_step_of_five_percent_needs_more_than_all_capacity_as_the_specification_says() {
+    // u' = 0.6 + ln(1.05) / 0.1
+    let needed = ONE / 10_000 * 10_880;
+    assert_eq!(factor(&RULE, needed), ONE + RULE.max_step);
+    assert!(factor(&RULE, ONE / 10_000 * 10_878) < ONE + RULE.max_step);
+    // from the middle of the band it takes half as much again, once
+    let from_rest = |u: u128| smooth(ONE / 2, u, RULE.smoothing);
+    assert!(from_rest(ONE / 1_000 * 1_677) >= needed && from_rest(ONE / 1_000 * 1_675) < needed);
+}
+
+proptest! {
+    #[test]
+    fn so_many_whole_steps_cost_that_much_demand_however_it_is_spread(
+        burst in prop::collection::vec(0_u128..400, 1..60),
+    ) {
+        let (capacity, blocks) = (100, 1);
+        let (mut smoothed, mut steps, mut demand) = (ONE / 2, 0_u128, 0);
+        for asked in burst {
+            demand += asked;
+            smoothed = smooth(smoothed, utilisation(Amount(asked), Amount(capacity), blocks).unwrap(), RULE.smoothing);
+            steps += u128::from(factor(&RULE, smoothed) >= ONE + RULE.max_step);
+        }
+        // what was asked weighs one in all over the periods that remember it, and the middle of the band gave a half
+        prop_assert!(demand + 50 >= steps * 108 || steps == 0, "{demand} for {steps}");
+    }
+}

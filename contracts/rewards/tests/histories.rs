@@ -127,6 +127,31 @@ fn a_slashed_host_cannot_claim_more_while_slashes_are_read() {
 }
 
 #[test]
+fn a_model_that_is_proven_late_brings_nothing_of_its_past() {
+    let all = hosts(1);
+    let mut chain = Chain::new(params());
+    let late = std::mem::take(&mut chain.world.models);
+    // years of a model that nobody proves, all of it paid
+    for _ in 0..3 {
+        chain.weigh(&[(&all[0], 1)]);
+        chain.ask(1_000_000, 1_000_000);
+        chain.earn(&all[0], 1_000_000);
+        chain.end_epoch(1_000);
+        assert_eq!(chain.info(chain.epoch).utilisation_bps, 0);
+    }
+    // then it is proven: the epoch in which that is seen begins its count
+    chain.world.models = late;
+    for utilisation in [0, 5_000] {
+        chain.weigh(&[(&all[0], 1)]);
+        chain.ask(200_000, 200_000);
+        chain.earn(&all[0], 200_000);
+        chain.end_epoch(1_000);
+        assert_eq!(chain.info(chain.epoch).utilisation_bps, utilisation);
+    }
+    chain.reconcile();
+}
+
+#[test]
 fn stale_weights_earn_nothing() {
     let all = hosts(1);
     let mut chain = Chain::new(params());

@@ -6,7 +6,7 @@ use quern_interface::sudo::SudoMsg;
 use semver::Version;
 
 use crate::error::{ContractError, Result};
-use crate::state::{Config, CONFIG, HORIZON, LAST_FAULT, LAST_SESSION, PARAMS, TOTALS};
+use crate::state::{Config, CONFIG, HORIZON, LAST_FAULT, LAST_SESSION, PARAMS, TOTALS, WAITING};
 use crate::{funds, handlers, query as answers};
 
 const NAME: &str = "quern-settlement";
@@ -33,6 +33,7 @@ pub fn instantiate(deps: DepsMut, _env: Env, info: MessageInfo, msg: Instantiate
     HORIZON.save(deps.storage, &handlers::horizon(&msg.params))?;
     PARAMS.save(deps.storage, &msg.params)?;
     LAST_SESSION.save(deps.storage, &0)?;
+    WAITING.save(deps.storage, &0)?;
     LAST_FAULT.save(deps.storage, &0)?;
     TOTALS.save(deps.storage, &Totals::default())?;
     Ok(Response::new().add_attribute("action", "instantiate"))
@@ -58,6 +59,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
             signed_by,
             blocks,
             consent,
+            max_fee,
         } => {
             let asked = handlers::Asked {
                 model,
@@ -69,6 +71,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
                 signed_by,
                 blocks,
                 consent,
+                max_fee,
             };
             handlers::open(deps, env, info, asked)
         }
@@ -118,6 +121,7 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
             handlers::execute_rebalance(deps, env, session, from)
         }
         ExecuteMsg::Close { session } => handlers::close(deps, env, session),
+        ExecuteMsg::ClaimRefund { to } => handlers::claim_refund(deps, info, &to),
         ExecuteMsg::ProveFault { host, fault } => handlers::prove_fault(deps, env, info, host, &fault),
         ExecuteMsg::Convict {
             host,

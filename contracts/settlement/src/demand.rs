@@ -1,8 +1,14 @@
 //! What hosts say they served, by model: the demand that prices follow.
 //!
 //! Nobody can check at the commit how a batch divides among models, so a host's word counts only as far as
-//! payers' coins stand behind it: over time `counted <= claims of closed sessions + limits of open ones`, per
-//! host and model. What is beyond that is committed like the rest but counts for nothing.
+//! payers' coins stand behind it, each coin for one host: over time, per host and model,
+//!
+//! - `counted <= paid claims of closed sessions + cover in open ones`, where cover is the limit that the draw gave, and
+//!   moves with it only as far as the giver has not counted it, so that all that ever counts is at most all escrows;
+//! - `counted <= 2 * paid claims + free_demand`, so that coins that come back can hold no price up: who wants more to
+//!   count must have paid, and burned its share of, half as much.
+//!
+//! What is beyond that is committed like the rest but counts for nothing.
 
 use cosmwasm_std::{Addr, Storage};
 use quern_interface::settlement::{Demand, ModelAmount, MAX_BATCH_MODELS};
@@ -12,7 +18,7 @@ use quern_protocol::{Amount, Price};
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::funds;
-use crate::state::{Cover, COVERS, DEMAND, HOST_DEMAND};
+use crate::state::{Cover, Member, Session, COVERS, DEMAND, HOST_DEMAND, PARAMS};
 
 /// Refuses a division of a batch that breaks a rule: it names each model once, in order, and adds up.
 pub fn check(models: &[ModelAmount], sum: Amount) -> Result<()> {
@@ -59,12 +65,22 @@ pub fn weigh<'a>(
 
 /// What a host's further batches may still count for a model.
 pub fn room(storage: &dyn Storage, host: &Addr, model: &str) -> Result<Amount> {
+    let claimed = COVERS
+        .may_load(storage, (host, model))?
+        .unwrap_or_default()
+        .claimed;
+    let free = PARAMS.load(storage)?.free_demand;
+    let trusted = Amount::sum([claimed, claimed, free]).unwrap_or(Amount(u128::MAX));
+    uncounted(storage, host, model, trusted)
+}
+
+/// What of a host's cover, at most `most`, it has not counted.
+fn uncounted(storage: &dyn Storage, host: &Addr, model: &str, most: Amount) -> Result<Amount> {
     let cover = COVERS.may_load(storage, (host, model))?.unwrap_or_default();
     let counted = HOST_DEMAND.may_load(storage, (host, model))?.unwrap_or_default();
     let covered = cover.limits.checked_add(cover.claimed);
-    Ok(covered
-        .ok_or(ContractError::Overflow)?
-        .saturating_sub(counted.amount))
+    let covered = covered.ok_or(ContractError::Overflow)?.min(most);
+    Ok(covered.saturating_sub(counted.amount))
 }
 
 /// Counts what [`weigh`] found.
@@ -90,24 +106,42 @@ pub fn open(storage: &mut dyn Storage, host: &Addr, model: &str, limit: Amount) 
     change(storage, host, model, |cover| funds::add(&mut cover.limits, limit))
 }
 
-/// A limit moved from one host to another.
-pub fn shift(storage: &mut dyn Storage, model: &str, from: &Addr, to: &Addr, amount: Amount) -> Result<()> {
-    change(storage, from, model, |cover| {
-        cover.limits = cover.limits.saturating_sub(amount);
-        Ok(())
+/// A limit moved from one seat to another: its cover goes along as far as the giver has not counted it.
+pub fn shift(
+    storage: &mut dyn Storage,
+    session: &mut Session,
+    from: usize,
+    to: usize,
+    amount: Amount,
+) -> Result<()> {
+    let model = session.model.as_str();
+    let Some(giver) = session.committee.get_mut(from) else {
+        return Ok(());
+    };
+    let given = amount.min(giver.cover);
+    let moved = given.min(uncounted(storage, &giver.host, model, Amount(u128::MAX))?);
+    funds::take(&mut giver.cover, given)?;
+    change(storage, &giver.host, model, |cover| {
+        funds::take(&mut cover.limits, given)
     })?;
-    change(storage, to, model, |cover| funds::add(&mut cover.limits, amount))
+    let Some(receiver) = session.committee.get_mut(to) else {
+        return Ok(());
+    };
+    funds::add(&mut receiver.cover, moved)?;
+    change(storage, &receiver.host, model, |cover| {
+        funds::add(&mut cover.limits, moved)
+    })
 }
 
-/// A session is paid: of its limit only what was proven and paid for goes on covering demand. These sums hold nobody
-/// up: they saturate.
-pub fn close(storage: &mut dyn Storage, host: &Addr, model: &str, seat: &Seat, void: bool) -> Result<()> {
-    change(storage, host, model, |cover| {
-        cover.limits = cover.limits.saturating_sub(seat.limit);
+/// A session is paid: of its cover only what was proven and paid for remains. These sums hold nobody up: they
+/// saturate.
+pub fn close(storage: &mut dyn Storage, member: &Member, model: &str, seat: &Seat, void: bool) -> Result<()> {
+    change(storage, &member.host, model, |cover| {
+        cover.limits = cover.limits.saturating_sub(member.cover);
         if void {
             return Ok(());
         }
-        funds::add(&mut cover.claimed, seat.claimed)
+        funds::add(&mut cover.claimed, seat.claimed.min(member.cover))
     })
 }
 

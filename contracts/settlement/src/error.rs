@@ -29,6 +29,12 @@ pub enum ContractError {
     /// The price is above the maximum.
     #[error("price_too_high: a token costs {0} now; open with at least that as max_price")]
     PriceTooHigh(Price),
+    /// Many sessions wait for their draw.
+    #[error("fee_too_high: opening a session costs {0} now; open with at least that as max_fee")]
+    FeeTooHigh(Amount),
+    /// As many sessions wait as may.
+    #[error("queue_full: too many sessions wait for their draw; try again in some blocks")]
+    QueueFull,
     /// The router's bond does not cover another escrow.
     #[error("router_bond_short: the router's bond covers {0} more")]
     RouterBondShort(Amount),
@@ -38,6 +44,11 @@ pub enum ContractError {
     /// No such session.
     #[error("unknown_session: {0}")]
     UnknownSession(u64),
+    /// The session ended so long ago that nothing can need it.
+    #[error(
+        "session_forgotten: {0} ended long ago and is removed; ask a node that keeps old heights for it"
+    )]
+    SessionForgotten(u64),
     /// The session is not where the message needs it.
     #[error("wrong_phase: the session is {0}")]
     WrongPhase(&'static str),
@@ -104,6 +115,9 @@ pub enum ContractError {
     /// The proof shows no fault.
     #[error("no_fault: {0}")]
     NoFault(&'static str),
+    /// Nothing waits for the sender.
+    #[error("nothing_owed: no refund waits for you")]
+    NothingOwed,
     /// More bond than is free.
     #[error("bond_in_use: {0} can be taken")]
     BondInUse(Amount),

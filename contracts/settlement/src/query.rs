@@ -3,8 +3,8 @@
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order, StdResult};
 use cw_storage_plus::Bound;
 use quern_interface::settlement::{
-    BatchInfo, BatchPlace, CommitteeMember, Contracts, FaultRecord, HostDemand, HostEarned, HostStanding,
-    QueryMsg, RebalanceInfo, SessionInfo,
+    open_fee, BatchInfo, BatchPlace, CommitteeMember, Contracts, FaultRecord, HostDemand, HostEarned,
+    HostStanding, QueryMsg, Queue, RebalanceInfo, SessionInfo,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::ledger::Ledger;
@@ -13,7 +13,7 @@ use quern_protocol::Amount;
 use crate::error::Result;
 use crate::state::{
     Batch, Session, BATCHES, CLAIMED, CONFIG, COVERS, DEMAND, EARNED, FAULTS, FORFEITS, FROZEN, HOST_DEMAND,
-    HOST_SESSIONS, KEPT, LEDGERS, PARAMS, PAYER_SESSIONS, ROUTERS, ROUTER_EARNED, SESSIONS, TOTALS,
+    HOST_SESSIONS, KEPT, LEDGERS, PARAMS, PAYER_SESSIONS, ROUTERS, ROUTER_EARNED, SESSIONS, TOTALS, WAITING,
 };
 use crate::{demand, sessions};
 
@@ -77,6 +77,11 @@ pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
             to_json_binary(&faults)
         }
         QueryMsg::Totals {} => to_json_binary(&TOTALS.load(deps.storage)?),
+        QueryMsg::Queue {} => {
+            let waiting = WAITING.load(deps.storage)?;
+            let open_fee = open_fee(&PARAMS.load(deps.storage)?, waiting);
+            to_json_binary(&Queue { waiting, open_fee })
+        }
         QueryMsg::Demand { model } => {
             to_json_binary(&DEMAND.may_load(deps.storage, &model)?.unwrap_or_default())
         }

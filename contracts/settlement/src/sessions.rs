@@ -1,12 +1,15 @@
 //! Loading sessions and asking where they stand.
 
-use cosmwasm_std::{Addr, Storage};
+use cosmwasm_std::{Addr, Empty, Order, Storage};
+use cw_storage_plus::{Bound, Map};
 use quern_interface::settlement::SessionStatus;
 use quern_protocol::ledger::Ledger;
 use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
-use crate::state::{Member, Phase, Session, BATCHES, KEPT, LEDGERS, SESSIONS};
+use crate::state::{
+    Member, Phase, Session, BATCHES, ENDED, HORIZON, KEPT, LAST_SESSION, LEDGERS, PAYER_SESSIONS, SESSIONS,
+};
 
 impl Session {
     /// Last height at which a batch may be committed that counts.
@@ -63,9 +66,42 @@ pub fn committed(storage: &dyn Storage, host: &Addr) -> Result<Amount> {
 
 /// A session.
 pub fn load(storage: &dyn Storage, id: u64) -> Result<Session> {
-    SESSIONS
-        .may_load(storage, id)?
-        .ok_or(ContractError::UnknownSession(id))
+    match SESSIONS.may_load(storage, id)? {
+        Some(session) => Ok(session),
+        None if (1..=LAST_SESSION.load(storage)?).contains(&id) => Err(ContractError::SessionForgotten(id)),
+        None => Err(ContractError::UnknownSession(id)),
+    }
+}
+
+/// Notes that a session ended: it stays as long as a batch may be needed that holds its receipts.
+pub fn end(storage: &mut dyn Storage, id: u64, height: u64) -> Result<()> {
+    let until = height.saturating_add(HORIZON.load(storage)?);
+    Ok(ENDED.save(storage, (until, id), &Empty {})?)
+}
+
+/// Removes what nothing can need any more, at most so many.
+pub fn forget(storage: &mut dyn Storage, height: u64, most: usize) -> Result<()> {
+    for (until, id) in due(storage, ENDED, height, most)? {
+        ENDED.remove(storage, (until, id));
+        if let Some(session) = SESSIONS.may_load(storage, id)? {
+            PAYER_SESSIONS.remove(storage, (&session.payer, id));
+        }
+        SESSIONS.remove(storage, id);
+        LEDGERS.remove(storage, id);
+    }
+    Ok(())
+}
+
+/// Entries of a queue up to a height, oldest first.
+pub fn due(
+    storage: &dyn Storage,
+    queue: Map<(u64, u64), Empty>,
+    height: u64,
+    most: usize,
+) -> Result<Vec<(u64, u64)>> {
+    let until = Some(Bound::inclusive((height, u64::MAX)));
+    let due = queue.keys(storage, None, until, Order::Ascending).take(most);
+    Ok(due.collect::<Result<_, _>>()?)
 }
 
 /// A session that has a committee and is not paid, with its money.

@@ -50,6 +50,8 @@ pub struct Member {
     pub weight: u64,
     /// Generation at the draw.
     pub generation: u32,
+    /// How much of its limit covers demand that the host says.
+    pub cover: Amount,
 }
 
 /// A session. Parameters that it was opened under stay.
@@ -133,10 +135,10 @@ pub struct Pot {
     pub claims: Amount,
 }
 
-/// What stands behind a host's word on what it served of a model.
+/// What stands behind a host's word on what it served of a model, each coin once.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Cover {
-    /// Limits in sessions that are not paid.
+    /// Cover in sessions that are not paid.
     pub limits: Amount,
     /// Claims that were paid in those that are.
     pub claimed: Amount,
@@ -159,6 +161,12 @@ pub const SESSIONS: Map<u64, Session> = Map::new("sessions");
 pub const LEDGERS: Map<u64, Ledger> = Map::new("ledgers");
 /// Sessions that wait for their committee, by the height of its beacon.
 pub const PENDING: Map<(u64, u64), Empty> = Map::new("pending");
+/// How many.
+pub const WAITING: Item<u64> = Item::new("waiting");
+/// Ended sessions by the height from which nothing can need them.
+pub const ENDED: Map<(u64, u64), Empty> = Map::new("ended");
+/// What the bank refused to return to payers.
+pub const REFUNDS: Map<&Addr, Amount> = Map::new("refunds");
 /// A payer's sessions.
 pub const PAYER_SESSIONS: Map<(&Addr, u64), Empty> = Map::new("payer_sessions");
 /// Sessions with a host in the committee, until they are paid.

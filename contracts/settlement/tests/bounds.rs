@@ -162,6 +162,7 @@ impl World {
             signed_by: SignedBy::Payer,
             blocks: 100,
             consent: None,
+            max_fee: Some(Amount(16_000)),
         };
         self.execute("payer", msg, 50_000);
     }
@@ -194,7 +195,8 @@ fn params() -> Params {
         open_fee: Amount(1_000),
         min_escrow: Amount(1_000),
         committee_size: 8,
-        draw_delay: 8,
+        // 256 sessions wait at the plain fee
+        draw_delay: 64,
         max_draws: 4,
         batch_blocks: 10,
         lapse_blocks: 20,
@@ -205,6 +207,7 @@ fn params() -> Params {
         audit_bps: 200,
         fault_slash_bps: 2_000,
         restitution_bps: 5_000,
+        free_demand: Amount(1 << 40),
     }
 }
 
@@ -217,7 +220,7 @@ fn a_block_ends_with_the_same_work_whether_10_or_1000_sessions_wait() {
         let last = world.count(|world| world.open());
         assert_eq!(open, last);
         let idle = world.count(|world| assert_eq!(world.end_block(), 0));
-        world.env.block.height += 8;
+        world.env.block.height += 64;
         // no beacon is known here, so each of the four becomes void and is paid back
         let busy = world.count(|world| assert_eq!(world.end_block(), 4));
         (idle, busy)

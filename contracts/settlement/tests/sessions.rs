@@ -146,6 +146,7 @@ fn a_session_is_refused_below_the_price_above_the_router_fee_or_with_a_broken_ke
         signed_by: SignedBy::Payer,
         blocks: 50,
         consent: None,
+        max_fee: None,
     };
     let mut broken_x = broken.clone();
     if let ExecuteMsg::OpenSession { session_key, .. } = &mut broken_x {
@@ -236,6 +237,9 @@ fn nobody_ties_up_a_router_s_bond_without_its_word() {
             "session key",
         ),
         (consent::given(5, |c| c.escrow = Amount(1)), "escrow"),
+        (consent::given(5, |c| c.model = "other".into()), "model"),
+        (consent::given(5, |c| c.router_fee_bps = 999), "fee"),
+        (consent::given(5, |c| c.blocks = 99), "blocks"),
         (
             consent::given(5, |c| c.router = common::name("stranger").into()),
             "transport key",

@@ -63,6 +63,8 @@ pub(super) fn profile() -> Profile {
             // Void claims go back to their payers out of the escrow, which makes them whole. More, out of the bond,
             // would let an operator that pays itself convict itself and take its funders' coins.
             restitution_bps: 0,
+            // what a host may say before it was paid: as much as its entry fee burned
+            free_demand: Amount(QRN),
         },
         audits: audits::Params {
             denom: denom(),

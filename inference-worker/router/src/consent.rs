@@ -11,8 +11,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) struct Asked<'a> {
     pub(crate) router: &'a str,
     pub(crate) payer: &'a str,
+    pub(crate) model: &'a str,
     pub(crate) session_key: PublicKey,
     pub(crate) escrow: Amount,
+    pub(crate) router_fee_bps: u32,
+    pub(crate) blocks: u64,
     pub(crate) expires: u64,
 }
 
@@ -27,8 +30,11 @@ impl Asked<'_> {
         let statement = RouterConsent {
             router: self.router.to_owned(),
             payer: self.payer.to_owned(),
+            model: self.model.to_owned(),
             session_key: self.session_key,
             escrow: self.escrow,
+            router_fee_bps: self.router_fee_bps,
+            blocks: self.blocks,
             // JSON numbers are exact below 2^53, which is the year 287,396
             nonce: since.as_millis().try_into()?,
             expires: self.expires,
@@ -58,12 +64,21 @@ pub(crate) struct Flags {
     /// Who opens the session.
     #[arg(long, value_name = "ADDRESS")]
     payer: String,
+    /// The model that the session is for.
+    #[arg(long, value_name = "ID")]
+    model: String,
     /// The session's public key in hexadecimal; this router must hold the private one.
     #[arg(long, value_name = "KEY")]
     session_key: PublicKey,
     /// Escrow, in nqrn: exactly this.
     #[arg(long, value_name = "NQRN")]
     escrow: Amount,
+    /// The router's fee in basis points of what hosts capture: exactly this.
+    #[arg(long, value_name = "BPS")]
+    fee_bps: u32,
+    /// Blocks for which the session is open: exactly this.
+    #[arg(long, value_name = "N")]
+    blocks: u64,
     /// Last height at which the consent counts.
     #[arg(long, value_name = "HEIGHT")]
     expires: u64,
@@ -79,8 +94,11 @@ impl Flags {
         let asked = Asked {
             router: &self.router,
             payer: &self.payer,
+            model: &self.model,
             session_key: self.session_key,
             escrow: self.escrow,
+            router_fee_bps: self.fee_bps,
+            blocks: self.blocks,
             expires: self.expires,
         };
         let consent = asked.consent(&self.chain_id, |message| key.sign(message))?;

@@ -76,9 +76,11 @@ refused "a session above the price is refused" 3 "price_too_high" q tx open-sess
     --session-key "$(get session <<<"$KEYS")" --from payer --gas 2000000 --fees 20000nqrn -y --wait
 refused "a session that occupies a router's bond needs its consent" 3 "no_consent" q tx open-session quern-small 5qrn --max-price 3 \
     --session-key "$(get session <<<"$KEYS")" --router "$router" --from payer --gas 2000000 --fees 20000nqrn -y --wait
-python3 "$(dirname "$0")/receipt.py" consent "$CHAIN" "$router" "$payer" 5000000000 $(($(height) + 100)) >"$WORK/consent.json"
+python3 "$(dirname "$0")/receipt.py" consent "$CHAIN" "$router" "$payer" quern-small 5000000000 200 2000 $(($(height) + 100)) >"$WORK/consent.json"
+refused "a consent to other terms is none" 3 "no_consent" q tx open-session quern-small 5qrn --max-price 3 --blocks 1000 \
+    --session-key "$(get session <<<"$KEYS")" --router "$router" --consent "$WORK/consent.json" --from payer --gas 2000000 --fees 20000nqrn -y --wait
 sends "a payer opens a session" payer open-session quern-small 5qrn --max-price 3 --session-key "$(get session <<<"$KEYS")" \
-    --router "$router" --consent "$WORK/consent.json"
+    --router "$router" --consent "$WORK/consent.json" --blocks 2000
 session=$(get session <"$WORK/out")
 check "its id is printed" "$payer" "$(q query sessions "$session" -o json | get payer)"
 check "the router's fee is the registry's" 200 "$(q query sessions "$session" -o json | get router_fee_bps)"

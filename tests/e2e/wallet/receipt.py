@@ -1,6 +1,6 @@
 """A host's receipts from the formats' description alone, to hold the programs' own code against.
 
-Usage: receipt.py keys | consent CHAIN ROUTER PAYER ESCROW EXPIRES | make CHAIN SESSION.json HEIGHT HOST PRICE FOLDER
+Usage: receipt.py keys | consent CHAIN ROUTER PAYER MODEL ESCROW FEE_BPS BLOCKS EXPIRES | make CHAIN SESSION.json HEIGHT HOST PRICE FOLDER
 
 `consent` prints a router's word to answer for an escrow. `make` writes what a host would send and keep for two requests of the session: commit.json (the message for
 settlement), claim.json and receipt.json.
@@ -101,10 +101,11 @@ def ed_sign(secret, message):
     return point + ((r + k * scalar) % L).to_bytes(32, "little")
 
 
-def consent(chain, router, payer, escrow, expires):
+def consent(chain, router, payer, model, escrow, fee_bps, blocks, expires):
     nonce = 1
     digest = fields(
-        "quern.router-consent/1", chain, router, payer, public(SESSION_SECRET), u128(escrow), u64(nonce), u64(expires)
+        "quern.router-consent/2", chain, router, payer, model, public(SESSION_SECRET), u128(escrow), u64(fee_bps),
+        u64(blocks), u64(nonce), u64(expires)
     )
     return {"nonce": nonce, "expires": expires, "signature": b64(ed_sign(ROUTER_SECRET, digest))}
 
@@ -216,8 +217,8 @@ if __name__ == "__main__":
             "session": b64(public(SESSION_SECRET)), "router": b64(ed_times(ed_expand(ROUTER_SECRET)[0])),
         }))
     elif sys.argv[1] == "consent":
-        _, _, chain, router, payer, escrow, expires = sys.argv
-        print(json.dumps(consent(chain, router, payer, int(escrow), int(expires))))
+        chain, router, payer, model = sys.argv[2:6]
+        print(json.dumps(consent(chain, router, payer, model, *map(int, sys.argv[6:]))))
     else:
         _, _, chain, session, height, host, price, folder = sys.argv
         make(chain, json.loads(Path(session).read_text()), int(height), host, price, folder)

@@ -89,6 +89,7 @@ async fn totals(asker: &Asker<'_>, format: Format) -> Result<String> {
         ("burned by sessions", amount(s.burned)),
         ("given to the audits", amount(s.audits)),
         ("refunded", amount(s.refunded)),
+        ("of it, not yet claimed", amount(s.unclaimed)),
     ]))
 }
 

@@ -106,8 +106,19 @@ impl Chain<'_> {
     /// Rules of sessions.
     pub(super) async fn session_params(&self) -> Result<settlement::Params> {
         let question = settlement::QueryMsg::Params {};
-        self.ask(System::Settlement, &question, "--open-fee and --blocks")
-            .await
+        self.ask(System::Settlement, &question, "--blocks").await
+    }
+
+    /// What opening a session burns now.
+    pub(super) async fn open_fee(&self) -> Result<Amount> {
+        let question = settlement::QueryMsg::Queue {};
+        let queue: settlement::Queue = self.ask(System::Settlement, &question, "--open-fee").await?;
+        queue.open_fee.ok_or_else(|| {
+            let waiting = queue.waiting;
+            Failure::Usage(format!(
+                "{waiting} sessions wait for their draw, as many as may: try again in some blocks"
+            ))
+        })
     }
 
     /// A router's record.

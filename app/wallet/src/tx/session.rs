@@ -62,6 +62,12 @@ pub enum Command {
         /// Release as JSON, `-` for standard input: {"release", "signature"}
         file: PathBuf,
     },
+    /// Have sent what could not be returned when your sessions ended
+    ClaimRefund {
+        /// Address that can receive it
+        #[arg(value_parser = account)]
+        to: AccAddress,
+    },
     /// Prove a deterministic fault of a host
     ProveFault {
         /// Proof as JSON, `-` for standard input: {"host", "fault"}
@@ -93,7 +99,7 @@ pub struct OpenSession {
     #[arg(long, value_enum)]
     signed_by: Option<Signer>,
     /// The router's consent as JSON, `-` for standard input, which its bond's use needs: {"nonce", "expires",
-    /// "signature"}, as `quern-router consent` prints it
+    /// "signature"}, as `quern-router consent` prints it for just these terms
     #[arg(long, value_name = "FILE", requires = "router")]
     consent: Option<PathBuf>,
     /// Who else may close and rebalance for the payer
@@ -102,7 +108,7 @@ pub struct OpenSession {
     /// Blocks until the session closes by itself [default: the most that the chain admits]
     #[arg(long, value_name = "N")]
     blocks: Option<u64>,
-    /// The open fee, else asked from the chain
+    /// Highest open fee to accept, of which what is not needed comes back [default: the fee of now, asked from the chain]
     #[arg(long, value_name = "AMOUNT", value_parser = qrn::amount)]
     open_fee: Option<Amount>,
 }
@@ -180,6 +186,7 @@ impl Command {
                 let SignedRelease { release, signature } = read(file, "signed release")?;
                 ExecuteMsg::PresentRelease { release, signature }
             }
+            Self::ClaimRefund { to } => ExecuteMsg::ClaimRefund { to: to.to_string() },
             Self::ProveFault { file } => {
                 let ProvenFault { host, fault } = read(file, "proof of a fault")?;
                 ExecuteMsg::ProveFault { host, fault }
@@ -200,15 +207,13 @@ impl OpenSession {
         if self.signed_by == Some(Signer::Router) && self.router.is_none() {
             return Err(Failure::Usage("--signed-by router needs --router".into()));
         }
-        let (open_fee, blocks) = match (self.open_fee, self.blocks) {
-            (Some(fee), Some(blocks)) => (fee, blocks),
-            (fee, blocks) => {
-                let params = chain.session_params().await?;
-                (
-                    fee.unwrap_or(params.open_fee),
-                    blocks.unwrap_or(params.max_session_blocks),
-                )
-            }
+        let open_fee = match self.open_fee {
+            Some(fee) => fee,
+            None => chain.open_fee().await?,
+        };
+        let blocks = match self.blocks {
+            Some(blocks) => blocks,
+            None => chain.session_params().await?.max_session_blocks,
         };
         let router_fee_bps = match (&self.router, self.router_fee_bps) {
             (_, Some(bps)) => bps,
@@ -234,6 +239,7 @@ impl OpenSession {
             signed_by,
             blocks,
             consent,
+            max_fee: Some(open_fee),
         };
         Ok(Call::new(System::Settlement, &msg)?.with(qrn::sum(self.escrow, open_fee)?))
     }

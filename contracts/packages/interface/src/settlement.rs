@@ -5,7 +5,7 @@ mod fault;
 
 pub use answer::{
     BatchInfo, BatchPlace, CommitteeMember, Contracts, Demand, Earned, FaultRecord, HostDemand, HostEarned,
-    HostStanding, Outcome, RebalanceInfo, RouterBond, SessionInfo, SessionStatus, Totals,
+    HostStanding, Outcome, Queue, RebalanceInfo, RouterBond, SessionInfo, SessionStatus, Totals,
 };
 pub use fault::{CommittedLeaf, CommittedReceipt, Fault, SignedReceipt};
 
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub struct Params {
     /// Denomination of every amount.
     pub denom: String,
-    /// Burned when a session opens.
+    /// Burned when a session opens and few wait for their draw; see [`open_fee`].
     pub open_fee: Amount,
     /// Least escrow.
     pub min_escrow: Amount,
@@ -47,6 +47,24 @@ pub struct Params {
     pub fault_slash_bps: u32,
     /// Slashed bond goes to payers of the voided claims up to their amount times this, in basis points.
     pub restitution_bps: u32,
+    /// Of a host's word for a model, what counts as demand beyond twice its paid claims.
+    pub free_demand: Amount,
+}
+
+/// Doublings of the open fee after which no session is taken.
+pub const MAX_DOUBLINGS: u64 = 10;
+
+/// What opening burns while so many sessions wait for their draw: the parameter up to as many as are drawn while one
+/// waits for its beacon, and twice as much for every as many more. None from ten times that on, so that the last one
+/// taken is drawn at the latest `10 * draw_delay` blocks after its beacon.
+#[must_use]
+pub fn open_fee(params: &Params, waiting: u64) -> Option<Amount> {
+    let free = params.draw_delay.saturating_mul(params.max_draws.into());
+    let doublings = waiting.checked_div(free)?;
+    if doublings >= MAX_DOUBLINGS {
+        return None;
+    }
+    params.open_fee.0.checked_mul(1 << doublings).map(Amount)
 }
 
 /// First message.
@@ -82,7 +100,7 @@ pub enum SignedBy {
 }
 
 /// A router's word that it answers for a session's escrow, by the ed25519 transport key that the registry names
-/// for it: over [`quern_protocol::RouterConsent`].
+/// for it: over [`quern_protocol::RouterConsent`], which names the terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consent {
@@ -115,8 +133,8 @@ pub const MAX_BATCH_MODELS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum ExecuteMsg {
-    /// Opens a session. Funds: escrow plus the open fee, which burns. The answer's attribute `session` is
-    /// the id.
+    /// Opens a session. Funds: escrow plus `max_fee`; the open fee of now burns, the rest of `max_fee` comes back. The
+    /// answer's attribute `session` is the id.
     OpenSession {
         /// Model.
         model: String,
@@ -137,6 +155,9 @@ pub enum ExecuteMsg {
         /// That the router agrees, if it holds the key and is not the sender.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         consent: Option<Consent>,
+        /// Highest open fee that is accepted; the parameter's if none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_fee: Option<Amount>,
     },
     /// Payer, agent or router: no further vouchers; claims are taken until the appeal ends.
     CloseSession {
@@ -202,6 +223,11 @@ pub enum ExecuteMsg {
     Close {
         /// Session.
         session: u64,
+    },
+    /// Pays out what the bank refused to return to the sender when its sessions ended.
+    ClaimRefund {
+        /// To this address.
+        to: String,
     },
     /// Proves a deterministic fault of a host. From anyone.
     ProveFault {
@@ -325,6 +351,8 @@ pub enum QueryMsg {
     },
     /// [`Totals`].
     Totals {},
+    /// [`Queue`].
+    Queue {},
     /// [`Demand`] of a model.
     Demand {
         /// Model.

@@ -141,10 +141,16 @@ pub struct RouterConsent {
     pub router: String,
     /// Who opens the session.
     pub payer: String,
+    /// Model.
+    pub model: String,
     /// The session's key.
     pub session_key: PublicKey,
     /// Escrow.
     pub escrow: Amount,
+    /// The router's fee in basis points of captured amounts.
+    pub router_fee_bps: u32,
+    /// Blocks until the session closes by itself.
+    pub blocks: u64,
     /// Above every earlier one of this router for this payer.
     pub nonce: u64,
     /// Last height at which it counts.
@@ -154,11 +160,14 @@ pub struct RouterConsent {
 impl RouterConsent {
     /// What the transport key signs.
     pub fn digest(&self, chain_id: &str) -> Hash {
-        Fields::new("quern.router-consent/1", chain_id)
+        Fields::new("quern.router-consent/2", chain_id)
             .bytes(self.router.as_bytes())
             .bytes(self.payer.as_bytes())
+            .bytes(self.model.as_bytes())
             .bytes(self.session_key.as_ref())
             .u128(self.escrow.0)
+            .u64(self.router_fee_bps.into())
+            .u64(self.blocks)
             .u64(self.nonce)
             .u64(self.expires)
             .finish()

@@ -129,8 +129,9 @@ def release_digest(r) -> bytes:
 
 def consent_digest(c) -> bytes:
     return tagged(
-        "quern.router-consent/1", c["router"].encode(), c["payer"].encode(), base64.b64decode(c["session_key"]),
-        u128(int(c["escrow"])), u64(c["nonce"]), u64(c["expires"]),
+        "quern.router-consent/2", c["router"].encode(), c["payer"].encode(), c["model"].encode(),
+        base64.b64decode(c["session_key"]), u128(int(c["escrow"])), u64(c["router_fee_bps"]), u64(c["blocks"]),
+        u64(c["nonce"]), u64(c["expires"]),
     )
 
 
@@ -381,7 +382,8 @@ def vectors():
     seed = tagged("quern.committee/1", u64(42), beacon)
     weights = [300, 0, 200, 100]
     consent = {
-        "router": "quern1router", "payer": "quern1payer", "session_key": b64(public(SESSION_KEY)), "escrow": "5000000",
+        "router": "quern1router", "payer": "quern1payer", "model": "quern-small",
+        "session_key": b64(public(SESSION_KEY)), "escrow": "5000000", "router_fee_bps": 250, "blocks": 2000,
         "nonce": 1763800000000, "expires": 170,
     }
     return {

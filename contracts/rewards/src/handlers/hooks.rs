@@ -71,22 +71,29 @@ fn receive(storage: &mut dyn Storage, balance: Amount) -> Result<Amount> {
 }
 
 /// What was asked for and could be had of the proven models since the last epoch's end, each model's work
-/// counted by its coefficient.
+/// counted by its coefficient. A model is counted from the end of the epoch on in which it was first seen.
 fn demand(deps: &mut DepsMut) -> Result<Demand> {
     let mut sum = Demand::default();
+    let first = !WORK.exists(deps.storage);
     let models = Chain::load(deps.as_ref())?.models()?;
     for model in models {
         let chain = Chain::load(deps.as_ref())?;
         let answers = chain.price(&model.model).zip(chain.demand(&model.model));
         let Some((price, demand)) = answers else { continue };
         let key = model.model.as_str();
-        let before = SEEN_MODELS.may_load(deps.storage, key)?.unwrap_or_default();
+        let before = SEEN_MODELS.may_load(deps.storage, key)?;
         let now = SeenModel {
             judged: price.judged,
             offered: price.offered,
             committed: demand.amount,
         };
         SEEN_MODELS.save(deps.storage, key, &now)?;
+        // what a model did before it was proven was no part of this epoch; at the first epoch's end there was nothing
+        let before = match before {
+            Some(before) => before,
+            None if first => SeenModel::default(),
+            None => continue,
+        };
         let work = |now: Amount, before: Amount| {
             let tokens = now.saturating_sub(before);
             tokens

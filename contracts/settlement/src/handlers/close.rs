@@ -48,6 +48,7 @@ pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
         .add_attribute("voided", outcome.voided.to_string())
         .add_attribute("restitution", outcome.restitution.to_string());
     session.outcome = Some(outcome);
+    sessions::end(deps.storage, id, env.block.height)?;
     SESSIONS.save(deps.storage, id, &session)?;
     Ok(response)
 }
@@ -113,7 +114,7 @@ fn drop_claims(
     let mut extra = Amount::ZERO;
     for ((member, seat), void) in session.committee.iter().zip(&ledger.seats).zip(void) {
         HOST_SESSIONS.remove(storage, (&member.host, id));
-        demand::close(storage, &member.host, &session.model, seat, *void)?;
+        demand::close(storage, member, &session.model, seat, *void)?;
         let standing = (&member.host, session.model.as_str(), member.generation);
         if *void {
             funds::add(&mut extra, restitution::draw(storage, standing, seat.claimed)?)?;
@@ -202,6 +203,8 @@ fn payments(
         .refund
         .checked_add(outcome.restitution)
         .ok_or(ContractError::Overflow)?;
-    payments.extend(funds::send(session.payer.as_str(), back, denom).map(SubMsg::new));
+    if let Some(send) = funds::send(session.payer.as_str(), back, denom) {
+        payments.push(reply::guard(send, &reply::Unpaid::refund(id, back))?);
+    }
     Ok(payments)
 }

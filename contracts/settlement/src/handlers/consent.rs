@@ -34,8 +34,11 @@ pub fn take(deps: DepsMut, env: &Env, session: &Session, consent: Option<&Consen
     let statement = RouterConsent {
         router: router.to_string(),
         payer: session.payer.to_string(),
+        model: session.model.clone(),
         session_key: session.session_key,
         escrow: session.escrow,
+        router_fee_bps: session.router_fee_bps,
+        blocks: session.closes_at.saturating_sub(session.opened_at),
         nonce: consent.nonce,
         expires: consent.expires,
     };
@@ -45,7 +48,9 @@ pub fn take(deps: DepsMut, env: &Env, session: &Session, consent: Option<&Consen
     };
     let digest = statement.digest(&env.block.chain_id);
     if !chain.signed_ed25519(&digest, &consent.signature, &info.details.transport_key) {
-        return refuse("it is not by the router's transport key for this payer, session key and escrow");
+        return refuse(
+            "it is not by the router's transport key for this payer, model, session key, escrow, fee and blocks",
+        );
     }
     Ok(CONSENTS.save(deps.storage, key, &consent.nonce)?)
 }

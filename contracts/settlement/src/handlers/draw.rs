@@ -1,30 +1,30 @@
 //! Committees, drawn at a block's end.
 
-use cosmwasm_std::{Addr, DepsMut, Empty, Env, Order, Response, SubMsg};
-use cw_storage_plus::Bound;
+use cosmwasm_std::{Addr, DepsMut, Empty, Env, Response, SubMsg};
 use quern_interface::registry::GroupMember;
 use quern_protocol::ledger::Ledger;
-use quern_protocol::{committee_seed, Hash};
+use quern_protocol::{committee_seed, Amount, Hash};
 
 use super::reply;
 use crate::chain::Chain;
 use crate::error::Result;
-use crate::state::{Member, Phase, Session, HOST_SESSIONS, LEDGERS, PARAMS, PENDING, SESSIONS, TOTALS};
+use crate::state::{
+    Member, Phase, Session, HOST_SESSIONS, LEDGERS, PARAMS, PENDING, SESSIONS, TOTALS, WAITING,
+};
 use crate::{demand, funds, handlers::router, sessions};
 
 /// Draws the committees that are due, oldest first, at most `max_draws`. A session for which no host can be
-/// drawn returns everything, so the queue never waits. Event `session_drawn` or `session_void` per session.
+/// drawn returns everything, so the queue never waits. Removes twice as many ended sessions at most, more than were
+/// drawn, so they never pile up. Event `session_drawn` or `session_void` per session.
 pub fn end_block(mut deps: DepsMut, env: Env) -> Result<Response> {
     let params = PARAMS.load(deps.storage)?;
-    let due: Vec<(u64, u64)> = PENDING
-        .keys(
-            deps.storage,
-            None,
-            Some(Bound::inclusive((env.block.height, u64::MAX))),
-            Order::Ascending,
-        )
-        .take(params.max_draws as usize)
-        .collect::<Result<_, _>>()?;
+    let (height, most) = (env.block.height, params.max_draws as usize);
+    sessions::forget(deps.storage, height, most.saturating_mul(2))?;
+    let due = sessions::due(deps.storage, PENDING, height, most)?;
+    if !due.is_empty() {
+        let waiting = WAITING.load(deps.storage)?;
+        WAITING.save(deps.storage, &waiting.saturating_sub(due.len() as u64))?;
+    }
     let mut response = Response::new();
     for (drawn_at, id) in due {
         PENDING.remove(deps.storage, (drawn_at, id));
@@ -34,7 +34,10 @@ pub fn end_block(mut deps: DepsMut, env: Env) -> Result<Response> {
             .unwrap_or(None);
         response = match committee {
             Some(drawn) => begin(deps.branch(), response, id, session, drawn)?,
-            None => void(deps.branch(), response, id, session, &params.denom)?,
+            None => {
+                sessions::end(deps.storage, id, height)?;
+                void(deps.branch(), response, id, session, &params.denom)?
+            }
         };
     }
     Ok(response)
@@ -56,6 +59,7 @@ fn committee(chain: &Chain, chain_id: &str, id: u64, session: &Session, size: u3
         host: Addr::unchecked(member.host),
         weight: member.capacity,
         generation: member.generation,
+        cover: Amount::ZERO,
     });
     let members: Vec<Member> = members.collect();
     let weights: Vec<u64> = members.iter().map(|member| member.weight).collect();
@@ -67,8 +71,15 @@ fn committee(chain: &Chain, chain_id: &str, id: u64, session: &Session, size: u3
     }))
 }
 
-fn begin(deps: DepsMut, response: Response, id: u64, mut session: Session, drawn: Drawn) -> Result<Response> {
-    for (member, seat) in drawn.members.iter().zip(&drawn.ledger.seats) {
+fn begin(
+    deps: DepsMut,
+    response: Response,
+    id: u64,
+    mut session: Session,
+    mut drawn: Drawn,
+) -> Result<Response> {
+    for (member, seat) in drawn.members.iter_mut().zip(&drawn.ledger.seats) {
+        member.cover = seat.limit;
         HOST_SESSIONS.save(deps.storage, (&member.host, id), &Empty {})?;
         demand::open(deps.storage, &member.host, &session.model, seat.limit)?;
     }

@@ -67,7 +67,8 @@ pub fn check_params(params: &Params) -> Result<()> {
     )
 }
 
-/// Blocks for which a batch may be needed: from a commit in the block of a session's opening to its pay.
+/// Blocks for which a batch may be needed: from a commit in the block of a session's opening to its pay. A session that
+/// ended stays as long.
 pub fn horizon(params: &Params) -> u64 {
     params
         .max_session_blocks

@@ -22,5 +22,5 @@ pub use governance::{check_params, horizon, set_audits, update_params, validate_
 pub use judge::{convict, forfeit, freeze, set_judges, validate as validate_judges};
 pub use moves::{execute_rebalance, present_release, rebalance};
 pub use open::{close_session, open, Asked};
-pub use reply::reply;
+pub use reply::{claim_refund, reply};
 pub use router::{defund_router, fund_router};

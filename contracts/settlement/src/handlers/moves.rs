@@ -5,20 +5,20 @@ use quern_protocol::{Amount, Release, Signature};
 
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
-use crate::state::{Session, LEDGERS};
+use crate::state::{Session, LEDGERS, SESSIONS};
 use crate::{demand, sessions};
 
-/// Seats of a pair of hosts.
-fn seats(deps: Deps, session: &Session, from: &str, to: &str) -> Result<(usize, usize, [Addr; 2])> {
+/// Seats of a pair of hosts, and the giver.
+fn seats(deps: Deps, session: &Session, from: &str, to: &str) -> Result<(usize, usize, Addr)> {
     let from = deps.api.addr_validate(from)?;
     let to = deps.api.addr_validate(to)?;
-    Ok((session.seat(&from)?.0, session.seat(&to)?.0, [from, to]))
+    Ok((session.seat(&from)?.0, session.seat(&to)?.0, from))
 }
 
 /// Moves a limit by the giver's word. Attributes: `action`, `session`, `from`, `to`, `amount`.
 pub fn present_release(deps: DepsMut, env: Env, release: Release, signature: Signature) -> Result<Response> {
-    let (session, mut ledger) = sessions::drawn(deps.storage, release.session, env.block.height)?;
-    let (from, to, [giver, receiver]) = seats(deps.as_ref(), &session, &release.from, &release.to)?;
+    let (mut session, mut ledger) = sessions::drawn(deps.storage, release.session, env.block.height)?;
+    let (from, to, giver) = seats(deps.as_ref(), &session, &release.from, &release.to)?;
     let chain = Chain::load(deps.as_ref())?;
     // the key of now: one that leaked and was replaced moves nothing
     let key = chain.warm_key_at(&giver, env.block.height)?.key;
@@ -28,7 +28,8 @@ pub fn present_release(deps: DepsMut, env: Env, release: Release, signature: Sig
         ));
     }
     let amount = ledger.release(from, to, release.cumulative)?;
-    demand::shift(deps.storage, &session.model, &giver, &receiver, amount)?;
+    demand::shift(deps.storage, &mut session, from, to, amount)?;
+    SESSIONS.save(deps.storage, release.session, &session)?;
     LEDGERS.save(deps.storage, release.session, &ledger)?;
     Ok(Response::new()
         .add_attribute("action", "present_release")
@@ -66,15 +67,14 @@ pub fn rebalance(
 
 /// Moves what was not proven. Attributes: `action`, `session`, `from`, `to`, `amount`.
 pub fn execute_rebalance(deps: DepsMut, env: Env, id: u64, from: String) -> Result<Response> {
-    let (session, mut ledger) = sessions::open(deps.storage, id, env.block.height)?;
+    let (mut session, mut ledger) = sessions::open(deps.storage, id, env.block.height)?;
     let giver = deps.api.addr_validate(&from)?;
     let (seat, _) = session.seat(&giver)?;
     let (to, amount) = ledger.execute_rebalance(seat, env.block.height)?;
     LEDGERS.save(deps.storage, id, &ledger)?;
+    demand::shift(deps.storage, &mut session, seat, to, amount)?;
+    SESSIONS.save(deps.storage, id, &session)?;
     let receiver = session.committee.get(to).map(|member| &member.host);
-    if let Some(receiver) = receiver {
-        demand::shift(deps.storage, &session.model, &giver, receiver, amount)?;
-    }
     let to = receiver.map_or("", |host| host.as_str());
     Ok(Response::new()
         .add_attribute("action", "execute_rebalance")

@@ -2,14 +2,14 @@
 
 use cosmwasm_std::{DepsMut, Empty, Env, MessageInfo, Response, Storage};
 use quern_interface::registry::ModelState;
-use quern_interface::settlement::{Consent, Params, SignedBy};
+use quern_interface::settlement::{open_fee, Consent, Params, SignedBy};
 use quern_protocol::{Amount, Price, PublicKey};
 
 use super::consent;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{
-    Phase, Session, LAST_SESSION, PARAMS, PAYER_SESSIONS, PENDING, ROUTERS, SESSIONS, TOTALS,
+    Phase, Session, LAST_SESSION, PARAMS, PAYER_SESSIONS, PENDING, ROUTERS, SESSIONS, TOTALS, WAITING,
 };
 use crate::{funds, sessions};
 
@@ -33,13 +33,19 @@ pub struct Asked {
     pub blocks: u64,
     /// That the router agrees.
     pub consent: Option<Consent>,
+    /// Highest open fee.
+    pub max_fee: Option<Amount>,
 }
 
-/// Opens a session. Attributes: `action`, `session`, `payer`, `model`, `escrow`, `drawn_at`, `closes_at`.
+/// Opens a session. Attributes: `action`, `session`, `payer`, `model`, `escrow`, `fee`, `drawn_at`, `closes_at`.
 pub fn open(mut deps: DepsMut, env: Env, info: MessageInfo, asked: Asked) -> Result<Response> {
     let params = PARAMS.load(deps.storage)?;
     let height = env.block.height;
-    let escrow = escrow(&info, &params)?;
+    let waiting = WAITING.load(deps.storage)?;
+    let fee = open_fee(&params, waiting).ok_or(ContractError::QueueFull)?;
+    let max_fee = asked.max_fee.unwrap_or(params.open_fee);
+    let back = max_fee.checked_sub(fee).ok_or(ContractError::FeeTooHigh(fee))?;
+    let escrow = escrow(&info, &params, max_fee)?;
     check(&asked, &params)?;
     let chain = Chain::load(deps.as_ref())?;
     if !chain.is_key(&asked.session_key) {
@@ -89,31 +95,37 @@ pub fn open(mut deps: DepsMut, env: Env, info: MessageInfo, asked: Asked) -> Res
     LAST_SESSION.save(deps.storage, &id)?;
     SESSIONS.save(deps.storage, id, &session)?;
     PENDING.save(deps.storage, (session.drawn_at, id), &Empty {})?;
+    WAITING.save(deps.storage, &waiting.saturating_add(1))?;
     PAYER_SESSIONS.save(deps.storage, (&session.payer, id), &Empty {})?;
     let mut totals = TOTALS.load(deps.storage)?;
     funds::add(&mut totals.escrowed, escrow)?;
-    funds::add(&mut totals.burned, params.open_fee)?;
+    funds::add(&mut totals.burned, fee)?;
     TOTALS.save(deps.storage, &totals)?;
     Ok(Response::new()
-        .add_messages(funds::burn(params.open_fee, &params.denom))
+        .add_messages(funds::burn(fee, &params.denom))
+        .add_messages(funds::send(session.payer.as_str(), back, &params.denom))
         .add_attribute("action", "open_session")
         .add_attribute("session", id.to_string())
         .add_attribute("payer", session.payer)
         .add_attribute("model", session.model)
         .add_attribute("escrow", escrow.to_string())
+        .add_attribute("fee", fee.to_string())
         .add_attribute("drawn_at", session.drawn_at.to_string())
         .add_attribute("closes_at", session.closes_at.to_string()))
 }
 
-/// What was sent beyond the open fee.
-fn escrow(info: &MessageInfo, params: &Params) -> Result<Amount> {
+/// What was sent beyond the highest open fee.
+fn escrow(info: &MessageInfo, params: &Params, max_fee: Amount) -> Result<Amount> {
     let sent = funds::one(info, &params.denom)?;
-    let escrow = sent.checked_sub(params.open_fee);
+    let escrow = sent.checked_sub(max_fee);
     escrow
         .filter(|escrow| *escrow >= params.min_escrow)
         .ok_or_else(|| {
-            let least = params.min_escrow.0.saturating_add(params.open_fee.0);
-            ContractError::WrongFunds(format!("at least {least}{}, the open fee included", params.denom))
+            let least = params.min_escrow.0.saturating_add(max_fee.0);
+            ContractError::WrongFunds(format!(
+                "at least {least}{}, the highest open fee included",
+                params.denom
+            ))
         })
 }
 

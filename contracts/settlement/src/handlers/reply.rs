@@ -1,13 +1,14 @@
 //! What came of payments and slashes.
 
 use cosmwasm_std::{
-    from_json, to_json_binary, Addr, CosmosMsg, DepsMut, Env, Reply, Response, Storage, SubMsg, SubMsgResult,
+    from_json, to_json_binary, Addr, CosmosMsg, DepsMut, Env, MessageInfo, Reply, Response, Storage, SubMsg,
+    SubMsgResult,
 };
 use quern_protocol::Amount;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ContractError, Result};
-use crate::state::{PARAMS, SESSIONS, TOTALS};
+use crate::state::{PARAMS, REFUNDS, SESSIONS, TOTALS};
 use crate::{earned, funds, restitution};
 
 const PAYMENT: u64 = 1;
@@ -66,7 +67,7 @@ impl Unpaid {
         }
     }
 
-    /// A payer's, of a void session.
+    /// A payer's.
     pub const fn refund(session: u64, amount: Amount) -> Self {
         Self {
             session,
@@ -98,8 +99,8 @@ pub fn reply(deps: DepsMut, env: Env, reply: Reply) -> Result<Response> {
     }
 }
 
-/// A host's coins go to its own address if its payout address was the trouble; else the coins burn, so that
-/// nobody keeps others from their money by naming an address that cannot receive.
+/// A host's coins go to its own address if its payout address was the trouble; a payer's wait for it; else the coins
+/// burn, so that nobody keeps others from their money by naming an address that cannot receive.
 fn unpaid(deps: DepsMut, unpaid: Unpaid) -> Result<Response> {
     let denom = PARAMS.load(deps.storage)?.denom;
     if let Payee::Host {
@@ -112,12 +113,48 @@ fn unpaid(deps: DepsMut, unpaid: Unpaid) -> Result<Response> {
         let payment = payment.map(|payment| guard(payment, &again)).transpose()?;
         return Ok(Response::new().add_submessages(payment));
     }
+    if unpaid.payee == Payee::Refund {
+        return keep(deps.storage, &unpaid);
+    }
     note_burned(deps.storage, &unpaid)?;
     Ok(Response::new()
         .add_messages(funds::burn(unpaid.amount, &denom))
         .add_attribute("action", "unpayable")
         .add_attribute("session", unpaid.session.to_string())
         .add_attribute("burned", unpaid.amount.to_string()))
+}
+
+/// A refund waits until the payer says where to.
+fn keep(storage: &mut dyn Storage, unpaid: &Unpaid) -> Result<Response> {
+    let payer = SESSIONS.load(storage, unpaid.session)?.payer;
+    let mut owed = REFUNDS.may_load(storage, &payer)?.unwrap_or_default();
+    funds::add(&mut owed, unpaid.amount)?;
+    REFUNDS.save(storage, &payer, &owed)?;
+    let mut totals = TOTALS.load(storage)?;
+    funds::add(&mut totals.unclaimed, unpaid.amount)?;
+    TOTALS.save(storage, &totals)?;
+    Ok(Response::new()
+        .add_attribute("action", "refund_kept")
+        .add_attribute("session", unpaid.session.to_string())
+        .add_attribute("payer", payer)
+        .add_attribute("amount", unpaid.amount.to_string()))
+}
+
+/// Pays out what waits for the sender. Attributes: `action`, `payer`, `amount`.
+pub fn claim_refund(deps: DepsMut, info: MessageInfo, to: &str) -> Result<Response> {
+    let to = deps.api.addr_validate(to)?;
+    let owed = REFUNDS.may_load(deps.storage, &info.sender)?;
+    let owed = owed.ok_or(ContractError::NothingOwed)?;
+    REFUNDS.remove(deps.storage, &info.sender);
+    let mut totals = TOTALS.load(deps.storage)?;
+    funds::take(&mut totals.unclaimed, owed)?;
+    TOTALS.save(deps.storage, &totals)?;
+    let denom = PARAMS.load(deps.storage)?.denom;
+    Ok(Response::new()
+        .add_messages(funds::send(to.as_str(), owed, &denom))
+        .add_attribute("action", "claim_refund")
+        .add_attribute("payer", info.sender)
+        .add_attribute("amount", owed.to_string()))
 }
 
 fn note_burned(storage: &mut dyn Storage, unpaid: &Unpaid) -> Result<()> {
@@ -133,7 +170,7 @@ fn note_burned(storage: &mut dyn Storage, unpaid: &Unpaid) -> Result<()> {
             earned::unpaid(storage, None, session.router.as_ref(), unpaid.amount)?;
         }
         Payee::Audits => funds::take(&mut totals.audits, unpaid.amount)?,
-        Payee::Refund => funds::take(&mut totals.refunded, unpaid.amount)?,
+        Payee::Refund => return Ok(()),
     }
     funds::add(&mut totals.burned, unpaid.amount)?;
     TOTALS.save(storage, &totals)?;
@@ -147,7 +184,7 @@ fn note_burned(storage: &mut dyn Storage, unpaid: &Unpaid) -> Result<()> {
             }
             Payee::Router => funds::take(&mut outcome.router_fee, unpaid.amount)?,
             Payee::Audits => funds::take(&mut outcome.audits, unpaid.amount)?,
-            Payee::Refund => funds::take(&mut outcome.refund, unpaid.amount)?,
+            Payee::Refund => {}
         }
         funds::add(&mut outcome.burned, unpaid.amount)?;
         SESSIONS.save(storage, unpaid.session, &session)?;

@@ -5,7 +5,7 @@ use quern_interface::registry::{ExecuteMsg, RouterDetails};
 use quern_interface::settlement::Consent;
 use quern_protocol::{Amount, Bytes, RouterConsent};
 
-use super::{key, name, public, World, CHAIN};
+use super::{key, name, public, World, CHAIN, MODEL};
 
 fn transport() -> SigningKey {
     SigningKey::from([77; 32])
@@ -29,8 +29,11 @@ pub fn given(nonce: u64, change: impl Fn(&mut RouterConsent)) -> Consent {
     let mut statement = RouterConsent {
         router: name("router").into(),
         payer: name("payer").into(),
+        model: MODEL.into(),
         session_key: public(&key(200)),
         escrow: Amount(1_000_000),
+        router_fee_bps: 1_000,
+        blocks: 100,
         nonce,
         expires: 900,
     };

@@ -92,6 +92,7 @@ pub fn params() -> Params {
         audit_bps: 200,
         fault_slash_bps: 2_000,
         restitution_bps: 5_000,
+        free_demand: Amount(1 << 40),
     }
 }
 
@@ -140,6 +141,7 @@ pub struct Ask {
     pub blocks: u64,
     pub max_price: Price,
     pub consent: Option<Consent>,
+    pub max_fee: Option<u128>,
 }
 
 impl Default for Ask {
@@ -152,6 +154,7 @@ impl Default for Ask {
             blocks: 100,
             max_price: "5".parse().unwrap(),
             consent: None,
+            max_fee: None,
         }
     }
 }
@@ -333,8 +336,10 @@ impl World {
             signed_by: ask.signed_by,
             blocks: ask.blocks,
             consent: ask.consent.clone(),
+            max_fee: ask.max_fee.map(Amount),
         };
-        let answer = self.execute(&payer, &msg, &coins(ask.escrow + OPEN_FEE))?;
+        let sent = coins(ask.escrow + ask.max_fee.unwrap_or(OPEN_FEE));
+        let answer = self.execute(&payer, &msg, &sent)?;
         let mut attributes = answer.events.iter().flat_map(|event| &event.attributes);
         let id = attributes.find(|attribute| attribute.key == "session").unwrap();
         Ok(id.value.parse().unwrap())
@@ -382,7 +387,7 @@ impl World {
     /// The contract's coins are what its sums say.
     pub fn reconcile(&self) {
         let totals = self.totals();
-        let sums = totals.escrowed.0 + totals.router_bonds.0 + totals.restitution_held.0;
+        let sums = totals.escrowed.0 + totals.router_bonds.0 + totals.restitution_held.0 + totals.unclaimed.0;
         assert_eq!(self.balance(&self.settlement), sums, "{totals:?}");
     }
 }
@@ -396,7 +401,7 @@ fn chain() -> Chain {
         .with_bank(Bank::default())
         .with_stargate(Beacon)
         .build(|router, _, storage| {
-            for rich in ["payer", "router", "stranger", "gov"] {
+            for rich in ["payer", "router", "stranger", "gov", "module"] {
                 router.bank.give(storage, &name(rich), RICH);
             }
             for n in 0..16 {

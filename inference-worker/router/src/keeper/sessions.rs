@@ -12,6 +12,8 @@ use quern_protocol::Bytes;
 const RENEW_PART: u128 = 4;
 /// Blocks that opening may take beside the draw.
 const OPENING_BLOCKS: u64 = 8;
+/// Open fees that a session may cost while many wait for their draw; what is not needed comes back.
+const BUSY_FEE: u128 = 4;
 /// Blocks for which the router's consent to a session counts.
 const CONSENT_BLOCKS: u64 = 50;
 
@@ -85,9 +87,10 @@ pub(super) async fn open_if_needed(
             policy.max_price
         );
     }
+    let max_fee = params.open_fee.mul_div_floor(BUSY_FEE, 1).unwrap_or(params.open_fee);
     let funds = policy
         .escrow
-        .checked_add(params.open_fee)
+        .checked_add(max_fee)
         .context("the escrow is too large")?;
     let (router, router_fee_bps) = match &policy.router {
         Some((router, fee)) => (Some(router.clone()), *fee),
@@ -98,8 +101,11 @@ pub(super) async fn open_if_needed(
             let asked = Asked {
                 router,
                 payer: &payer.address,
+                model,
                 session_key: Bytes(payer.session_key.public()),
                 escrow: policy.escrow,
+                router_fee_bps,
+                blocks: policy.blocks,
                 expires: latest.saturating_add(CONSENT_BLOCKS),
             };
             let sign = |message: &[u8]| gateway.client.sign(message);
@@ -121,6 +127,7 @@ pub(super) async fn open_if_needed(
         agent: None,
         blocks: policy.blocks,
         consent,
+        max_fee: Some(max_fee),
     };
     let contracts = &gateway.view.contracts;
     let id = contracts

@@ -43,6 +43,10 @@ async fn refresh_sessions(gateway: &Gateway) -> bool {
     for id in ids {
         match gateway.view.contracts.session(id).await {
             Ok(info) => follow(gateway, &info).await,
+            // it was paid while this router was away, so long ago that its record is gone
+            Err(error) if format!("{error:#}").contains("session_forgotten") => {
+                gateway.books.write_soon(vec![Record::Closed { session: id }]);
+            }
             Err(error) => {
                 tracing::warn!(
                     session = id,

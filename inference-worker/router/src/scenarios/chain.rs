@@ -126,10 +126,11 @@ impl TestChain {
                     session_key,
                     blocks,
                     signed_by,
+                    max_fee,
                     ..
                 } => {
                     let id = state.sessions.len() as u64 + 1;
-                    let escrow = Amount(call.funds[0].0 - 1_000);
+                    let escrow = Amount(call.funds[0].0 - max_fee.map_or(1_000, |fee| fee.0));
                     let limit = Amount(escrow.0 / state.hosts.len() as u128);
                     let member = |host: &HostInfo| CommitteeMember {
                         host: host.host.clone(),
@@ -207,6 +208,7 @@ fn params() -> Value {
         audit_bps: 0,
         fault_slash_bps: 1_000,
         restitution_bps: 10_000,
+        free_demand: Amount(1 << 40),
     })
 }
 

@@ -194,9 +194,11 @@ pub struct Demand {
 pub struct HostDemand {
     /// So far.
     pub demand: Demand,
-    /// Sum of the host's limits in sessions of the model that are not paid.
+    /// Sum of the host's limits in sessions of the model that are not paid, without what came to it after the giver had
+    /// counted it.
     pub open_limits: Amount,
-    /// What its further batches may still count: limits of now and claims of before, less `demand.amount`.
+    /// What its further batches may still count: limits of now and claims of before, at most twice those claims and
+    /// `free_demand`, less `demand.amount`.
     pub room: Amount,
 }
 
@@ -243,7 +245,7 @@ pub struct FaultRecord {
 }
 
 /// Sums over all sessions, for reconciliation: the contract's balance is
-/// `escrowed + router_bonds + restitution_held`.
+/// `escrowed + router_bonds + restitution_held + unclaimed`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
@@ -261,8 +263,20 @@ pub struct Totals {
     pub burned: Amount,
     /// Given to the audits' pot so far.
     pub audits: Amount,
-    /// Returned to payers so far.
+    /// Returned to payers so far, `unclaimed` included.
     pub refunded: Amount,
+    /// Owed to payers whom the bank did not let receive it.
+    pub unclaimed: Amount,
+}
+
+/// Sessions that wait for their committee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// How many.
+    pub waiting: u64,
+    /// What opening another one burns now; none if no more are taken.
+    pub open_fee: Option<Amount>,
 }
 
 /// Whom the contract asks and obeys.
