@@ -1,8 +1,8 @@
 //! What this contract asks the chain and the other contracts.
 
 use cosmwasm_std::{Addr, Binary, Deps};
-use quern_interface::registry::{GroupMember, HostInfo, LaunchPackage, QueryMsg, WarmKey};
-use quern_protocol::{Bytes, Hash, Price, PublicKey, Signature};
+use quern_interface::registry::{GroupMember, ModelState, QueryMsg, WarmKey};
+use quern_protocol::{Bytes, Coefficients, Hash, Price, PublicKey, Signature};
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
 
@@ -27,6 +27,26 @@ pub struct RouterKeys {
     pub transport_key: Bytes<32>,
 }
 
+/// What counts of a model here.
+#[derive(Deserialize)]
+pub struct Model {
+    /// Its hash.
+    pub hash: Hash,
+    /// What tokens cost of the price.
+    pub coefficients: Coefficients,
+    /// Whether it takes sessions.
+    pub state: ModelState,
+}
+
+/// What counts of a host here.
+#[derive(Deserialize)]
+pub struct Host {
+    /// Its operator.
+    pub host: String,
+    /// Where it wants its pay.
+    pub payout: String,
+}
+
 /// Questions to the world around.
 pub struct Chain<'a> {
     /// Storage, api and querier.
@@ -47,7 +67,7 @@ impl<'a> Chain<'a> {
     }
 
     /// A model.
-    pub fn model(&self, model: &str) -> Result<LaunchPackage> {
+    pub fn model(&self, model: &str) -> Result<Model> {
         let model = model.to_owned();
         self.ask(&self.config.registry, &QueryMsg::Model { model })
     }
@@ -77,7 +97,7 @@ impl<'a> Chain<'a> {
     }
 
     /// The host that has, or had, a warm key address.
-    pub fn host_by_warm_key(&self, address: &Addr) -> Result<HostInfo> {
+    pub fn host_by_warm_key(&self, address: &Addr) -> Result<Host> {
         let address = address.to_string();
         self.ask(&self.config.registry, &QueryMsg::HostByWarmKey { address })
     }
@@ -85,7 +105,7 @@ impl<'a> Chain<'a> {
     /// Where a host wants its pay.
     pub fn payout(&self, host: &Addr) -> Result<String> {
         let host = host.to_string();
-        let info: HostInfo = self.ask(&self.config.registry, &QueryMsg::Host { host })?;
+        let info: Host = self.ask(&self.config.registry, &QueryMsg::Host { host })?;
         Ok(info.payout)
     }
 

@@ -87,7 +87,10 @@ pub(super) async fn open_if_needed(
             policy.max_price
         );
     }
-    let max_fee = params.open_fee.mul_div_floor(BUSY_FEE, 1).unwrap_or(params.open_fee);
+    let max_fee = params
+        .open_fee
+        .mul_div_floor(BUSY_FEE, 1)
+        .unwrap_or(params.open_fee);
     let funds = policy
         .escrow
         .checked_add(max_fee)
