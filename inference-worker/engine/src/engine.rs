@@ -25,12 +25,40 @@ impl Logits {
     }
 }
 
+/// What a new sequence needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// The tokens that it begins with. Those of a cached beginning are not computed again.
+    pub prompt: &'a [u32],
+    /// Tokens for which there is to be room for sure, prompt and output together.
+    pub tokens: usize,
+    /// Sequences with the same salt share what they have cached; one without shares nothing.
+    pub salt: Option<[u8; 32]>,
+}
+
+/// How much of an engine's cache is left, in tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Tokens of all sequences together.
+    pub tokens: usize,
+    /// Tokens that are neither taken nor promised.
+    pub free: usize,
+}
+
 /// Why an engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// All slots are taken.
     #[error("all {0} slots of the engine are taken")]
     NoSlot(usize),
+    /// The cache has no room for a sequence now.
+    #[error("the cache has room for {free} more tokens, not for a sequence of {asked}")]
+    NoRoom {
+        /// Tokens of the sequence.
+        asked: usize,
+        /// Tokens that are left.
+        free: usize,
+    },
     /// The slot holds no sequence.
     #[error("slot {0} holds no sequence")]
     NotOpen(usize),
@@ -72,6 +100,21 @@ pub trait Engine {
     /// [`EngineError::NoSlot`] when all are taken.
     fn open(&mut self) -> Result<Slot, EngineError>;
 
+    /// Takes a slot and room for a new sequence. Says how many tokens of the prompt are cached already and must not be
+    /// appended again: fewer than all.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSlot`] when all slots are taken, [`EngineError::NoRoom`] when the cache is too full now.
+    fn begin(&mut self, opening: &Opening<'_>) -> Result<(Slot, usize), EngineError> {
+        let _ = opening;
+        self.open().map(|slot| (slot, 0))
+    }
+
+    /// How much of the cache is left; nothing if slots are the only bound.
+    fn room(&self) -> Option<Room> {
+        None
+    }
+
     /// Gives a slot back; what it cached is forgotten. A slot that is not open is left as it is.
     fn close(&mut self, slot: Slot);
 
@@ -104,6 +147,41 @@ pub trait Engine {
     /// # Errors
     /// As [`Engine::prefill`], and when a slot appears twice; then nothing was appended.
     fn decode(&mut self, batch: &[(Slot, u32)]) -> Result<Logits, EngineError>;
+
+    /// Appends tokens to several sequences in one step and returns one row of logits for each: after its last token.
+    ///
+    /// # Errors
+    /// As [`Engine::decode`].
+    fn step(&mut self, batch: &[(Slot, &[u32])]) -> Result<Logits, EngineError> {
+        let mut singles = Vec::new();
+        for (slot, tokens) in batch {
+            if let [token] = tokens {
+                singles.push((*slot, *token));
+            }
+        }
+        let decoded = match singles.as_slice() {
+            [] => None,
+            singles => Some(self.decode(singles)?),
+        };
+        let mut decoded_rows = 0;
+        let (mut values, mut vocab) = (Vec::new(), 0);
+        for (slot, tokens) in batch {
+            let row = match (tokens, &decoded) {
+                ([_], Some(decoded)) => {
+                    decoded_rows += 1;
+                    vocab = decoded.vocab;
+                    decoded.row(decoded_rows - 1).map(<[f32]>::to_vec)
+                }
+                _ => {
+                    let row = self.prefill(*slot, tokens)?;
+                    vocab = row.vocab;
+                    Some(row.values)
+                }
+            };
+            values.extend(row.unwrap_or_default());
+        }
+        Ok(Logits { values, vocab })
+    }
 
     /// Logits after every token of a sequence of its own, without touching any slot.
     ///

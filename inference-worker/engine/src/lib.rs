@@ -4,16 +4,19 @@
 //! - [`seed`]: how the 32-byte seed of a request is derived;
 //! - [`engine`]: the trait that hides a decoder (libtorch, later others);
 //! - [`config`]: `config.json` of Llama-architecture checkpoints, unknown maths refused by name;
+//! - [`grammar`]: what an output must match, as a mask of tokens at each step;
 //! - [`tokenizer`], [`detokenize`], [`stop`], [`output`], [`chat`]: text in and text out.
 
 pub mod chat;
 pub mod config;
 pub mod detokenize;
 pub mod engine;
+pub mod grammar;
 pub mod output;
 pub mod sampler;
 pub mod seed;
 pub mod stop;
 pub mod tokenizer;
+mod vocabulary;
 
-pub use engine::{Engine, EngineError, Logits, Slot};
+pub use engine::{Engine, EngineError, Logits, Opening, Room, Slot};

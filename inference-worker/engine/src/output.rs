@@ -29,6 +29,8 @@ pub struct OutputText {
     watch: StopWatch,
     tokens: u32,
     most: u32,
+    /// Special tokens that show as text.
+    shown: Vec<u32>,
 }
 
 impl OutputText {
@@ -39,7 +41,16 @@ impl OutputText {
             watch: StopWatch::new(stop),
             tokens: 0,
             most: max_tokens,
+            shown: Vec::new(),
         }
+    }
+
+    /// The same where these special tokens show by their names: they divide the text, and no stop string reaches
+    /// across one.
+    #[must_use]
+    pub fn showing(mut self, tokens: &[u32]) -> Self {
+        self.shown = tokens.to_vec();
+        self
     }
 
     /// Takes the next token.
@@ -50,8 +61,11 @@ impl OutputText {
         self.tokens = self.tokens.saturating_add(1);
         let end = tokenizer.is_end(token);
         let full = self.tokens >= self.most;
+        let shown = !end && self.shown.contains(&token);
         let mut fresh = if end {
             String::new()
+        } else if shown {
+            self.detokenizer.finish(tokenizer)?
         } else {
             self.detokenizer.push(tokenizer, token)?
         };
@@ -60,6 +74,10 @@ impl OutputText {
         }
         let released = self.watch.push(&fresh);
         let mut text = released.text;
+        if shown && !released.stopped {
+            text.push_str(&self.watch.finish());
+            text.push_str(&String::from_utf8_lossy(&tokenizer.bytes(token)));
+        }
         let ended = if released.stopped || end {
             Some(Ended::Stop)
         } else {

@@ -1,6 +1,7 @@
 //! `tokenizer.json` and the special tokens that a model folder names.
 
 use crate::sampler::TokenMask;
+use crate::vocabulary::Vocabulary;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     tokens: TokenMask,
     end: BTreeSet<u32>,
+    vocabulary: Option<Vocabulary>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -67,6 +69,7 @@ impl Tokenizer {
             return Err(invalid("it holds no tokens".into()));
         }
         Ok(Self {
+            vocabulary: Vocabulary::of(&inner),
             inner,
             tokens,
             end: end_of_text(folder)?,
@@ -93,6 +96,28 @@ impl Tokenizer {
         self.inner
             .decode(ids, true)
             .map_err(|e| TokenizerError::Use(e.to_string()))
+    }
+
+    /// Bytes of all tokens, where the way from tokens to text is of a known kind.
+    pub(crate) fn vocabulary(&self) -> Option<&Vocabulary> {
+        self.vocabulary.as_ref()
+    }
+
+    /// Bytes of one token, a special one's name included.
+    pub fn bytes(&self, id: u32) -> Vec<u8> {
+        let known = self
+            .vocabulary
+            .as_ref()
+            .and_then(|all| all.bytes.get(id as usize));
+        known
+            .cloned()
+            .or_else(|| self.decode(&[id]).ok().map(String::into_bytes))
+            .unwrap_or_default()
+    }
+
+    /// The special token of this name: decoding leaves it out, and no text is encoded as it.
+    pub fn special(&self, name: &str) -> Option<u32> {
+        self.vocabulary.as_ref()?.special.get(name).copied()
     }
 
     /// All ids that the tokenizer knows.

@@ -24,6 +24,16 @@ impl TokenMask {
         self.bits.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// The ids, rising.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        let words = self.bits.iter().zip((0..).step_by(64));
+        words.flat_map(|(word, first)| {
+            (0..64)
+                .filter(move |bit| word >> bit & 1 == 1)
+                .map(move |bit| first + bit)
+        })
+    }
+
     /// The largest id in the set.
     pub fn last(&self) -> Option<u32> {
         let (index, word) = self.bits.iter().enumerate().rev().find(|(_, word)| **word != 0)?;

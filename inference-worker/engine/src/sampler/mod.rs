@@ -4,6 +4,7 @@
 //! follows from the request's seed alone, so anyone with the logits can redraw every token, in any order.
 
 mod gap;
+mod likelihood;
 mod mask;
 mod noise;
 mod params;
@@ -12,6 +13,7 @@ mod process;
 mod support;
 
 pub use gap::{Gap, GapRule, gap, margin};
+pub use likelihood::{Likelihood, likelihood};
 pub use mask::TokenMask;
 pub use noise::{Noise, TOKEN_DOMAIN, gumbel};
 pub use params::{ParamError, SamplingParams};

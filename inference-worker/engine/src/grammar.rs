@@ -1,0 +1,330 @@
+//! What an output must match, and the tokens that it permits at each step.
+//!
+//! The mask is a function of constraint, tokenizer and the tokens so far, in every process alike: limits count work
+//! and never time, and every sequence starts from caches as the compiler left them. So an auditor rebuilds a host's
+//! masks from the request.
+
+use crate::sampler::TokenMask;
+use crate::tokenizer::Tokenizer;
+use llguidance::api::TopLevelGrammar;
+use llguidance::toktrie::{ApproximateTokEnv, InferenceCapabilities, TokEnv, TokRxInfo, TokTrie};
+use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
+use serde_json::{Map, Value, json};
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Longest constraint, in bytes.
+pub const MAX_BYTES: usize = 64 * 1024;
+/// Deepest nesting of a JSON schema.
+pub const MAX_DEPTH: usize = 48;
+/// Most values in a JSON schema.
+pub const MAX_VALUES: usize = 10_000;
+/// Most ways in which the alternatives below one `allOf` combine.
+pub const MAX_COMBINATIONS: usize = 1_000;
+/// Tokens that are tried when a constraint is compiled.
+const PROBED: usize = 8;
+
+/// What an output must match as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Constraint {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that a schema permits.
+    JsonSchema(Value),
+    /// A regular expression in the syntax of Rust's `regex`.
+    Regex(String),
+    /// A grammar in llguidance's dialect of Lark.
+    Lark(String),
+    /// One of several texts.
+    Choice(Vec<String>),
+}
+
+/// Why there is no mask.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrammarError {
+    /// The model's tokenizer or end token does not allow for constraints.
+    #[error("this model cannot be held to a grammar: {0}")]
+    Model(&'static str),
+    /// The constraint is not one, or too much of one.
+    #[error("{0}")]
+    Constraint(String),
+    /// The next mask takes more work than is allowed.
+    #[error("the grammar grew too complex at this point of the output: {0}")]
+    Step(String),
+}
+
+/// Compiles constraints for one tokenizer.
+#[derive(Default)]
+pub struct Grammars {
+    factory: OnceLock<Result<ParserFactory, GrammarError>>,
+}
+
+impl fmt::Debug for Grammars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grammars").finish_non_exhaustive()
+    }
+}
+
+/// A compiled constraint.
+pub struct Grammar {
+    fresh: Mutex<Matcher>,
+    /// Its text, for what must cover all that shapes an output.
+    canonical: String,
+}
+
+impl fmt::Debug for Grammar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Grammar").field(&self.canonical).finish()
+    }
+}
+
+/// Where an output stands in its grammar.
+pub struct GrammarState {
+    matcher: Matcher,
+}
+
+impl fmt::Debug for GrammarState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrammarState").finish_non_exhaustive()
+    }
+}
+
+impl Grammars {
+    /// Compiles a constraint. `tokenizer` is always the same one.
+    ///
+    /// # Errors
+    /// [`GrammarError::Model`] or [`GrammarError::Constraint`].
+    pub fn compile(&self, tokenizer: &Tokenizer, constraint: &Constraint) -> Result<Grammar, GrammarError> {
+        let factory = self.factory.get_or_init(|| factory(tokenizer));
+        let factory = factory.as_ref().map_err(Clone::clone)?;
+        let canonical = canonical(constraint);
+        if canonical.len() > MAX_BYTES {
+            let words = format!("it is longer than {MAX_BYTES} bytes");
+            return Err(GrammarError::Constraint(words));
+        }
+        let grammar = top_level(constraint).map_err(GrammarError::Constraint)?;
+        let matcher = Matcher::new(factory.create_parser(grammar));
+        if let Some(error) = matcher.get_error() {
+            return Err(GrammarError::Constraint(brief(&error)));
+        }
+        probe(&matcher).map_err(GrammarError::Constraint)?;
+        Ok(Grammar {
+            fresh: Mutex::new(matcher),
+            canonical,
+        })
+    }
+}
+
+/// Tries the first steps of one output: a constraint that no text matches, or that is too much from the start, shows
+/// there and not in the middle of an answer.
+fn probe(fresh: &Matcher) -> Result<(), String> {
+    let mut matcher = fresh.deep_clone();
+    for step in 0..PROBED {
+        let mask = matcher.compute_mask_or_eos().map_err(|e| brief(&e.to_string()))?;
+        if step == 0 && mask.is_zero() {
+            return Err("no text that this model can write matches it".into());
+        }
+        let Some(token) = mask.first_bit_set() else {
+            return Ok(());
+        };
+        if matcher.is_stopped() {
+            return Ok(());
+        }
+        let taken = matcher.consume_token(token as u32);
+        taken.map_err(|e| brief(&e.to_string()))?;
+    }
+    Ok(())
+}
+
+impl Grammar {
+    /// The beginning of an output.
+    pub fn start(&self) -> GrammarState {
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        GrammarState {
+            matcher: fresh.deep_clone(),
+        }
+    }
+
+    /// The constraint as text; two of the same text are the same.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+impl GrammarState {
+    /// The tokens that may come next. Once the grammar is through, only those that end the output.
+    ///
+    /// # Errors
+    /// [`GrammarError::Step`].
+    pub fn mask(&mut self) -> Result<TokenMask, GrammarError> {
+        let mask = self.matcher.compute_mask_or_eos();
+        let mask = mask.map_err(|e| GrammarError::Step(brief(&e.to_string())))?;
+        Ok(mask.iter().collect())
+    }
+
+    /// Takes a token of the last mask.
+    ///
+    /// # Errors
+    /// [`GrammarError::Step`], also for a token that was not in the mask.
+    pub fn push(&mut self, token: u32) -> Result<(), GrammarError> {
+        if self.matcher.is_stopped() && !self.matcher.is_error() {
+            return Ok(());
+        }
+        let taken = self.matcher.consume_token(token);
+        taken.map_err(|e| GrammarError::Step(brief(&e.to_string())))
+    }
+}
+
+fn canonical(constraint: &Constraint) -> String {
+    match constraint {
+        Constraint::JsonObject => "json_object".into(),
+        Constraint::JsonSchema(schema) => format!("json_schema {schema}"),
+        Constraint::Regex(text) => format!("regex {text}"),
+        Constraint::Lark(text) => format!("lark {text}"),
+        Constraint::Choice(texts) => format!("choice {}", json!(texts)),
+    }
+}
+
+/// The first line, which says what is wrong; more would repeat the grammar.
+fn brief(error: &str) -> String {
+    let line = error.lines().find(|line| !line.trim().is_empty());
+    line.unwrap_or("unknown").chars().take(300).collect()
+}
+
+/// One parser factory for all grammars, with limits on work.
+fn factory(tokenizer: &Tokenizer) -> Result<ParserFactory, GrammarError> {
+    let vocabulary = tokenizer.vocabulary().ok_or(GrammarError::Model(
+        "its tokenizer's decoder is of an unknown kind",
+    ))?;
+    let ends: Vec<u32> = tokenizer
+        .tokens()
+        .iter()
+        .filter(|id| tokenizer.is_end(*id))
+        .collect();
+    let first = *ends.first().ok_or(GrammarError::Model("it names no end token"))?;
+    let mut words = vocabulary.bytes.clone();
+    for id in vocabulary.special.values().chain(&ends) {
+        // Marked so that no text of a grammar can match it.
+        words[*id as usize].insert(0, TokTrie::SPECIAL_TOKEN_MARKER);
+    }
+    let trie = TokTrie::from(&TokRxInfo::new(words.len() as u32, first), &words).with_eos_tokens(&ends);
+    let environment: TokEnv = std::sync::Arc::new(ApproximateTokEnv::new(trie));
+    let factory = ParserFactory::new(
+        &environment,
+        InferenceCapabilities::default(),
+        &llguidance::earley::SlicedBiasComputer::general_slices(),
+    );
+    let mut factory = factory.map_err(|_| GrammarError::Model("its vocabulary cannot be indexed"))?;
+    factory.quiet();
+    let limits = factory.limits_mut();
+    limits.initial_lexer_fuel = 1_000_000;
+    limits.step_lexer_fuel = 100_000;
+    limits.step_max_items = 50_000;
+    limits.max_items_in_row = 2_000;
+    limits.max_lexer_states = 20_000;
+    limits.max_grammar_size = 100_000;
+    limits.precompute_large_lexemes = false;
+    limits.verbose_errors = false;
+    Ok(factory)
+}
+
+fn top_level(constraint: &Constraint) -> Result<TopLevelGrammar, String> {
+    Ok(match constraint {
+        Constraint::JsonObject => {
+            TopLevelGrammar::from_json_schema(prepared(&json!({"type": "object"}), true)?)
+        }
+        Constraint::JsonSchema(schema) => TopLevelGrammar::from_json_schema(prepared(schema, true)?),
+        Constraint::Regex(text) => TopLevelGrammar::from_regex(text),
+        Constraint::Lark(text) => TopLevelGrammar::from_lark(text.clone()),
+        Constraint::Choice(texts) if texts.is_empty() => return Err("there is nothing to choose from".into()),
+        Constraint::Choice(texts) => {
+            let texts: Vec<String> = texts.iter().map(|text| lark_string(text)).collect();
+            TopLevelGrammar::from_lark(format!("start: {}", texts.join(" | ")))
+        }
+    })
+}
+
+/// A text as a literal of a Lark grammar.
+pub fn lark_string(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// A schema with this project's way of writing JSON, checked for what the compiler does not bound itself. Where it is not
+/// `strict`, keywords that the compiler does not know are left out of account.
+///
+/// # Errors
+/// Why it is not taken.
+pub fn prepared(schema: &Value, strict: bool) -> Result<Value, String> {
+    let mut schema = match schema {
+        Value::Object(fields) => fields.clone(),
+        Value::Bool(true) => Map::new(),
+        _ => return Err("a schema must be a JSON object".into()),
+    };
+    // Options of the compiler are this server's matter; one of them would drop keywords in silence.
+    schema.remove("x-guidance");
+    let schema = Value::Object(schema);
+    let mut values = 0;
+    measure(&schema, 0, &mut values)?;
+    let options = JsonCompileOptions {
+        whitespace_flexible: true,
+        // One space, or one line break and its indentation: endless blanks are a way never to end.
+        whitespace_pattern: Some(r"( |\n[ ]{0,32})".into()),
+        lenient: !strict,
+        ..JsonCompileOptions::default()
+    };
+    let mut schema = schema;
+    options.apply_to(&mut schema);
+    Ok(schema)
+}
+
+/// Checks depth, size and combinations. Returns the number of alternatives that a value stands for.
+fn measure(value: &Value, depth: usize, values: &mut usize) -> Result<usize, String> {
+    *values += 1;
+    if depth > MAX_DEPTH {
+        return Err(format!("it is nested more than {MAX_DEPTH} levels deep"));
+    }
+    if *values > MAX_VALUES {
+        return Err(format!("it has more than {MAX_VALUES} values"));
+    }
+    let fields = match value {
+        Value::Array(items) => {
+            for item in items {
+                measure(item, depth + 1, values)?;
+            }
+            return Ok(1);
+        }
+        Value::Object(fields) => fields,
+        _ => return Ok(1),
+    };
+    // Every list of alternatives beside the others multiplies with them, and so does every part of an `allOf`.
+    let mut combinations = 1usize;
+    for (name, value) in fields {
+        let own = match (name.as_str(), value) {
+            ("anyOf" | "oneOf", Value::Array(items)) => {
+                let mut sum = 0usize;
+                for item in items {
+                    sum = sum.saturating_add(measure(item, depth + 1, values)?);
+                }
+                sum.max(1)
+            }
+            ("allOf", Value::Array(items)) => {
+                let mut product = 1usize;
+                for item in items {
+                    product = product.saturating_mul(measure(item, depth + 1, values)?);
+                }
+                product
+            }
+            _ => {
+                measure(value, depth + 1, values)?;
+                1
+            }
+        };
+        combinations = combinations.saturating_mul(own);
+    }
+    if combinations > MAX_COMBINATIONS {
+        return Err(format!(
+            "its alternatives combine in more than {MAX_COMBINATIONS} ways"
+        ));
+    }
+    Ok(combinations)
+}

@@ -1,0 +1,317 @@
+//! Whatever a model wants, what it writes matches what the request holds it to; and no constraint takes more work than
+//! its limits allow.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
+
+use quern_engine::grammar::{Constraint, Grammar, GrammarError, Grammars};
+use quern_engine::sampler::{Draw, History, Noise, Position, SamplingParams, TokenMask, sample};
+use quern_engine::seed::hash_fields;
+use quern_engine::tokenizer::Tokenizer;
+use serde_json::{Value, json};
+use std::path::Path;
+
+struct Bench {
+    tokenizer: Tokenizer,
+    grammars: Grammars,
+}
+
+/// How an output of a model that wants nothing in particular came out.
+struct Output {
+    text: String,
+    ended: bool,
+    masks: Vec<TokenMask>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
+        Self {
+            tokenizer: Tokenizer::load(&folder).unwrap(),
+            grammars: Grammars::default(),
+        }
+    }
+
+    fn compile(&self, constraint: &Constraint) -> Result<Grammar, GrammarError> {
+        self.grammars.compile(&self.tokenizer, constraint)
+    }
+
+    /// Draws from even logits, with some favour for the end, as a model's are not.
+    fn generate(&self, grammar: &Grammar, number: u64, most: u32) -> Result<Output, GrammarError> {
+        let noise = Noise::new(&hash_fields(&[b"grammar test", &number.to_be_bytes()]));
+        let params = SamplingParams {
+            bias: [(2, 3.0)].into(),
+            ..SamplingParams::default()
+        };
+        let (mut state, mut output, mut masks) = (grammar.start(), Vec::new(), Vec::new());
+        let logits = vec![0.0; 2048];
+        for t in 0..most {
+            let mask = state.mask()?;
+            let draw = Draw {
+                params: &params,
+                noise: &noise,
+                at: Position { t, c: 0 },
+                history: History::default(),
+                tokens: self.tokenizer.tokens(),
+                grammar: Some(&mask),
+            };
+            let token = sample(&logits, &draw).unwrap();
+            assert!(mask.contains(token));
+            masks.push(mask);
+            state.push(token)?;
+            if self.tokenizer.is_end(token) {
+                let text = self.tokenizer.decode(&output).unwrap();
+                return Ok(Output {
+                    text,
+                    ended: true,
+                    masks,
+                });
+            }
+            output.push(token);
+        }
+        let text = self.tokenizer.decode(&output).unwrap();
+        Ok(Output {
+            text,
+            ended: false,
+            masks,
+        })
+    }
+
+    /// Every output that ends passes `good`, and some do end.
+    fn holds(&self, constraint: &Constraint, good: impl Fn(&str) -> bool) {
+        let grammar = self.compile(constraint).unwrap();
+        let mut ended = 0;
+        for number in 0..24 {
+            let output = self.generate(&grammar, number, 300).unwrap();
+            if output.ended {
+                ended += 1;
+                assert!(
+                    good(&output.text),
+                    "seed {number}, {constraint:?}: {:?}",
+                    output.text
+                );
+            }
+        }
+        assert!(ended > 6, "{constraint:?}: {ended} of 24 ended");
+    }
+}
+
+fn parsed(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
+}
+
+#[test]
+fn json_and_schemas_give_what_they_permit() {
+    let bench = Bench::new();
+    bench.holds(&Constraint::JsonObject, |text| {
+        parsed(text).is_some_and(|value| value.is_object())
+    });
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "maxLength": 12},
+            "age": {"type": "integer", "minimum": 0, "maximum": 150},
+            "tags": {"type": "array", "items": {"enum": ["red", "green"]}, "minItems": 1, "maxItems": 3},
+            "next": {"anyOf": [{"$ref": "#/$defs/point"}, {"type": "null"}]},
+        },
+        "required": ["name", "age", "tags", "next"],
+        "additionalProperties": false,
+        "$defs": {"point": {"type": "object", "properties": {"x": {"type": "boolean"}}, "required": ["x"],
+                            "additionalProperties": false}},
+        // No option of the compiler reaches it from a request.
+        "x-guidance": {"lenient": true, "whitespace_flexible": false},
+    });
+    bench.holds(&Constraint::JsonSchema(schema), |text| {
+        let Some(Value::Object(value)) = parsed(text) else {
+            return false;
+        };
+        let tags = value["tags"].as_array().unwrap();
+        value.len() == 4
+            && value["name"]
+                .as_str()
+                .is_some_and(|name| name.chars().count() <= 12)
+            && value["age"].as_u64().is_some_and(|age| age <= 150)
+            && (1..=3).contains(&tags.len())
+            && tags.iter().all(|tag| tag == "red" || tag == "green")
+            && (value["next"].is_null() || value["next"]["x"].is_boolean())
+    });
+}
+
+#[test]
+fn expressions_choices_and_grammars_match_to_the_last_character() {
+    let bench = Bench::new();
+    bench.holds(&Constraint::Regex("[a-z]{3}-[0-9]{2}".into()), |text| {
+        let bytes = text.as_bytes();
+        bytes.len() == 6
+            && bytes[..3].iter().all(u8::is_ascii_lowercase)
+            && bytes[3] == b'-'
+            && bytes[4..].iter().all(u8::is_ascii_digit)
+    });
+    let texts = ["yes", "yes, but", "no \"way\"\n", "世界"].map(str::to_owned);
+    bench.holds(&Constraint::Choice(texts.to_vec()), |text| {
+        texts.iter().any(|one| one == text)
+    });
+    let sums = "start: NUMBER (\"+\" NUMBER)*\nNUMBER: /[1-9][0-9]?/";
+    bench.holds(&Constraint::Lark(sums.into()), |text| {
+        text.split('+')
+            .all(|number| number.parse::<u8>().is_ok_and(|n| (1..100).contains(&n)))
+    });
+}
+
+#[test]
+fn masks_are_the_same_wherever_they_are_computed() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "number"}}});
+    let constraint = Constraint::JsonSchema(schema);
+    let (host, auditor) = (Bench::new(), Bench::new());
+    let used = host.compile(&constraint).unwrap();
+    for number in 0..8 {
+        let _ = host.generate(&used, 100 + number, 60);
+        // The host's caches have seen much, the auditor's nothing.
+        let fresh = auditor.compile(&constraint).unwrap();
+        let (a, b) = (
+            host.generate(&used, number, 60),
+            auditor.generate(&fresh, number, 60),
+        );
+        let (a, b) = (a.unwrap(), b.unwrap());
+        assert_eq!((a.text, a.masks), (b.text, b.masks));
+    }
+}
+
+#[test]
+fn no_text_stands_for_a_special_token_and_the_end_comes_only_where_it_may() {
+    let bench = Bench::new();
+    let grammar = bench
+        .compile(&Constraint::Regex("(<\\|im_start\\|>|x)+".into()))
+        .unwrap();
+    let mut state = grammar.start();
+    let mask = state.mask().unwrap();
+    assert!(
+        [0, 1, 2].iter().all(|id| !mask.contains(*id)),
+        "nothing was written yet"
+    );
+    let x = mask.iter().find(|id| bench.tokenizer.bytes(*id) == b"x").unwrap();
+    state.push(x).unwrap();
+    let mask = state.mask().unwrap();
+    let specials = [0, 1, 2].map(|id| mask.contains(id));
+    assert_eq!(
+        specials,
+        [true, false, true],
+        "an end alone may come: this model has two"
+    );
+    state.push(2).unwrap();
+    assert_eq!(state.mask().unwrap().iter().collect::<Vec<_>>(), [0, 2]);
+    assert!(
+        grammar.start().push(2).is_err(),
+        "an end that the grammar forbids"
+    );
+}
+
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(
+        json!({"type": "integer"}),
+        |inner, _| json!({"type": "array", "items": inner}),
+    )
+}
+
+fn alternatives(ways: usize) -> Value {
+    (0..ways)
+        .map(|index| json!({"properties": {format!("p{index}"): {"const": index}}, "required": [format!("p{index}")]}))
+        .collect()
+}
+
+#[test]
+fn what_is_no_constraint_or_too_much_of_one_is_refused_in_words() {
+    let bench = Bench::new();
+    let product: Vec<Value> = (0..8).map(|_| json!({"anyOf": alternatives(10)})).collect();
+    for (constraint, word) in [
+        (Constraint::JsonSchema(nested(500)), "levels"),
+        (Constraint::JsonSchema(json!({"enum": vec![7; 20_000]})), "values"),
+        (Constraint::JsonSchema(json!({"allOf": product})), "combine"),
+        (Constraint::JsonSchema(json!({"type": "wizard"})), ""),
+        (
+            Constraint::JsonSchema(json!({"type": "string", "minLength": 5, "maxLength": 2})),
+            "",
+        ),
+        (
+            Constraint::JsonSchema(json!({"type": "object", "patternProperties": {"(": {}}})),
+            "",
+        ),
+        (Constraint::JsonSchema(json!({"not": {"type": "string"}})), ""),
+        (
+            Constraint::JsonSchema(json!({"$ref": "http://127.0.0.1:1/schema"})),
+            "",
+        ),
+        (Constraint::JsonSchema(json!({"$ref": "#/$defs/nowhere"})), ""),
+        (Constraint::JsonSchema(json!([1])), "object"),
+        (Constraint::JsonSchema(json!(false)), "object"),
+        (Constraint::Regex("(".into()), ""),
+        (Constraint::Regex("(?=a)b".into()), ""),
+        (Constraint::Regex("(a{1,1000}){1,1000}".into()), ""),
+        (Constraint::Regex("x".repeat(70_000)), "longer"),
+        (Constraint::Lark("start: nowhere".into()), ""),
+        (Constraint::Lark("start: start".into()), ""),
+        (Constraint::Lark(String::new()), ""),
+        (Constraint::Choice(Vec::new()), "choose"),
+    ] {
+        match bench.compile(&constraint) {
+            Err(GrammarError::Constraint(why)) => {
+                assert!(why.contains(word) && why.len() < 2000, "{constraint:.80?}: {why}");
+            }
+            Err(other) => panic!("{constraint:.80?}: {other}"),
+            Ok(grammar) => {
+                // Taken, but it never takes more than its limits at a step.
+                let end = bench.generate(&grammar, 1, 20).map(|output| output.text);
+                println!("{:.60} -> {end:?}", format!("{constraint:?}"));
+                assert!(word.is_empty(), "{constraint:.80?} was taken");
+            }
+        }
+    }
+}
+
+#[test]
+fn bombs_end_at_their_limits_and_the_next_request_is_served() {
+    let bench = Bench::new();
+    let refs = json!({"$ref": "#/$defs/a", "$defs": {
+        "a": {"type": "array", "items": {"$ref": "#/$defs/b"}}, "b": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]},
+    }});
+    let wide: serde_json::Map<String, Value> = (0..1500)
+        .map(|i| (format!("key{i}"), json!({"type": "string"})))
+        .collect();
+    let mut bombs = vec![
+        Constraint::JsonSchema(refs),
+        Constraint::JsonSchema(json!({"type": "object", "properties": wide})),
+        Constraint::JsonSchema(json!({"type": "string", "minLength": 1_000_000_000})),
+        Constraint::JsonSchema(json!({"type": "string", "maxLength": 1_000_000_000})),
+        Constraint::JsonSchema(json!({"type": "array", "items": {}, "minItems": 1_000_000})),
+        Constraint::JsonSchema(json!({"type": "array", "items": {}, "maxItems": 1_000_000})),
+        Constraint::JsonSchema(json!({"type": "integer", "multipleOf": 0.000_001})),
+        Constraint::JsonSchema(json!({"type": "number", "minimum": -1e300, "maximum": 1e300})),
+        Constraint::JsonSchema(json!({"oneOf": alternatives(60)})),
+        Constraint::JsonSchema(json!({"type": "object", "minProperties": 5000})),
+        Constraint::JsonSchema(json!({"type": "string", "pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"})),
+    ];
+    let texts = [
+        "(x+x+)+y",
+        "(((a?){30}){30}){30}",
+        "(a|a)*b",
+        ".*.*.*.*.*.*.*.*.*=.*",
+        "(.*a){25}",
+        "\\p{L}{1,500}",
+        "(a|b|ab)*(a|b|ab)*(a|b|ab)*c{900}",
+    ];
+    bombs.extend(texts.map(|text| Constraint::Regex(text.to_owned())));
+    bombs.push(Constraint::Lark("start: a\na: a a | \"x\" | ".into()));
+    bombs.push(Constraint::Lark("start: (\"a\" | \"aa\"){0,500} \"b\"".into()));
+    for bomb in &bombs {
+        let outcome = match bench.compile(bomb) {
+            Err(why) => why.to_string(),
+            Ok(grammar) => match bench.generate(&grammar, 5, 40) {
+                Err(why) => why.to_string(),
+                Ok(output) => format!("served, {} masks", output.masks.len()),
+            },
+        };
+        println!("{:.70} -> {outcome:.90}", format!("{bomb:?}"));
+    }
+    bench.holds(&Constraint::Regex("a+".into()), |text| {
+        text.bytes().all(|byte| byte == b'a')
+    });
+}
