@@ -99,6 +99,14 @@ def byte_tokenizer():
     return tokenizer
 
 
+def write_tokenizer(folder, context):
+    """Write the tokenizer's files."""
+    byte_tokenizer().save(str(folder / "tokenizer.json"))
+    tokenizer = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin_of_text|>"}
+    tokenizer |= {"eos_token": "<|end_of_text|>", "model_max_length": context}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2) + "\n")
+
+
 def write(folder, settings, seed, spread=0.12):
     """Write one checkpoint and return its configuration."""
     settings = dict(settings)
@@ -111,10 +119,7 @@ def write(folder, settings, seed, spread=0.12):
     model.to(dtype).save_pretrained(folder, max_shard_size=shard)
     for weights in folder.glob("*.safetensors"):
         weights.chmod(0o644)
-    byte_tokenizer().save(str(folder / "tokenizer.json"))
-    tokenizer = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin_of_text|>"}
-    tokenizer |= {"eos_token": "<|end_of_text|>", "model_max_length": config.max_position_embeddings}
-    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2) + "\n")
+    write_tokenizer(folder, config.max_position_embeddings)
     if legacy:
         to_legacy(folder / "config.json")
     return config
@@ -123,7 +128,7 @@ def write(folder, settings, seed, spread=0.12):
 def write_case(folder, config, seed):
     """Write the test sequences and their reference logits."""
     generator = torch.Generator().manual_seed(seed)
-    lengths = [1, 2, 7, 33, 64, CONTEXT]
+    lengths = [1, 2, 7, 33, 64, config.max_position_embeddings]
     sequences = [torch.randint(config.vocab_size, (n,), generator=generator).tolist() for n in lengths]
     model = load(folder, threads=1)
     logits = torch.cat([prefill_logits(model, ids) for ids in sequences])

@@ -1,5 +1,9 @@
 //! How one layer attends.
 
+use crate::layer::Layer;
+use quern_engine::config::ModelConfig;
+use tch::{Device, Kind, TchError, Tensor};
+
 /// What a layer's attention does beyond `softmax(q k^T / sqrt(head_dim)) v` over all earlier positions. All `None`
 /// for Llama.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -10,4 +14,92 @@ pub(crate) struct AttentionSpec {
     pub(crate) window: Option<usize>,
     /// Scaled scores s become `softcap * tanh(s / softcap)`, before the mask.
     pub(crate) softcap: Option<f64>,
+}
+
+impl AttentionSpec {
+    pub(crate) fn new(config: &ModelConfig, layer: usize) -> Self {
+        Self {
+            scale: config.attention_scale,
+            window: config.windows.get(layer).copied().flatten(),
+            softcap: config.attention_softcap,
+        }
+    }
+
+    /// Attention of q, [.., n, head_dim], over k and v, [.., length, head_dim]. `mask` is added to the scores;
+    /// `causal` stands for the mask of a sequence from its start.
+    pub(crate) fn attend(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        mask: Option<&Tensor>,
+        causal: bool,
+    ) -> Result<Tensor, TchError> {
+        let Some(cap) = self.softcap else {
+            return Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, causal, self.scale, false);
+        };
+        let width = q.size().last().copied().unwrap_or(1) as f64;
+        let scale = self.scale.unwrap_or_else(|| width.powf(-0.5));
+        let mut scores = q.f_matmul(&k.f_transpose(-2, -1)?)?;
+        let _ = scores.f_mul_scalar_(scale / cap)?.f_tanh_()?.f_mul_scalar_(cap)?;
+        if let Some(mask) = mask {
+            let _ = scores.f_add_(mask)?;
+        }
+        if causal {
+            let n = q.size().iter().rev().nth(1).copied().unwrap_or(1);
+            if let Some(mask) = run_mask(0, n as usize, None, q.device())? {
+                let _ = scores.f_add_(&mask)?;
+            }
+        }
+        scores.f_softmax(-1, Kind::Float)?.f_matmul(v)
+    }
+}
+
+/// What differs between the layers of one step by their windows alone.
+pub(crate) struct PerWindow<T>(Vec<(Option<usize>, T)>);
+
+impl<T> PerWindow<T> {
+    /// Builds one value for each kind of window among `layers`; one that holds all of `length` positions is none.
+    pub(crate) fn new(
+        layers: &[Layer],
+        length: usize,
+        mut build: impl FnMut(Option<usize>) -> Result<T, TchError>,
+    ) -> Result<Self, TchError> {
+        let mut kinds: Vec<(Option<usize>, T)> = Vec::new();
+        for layer in layers {
+            let window = layer.attention_spec().window;
+            if kinds.iter().all(|(kind, _)| *kind != window) {
+                kinds.push((window, build(window.filter(|window| *window < length))?));
+            }
+        }
+        Ok(Self(kinds))
+    }
+
+    /// The value for a layer.
+    pub(crate) fn of(&self, spec: &AttentionSpec) -> Option<&T> {
+        self.0
+            .iter()
+            .find(|(kind, _)| *kind == spec.window)
+            .map(|(_, value)| value)
+    }
+}
+
+/// Mask [n, at + n] of n queries from position `at` on, over the whole sequence; `None` if each sees it all.
+pub(crate) fn run_mask(
+    at: usize,
+    n: usize,
+    window: Option<usize>,
+    device: Device,
+) -> Result<Option<Tensor>, TchError> {
+    if n == 1 && window.is_none() {
+        return Ok(None);
+    }
+    let size = [n as i64, (at + n) as i64];
+    let blocked = Tensor::f_full(size, f64::NEG_INFINITY, (Kind::Float, device))?;
+    // Row i sees positions at + i + 1 - window ..= at + i.
+    let later = blocked.f_triu(at as i64 + 1)?;
+    match window {
+        None => Ok(Some(later)),
+        Some(window) => Ok(Some(later.f_add(&blocked.f_tril(at as i64 - window as i64)?)?)),
+    }
 }

@@ -1,5 +1,6 @@
 //! The engine: prefill of one sequence, decoding of many.
 
+use crate::attention::{PerWindow, run_mask};
 use crate::backend;
 use crate::cache::KvCache;
 use crate::layer::Shape;
@@ -8,7 +9,7 @@ use crate::weights::LoadError;
 use quern_engine::config::ModelConfig;
 use quern_engine::{Engine, EngineError, Logits, Slot};
 use std::path::Path;
-use tch::{Device, Kind, TchError, Tensor, no_grad};
+use tch::{Device, TchError, Tensor, no_grad};
 
 /// Positions of one sequence that go through the layers at once; bounds the memory of a long prompt.
 const CHUNK: usize = 512;
@@ -104,14 +105,15 @@ impl Model {
         cache.reserve(end)?;
         let mut x = self.embed(tokens)?;
         let turn = self.turns.f_narrow(0, at as i64, n)?;
-        // Row i sees positions 0 ..= at + i.
-        let mask = if at == 0 || n == 1 {
-            None
-        } else {
-            let blocked = Tensor::f_full([n, end as i64], f64::NEG_INFINITY, (Kind::Float, self.device))?;
-            Some(blocked.f_triu(at as i64 + 1)?)
-        };
+        let masks = PerWindow::new(&self.layers, end, |window| {
+            if at == 0 && window.is_none() {
+                return Ok(None);
+            }
+            run_mask(at, tokens.len(), window, self.device)
+        })?;
         for (index, layer) in self.layers.iter().enumerate() {
+            let spec = layer.attention_spec();
+            let mask = masks.of(&spec).and_then(Option::as_ref);
             layer.forward(&mut x, &self.shape, &turn, |q, kv| {
                 cache.write_run(index, slot, at, kv)?;
                 let (k, v) = cache.read(index, slot, 1, end)?;
@@ -121,8 +123,8 @@ impl Model {
                     .f_permute([1, 2, 0, 3])?;
                 let shared = [group, kv_heads, end as i64, head_dim];
                 let (k, v) = (k.f_expand(shared, false)?, v.f_expand(shared, false)?);
-                let causal = at == 0 && n > 1;
-                attention(&q, &k, &v, mask.as_ref(), causal)?
+                let causal = at == 0 && n > 1 && mask.is_none();
+                spec.attend(&q, &k, &v, mask, causal)?
                     .f_permute([2, 0, 1, 3])?
                     .f_reshape([n, heads * head_dim])
             })?;
@@ -146,10 +148,15 @@ impl Model {
         let tokens: Vec<u32> = batch.iter().map(|(.., token)| *token).collect();
         let mut x = self.embed(&tokens)?;
         let turn = self.turns.f_index_select(0, &positions)?;
-        let runs = runs(batch)
-            .map(|run| Run::new(batch, run, self.device))
-            .collect::<Result<Vec<_>, _>>()?;
+        let longest = batch.iter().map(|(_, length, _)| length + 1).max().unwrap_or(0);
+        let all_runs = PerWindow::new(&self.layers, longest, |window| {
+            runs(batch)
+                .map(|run| Run::new(batch, run, window, self.device))
+                .collect::<Result<Vec<_>, _>>()
+        })?;
         for (index, layer) in self.layers.iter().enumerate() {
+            let spec = layer.attention_spec();
+            let runs = all_runs.of(&spec).map(Vec::as_slice).unwrap_or_default();
             layer.forward(&mut x, &self.shape, &turn, |q, kv| {
                 match batch {
                     [(slot, length, _)] => cache.write_run(index, *slot, *length, kv)?,
@@ -160,11 +167,11 @@ impl Model {
                 let attend = |run: &Run| {
                     let (k, v) = cache.read(index, run.slot, run.count, run.length)?;
                     let q = q.f_narrow(0, run.row as i64, run.count as i64)?;
-                    attention(&q, &k, &v, run.mask.as_ref(), false)?
+                    spec.attend(&q, &k, &v, run.mask.as_ref(), false)?
                         .f_transpose(1, 2)?
                         .f_reshape([run.count as i64, heads * head_dim])
                 };
-                match runs.as_slice() {
+                match runs {
                     [run] => attend(run),
                     runs => Tensor::f_cat(&runs.iter().map(attend).collect::<Result<Vec<_>, _>>()?, 0),
                 }
@@ -172,16 +179,6 @@ impl Model {
         }
         Ok(x)
     }
-}
-
-fn attention(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
-    mask: Option<&Tensor>,
-    causal: bool,
-) -> Result<Tensor, TchError> {
-    Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, causal, None, false)
 }
 
 /// Rows of a batch whose slots are neighbours, so that their caches read as one view.
@@ -197,15 +194,18 @@ impl Run {
     fn new(
         batch: &[(usize, usize, u32)],
         rows: std::ops::Range<usize>,
+        window: Option<usize>,
         device: Device,
     ) -> Result<Self, TchError> {
         let members = &batch[rows.clone()];
         let length = members.iter().map(|(_, length, _)| length + 1).max().unwrap_or(0);
-        let mask = if members.iter().all(|(_, own, _)| own + 1 == length) {
+        let mask = if window.is_none() && members.iter().all(|(_, own, _)| own + 1 == length) {
             None
         } else {
+            let seen =
+                move |own: usize, at: usize| at <= own && window.is_none_or(|window| at + window > own);
             let row =
-                |own: usize| (0..length).map(move |at| if at <= own { 0f32 } else { f32::NEG_INFINITY });
+                |own: usize| (0..length).map(move |at| if seen(own, at) { 0f32 } else { f32::NEG_INFINITY });
             let values: Vec<f32> = members.iter().flat_map(|(_, own, _)| row(*own)).collect();
             let mask = Tensor::f_from_slice(&values)?.f_view([members.len() as i64, 1, 1, length as i64])?;
             Some(mask.f_to_device(device)?)

@@ -2,7 +2,10 @@
 
 use crate::attention::AttentionSpec;
 use crate::linear::Linear;
-use crate::rope;
+use crate::mlp::{Mlp, Names};
+use crate::moe::Mixture;
+use crate::norm::{self, Norm};
+use crate::rope::{self, Turns};
 use crate::weights::{LoadError, Weights};
 use quern_engine::config::ModelConfig;
 use tch::{TchError, Tensor};
@@ -10,8 +13,6 @@ use tch::{TchError, Tensor};
 /// Sizes that shapes are built from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    pub(crate) hidden: i64,
-    pub(crate) inner: i64,
     pub(crate) heads: i64,
     pub(crate) kv_heads: i64,
     pub(crate) head_dim: i64,
@@ -21,8 +22,6 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) fn new(config: &ModelConfig) -> Self {
         Self {
-            hidden: config.hidden_size as i64,
-            inner: config.intermediate_size as i64,
             heads: config.heads as i64,
             kv_heads: config.kv_heads as i64,
             head_dim: config.head_dim as i64,
@@ -39,21 +38,32 @@ impl Shape {
 /// Weights of one layer. Query heads are stored group-major, (group, kv head), not kv-head-major as in the
 /// checkpoint: attention then returns its output in the order in which `out` reads it, without a copy.
 pub(crate) struct Layer {
-    attention_norm: Tensor,
+    spec: AttentionSpec,
+    attention_norm: Norm,
     qkv: Linear,
+    /// Factors of normed queries and keys, [heads + kv_heads, head_dim].
+    qk_norm: Option<Tensor>,
     out: Linear,
-    mlp_norm: Tensor,
-    gate_up: Linear,
-    down: Linear,
+    /// Norm of the attention's output.
+    out_norm: Option<Norm>,
+    mlp_norm: Norm,
+    feed_forward: FeedForward,
+    /// Norm of the feed-forward layer's output.
+    down_norm: Option<Norm>,
+}
+
+enum FeedForward {
+    One(Mlp),
+    Experts(Mixture),
 }
 
 impl Layer {
     pub(crate) fn load(weights: &mut Weights, config: &ModelConfig, index: usize) -> Result<Self, LoadError> {
         let shape = Shape::new(config);
-        let (h, i, d) = (config.hidden_size, config.intermediate_size, config.head_dim);
+        let (h, d) = (config.hidden_size, config.head_dim);
         let (q_rows, kv_rows) = (config.heads * d, config.kv_heads * d);
-        let mut take =
-            |name: &str, size: &[usize]| weights.take(&format!("model.layers.{index}.{name}"), size);
+        let layer = format!("model.layers.{index}");
+        let mut take = |name: &str, size: &[usize]| weights.take(&format!("{layer}.{name}"), size);
         let mut projections = |part: &str, size: &[usize]| -> Result<Tensor, LoadError> {
             let full = |rows: usize| [&[rows], size].concat();
             let q = take(&format!("self_attn.q_proj.{part}"), &full(q_rows))?;
@@ -64,7 +74,7 @@ impl Layer {
             Ok(Tensor::f_cat(&[q, k, v], 0)?)
         };
         let qkv = projections("weight", &[h])?;
-        let qkv_bias = if config.attention_bias {
+        let qkv_bias = if config.qkv_bias {
             Some(projections("bias", &[])?)
         } else {
             None
@@ -74,51 +84,66 @@ impl Layer {
         let out = group_major(&out.f_tr()?.f_contiguous()?, &shape)?
             .f_tr()?
             .f_contiguous()?;
-        let out_bias = if config.attention_bias {
+        let out_bias = if config.out_bias {
             Some(take("self_attn.o_proj.bias", &[h])?)
         } else {
             None
         };
-        let mut both = |part: &str, size: &[usize]| -> Result<Tensor, LoadError> {
-            let full = [&[i], size].concat();
-            let gate = take(&format!("mlp.gate_proj.{part}"), &full)?;
-            Ok(Tensor::f_cat(
-                &[gate, take(&format!("mlp.up_proj.{part}"), &full)?],
-                0,
-            )?)
-        };
-        let gate_up = both("weight", &[h])?;
-        let gate_up_bias = if config.mlp_bias {
-            Some(both("bias", &[])?)
+        let qk_norm = if config.qk_norm {
+            Some(Self::qk_norm(weights, config, &layer)?)
         } else {
             None
         };
-        let down = take("mlp.down_proj.weight", &[h, i])?;
-        let down_bias = if config.mlp_bias {
-            Some(take("mlp.down_proj.bias", &[h])?)
+        let mut norm = |name: &str| Norm::load(weights, config, &format!("{layer}.{name}.weight"));
+        let attention_norm = norm("input_layernorm")?;
+        // Where outputs are normed too, the name of Llama's second norm stands for the first of them.
+        let (out_norm, mlp_norm, down_norm) = if config.output_norms {
+            (
+                Some(norm("post_attention_layernorm")?),
+                norm("pre_feedforward_layernorm")?,
+                Some(norm("post_feedforward_layernorm")?),
+            )
         } else {
-            None
+            (None, norm("post_attention_layernorm")?, None)
         };
         Ok(Self {
-            attention_norm: take("input_layernorm.weight", &[h])?,
+            spec: AttentionSpec::new(config, index),
+            attention_norm,
             qkv: Linear::new(qkv, qkv_bias)?,
+            qk_norm,
             out: Linear::new(out, out_bias)?,
-            mlp_norm: take("post_attention_layernorm.weight", &[h])?,
-            gate_up: Linear::new(gate_up, gate_up_bias)?,
-            down: Linear::new(down, down_bias)?,
+            out_norm,
+            mlp_norm,
+            feed_forward: FeedForward::load(weights, config, &layer, index)?,
+            down_norm,
         })
     }
 
+    fn qk_norm(weights: &mut Weights, config: &ModelConfig, layer: &str) -> Result<Tensor, LoadError> {
+        let d = config.head_dim;
+        let mut heads = |name: &str, count: usize| -> Result<Tensor, LoadError> {
+            let factor = norm::factor(weights, config, &format!("{layer}.self_attn.{name}.weight"), d)?;
+            let factor = rope::interleave(&factor, 1, d as i64)?;
+            Ok(factor
+                .f_view([1, d as i64])?
+                .f_expand([count as i64, d as i64], false)?)
+        };
+        let both = [heads("q_norm", config.heads)?, heads("k_norm", config.kv_heads)?];
+        Ok(Tensor::f_cat(&both, 0)?)
+    }
+
     /// How this layer attends.
-    #[expect(dead_code, reason = "the decoder honours it with the first family that needs it")]
     pub(crate) fn attention_spec(&self) -> AttentionSpec {
-        AttentionSpec::default()
+        self.spec
     }
 
     pub(crate) fn multiply_in_bf16(&mut self) -> Result<(), TchError> {
-        [&mut self.qkv, &mut self.out, &mut self.gate_up, &mut self.down]
-            .into_iter()
-            .try_for_each(Linear::multiply_in_bf16)
+        self.qkv.multiply_in_bf16()?;
+        self.out.multiply_in_bf16()?;
+        match &mut self.feed_forward {
+            FeedForward::One(mlp) => mlp.multiply_in_bf16(),
+            FeedForward::Experts(mixture) => mixture.multiply_in_bf16(),
+        }
     }
 
     /// Adds this layer's output to `x`, [n, hidden]. `turn` holds the rotary numbers of the n positions; `attend`
@@ -128,29 +153,61 @@ impl Layer {
         &self,
         x: &mut Tensor,
         shape: &Shape,
-        turn: &Tensor,
+        turn: &Turns,
         attend: impl FnOnce(&Tensor, &Tensor) -> Result<Tensor, TchError>,
     ) -> Result<(), TchError> {
         let n = x.size()[0];
-        let normed = x.f_rms_norm([shape.hidden], Some(&self.attention_norm), shape.eps)?;
+        let normed = self.attention_norm.apply(x)?;
         let qkv = self.qkv.apply(&normed)?;
         let qkv = qkv.f_view([n, shape.heads + 2 * shape.kv_heads, shape.head_dim])?;
-        let _ = qkv
-            .f_narrow(1, 0, shape.heads + shape.kv_heads)?
+        let mut qk = qkv.f_narrow(1, 0, shape.heads + shape.kv_heads)?;
+        if let Some(factors) = &self.qk_norm {
+            let mut normed = qk.f_rms_norm([shape.head_dim], None::<&Tensor>, shape.eps)?;
+            qk.f_copy_(&normed.f_mul_(factors)?)?;
+        }
+        let _ = qk
             .f_view([n, shape.heads + shape.kv_heads, shape.head_dim / 2, 2])?
             .f_view_as_complex()?
-            .f_mul_(turn)?;
+            .f_mul_(turn.of(self.spec.window))?;
         let attended = attend(
             &qkv.f_narrow(1, 0, shape.heads)?,
             &qkv.f_narrow(1, shape.heads, 2 * shape.kv_heads)?,
         )?;
-        self.out.accumulate(x, &attended)?;
+        match &self.out_norm {
+            None => self.out.accumulate(x, &attended)?,
+            Some(norm) => x.f_add_(&norm.apply(&self.out.apply(&attended)?)?).map(drop)?,
+        }
+        let normed = self.mlp_norm.apply(x)?;
+        match (&self.feed_forward, &self.down_norm) {
+            (FeedForward::One(mlp), None) => mlp.accumulate(x, &normed),
+            (FeedForward::One(mlp), Some(norm)) => x.f_add_(&norm.apply(&mlp.apply(&normed)?)?).map(drop),
+            (FeedForward::Experts(mixture), None) => x.f_add_(&mixture.apply(&normed)?).map(drop),
+            (FeedForward::Experts(mixture), Some(norm)) => {
+                x.f_add_(&norm.apply(&mixture.apply(&normed)?)?).map(drop)
+            }
+        }
+    }
+}
 
-        let normed = x.f_rms_norm([shape.hidden], Some(&self.mlp_norm), shape.eps)?;
-        let gate_up = self.gate_up.apply(&normed)?;
-        let mut inner = gate_up.f_narrow(1, 0, shape.inner)?.f_silu()?;
-        let _ = inner.f_mul_(&gate_up.f_narrow(1, shape.inner, shape.inner)?)?;
-        self.down.accumulate(x, &inner)
+impl FeedForward {
+    fn load(
+        weights: &mut Weights,
+        config: &ModelConfig,
+        layer: &str,
+        index: usize,
+    ) -> Result<Self, LoadError> {
+        let experts = config.experts.as_ref();
+        if let Some(experts) = experts.filter(|experts| experts.layers.get(index) == Some(&true)) {
+            return Ok(Self::Experts(Mixture::load(weights, config, layer, experts)?));
+        }
+        let names = Names {
+            gate: "gate_proj",
+            up: "up_proj",
+            down: "down_proj",
+        };
+        let place = format!("{layer}.mlp");
+        let inner = config.intermediate_size;
+        Ok(Self::One(Mlp::load(weights, config, &place, &names, inner)?))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A Llama-architecture decoder on libtorch, the only crate of the project that links it.
+//! Decoders of the Llama, Mistral, Qwen, Gemma and Mixture-of-Experts families on libtorch, the only crate of the project that links it.
 //!
 //! Only fallible `f_*` calls of `tch` are used, always without gradients, and one thread owns an engine and all
 //! its tensors. Weights and arithmetic are fp32. `Device::Cuda` is accepted but has never been tested.
@@ -12,13 +12,18 @@
 mod attention;
 mod cache;
 mod decoder;
+mod encoder;
 mod layer;
 mod linear;
+mod mlp;
 mod model;
+mod moe;
+mod norm;
 mod rope;
 mod weights;
 
 pub use decoder::{LlamaEngine, LoadOptions};
+pub use encoder::Encoder;
 pub use tch::Device;
 pub use weights::LoadError;
 

@@ -2,10 +2,12 @@
 
 use crate::layer::{Layer, Shape};
 use crate::linear::Linear;
-use crate::rope;
+use crate::norm::Norm;
+use crate::rope::Turns;
 use crate::weights::{LoadError, Weights};
 use quern_engine::EngineError;
 use quern_engine::config::ModelConfig;
+use quern_engine::manifest;
 use std::path::Path;
 use tch::{Device, TchError, Tensor};
 
@@ -14,10 +16,14 @@ pub(crate) struct Model {
     pub(crate) shape: Shape,
     pub(crate) embedding: Tensor,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) norm: Tensor,
+    pub(crate) norm: Norm,
     pub(crate) head: Linear,
     /// Rotary numbers of every position.
-    pub(crate) turns: Tensor,
+    pub(crate) turns: Turns,
+    /// Factor of embedded rows.
+    embedding_scale: Option<f64>,
+    /// Bound of the logits, approached as tanh does.
+    softcap: Option<f64>,
     /// Longest sequence.
     pub(crate) context: usize,
     pub(crate) vocab: usize,
@@ -31,13 +37,14 @@ impl Model {
         context: usize,
         device: Device,
     ) -> Result<Self, LoadError> {
+        manifest::check(folder)?;
         let mut weights = Weights::open(folder, device)?;
         let table = [config.vocab_size, config.hidden_size];
         let embedding = weights.take("model.embed_tokens.weight", &table)?;
         let layers = (0..config.layers)
             .map(|index| Layer::load(&mut weights, config, index))
             .collect::<Result<Vec<_>, _>>()?;
-        let norm = weights.take("model.norm.weight", &[config.hidden_size])?;
+        let norm = Norm::load(&mut weights, config, "model.norm.weight")?;
         let tied = config.tie_word_embeddings;
         let head = if tied {
             embedding.shallow_clone()
@@ -51,7 +58,9 @@ impl Model {
             layers,
             norm,
             head: Linear::new(head, None)?,
-            turns: rope::table(config, context, device)?,
+            turns: Turns::new(config, context, device)?,
+            embedding_scale: config.embedding_scale,
+            softcap: config.logit_softcap,
             context,
             vocab: config.vocab_size,
             device,
@@ -90,17 +99,20 @@ impl Model {
     pub(crate) fn embed(&self, tokens: &[u32]) -> Result<Tensor, TchError> {
         let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
         let ids = Tensor::f_from_slice(&ids)?.f_to_device(self.device)?;
-        self.embedding.f_index_select(0, &ids)
+        let mut rows = self.embedding.f_index_select(0, &ids)?;
+        match self.embedding_scale {
+            Some(scale) => rows.f_mul_scalar_(scale),
+            None => Ok(rows),
+        }
     }
 
     /// Final norm and output layer for rows of the residual stream.
     pub(crate) fn logits(&self, x: &Tensor) -> Result<Vec<f32>, TchError> {
-        let normed = x.f_rms_norm([self.shape.hidden], Some(&self.norm), self.shape.eps)?;
-        let rows = self
-            .head
-            .apply(&normed)?
-            .f_to_device(Device::Cpu)?
-            .f_contiguous()?;
+        let mut rows = self.head.apply(&self.norm.apply(x)?)?;
+        if let Some(cap) = self.softcap {
+            let _ = rows.f_mul_scalar_(1.0 / cap)?.f_tanh_()?.f_mul_scalar_(cap)?;
+        }
+        let rows = rows.f_to_device(Device::Cpu)?.f_contiguous()?;
         let mut values = vec![0f32; rows.numel()];
         let length = values.len();
         rows.f_copy_data(&mut values, length)?;

@@ -1,6 +1,6 @@
 //! Tensors of a model folder: one `model.safetensors` or the shards of `model.safetensors.index.json`.
 
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use quern_engine::tokenizer::TokenizerError;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,9 +127,12 @@ impl Weights {
         let size: Vec<i64> = wanted.iter().map(|n| *n as i64).collect();
         let tensor = Tensor::f_from_data_size(view.data(), &size, kind)?;
         let tensor = tensor.f_to_kind(Kind::Float)?.f_to_device(self.device)?;
-        if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+        // Both ends are NaN if any value is, and nothing of the tensor's size is made on the way.
+        let (low, high) = tensor.f_aminmax(None, false)?;
+        if !(low.f_double_value(&[])?.is_finite() && high.f_double_value(&[])?.is_finite()) {
             return Err(LoadError::NotFinite(name.to_owned()));
         }
+        forget(map, view.data());
         self.used.insert(name.to_owned());
         Ok(tensor)
     }
@@ -138,14 +141,25 @@ impl Weights {
     /// output layer of a tied model are copies of what is computed or shared here.
     pub(crate) fn finish(self, tied: bool) -> Result<(), LoadError> {
         let copy = |name: &str| name.ends_with("rotary_emb.inv_freq") || (tied && name == "lm_head.weight");
+        self.finish_but(copy)
+    }
+
+    /// Refuses a checkpoint that stores more than was taken, but for tensors of which `spare` says that they are
+    /// not needed.
+    pub(crate) fn finish_but(self, spare: impl Fn(&str) -> bool) -> Result<(), LoadError> {
         match self
             .place
             .into_keys()
-            .find(|name| !self.used.contains(name) && !copy(name))
+            .find(|name| !self.used.contains(name) && !spare(name))
         {
             Some(name) => Err(LoadError::Unused(name)),
             None => Ok(()),
         }
+    }
+
+    /// Whether the checkpoint stores a tensor of this name.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.place.contains_key(name)
     }
 }
 
@@ -160,6 +174,19 @@ fn map(path: &Path) -> Result<Mmap, LoadError> {
     #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
     let map = unsafe { Mmap::map(&file) };
     map.map_err(read)
+}
+
+/// Gives pages that were copied back to the system, so that a load holds the weights once.
+fn forget(map: &Mmap, data: &[u8]) {
+    let start = (data.as_ptr() as usize).saturating_sub(map.as_ptr() as usize);
+    // SAFETY: the map is read-only and backed by a file, so its pages are read again if they are needed.
+    #[expect(
+        unsafe_code,
+        reason = "advice that drops pages is unsafe for other kinds of maps"
+    )]
+    let advised = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, data.len()) };
+    // Advice that the system does not take costs memory and nothing else.
+    drop(advised);
 }
 
 fn parse<'a>(path: &Path, map: &'a Mmap) -> Result<SafeTensors<'a>, LoadError> {

@@ -3,7 +3,7 @@
 //! - [`sampler`]: the seeded sampler of `docs/spec/sampler.md` and the verifier's gap score over the same code;
 //! - [`seed`]: how the 32-byte seed of a request is derived;
 //! - [`engine`]: the trait that hides a decoder (libtorch, later others);
-//! - [`config`]: `config.json` of Llama-architecture checkpoints, unknown maths refused by name;
+//! - [`config`]: `config.json` of each model family, unknown maths refused by name;
 //! - [`grammar`]: what an output must match, as a mask of tokens at each step;
 //! - [`tokenizer`], [`detokenize`], [`stop`], [`output`], [`chat`]: text in and text out.
 
@@ -12,6 +12,7 @@ pub mod config;
 pub mod detokenize;
 pub mod engine;
 pub mod grammar;
+pub mod manifest;
 pub mod output;
 pub mod sampler;
 pub mod seed;

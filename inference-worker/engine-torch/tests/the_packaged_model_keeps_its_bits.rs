@@ -1,0 +1,77 @@
+//! Audits compare margins that calibration measured, so the packaged model's logits may not move by a bit when the
+//! decoder learns something new.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+
+use quern_engine::seed::hash_fields;
+use quern_engine::{Engine, Logits};
+use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
+use std::path::Path;
+
+/// Whole sequence, pieces, one sequence's steps, a ragged batch's steps: digests from the decoder that the packaged
+/// model was calibrated with, on an Intel processor with AMX.
+const RECORDED: [&str; 4] = [
+    "5f8bb0e3ade57f10",
+    "4a70a9c5b056242f",
+    "e380a51136104aff",
+    "e2fdb69b849bccef",
+];
+
+/// The order of additions, and so the last bits, depend on the processor.
+fn recorded_here() -> bool {
+    let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    processor.contains("GenuineIntel") && processor.contains("amx_tile")
+}
+
+fn digest(parts: &[Logits]) -> String {
+    let values = parts.iter().flat_map(|part| &part.values);
+    let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
+    let hash = hash_fields(&[&bytes]);
+    hash.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_packaged_model_gives_the_bits_that_were_recorded() {
+    set_threads(1);
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
+    let options = LoadOptions {
+        slots: 4,
+        ..LoadOptions::default()
+    };
+    let mut engine = LlamaEngine::load(&model, &options).unwrap();
+    let ids = |n: u32| (0..n).map(|i| (i * 7919 + n) % 2000).collect::<Vec<_>>();
+    let scored = engine.score(&ids(300)).unwrap();
+    let (a, b, c) = (
+        engine.open().unwrap(),
+        engine.open().unwrap(),
+        engine.open().unwrap(),
+    );
+    let prefilled = vec![
+        engine.prefill(a, &ids(40)).unwrap(),
+        engine.prefill(b, &ids(7)).unwrap(),
+        engine.prefill(c, &ids(129)).unwrap(),
+        engine.extend(b, &ids(65)).unwrap(),
+    ];
+    let alone = (0..20)
+        .map(|i| engine.decode(&[(a, i * 31)]).unwrap())
+        .collect::<Vec<_>>();
+    let together = (0..20)
+        .map(|i| engine.decode(&[(c, i), (a, i * 7), (b, i * 3)]).unwrap())
+        .collect::<Vec<_>>();
+    let found = [
+        digest(&[scored]),
+        digest(&prefilled),
+        digest(&alone),
+        digest(&together),
+    ];
+    if !recorded_here() {
+        println!("the bits were recorded on another kind of processor; here they are {found:?}");
+        return;
+    }
+    assert_eq!(found, RECORDED);
+}

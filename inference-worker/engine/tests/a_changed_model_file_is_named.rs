@@ -1,0 +1,39 @@
+//! `SHA256SUMS` of a model folder.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
+
+use quern_engine::manifest::{MANIFEST, check};
+
+/// SHA-256 of the text "abc", from FIPS 180-2.
+const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+#[test]
+fn a_changed_file_is_named_and_a_whole_folder_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    assert!(check(folder.path()).is_ok());
+    write("config.json", "abc");
+    write(MANIFEST, &format!("{ABC}  config.json\n"));
+    assert!(check(folder.path()).is_ok());
+    write("config.json", "abd");
+    let error = check(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("config.json") && error.contains(ABC), "{error}");
+    write(MANIFEST, &format!("{ABC}  ../config.json\n"));
+    assert!(
+        check(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("not a file name")
+    );
+    write(MANIFEST, &format!("{ABC}  model.safetensors\n"));
+    assert!(
+        check(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("model.safetensors")
+    );
+}
