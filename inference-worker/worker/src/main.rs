@@ -1,7 +1,7 @@
 //! `quern-worker`: serves a model over HTTP, or runs it once from the command line.
 
 use clap::{Parser, Subcommand};
-use quern_worker::{Keys, LogitsCommand, ModelHash, Run, Serve};
+use quern_worker::{FetchModel, Keys, LogitsCommand, ModelHash, Run, Serve};
 use std::process::ExitCode;
 
 /// A host's inference worker.
@@ -20,6 +20,8 @@ enum Command {
     Run(Run),
     /// Write the logits of token ids to a .npy file: float32, [positions, vocabulary].
     Logits(LogitsCommand),
+    /// Bring a model's files here, from hosts that serve it or from a folder, verified against the chain.
+    FetchModel(FetchModel),
     /// Print the hash that names a model on chain.
     ModelHash(ModelHash),
     /// Make a host's keys, or read those that exist, and print their public parts as JSON.
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Logits(command) => command.run(),
+        Command::FetchModel(command) => command.run(),
         Command::ModelHash(command) => command.run(),
         Command::Keys(command) => command.run(),
     };

@@ -5,9 +5,10 @@ use crate::audit::judge::{Honest, Judge};
 use crate::http;
 use crate::metrics::Metrics;
 use crate::model::ModelArgs;
+use crate::package::give::{self, Package};
+use crate::package::manifest::Manifest;
 use crate::paid::Paid;
 use crate::paid::config::ChainConfig;
-use crate::paid::model_hash::model_hash;
 use crate::proof;
 use crate::scheduler::{Filler, Scheduler};
 use anyhow::{Context, bail};
@@ -107,12 +108,12 @@ impl Serve {
         };
         let text = Arc::new(self.model.text()?);
         let metrics = Metrics::new()?;
+        let mut package = None;
         let paid = match &self.chain {
             Some(path) => {
-                let hash = match options.model_hash {
-                    Some(hash) => hash,
-                    None => model_hash(&self.model.model)?,
-                };
+                let manifest = Manifest::of(&self.model.model)?;
+                let hash = options.model_hash.unwrap_or_else(|| manifest.hash());
+                package = Some(Package::new(self.model.model.clone(), manifest));
                 let config = ChainConfig::load(path)?;
                 Some(Arc::new(Paid::open(
                     config,
@@ -158,7 +159,7 @@ impl Serve {
             .worker_threads(2)
             .enable_all()
             .build()?;
-        runtime.block_on(self.listen(service, scheduler))?;
+        runtime.block_on(self.listen(service, scheduler, package))?;
         drop(runtime);
         engine
             .join()
@@ -167,7 +168,12 @@ impl Serve {
 }
 
 impl Serve {
-    async fn listen(&self, service: http::Service, scheduler: Scheduler) -> anyhow::Result<()> {
+    async fn listen(
+        &self,
+        service: http::Service,
+        scheduler: Scheduler,
+        package: Option<Arc<Package>>,
+    ) -> anyhow::Result<()> {
         let listener = bind(self.listen).await?;
         let address = listener.local_addr()?;
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
@@ -207,8 +213,12 @@ impl Serve {
                 let listener = SecureListener::new(listener, &paid.transport_key)?;
                 tokio::spawn(proof::run(paid.clone(), service.scheduler.clone()));
                 tokio::spawn(audit::run(service.clone()));
-                tokio::spawn(paid.run());
-                let service = http::router(service).into_make_service_with_connect_info::<Peer>();
+                tokio::spawn(paid.clone().run());
+                let mut router = http::router(service);
+                if let Some(package) = package {
+                    router = router.merge(give::routes(package, paid));
+                }
+                let service = router.into_make_service_with_connect_info::<Peer>();
                 axum::serve(listener, service)
                     .with_graceful_shutdown(signal)
                     .into_future()

@@ -17,7 +17,6 @@ pub(crate) mod config;
 mod follow;
 mod http;
 mod meter;
-pub(crate) mod model_hash;
 mod outbox;
 pub(crate) mod receipts;
 pub(crate) mod record;

@@ -1,0 +1,201 @@
+//! Giving a model's files to other hosts.
+//!
+//! The files are no secret, but sending them takes the line that answers need: only registered hosts get them, few at
+//! once, and whoever reads slowly is cut off.
+
+use crate::package::manifest::Manifest;
+use crate::paid::Paid;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use futures_core::Stream;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use quern_inference_api::ApiError;
+use quern_transport::Peer;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+pub(crate) const MANIFEST_PATH: &str = "/v1/model/manifest";
+pub(crate) const FILES_PATH: &str = "/v1/model/files";
+/// Header that says which host asks.
+pub(crate) const HOST_HEADER: &str = "x-quern-host";
+
+/// Files that are sent at once; beyond them comes 429.
+const TRANSFERS: usize = 2;
+/// Seconds after which to ask again.
+const RETRY: u32 = 10;
+const CHUNK: usize = 256 * 1024;
+/// For a reader to take one chunk.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The files of the model that is served.
+#[derive(Debug)]
+pub(crate) struct Package {
+    folder: PathBuf,
+    manifest: Manifest,
+    transfers: Arc<Semaphore>,
+}
+
+impl Package {
+    pub(crate) fn new(folder: PathBuf, manifest: Manifest) -> Arc<Self> {
+        let transfers = Arc::new(Semaphore::new(TRANSFERS));
+        Arc::new(Self {
+            folder,
+            manifest,
+            transfers,
+        })
+    }
+}
+
+/// Routes for registered hosts.
+pub(crate) fn routes(package: Arc<Package>, paid: Arc<Paid>) -> Router {
+    open_routes(package).layer(from_fn_with_state(paid, only_hosts))
+}
+
+/// The same for everybody.
+pub(super) fn open_routes(package: Arc<Package>) -> Router {
+    Router::new()
+        .route(MANIFEST_PATH, get(manifest))
+        .route(&format!("{FILES_PATH}/{{name}}"), get(file))
+        .with_state(package)
+}
+
+async fn only_hosts(
+    State(paid): State<Arc<Paid>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let host = request
+        .headers()
+        .get(HOST_HEADER)
+        .and_then(|value| value.to_str().ok());
+    let denied = || {
+        let mut error = ApiError::body(format!(
+            "Model files are given to registered hosts: register first, and name the host in {HOST_HEADER}."
+        ));
+        error.status = StatusCode::FORBIDDEN;
+        error
+    };
+    let place = paid.audits.place(&paid, host.ok_or_else(denied)?).await;
+    if place.map_err(|_| denied())?.transport_key != peer.key {
+        return Err(denied());
+    }
+    Ok(next.run(request).await)
+}
+
+async fn manifest(State(package): State<Arc<Package>>) -> Json<Manifest> {
+    Json(package.manifest.clone())
+}
+
+/// A file, or its rest after a range of the form `bytes=N-`.
+async fn file(
+    State(package): State<Arc<Package>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let missing = || ApiError {
+        status: StatusCode::NOT_FOUND,
+        ..ApiError::body(format!("The model has no file {name:?}; see {MANIFEST_PATH}."))
+    };
+    let known = package
+        .manifest
+        .files
+        .iter()
+        .find(|file| file.name == name)
+        .ok_or_else(missing)?;
+    let start = first_byte(&headers).filter(|start| *start <= known.size);
+    let start = start.ok_or_else(|| ApiError {
+        status: StatusCode::RANGE_NOT_SATISFIABLE,
+        ..ApiError::body(format!(
+            "A range must be of the form bytes=N-, with N at most {}.",
+            known.size
+        ))
+    })?;
+    let permit = package.transfers.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| ApiError::busy(RETRY))?;
+    let path = package.folder.join(&known.name);
+    let opened = tokio::task::spawn_blocking(move || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(start))?;
+        Ok::<_, io::Error>(file)
+    });
+    let gone = || ApiError::unavailable("The file cannot be read any more.");
+    let file = opened.await.map_err(|_| gone())?.map_err(|_| gone())?;
+    let (sender, chunks) = mpsc::channel(1);
+    tokio::spawn(send(file, sender, permit));
+    let status = if start == 0 {
+        StatusCode::OK
+    } else {
+        StatusCode::PARTIAL_CONTENT
+    };
+    let mut response = (status, Body::from_stream(Chunks(chunks))).into_response();
+    let own = response.headers_mut();
+    own.insert(header::CONTENT_LENGTH, HeaderValue::from(known.size - start));
+    own.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    if start > 0
+        && let Ok(range) = format!("bytes {start}-{}/{}", known.size.saturating_sub(1), known.size).parse()
+    {
+        own.insert(header::CONTENT_RANGE, range);
+    }
+    Ok(response)
+}
+
+/// Where a transfer begins: none for a range that is not served.
+fn first_byte(headers: &HeaderMap) -> Option<u64> {
+    let Some(range) = headers.get(header::RANGE) else {
+        return Some(0);
+    };
+    range
+        .to_str()
+        .ok()?
+        .strip_prefix("bytes=")?
+        .strip_suffix('-')?
+        .parse()
+        .ok()
+}
+
+/// Sends a file until it ends, cannot be read, or nobody takes it.
+async fn send(mut file: File, sender: mpsc::Sender<io::Result<Bytes>>, _permit: OwnedSemaphorePermit) {
+    loop {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            let read = file.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
+            (file, read.map(|_| chunk))
+        });
+        let Ok((same, chunk)) = read.await else { return };
+        file = same;
+        let last = match &chunk {
+            Ok(chunk) if chunk.is_empty() => return,
+            Ok(_) => false,
+            Err(_) => true,
+        };
+        let sent = tokio::time::timeout(PATIENCE, sender.send(chunk.map(Bytes::from))).await;
+        if last || !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+/// What is sent, as a body reads it.
+struct Chunks(mpsc::Receiver<io::Result<Bytes>>);
+
+impl Stream for Chunks {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(context)
+    }
+}
