@@ -1,12 +1,15 @@
 //! A host's draw: first leaves one after the other, then by amount.
 
-use quern_audit::{draw_count, forfeit, Range, Sampling, Walk};
+use cosmwasm_std::{Addr, Env, Storage};
+use quern_audit::{auditor_seed, backlog_seed, draw_count, forfeit, leaf_seed, Range, Sampling, Walk};
 use quern_evidence::Rate;
 use quern_interface::audits::Params;
 use quern_protocol::{Amount, Hash};
 
 use crate::error::{ContractError, Result};
-use crate::state::{Case, ProofCase};
+use crate::funds;
+use crate::state::{Case, Judged, ProofCase, Round, BACKLOG, CASES};
+use crate::table::Table;
 
 /// Walked leaves have numbers from here on in the choice of auditors, beyond every drawn offset.
 const WALKED: u64 = 1 << 32;
@@ -20,14 +23,92 @@ pub struct Pending {
     pub offset: Amount,
 }
 
-impl ProofCase {
-    /// Gives up on everything that nobody revealed: how many offsets.
-    pub fn withhold(&mut self) -> Result<u32> {
-        while self.sampling.pending().is_some() {
-            self.sampling.withhold()?;
-            self.withheld = self.withheld.saturating_add(1);
+/// A host's draw among its receipts, in the round under way.
+pub struct Drawn {
+    /// The draw.
+    pub case: Case,
+    /// Its seed.
+    pub seed: Hash,
+    back: bool,
+}
+
+impl Drawn {
+    /// The draw that covers an offset in all that a host ever committed: of the round, or of what the round before
+    /// covered.
+    ///
+    /// # Errors
+    /// `not_drawn`, `not_in_round`, or `wrong_phase` before the beacon.
+    pub fn load(
+        storage: &dyn Storage,
+        env: &Env,
+        round: &Round,
+        host: &Addr,
+        offset: Amount,
+    ) -> Result<Self> {
+        let not_drawn = || ContractError::NotDrawn(host.to_string());
+        let beacon = round.beacon.ok_or(ContractError::WrongPhase(round.phase))?;
+        let case = CASES.find(storage, host)?.ok_or_else(not_drawn)?;
+        let back = offset < case.base;
+        let case = if back {
+            BACKLOG.find(storage, host)?.ok_or(ContractError::NotInRound)?
+        } else {
+            case
+        };
+        let seed = Self::seed(back, env, round, host, &beacon);
+        Ok(Self { case, seed, back })
+    }
+
+    /// Seed of a host's draw of the round, or among what the round before covered.
+    pub fn seed(back: bool, env: &Env, round: &Round, host: &Addr, beacon: &Hash) -> Hash {
+        let seed = if back { backlog_seed } else { leaf_seed };
+        seed(&env.block.chain_id, host.as_str(), round.number, beacon)
+    }
+
+    /// Seed of the auditors of its leaves.
+    pub fn auditors(&self, env: &Env, round: &Round, host: &Addr) -> Hash {
+        match round.beacon.filter(|_| !self.back) {
+            Some(beacon) => auditor_seed(&env.block.chain_id, host.as_str(), round.number, &beacon),
+            None => self.seed,
         }
-        Ok(self.withheld)
+    }
+
+    /// Keeps it.
+    pub fn save(&self, storage: &mut dyn Storage, host: &Addr) -> Result<()> {
+        let cases = if self.back { BACKLOG } else { CASES };
+        Ok(cases.write(storage, host, &self.case)?)
+    }
+}
+
+impl ProofCase {
+    /// Gives up on the pending offset.
+    pub fn give_up(&mut self) -> Result<()> {
+        self.sampling.withhold()?;
+        self.withheld = self.withheld.saturating_add(1);
+        Ok(())
+    }
+
+    /// Answers that are believed, and that are not: of a draw with a hidden one, none.
+    pub const fn verdict(&self) -> (u32, u32) {
+        let Judged {
+            clean,
+            failed,
+            missing,
+        } = self.judged;
+        let failed = failed.saturating_add(missing).saturating_add(self.withheld);
+        if missing == 0 && self.withheld == 0 {
+            (clean, failed)
+        } else {
+            (0, clean.saturating_add(failed))
+        }
+    }
+
+    /// Gives up on everything that nobody revealed; whether there was anything.
+    pub fn withhold(&mut self) -> Result<bool> {
+        let before = self.withheld;
+        while self.sampling.pending().is_some() {
+            self.give_up()?;
+        }
+        Ok(self.withheld > before)
     }
 }
 
@@ -42,8 +123,32 @@ impl Case {
             bps: rate.bps,
             sampling: None,
             draws: 0,
+            withheld: 0,
             forfeit: Amount::ZERO,
+            heard: false,
         }
+    }
+
+    /// Where its span ends in all that the host ever committed.
+    pub fn end(&self) -> Option<Amount> {
+        self.base.checked_add(self.total)
+    }
+
+    /// Draws from the same span again, at the raised rate: what was audited stays out, as no leaf may enter the
+    /// evidence twice.
+    pub fn again(mut self, seed: &Hash, params: &Params) -> Result<Self> {
+        let audited = self.sampling.take();
+        let audited = audited.map_or_else(Vec::new, |sampling| sampling.ranges().to_vec());
+        self.walk.stop();
+        (self.walked, self.withheld, self.forfeit) = (0, 0, Amount::ZERO);
+        self.bps = params.rates.raised_bps;
+        let most = u64::from(params.rates.backlog).saturating_mul(self.bps.into()) / 10_000;
+        let most = u32::try_from(most).unwrap_or(u32::MAX).min(params.max_draws);
+        let from = self.walk.end();
+        let rest = self.total.saturating_sub(from);
+        self.draws = draw_count(rest, params.mean_capture, self.bps, most)?;
+        self.sampling = Some(Sampling::new(*seed, from, self.total, self.draws, audited)?);
+        Ok(self)
     }
 
     /// What is asked for next; none at the end.
@@ -89,20 +194,41 @@ impl Case {
         forfeit(amount, rest, self.draws).ok_or(ContractError::Overflow)
     }
 
-    /// Gives up on everything that nobody revealed: how many offsets, and what they cost. A walk that stops
-    /// costs all that it would have reached, as nobody knows where its leaves end.
-    pub fn withhold(&mut self, seed: &Hash, params: &Params) -> Result<(u64, Amount)> {
-        if let Some(offset) = self.walk.pending() {
-            return Ok((1, self.total.saturating_sub(offset)));
+    /// Takes the place of a leaf that says nothing: it counts among no first leaves and takes no draw's place.
+    pub fn pass(&mut self, seed: &Hash, params: &Params, range: Range) -> Result<()> {
+        if self.walk.pending().is_some() {
+            return Ok(self.walk.pass(range)?);
         }
-        let mut count = 0_u64;
-        let mut cost = Amount::ZERO;
+        Ok(self.sampling(seed, params)?.pass(range)?)
+    }
+
+    /// Gives up on the pending offset. Among first leaves it costs what lies before `end`, which the host names:
+    /// where no leaf begins there, it must give up more. None of it counts as a first leaf.
+    pub fn give_up(&mut self, seed: &Hash, params: &Params, end: Amount) -> Result<()> {
+        let cost = match self.walk.pending() {
+            Some(start) => {
+                let range = Range { start, end };
+                self.walk.pass(range)?;
+                range.amount()
+            }
+            None => {
+                self.sampling(seed, params)?.withhold()?;
+                self.stake(Amount::ZERO)?
+            }
+        };
+        self.withheld = self.withheld.saturating_add(1);
+        funds::add(&mut self.forfeit, cost)
+    }
+
+    /// Gives up on everything that nobody revealed. A walk that stops costs all that it would have reached, as
+    /// nobody knows where its leaves end.
+    pub fn withhold(&mut self, seed: &Hash, params: &Params) -> Result<()> {
+        if self.walk.pending().is_some() {
+            return self.give_up(seed, params, self.total);
+        }
         while self.pending(seed, params)?.is_some() {
-            self.sampling(seed, params)?.withhold()?;
-            count = count.saturating_add(1);
-            let part = self.stake(Amount::ZERO)?;
-            cost = cost.checked_add(part).ok_or(ContractError::Overflow)?;
+            self.give_up(seed, params, Amount::ZERO)?;
         }
-        Ok((count, cost))
+        Ok(())
     }
 }

@@ -14,6 +14,7 @@ use serde::{de::DeserializeOwned, Deserialize, Serialize};
 
 use crate::error::{ContractError, Result};
 use crate::state::{Config, CONFIG};
+use crate::table::Cell;
 
 const BEACON: &str = "/quern.beacon.v1.Query/Beacon";
 /// Pages of a host's positions that are searched for large funders.
@@ -129,7 +130,7 @@ pub struct Chain<'a> {
 impl<'a> Chain<'a> {
     /// Reads who is around.
     pub fn load(deps: Deps<'a>) -> Result<Self> {
-        let config = CONFIG.load(deps.storage)?;
+        let config = CONFIG.read(deps.storage)?;
         Ok(Self { deps, config })
     }
 

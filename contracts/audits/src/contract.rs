@@ -9,6 +9,7 @@ use semver::Version;
 
 use crate::error::{ContractError, Result};
 use crate::state::{Config, Round, CALIBRATIONS, CONFIG, PARAMS, ROUND, TOTALS};
+use crate::table::Cell;
 use crate::{funds, handlers, query as answers, steps};
 
 const NAME: &str = "quern-audits";
@@ -33,15 +34,15 @@ pub fn instantiate(deps: DepsMut, env: Env, info: MessageInfo, msg: InstantiateM
             .map(|address| deps.api.addr_validate(&address))
             .transpose()?,
     };
-    CONFIG.save(deps.storage, &config)?;
+    CONFIG.write(deps.storage, &config)?;
     PARAMS.save(deps.storage, &msg.params)?;
     for (model, calibration) in &msg.calibrations {
         handlers::check_calibration(deps.storage, model, calibration)?;
         CALIBRATIONS.save(deps.storage, model, calibration)?;
     }
     let round = Round::begin(1, env.block.height, msg.params.round_blocks);
-    ROUND.save(deps.storage, &round)?;
-    TOTALS.save(deps.storage, &Totals::default())?;
+    ROUND.write(deps.storage, &round)?;
+    TOTALS.write(deps.storage, &Totals::default())?;
     Ok(Response::new().add_attribute("action", "instantiate"))
 }
 
@@ -64,6 +65,12 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
         ExecuteMsg::RevealProof { round, host, proof } => {
             handlers::reveal_proof(deps, env, round, host, &proof)
         }
+        ExecuteMsg::GiveUp {
+            round,
+            host,
+            source,
+            end,
+        } => handlers::give_up(deps, env, info, round, host, (&source, end)),
         ExecuteMsg::CommitReport {
             round,
             auditor,
@@ -124,9 +131,14 @@ pub fn sudo(deps: DepsMut, env: Env, msg: SudoMsg) -> Result<Response> {
 /// # Errors
 /// An answer that this contract did not ask for.
 #[entry_point]
-pub fn reply(_deps: DepsMut, _env: Env, reply: Reply) -> Result<Response> {
+pub fn reply(deps: DepsMut, _env: Env, reply: Reply) -> Result<Response> {
     match (reply.id, reply.result) {
-        (steps::TOLD, SubMsgResult::Err(error)) => Ok(Response::new().add_attribute("refused", error)),
+        (id @ (steps::TOLD | steps::FROZEN | steps::THAWED), SubMsgResult::Err(error)) => {
+            if id != steps::TOLD {
+                steps::not_changed(deps.storage, &reply.payload, id == steps::THAWED)?;
+            }
+            Ok(Response::new().add_attribute("refused", error))
+        }
         _ => Err(ContractError::BadAnswer("no such reply was asked for")),
     }
 }

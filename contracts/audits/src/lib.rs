@@ -15,6 +15,7 @@ mod query;
 mod say;
 pub mod state;
 pub mod steps;
+mod table;
 mod window;
 
 pub use error::ContractError;

@@ -2,19 +2,21 @@
 
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order, StdResult};
 use cw_storage_plus::Bound;
-use quern_audit::{ballot_position, leaf_seed, opening_offset, opening_seed};
+use quern_audit::{ballot_position, opening_offset, opening_seed};
 use quern_interface::audits::{
     LeafInfo, PanelInfo, PanelSeat, PendingReveal, PendingSource, Phase, QueryMsg, RoundInfo, WorkInfo,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 
 use crate::assign;
+use crate::case::Drawn;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{
-    Leaf, ASSIGNED, BALLOTS, CALIBRATIONS, CASES, EVIDENCE, HOSTS, LEAVES, PARAMS, PROOF_CASES, ROUND,
-    TOTALS, WORK,
+    Leaf, ASSIGNED, BACKLOG, BALLOTS, CALIBRATIONS, CASES, EVIDENCE, HOSTS, LEAVES, PARAMS, PROOF_CASES,
+    ROUND, TOTALS, WORK,
 };
+use crate::table::{Cell, Table};
 use crate::window::Window;
 
 /// Answers a question.
@@ -28,20 +30,20 @@ pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
         QueryMsg::Work { auditor } => to_json_binary(&work(deps, env, &address(auditor)?)?),
         QueryMsg::Panel { leaf } => to_json_binary(&panel(deps, env, leaf)?),
         QueryMsg::Host { host } => {
-            to_json_binary(&HOSTS.may_load(deps.storage, &address(host)?)?.unwrap_or_default())
+            to_json_binary(&HOSTS.find(deps.storage, &address(host)?)?.unwrap_or_default())
         }
         QueryMsg::Evidence { host } => {
-            let evidence = EVIDENCE.may_load(deps.storage, &address(host)?)?;
+            let evidence = EVIDENCE.find(deps.storage, &address(host)?)?;
             to_json_binary(&evidence.unwrap_or_default())
         }
         QueryMsg::Calibration { model } => to_json_binary(&CALIBRATIONS.may_load(deps.storage, &model)?),
-        QueryMsg::Totals {} => to_json_binary(&TOTALS.load(deps.storage)?),
+        QueryMsg::Totals {} => to_json_binary(&TOTALS.read(deps.storage)?),
     };
     Ok(json?)
 }
 
 fn round(deps: Deps) -> Result<RoundInfo> {
-    let round = ROUND.load(deps.storage)?;
+    let round = ROUND.read(deps.storage)?;
     Ok(RoundInfo {
         number: round.number,
         start: round.start,
@@ -54,14 +56,17 @@ fn round(deps: Deps) -> Result<RoundInfo> {
 }
 
 fn pending(deps: Deps, env: &Env, host: &Addr) -> Result<Vec<PendingReveal>> {
-    let round = ROUND.load(deps.storage)?;
+    let round = ROUND.read(deps.storage)?;
     let params = PARAMS.load(deps.storage)?;
     let (Some(beacon), Phase::Reveal) = (round.beacon, round.phase) else {
         return Ok(Vec::new());
     };
     let mut sources = Vec::new();
-    if let Some(mut case) = CASES.may_load(deps.storage, host)? {
-        let seed = leaf_seed(&env.block.chain_id, host.as_str(), round.number, &beacon);
+    for (back, cases) in [(false, CASES), (true, BACKLOG)] {
+        let Some(mut case) = cases.find(deps.storage, host)? else {
+            continue;
+        };
+        let seed = Drawn::seed(back, env, &round, host, &beacon);
         if let Some(pending) = case.pending(&seed, &params)? {
             let offset = case.base.checked_add(pending.offset);
             let offset = offset.ok_or(ContractError::Overflow)?;
@@ -69,8 +74,9 @@ fn pending(deps: Deps, env: &Env, host: &Addr) -> Result<Vec<PendingReveal>> {
         }
     }
     let proofs = PROOF_CASES.sub_prefix(host);
-    for entry in proofs.range(deps.storage, None, None, Order::Ascending) {
-        let ((sprint, model), mut case) = entry?;
+    for key in proofs.keys(deps.storage, None, None, Order::Ascending) {
+        let (sprint, model) = key?;
+        let mut case = PROOF_CASES.read(deps.storage, (host, sprint, &model))?;
         let offset = case.sampling.pending().map(|drawn| drawn.offset);
         sources.extend(offset.map(|offset| PendingSource::Proofs {
             sprint,
@@ -90,9 +96,12 @@ fn leaves(deps: Deps, start_after: Option<u64>, limit: Option<u32>) -> Result<Ve
     let limit = limit.unwrap_or(DEFAULT_PAGE).min(MAX_PAGE) as usize;
     let after = start_after.map(Bound::exclusive);
     let leaves = LEAVES
-        .range(deps.storage, after, None, Order::Ascending)
+        .keys(deps.storage, after, None, Order::Ascending)
         .take(limit)
-        .map(|entry| entry.map(|(number, leaf)| describe(number, leaf)));
+        .map(|number| {
+            let number = number?;
+            Ok(describe(number, LEAVES.read(deps.storage, number)?))
+        });
     Ok(leaves.collect::<StdResult<_>>()?)
 }
 
@@ -117,10 +126,10 @@ fn describe(number: u64, leaf: Leaf) -> LeafInfo {
 }
 
 fn work(deps: Deps, env: &Env, auditor: &Addr) -> Result<Option<WorkInfo>> {
-    let Some(work) = WORK.may_load(deps.storage, auditor)? else {
+    let Some(work) = WORK.find(deps.storage, auditor)? else {
         return Ok(None);
     };
-    let round = ROUND.load(deps.storage)?;
+    let round = ROUND.read(deps.storage)?;
     let openings = PARAMS.load(deps.storage)?.openings;
     let leaves = ASSIGNED
         .prefix(auditor)
@@ -142,9 +151,9 @@ fn work(deps: Deps, env: &Env, auditor: &Addr) -> Result<Option<WorkInfo>> {
 }
 
 fn panel(deps: Deps, env: &Env, number: u64) -> Result<Option<PanelInfo>> {
-    let leaf = LEAVES.may_load(deps.storage, number)?;
+    let leaf = LEAVES.find(deps.storage, number)?;
     let leaf = leaf.ok_or(ContractError::UnknownLeaf(number))?;
-    let round = ROUND.load(deps.storage)?;
+    let round = ROUND.read(deps.storage)?;
     let (Some(stage), Some(beacon), None) = (leaf.stage, round.panel_beacon, leaf.verdict) else {
         return Ok(None);
     };
@@ -153,7 +162,7 @@ fn panel(deps: Deps, env: &Env, number: u64) -> Result<Option<PanelInfo>> {
     let chain_id = &env.block.chain_id;
     let mut seats = Vec::new();
     for seat in assign::seats(&chain, chain_id, &leaf, stage, &beacon)? {
-        let cast = BALLOTS.may_load(deps.storage, (number, stage, &Addr::unchecked(&seat.host)))?;
+        let cast = BALLOTS.find(deps.storage, (number, stage, &Addr::unchecked(&seat.host)))?;
         seats.push(PanelSeat {
             host: seat.host,
             seats: seat.seats,

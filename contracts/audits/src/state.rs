@@ -9,6 +9,7 @@ use quern_protocol::{Amount, Hash, Node};
 use serde::{Deserialize, Serialize};
 
 use crate::assign::REVIEW;
+use crate::table::Table;
 
 /// Who may call what, and whom this contract calls.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,8 +51,10 @@ pub struct Round {
     pub name: Option<String>,
     /// Where a sweep by number is, or a second name below the first.
     pub below: Option<String>,
-    /// Last leaf that a sweep saw, or pages of a group that it wrote.
+    /// Last leaf that a sweep saw, pages of a group that it wrote, or findings of a report that it passed.
     pub leaf: u64,
+    /// Positions from there to the one that a check looks for; none between reports.
+    pub rest: Option<Amount>,
     /// Leaves that were revealed.
     pub leaves: u64,
     /// Verified positions that are paid for.
@@ -73,8 +76,8 @@ impl Group {
     /// A whole group; empty without a snapshot.
     pub fn load(storage: &dyn Storage, model: &str) -> StdResult<Self> {
         let mut group = Self::default();
-        for page in GROUPS.prefix(model).range(storage, None, None, Order::Ascending) {
-            let (_, page) = page?;
+        for page in GROUPS.prefix(model).keys(storage, None, None, Order::Ascending) {
+            let page = GROUPS.read(storage, (model, page?))?;
             group.candidates.extend(page.candidates);
             group.profiles.extend(page.profiles);
         }
@@ -107,8 +110,12 @@ pub struct Case {
     pub sampling: Option<Sampling>,
     /// Leaves that the rest draws.
     pub draws: u32,
+    /// Offsets that the host gave up, or that nobody revealed.
+    pub withheld: u64,
     /// What this round costs the host so far.
     pub forfeit: Amount,
+    /// Whether the findings have entered the evidence, and only verdicts on proofs are still to be told.
+    pub heard: bool,
 }
 
 /// A host's draw among its answers of one model in one sprint.
@@ -122,8 +129,21 @@ pub struct ProofCase {
     pub count: u32,
     /// The draw.
     pub sampling: Sampling,
-    /// Drawn offsets that nobody revealed.
+    /// Drawn offsets that the host gave up, or that nobody revealed.
     pub withheld: u32,
+    /// What came of those that were revealed, once they have their verdicts.
+    pub judged: Judged,
+}
+
+/// Answers of a host, of one model in one sprint.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Judged {
+    /// Right.
+    pub clean: u32,
+    /// Wrong.
+    pub failed: u32,
+    /// Their payload is missing.
+    pub missing: u32,
 }
 
 /// A leaf under audit.
@@ -224,6 +244,8 @@ pub const NEXT_CALIBRATIONS: Map<&str, Calibration> = Map::new("next_calibration
 pub const ROUND: Item<Round> = Item::new("round");
 /// Groups at the snapshot, in pages so that no step writes more than its own.
 pub const GROUPS: Map<(&str, u32), Group> = Map::new("groups");
+/// Draws by host from what the round before covered; before they begin, the round before's own.
+pub const BACKLOG: Map<&Addr, Case> = Map::new("backlog");
 /// Draws by host.
 pub const CASES: Map<&Addr, Case> = Map::new("cases");
 /// Draws of proofs by host, sprint and model.

@@ -57,7 +57,7 @@ fn answers_that_nobody_reveals_count_as_failed_and_cost_no_coins() {
     assert_eq!(judged, Some(Judged { clean: 0, failed: 2 }));
     let record = audits.record(0);
     assert_eq!((record.proofs, record.proofs_failed), (2, 2));
-    assert_eq!((record.forfeited, record.withheld), (Amount(0), 0));
+    assert_eq!((record.forfeited, record.withheld), (Amount(0), 2));
     assert_eq!(audits.evidence(0).highest(), Wealth::ONE, "liveness is not fraud");
 }
 
@@ -72,7 +72,7 @@ fn answers_that_a_panel_cannot_fetch_fail_the_sprint_and_enter_no_evidence() {
     assert_eq!(judged, Some(Judged { clean: 0, failed: 2 }));
     assert_eq!(
         (audits.record(0).missing, audits.record(0).forfeited),
-        (0, Amount(0))
+        (2, Amount(0))
     );
     assert_eq!(audits.evidence(0).highest(), Wealth::ONE);
 }

@@ -107,6 +107,40 @@ fn a_cheat_seen_by_three_payers_is_convicted_slashed_and_unpaid() {
 }
 
 #[test]
+fn a_freeze_that_bonding_refuses_is_not_on_record_and_is_tried_again() {
+    let mut audits = Audits::new(10);
+    let session = audits.open("payer", 0);
+    let bonding = audits.world.bonding.clone();
+    let judges = |audits: &mut Audits, named: bool| {
+        let mut store = audits.world.app.contract_storage_mut(&bonding);
+        let config = String::from_utf8(store.get(b"config").unwrap()).unwrap();
+        let (named_so, unnamed) = (r#""judges":["#, r#""judges":[],"nobody":["#);
+        let config = match named {
+            true => config.replace(unnamed, named_so),
+            false => config.replace(named_so, unnamed),
+        };
+        store.set(b"config", config.as_bytes());
+    };
+    judges(&mut audits, false);
+    let serve = |audits: &mut Audits, count: usize| {
+        let mut bad = vec![];
+        for _ in 0..count {
+            bad.extend(audits.serve(0, &[session], 100));
+            audits.block();
+        }
+        bad
+    };
+    let bad = serve(&mut audits, 6);
+    audits.play(&[], &honest(&bad));
+    assert_eq!(audits.record(0).condemned, 6);
+    assert!(!audits.record(0).frozen && !bond(&audits, 0).frozen);
+    judges(&mut audits, true);
+    let more = serve(&mut audits, 1);
+    audits.play(&[], &honest(&more));
+    assert!(audits.record(0).frozen && bond(&audits, 0).frozen && standing(&audits, 0).frozen);
+}
+
+#[test]
 fn one_payer_alone_can_freeze_a_host_but_not_convict_it() {
     let mut audits = Audits::new(10);
     let session = audits.open("payer", 0);

@@ -8,6 +8,7 @@ use quern_interface::BPS;
 use crate::error::{ContractError, Result};
 use crate::say;
 use crate::state::{CALIBRATIONS, CONFIG, NEXT_CALIBRATIONS, NEXT_PARAMS, PARAMS};
+use crate::table::Cell;
 
 /// Most blocks of a round: keeps the sum of its batches below the bound of a draw.
 const MAX_ROUND: u64 = 65_536;
@@ -145,7 +146,7 @@ pub fn update_params(deps: DepsMut, info: MessageInfo, params: Params) -> Result
 }
 
 fn only_authority(deps: &DepsMut, info: &MessageInfo) -> Result<()> {
-    if info.sender == CONFIG.load(deps.storage)?.authority {
+    if info.sender == CONFIG.read(deps.storage)?.authority {
         return Ok(());
     }
     Err(ContractError::Unauthorized("the authority"))

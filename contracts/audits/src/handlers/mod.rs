@@ -1,5 +1,6 @@
 //! What each message does.
 
+mod give_up;
 mod governance;
 mod money;
 mod note;
@@ -13,6 +14,7 @@ mod votes;
 use cosmwasm_std::{Addr, DepsMut, Env, MessageInfo};
 use quern_interface::audits::{Params, Phase};
 
+pub use give_up::give_up;
 pub use governance::{check_calibration, check_params, set_calibration, update_params};
 pub use money::{fund, withdraw};
 pub use open::open;
@@ -25,10 +27,11 @@ pub use votes::reveal as reveal_votes;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{Round, PARAMS, ROUND};
+use crate::table::Cell;
 
 /// The round, if it is the named one and in one of the phases, with its parameters.
 fn round(deps: &DepsMut, number: u64, phases: &[Phase]) -> Result<(Round, Params)> {
-    let round = ROUND.load(deps.storage)?;
+    let round = ROUND.read(deps.storage)?;
     if round.number != number {
         return Err(ContractError::WrongRound(round.number));
     }

@@ -9,6 +9,7 @@ use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::say;
 use crate::state::{Group, Leaf, Round, ASSIGNED, HOST_LEAVES, LEAVES, ROUND, SEEN, WORK};
+use crate::table::{Cell, Table};
 
 /// Assigns the auditor that the number of the leaf's offset draws, and notes the leaf. Attributes: `action`,
 /// `round`, `host`, `leaf`, `auditor`.
@@ -32,17 +33,22 @@ pub fn leaf(
     assign(deps.storage, round.leaves, &mut leaf)?;
     SEEN.save(deps.storage, leaf.id.as_ref(), &Empty {})?;
     HOST_LEAVES.save(deps.storage, (&leaf.host, round.leaves), &Empty {})?;
-    LEAVES.save(deps.storage, round.leaves, &leaf)?;
-    ROUND.save(deps.storage, round)?;
-    Ok(say::answer(
+    LEAVES.write(deps.storage, round.leaves, &leaf)?;
+    ROUND.write(deps.storage, round)?;
+    Ok(answer(round.number, &leaf.host, round.leaves, leaf.auditor))
+}
+
+/// The answer to a reveal; leaf 0 for one that is passed over.
+pub fn answer(round: u64, host: &Addr, leaf: u64, auditor: Option<Addr>) -> Response {
+    say::answer(
         "reveal",
         &[
-            ("round", round.number.to_string()),
-            ("host", leaf.host.to_string()),
-            ("leaf", round.leaves.to_string()),
-            ("auditor", leaf.auditor.map(Addr::into_string).unwrap_or_default()),
+            ("round", round.to_string()),
+            ("host", host.to_string()),
+            ("leaf", leaf.to_string()),
+            ("auditor", auditor.map(Addr::into_string).unwrap_or_default()),
         ],
-    ))
+    )
 }
 
 /// Adds a leaf to its auditor's work; an auditor with too many gets no more.
@@ -50,7 +56,7 @@ fn assign(storage: &mut dyn Storage, number: u64, leaf: &mut Leaf) -> Result<()>
     let Some(auditor) = leaf.auditor.clone() else {
         return Ok(());
     };
-    let mut work = WORK.may_load(storage, &auditor)?.unwrap_or_default();
+    let mut work = WORK.find(storage, &auditor)?.unwrap_or_default();
     if work.count as usize >= MAX_FINDINGS {
         leaf.auditor = None;
         return Ok(());
@@ -61,5 +67,5 @@ fn assign(storage: &mut dyn Storage, number: u64, leaf: &mut Leaf) -> Result<()>
     work.count = work.count.saturating_add(1);
     work.positions = sum(work.positions, leaf.positions.into())?;
     work.paid = sum(work.paid, leaf.paid)?;
-    Ok(WORK.save(storage, &auditor, &work)?)
+    Ok(WORK.write(storage, &auditor, &work)?)
 }

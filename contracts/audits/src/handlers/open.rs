@@ -9,6 +9,7 @@ use crate::assign;
 use crate::error::{ContractError, Result};
 use crate::say;
 use crate::state::{ASSIGNED, CALIBRATIONS, LEAVES, WORK};
+use crate::table::Table;
 
 /// Opens the next drawn position: the finding is the assigned leaf's, its vote the one that was revealed, the
 /// margin the committed one, and the vote follows from the finding. Attributes: `action`, `round`, `auditor`, `leaf`, `position`, `margin`.
@@ -24,7 +25,7 @@ pub fn open(
     let beacon = round.opening_beacon;
     let beacon = beacon.ok_or(ContractError::BadOpening("nothing is drawn yet"))?;
     let auditor = sender(&deps, &env, &info, &auditor)?;
-    let work = WORK.may_load(deps.storage, &auditor)?;
+    let work = WORK.find(deps.storage, &auditor)?;
     let mut work = work.ok_or_else(|| ContractError::NotAssigned(auditor.to_string()))?;
     let root = work.root.filter(|_| work.revealed == work.count);
     let root = root.ok_or(ContractError::BadOpening("the report or votes of it are missing"))?;
@@ -38,7 +39,7 @@ pub fn open(
     let place = (&auditor, opening.finding_proof.index);
     let key = ASSIGNED.may_load(deps.storage, place)?;
     let key = key.ok_or(ContractError::BadOpening("no such finding"))?;
-    let leaf = LEAVES.load(deps.storage, key)?;
+    let leaf = LEAVES.read(deps.storage, key)?;
     let clip = CALIBRATIONS.load(deps.storage, &leaf.model)?.clip;
     let count = work.count;
     let chain_id = env.block.chain_id.as_str();
@@ -60,7 +61,7 @@ pub fn open(
         work.first = Some((key, position, opening.margin));
     }
     work.opened = work.opened.saturating_add(1);
-    WORK.save(deps.storage, &auditor, &work)?;
+    WORK.write(deps.storage, &auditor, &work)?;
     Ok(say::answer(
         "open",
         &[

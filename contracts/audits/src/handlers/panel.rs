@@ -11,12 +11,13 @@ use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::say;
 use crate::state::{Cast, Leaf, BALLOTS, CALIBRATIONS, LEAVES};
+use crate::table::Table;
 use crate::window::Window;
 
 /// The leaf that a panel hears now, its stage, and when.
 fn heard(deps: &DepsMut, number: u64, key: u64) -> Result<(Leaf, u32, Hash, Window)> {
     let (round, params) = round(deps, number, &[Phase::Panel, Phase::Review])?;
-    let leaf = LEAVES.may_load(deps.storage, key)?;
+    let leaf = LEAVES.find(deps.storage, key)?;
     let leaf = leaf.ok_or(ContractError::UnknownLeaf(key))?;
     let (Some(stage), Some(beacon), None) = (leaf.stage, round.panel_beacon, leaf.verdict) else {
         return Err(ContractError::NoPanel(key));
@@ -64,7 +65,7 @@ pub fn commit(
         vote: None,
         margin: None,
     };
-    BALLOTS.save(deps.storage, (key, stage, &auditor), &cast)?;
+    BALLOTS.write(deps.storage, (key, stage, &auditor), &cast)?;
     Ok(answer("commit_ballot", number, auditor, key, seat.seats))
 }
 
@@ -83,7 +84,7 @@ pub fn reveal(
         return Err(ContractError::WrongPhase(window.phase));
     }
     let auditor = sender(&deps, &env, &info, &auditor)?;
-    let cast = BALLOTS.may_load(deps.storage, (key, stage, &auditor))?;
+    let cast = BALLOTS.find(deps.storage, (key, stage, &auditor))?;
     let mut cast = cast.ok_or(ContractError::BadBallot("none was committed"))?;
     if cast.vote.is_some() {
         return Err(ContractError::Voted(auditor.into_string()));
@@ -109,7 +110,7 @@ pub fn reveal(
     ballot.verify(chain_id, host, clip, position)?;
     cast.vote = Some(finding.vote);
     cast.margin = ballot.opened.as_ref().map(|opened| opened.margin);
-    BALLOTS.save(deps.storage, (key, stage, &auditor), &cast)?;
+    BALLOTS.write(deps.storage, (key, stage, &auditor), &cast)?;
     let margin = cast.margin.map(|margin| margin.0.to_string());
     Ok(answer("panel_vote", number, auditor, key, cast.seats)
         .add_attribute("margin", margin.unwrap_or_default()))

@@ -8,6 +8,7 @@ use super::{in_time, round, sender};
 use crate::error::{ContractError, Result};
 use crate::say;
 use crate::state::WORK;
+use crate::table::Table;
 
 /// Commits a report. Attributes: `action`, `round`, `auditor`.
 pub fn commit(
@@ -21,7 +22,7 @@ pub fn commit(
     let (round, params) = round(&deps, number, &[Phase::Commit])?;
     in_time(&round, &env, params.commit_blocks)?;
     let auditor = sender(&deps, &env, &info, &auditor)?;
-    let work = WORK.may_load(deps.storage, &auditor)?;
+    let work = WORK.find(deps.storage, &auditor)?;
     let mut work = work.ok_or_else(|| ContractError::NotAssigned(auditor.to_string()))?;
     if work.root.is_some() {
         return Err(ContractError::BadReport("one was committed"));
@@ -36,7 +37,7 @@ pub fn commit(
         return Err(ContractError::BadReport("more positions than were assigned"));
     }
     work.root = Some(root);
-    WORK.save(deps.storage, &auditor, &work)?;
+    WORK.write(deps.storage, &auditor, &work)?;
     Ok(say::answer(
         "commit_report",
         &[("round", number.to_string()), ("auditor", auditor.to_string())],

@@ -1,19 +1,20 @@
 //! Drawn receipts.
 
 use cosmwasm_std::{Addr, DepsMut, Env, Response};
-use quern_audit::{auditor_seed, leaf_seed, Range, Reveal};
+use quern_audit::{Range, Reveal};
 use quern_interface::audits::{LeafSource, Params, Phase};
 use quern_interface::settlement::CommittedReceipt;
 use quern_interface::BPS;
-use quern_protocol::{Amount, Hash, Price};
+use quern_protocol::{Amount, Hash, Node, Price};
 
 use super::{in_time, note, round};
+use crate::case::Drawn;
 use crate::chain::{Chain, Session};
 use crate::error::{ContractError, Result};
-use crate::state::{Leaf, Round, CASES};
+use crate::state::{Leaf, CASES};
 
-/// Takes the leaf that the pending offset of a host's draw asks for and assigns its auditor. Attributes:
-/// `action`, `round`, `host`, `leaf`, `auditor`.
+/// Takes the leaf that the pending offset of a host's draw asks for and assigns its auditor. One without output
+/// cannot fail: it is passed over. Attributes: `action`, `round`, `host`, `leaf`, `auditor`.
 pub fn reveal(
     deps: DepsMut,
     env: Env,
@@ -23,50 +24,56 @@ pub fn reveal(
 ) -> Result<Response> {
     let (mut round, params) = round(&deps, number, &[Phase::Reveal])?;
     in_time(&round, &env, params.reveal_blocks)?;
-    let beacon = round.beacon.ok_or(ContractError::WrongPhase(round.phase))?;
     let chain_id = env.block.chain_id.as_str();
     let host = deps.api.addr_validate(&host)?;
-    let not_drawn = || ContractError::NotDrawn(host.to_string());
-    let mut case = CASES.may_load(deps.storage, &host)?.ok_or_else(not_drawn)?;
-    let seed = leaf_seed(chain_id, host.as_str(), round.number, &beacon);
-    let pending = case.pending(&seed, &params)?.ok_or_else(not_drawn)?;
 
+    let not_drawn = || ContractError::NotDrawn(host.to_string());
+    if !CASES.has(deps.storage, &host) {
+        return Err(not_drawn());
+    }
     let chain = Chain::load(deps.as_ref())?;
-    let range = locate(&chain, chain_id, &round, &host, shown, case.base)?;
-    let stake = case.reveal(&seed, &params, range)?;
+    let (batch, before) = chain.batch(&host, shown.batch)?;
+    let mut drawn = Drawn::load(deps.storage, &env, &round, &host, before)?;
+    let pending = drawn.case.pending(&drawn.seed, &params)?;
+    let pending = pending.ok_or_else(not_drawn)?;
+    // an earlier batch is of the round before, as its offsets show
+    if batch.height >= round.end || shown.leaf_proof.count != batch.sessions {
+        return Err(ContractError::NotInRound);
+    }
+    let start = before
+        .checked_sub(drawn.case.base)
+        .ok_or(ContractError::NotInRound)?;
+    let range = locate(chain_id, &host, shown, (&batch.root, start))?;
+    let draw = drawn.auditors(&env, &round, &host);
+    if shown.receipt.usage.completion == 0 {
+        drawn.case.pass(&drawn.seed, &params, range)?;
+        drawn.save(deps.storage, &host)?;
+        return Ok(note::answer(number, &host, 0, None));
+    }
+    let stake = drawn.case.reveal(&drawn.seed, &params, range)?;
     let session = chain.session(shown.leaf.session)?;
     let mut leaf = leaf(chain_id, &host, shown, session)?;
     leaf.paid = paid(&params, leaf.positions, shown.receipt.capture)?;
     leaf.stake = stake;
-    let draw = auditor_seed(chain_id, host.as_str(), round.number, &beacon);
-    CASES.save(deps.storage, &host, &case)?;
+    drawn.save(deps.storage, &host)?;
     note::leaf(deps, &mut round, leaf, (&draw, pending.index))
 }
 
-/// Where the leaf lies in the host's span of this round.
+/// Where the leaf lies in a span in which its batch begins at `start`.
 fn locate(
-    chain: &Chain,
     chain_id: &str,
-    round: &Round,
     host: &Addr,
     shown: &CommittedReceipt,
-    base: Amount,
+    (root, start): (&Node, Amount),
 ) -> Result<Range> {
-    let (batch, before) = chain.batch(host, shown.batch)?;
-    if !(round.start..round.end).contains(&batch.height) || shown.leaf_proof.count != batch.sessions {
-        return Err(ContractError::NotInRound);
-    }
     let view = Reveal {
         receipt: &shown.receipt,
         receipt_proof: &shown.receipt_proof,
         leaf: &shown.leaf,
         leaf_proof: &shown.leaf_proof,
     };
-    let inside = view.locate(chain_id, host.as_str(), &batch.root)?;
-    let start = before
-        .checked_sub(base)
-        .and_then(|before| before.checked_add(inside.start))
-        .ok_or(ContractError::Overflow)?;
+    let inside = view.locate(chain_id, host.as_str(), root)?;
+    let start = start.checked_add(inside.start).ok_or(ContractError::Overflow)?;
     Range::new(start, inside.amount()).ok_or(ContractError::Overflow)
 }
 

@@ -10,6 +10,7 @@ use super::{in_time, note, round};
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{Leaf, PROOF_CASES};
+use crate::table::Table;
 
 /// Takes the answer that the pending offset of a sprint's proofs asks for and assigns its auditor. An answer
 /// whose number is not its place, or whose lengths no request of the model has, is none: it stays withheld.
@@ -29,7 +30,7 @@ pub fn reveal(
     let (sprint, model, answer) = (shown.sprint, shown.model.as_str(), &shown.leaf);
     let key = (&host, sprint, model);
     let not_drawn = || ContractError::NotDrawn(host.to_string());
-    let mut case = PROOF_CASES.may_load(deps.storage, key)?.ok_or_else(not_drawn)?;
+    let mut case = PROOF_CASES.find(deps.storage, key)?.ok_or_else(not_drawn)?;
     if shown.proof.count != case.count || shown.proof.index != answer.index {
         return Err(ContractError::BadProof("its place is not its number"));
     }
@@ -55,7 +56,7 @@ pub fn reveal(
     }
     let range = Range::new(start, node.sum).ok_or(ContractError::Overflow)?;
     let drawn = case.sampling.reveal(range)?;
-    PROOF_CASES.save(deps.storage, key, &case)?;
+    PROOF_CASES.write(deps.storage, key, &case)?;
     let leaf = Leaf {
         id: answer.digest(chain_id, host.as_str(), model, sprint),
         host: host.clone(),

@@ -8,6 +8,7 @@ use super::{in_time, round, sender};
 use crate::error::{ContractError, Result};
 use crate::say;
 use crate::state::{ASSIGNED, LEAVES, WORK};
+use crate::table::Table;
 
 /// Most votes of one message.
 const MAX_VOTES: usize = 64;
@@ -24,7 +25,7 @@ pub fn reveal(
     let (round, params) = round(&deps, number, &[Phase::Vote])?;
     in_time(&round, &env, params.vote_blocks)?;
     let auditor = sender(&deps, &env, &info, &auditor)?;
-    let work = WORK.may_load(deps.storage, &auditor)?;
+    let work = WORK.find(deps.storage, &auditor)?;
     let mut work = work.ok_or_else(|| ContractError::NotAssigned(auditor.to_string()))?;
     if work.root.is_none() {
         return Err(ContractError::BadVotes("no report was committed"));
@@ -42,12 +43,12 @@ pub fn reveal(
     }
     for vote in unpack(&packed, count)? {
         let key = ASSIGNED.load(deps.storage, (&auditor, work.revealed))?;
-        let mut leaf = LEAVES.load(deps.storage, key)?;
+        let mut leaf = LEAVES.read(deps.storage, key)?;
         leaf.vote = Some(vote);
-        LEAVES.save(deps.storage, key, &leaf)?;
+        LEAVES.write(deps.storage, key, &leaf)?;
         work.revealed = work.revealed.saturating_add(1);
     }
-    WORK.save(deps.storage, &auditor, &work)?;
+    WORK.write(deps.storage, &auditor, &work)?;
     Ok(say::answer(
         "reveal_votes",
         &[

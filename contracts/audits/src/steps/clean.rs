@@ -86,6 +86,7 @@ impl Round {
             name: None,
             below: None,
             leaf: 0,
+            rest: None,
             leaves: 0,
             positions: 0,
             budget: Amount::ZERO,

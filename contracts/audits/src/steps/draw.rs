@@ -7,10 +7,12 @@ use quern_interface::audits::Phase;
 use quern_protocol::Amount;
 
 use super::Worker;
+use crate::case::Drawn;
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::say;
-use crate::state::{Case, ProofCase, CALIBRATIONS, CASES, EVIDENCE, HOSTS, PROOF_CASES};
+use crate::state::{Case, Judged, ProofCase, BACKLOG, CALIBRATIONS, CASES, EVIDENCE, HOSTS, PROOF_CASES};
+use crate::table::Table;
 
 impl Worker<'_> {
     /// Begins the draw of the next host.
@@ -22,6 +24,9 @@ impl Worker<'_> {
         };
         let span = span(&chain, &host, self.round.start, self.round.end);
         self.round.name = Some(host.clone());
+        let address = Addr::unchecked(&host);
+        let old = BACKLOG.find(self.deps.storage, &address)?;
+        BACKLOG.remove(self.deps.storage, &address);
         // more than any host can earn: a draw could not begin, and no round may stop for it
         let span = span.ok().filter(|(_, total)| total.0 < MAX_TOTAL);
         let Some((base, total)) = span else {
@@ -29,19 +34,21 @@ impl Worker<'_> {
                 .push(say::event("audit_skipped", &[("host", host.to_string())]));
             return Ok(());
         };
-        let address = Addr::unchecked(&host);
         let proofs = self.draw_proofs(&address)?;
-        if total.is_zero() && proofs == 0 {
+        let evidence = EVIDENCE.find(self.deps.storage, &address)?;
+        let wealth = evidence.map_or(Wealth::ONE, |evidence| evidence.highest());
+        // what the round before covered, if this one goes on where it ended
+        let old = old.filter(|old| wealth.reaches(self.params.evidence.freeze_at) && old.end() == Some(base));
+        let draws = self.draw_backlog(&address, old)?;
+        if total.is_zero() && proofs == 0 && draws == 0 {
             return Ok(());
         }
         // other contracts were asked, and a case for each draw is written
         self.spend(proofs.saturating_add(8));
-        let walked = HOSTS.may_load(self.deps.storage, &address)?;
+        let walked = HOSTS.find(self.deps.storage, &address)?;
         let walked = walked.map_or(0, |record| record.walked);
-        let evidence = EVIDENCE.may_load(self.deps.storage, &address)?;
-        let wealth = evidence.map_or(Wealth::ONE, |evidence| evidence.highest());
         let rate = rate(walked, wealth, &self.params.evidence, &self.params.rates);
-        CASES.save(self.deps.storage, &address, &Case::open(base, total, &rate))?;
+        CASES.write(self.deps.storage, &address, &Case::open(base, total, &rate))?;
         let event = say::event(
             "audit_case",
             &[
@@ -51,6 +58,7 @@ impl Worker<'_> {
                 ("proofs", proofs.to_string()),
                 ("first_leaves", rate.all_of_next.to_string()),
                 ("rate_bps", rate.bps.to_string()),
+                ("backlog", draws.to_string()),
             ],
         );
         self.events.push(event);
@@ -59,6 +67,19 @@ impl Worker<'_> {
 }
 
 impl Worker<'_> {
+    /// Draws again, and more, from what the round before covered: how many leaves at most.
+    fn draw_backlog(&mut self, host: &Addr, old: Option<Case>) -> Result<u32> {
+        let (Some(old), Some(beacon)) = (old, self.round.beacon) else {
+            return Ok(0);
+        };
+        let seed = Drawn::seed(true, &self.env, &self.round, host, &beacon);
+        let case = old.again(&seed, &self.params)?;
+        // its audited leaves are read and written too
+        self.spend(16);
+        BACKLOG.write(self.deps.storage, host, &case)?;
+        Ok(case.draws)
+    }
+
     /// Begins the draws among a host's answers, one for each sprint and model of the round; how many there are.
     fn draw_proofs(&mut self, host: &Addr) -> Result<usize> {
         let (Some(beacon), true) = (self.round.beacon, self.params.proof_draws > 0) else {
@@ -81,8 +102,9 @@ impl Worker<'_> {
                 count: proof.count,
                 sampling: Sampling::new(seed, Amount::ZERO, proof.root.sum, draws, vec![])?,
                 withheld: 0,
+                judged: Judged::default(),
             };
-            PROOF_CASES.save(self.deps.storage, key, &case)?;
+            PROOF_CASES.write(self.deps.storage, key, &case)?;
         }
         Ok(proofs.len())
     }

@@ -11,7 +11,11 @@ use crate::chain::Chain;
 use crate::error::Result;
 use crate::funds;
 use crate::say;
-use crate::state::{CALIBRATIONS, CASES, EVIDENCE, HOST_LEAVES, LEAVES, PROOF_CASES};
+use crate::state::{Judged, BACKLOG, CALIBRATIONS, CASES, EVIDENCE, HOST_LEAVES, LEAVES, PROOF_CASES};
+use crate::table::Table;
+
+/// Verdicts on proofs that one step tells.
+const PROOFS_PER_STEP: usize = 4;
 
 /// What a round found about a host.
 #[derive(Default)]
@@ -26,29 +30,38 @@ struct Findings {
 /// What came of a host's answers, by sprint and model.
 type Proofs = Vec<((u64, String), Judged)>;
 
-/// Answers of a host, of one model in one sprint.
-#[derive(Default)]
-struct Judged {
-    clean: u32,
-    failed: u32,
-}
-
 impl Worker<'_> {
-    /// Takes the findings about the next host into its evidence, and what follows from it.
-    pub(super) fn enter_evidence(&mut self) -> Result<()> {
+    /// Takes the findings about the next host into its evidence, and what follows from it; then tells what came of
+    /// its proofs, a few in each step. Whether it did: what is too much for the rest of this block waits.
+    pub(super) fn enter_evidence(&mut self) -> Result<bool> {
         // a case that was heard is removed, so the first is the next
-        let next = CASES
-            .range(self.deps.storage, None, None, Order::Ascending)
-            .next();
-        let Some((host, case)) = next.transpose()? else {
+        let next = CASES.keys(self.deps.storage, None, None, Order::Ascending).next();
+        let Some(host) = next.transpose()? else {
             self.enter(Phase::Tally);
-            return Ok(());
+            return Ok(true);
         };
-        CASES.remove(self.deps.storage, &host);
-        let mut found = self.findings(&host)?;
-        // each leaf is read, and evidence and several messages are written
-        self.spend(16_usize.saturating_add(found.scored.len()));
-        self.judge_proofs(&host, std::mem::take(&mut found.proofs))?;
+        let mut case = CASES.read(self.deps.storage, &host)?;
+        if case.heard {
+            self.judge_proofs(&host)?;
+            return Ok(true);
+        }
+        let numbers = HOST_LEAVES
+            .prefix(&host)
+            .keys(self.deps.storage, None, None, Order::Ascending)
+            .collect::<StdResult<Vec<u64>>>()?;
+        // leaves are read, which costs a fourth of writing them; evidence and several messages are written
+        let work = (numbers.len() / 4).saturating_add(48);
+        if !self.fits(work) {
+            return Ok(false);
+        }
+        self.spend(work);
+        let mut found = self.findings(&host, numbers)?;
+        case.heard = self.keep_proofs(&host, std::mem::take(&mut found.proofs))?;
+        if case.heard {
+            CASES.write(self.deps.storage, &host, &case)?;
+        } else {
+            CASES.remove(self.deps.storage, &host);
+        }
         let mut forfeit = case.forfeit;
         funds::add(&mut forfeit, found.stakes)?;
         let audited = u64::try_from(found.scored.len()).unwrap_or(u64::MAX);
@@ -58,7 +71,7 @@ impl Worker<'_> {
             record.missing = record.missing.saturating_add(found.missing);
             funds::add(&mut record.forfeited, forfeit)
         })?;
-        let mut evidence = EVIDENCE.may_load(self.deps.storage, &host)?.unwrap_or_default();
+        let mut evidence = EVIDENCE.find(self.deps.storage, &host)?.unwrap_or_default();
         let convictions = match evidence.enter_round(&found.scored, &self.params.evidence) {
             Ok(convictions) => convictions,
             Err(error) => {
@@ -76,23 +89,24 @@ impl Worker<'_> {
             evidence.requalify(&model);
             change_record(self.deps.storage, &host, &|record| count(&mut record.convictions))?;
         }
-        self.freeze(&host, &evidence)?;
-        EVIDENCE.save(self.deps.storage, &host, &evidence)?;
-        Ok(())
+        self.freeze(&host, &evidence, audited > 0)?;
+        EVIDENCE.write(self.deps.storage, &host, &evidence)?;
+        // what was audited at a lower rate, and cannot be settled yet, is drawn from again in the next round
+        let high = evidence.highest().reaches(self.params.evidence.freeze_at);
+        if high && case.bps < self.params.rates.raised_bps {
+            BACKLOG.write(self.deps.storage, &host, &case)?;
+        }
+        Ok(true)
     }
 
     /// Leaves with a verdict, of generations that were not convicted meanwhile: what a standing did that has
     /// been paid for must not count against the next one.
-    fn findings(&self, host: &Addr) -> Result<Findings> {
+    fn findings(&self, host: &Addr, numbers: Vec<u64>) -> Result<Findings> {
         let chain = Chain::load(self.deps.as_ref())?;
-        let numbers = HOST_LEAVES
-            .prefix(host)
-            .keys(self.deps.storage, None, None, Order::Ascending)
-            .collect::<StdResult<Vec<u64>>>()?;
         let mut generations: Vec<(String, Option<u32>)> = Vec::new();
         let mut found = Findings::default();
         for number in numbers {
-            let leaf = LEAVES.load(self.deps.storage, number)?;
+            let leaf = LEAVES.read(self.deps.storage, number)?;
             let payer = match &leaf.source {
                 LeafSource::Receipt { payer, .. } => Some(payer.clone()),
                 LeafSource::Proof { sprint, .. } => {
@@ -105,9 +119,7 @@ impl Worker<'_> {
             let score = match leaf.verdict {
                 Some(Verdict::Score(score)) => score,
                 Some(Verdict::Missing) => {
-                    if payer.is_some() {
-                        count(&mut found.missing)?;
-                    }
+                    count(&mut found.missing)?;
                     funds::add(&mut found.stakes, leaf.stake)?;
                     continue;
                 }
@@ -140,31 +152,53 @@ impl Worker<'_> {
         Ok(found)
     }
 
-    /// Tells the contract of proof of compute what came of each sprint's leaves.
-    fn judge_proofs(&mut self, host: &Addr, mut proofs: Proofs) -> Result<()> {
-        let cases = PROOF_CASES
+    /// Keeps what came of each sprint's leaves until it is told; whether there is anything.
+    fn keep_proofs(&mut self, host: &Addr, proofs: Proofs) -> Result<bool> {
+        for ((sprint, model), judged) in proofs {
+            let key = (host, sprint, model.as_str());
+            if let Some(mut case) = PROOF_CASES.find(self.deps.storage, key)? {
+                case.judged = judged;
+                PROOF_CASES.write(self.deps.storage, key, &case)?;
+                self.spend(1);
+            }
+        }
+        let mut keys = PROOF_CASES
             .sub_prefix(host)
-            .range(self.deps.storage, None, None, Order::Ascending)
+            .keys(self.deps.storage, None, None, Order::Ascending);
+        Ok(keys.next().is_some())
+    }
+
+    /// Tells the contract of proof of compute what came of the next sprints' leaves. Of a sprint of which a drawn
+    /// answer is withheld or missing nothing is believed: whoever hides what it did not compute loses more than by
+    /// showing it.
+    fn judge_proofs(&mut self, host: &Addr) -> Result<()> {
+        let keys = PROOF_CASES
+            .sub_prefix(host)
+            .keys(self.deps.storage, None, None, Order::Ascending)
+            .take(PROOFS_PER_STEP)
             .collect::<StdResult<Vec<_>>>()?;
-        for ((sprint, model), case) in cases {
+        if keys.is_empty() {
+            CASES.remove(self.deps.storage, host);
+        }
+        for (sprint, model) in keys {
+            let case = PROOF_CASES.read(self.deps.storage, (host, sprint, &model))?;
             PROOF_CASES.remove(self.deps.storage, (host, sprint, &model));
-            let mut judged = take(&mut proofs, (sprint, &model));
-            judged.failed = judged.failed.saturating_add(case.withheld);
-            change_record(self.deps.storage, host, &|record| {
-                let all = judged.clean.saturating_add(judged.failed);
-                record.proofs = record.proofs.saturating_add(all.into());
-                record.proofs_failed = record.proofs_failed.saturating_add(judged.failed.into());
-                Ok(())
-            })?;
-            if judged.clean == 0 && judged.failed == 0 {
+            let (clean, failed) = case.verdict();
+            let all = clean.saturating_add(failed);
+            if all == 0 {
                 continue;
             }
+            change_record(self.deps.storage, host, &|record| {
+                record.proofs = record.proofs.saturating_add(all.into());
+                record.proofs_failed = record.proofs_failed.saturating_add(failed.into());
+                Ok(())
+            })?;
             let order = poc_weights::ExecuteMsg::Judge {
                 host: host.to_string(),
                 model,
                 sprint,
-                clean: judged.clean,
-                failed: judged.failed,
+                clean,
+                failed,
             };
             self.judge_proof(&order)?;
         }
@@ -192,11 +226,12 @@ fn take(proofs: &mut Proofs, (sprint, model): (u64, &str)) -> Judged {
 }
 
 impl Judged {
-    /// A missing answer is as good as none; one that nobody may audit says nothing.
+    /// One that nobody may audit says nothing.
     fn count(&mut self, verdict: Option<Verdict>) {
         let number = match verdict {
             Some(Verdict::Score(score)) if score == Score::CLEAN => &mut self.clean,
-            Some(_) => &mut self.failed,
+            Some(Verdict::Score(_)) => &mut self.failed,
+            Some(Verdict::Missing) => &mut self.missing,
             None => return,
         };
         *number = number.saturating_add(1);

@@ -9,6 +9,7 @@ use super::Worker;
 use crate::assign::{rule, ACCUSATION, AVAILABILITY, REVIEW};
 use crate::error::Result;
 use crate::state::{Cast, Leaf, BALLOTS, CALIBRATIONS, LEAVES};
+use crate::table::Table;
 
 impl Worker<'_> {
     /// An accusation and a missing payload go to a panel. An auditor's silence counts as clean: if such
@@ -33,7 +34,7 @@ impl Worker<'_> {
                 Some(Vote::Unfetchable) => leaf.stage = Some(AVAILABILITY),
                 _ => leaf.verdict = Some(Verdict::Score(Score::CLEAN)),
             }
-            LEAVES.save(self.deps.storage, number, &leaf)?;
+            LEAVES.write(self.deps.storage, number, &leaf)?;
         }
         Ok(())
     }
@@ -54,7 +55,10 @@ impl Worker<'_> {
                 written = written.saturating_add(cast.len()).saturating_add(1);
                 self.judge(&mut leaf, stage, &cast);
                 self.credit(&mut leaf, stage, &cast)?;
-                LEAVES.save(self.deps.storage, number, &leaf)?;
+                if leaf.verdict == Some(Verdict::Missing) {
+                    written = written.saturating_add(self.credit_first(number, &leaf)?);
+                }
+                LEAVES.write(self.deps.storage, number, &leaf)?;
             }
         }
         self.spend(written);
@@ -62,9 +66,14 @@ impl Worker<'_> {
     }
 
     fn ballots(&self, number: u64, stage: u32) -> Result<Vec<(Addr, Cast)>> {
-        let ballots = BALLOTS
+        let hosts = BALLOTS
             .prefix((number, stage))
-            .range(self.deps.storage, None, None, Order::Ascending);
+            .keys(self.deps.storage, None, None, Order::Ascending);
+        let ballots = hosts.map(|host| {
+            let host = host?;
+            let cast = BALLOTS.read(self.deps.storage, (number, stage, &host))?;
+            Ok((host, cast))
+        });
         Ok(ballots.collect::<StdResult<_>>()?)
     }
 
@@ -91,9 +100,22 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// A payload that a majority cannot fetch is missing, whatever one auditor could fetch before. One that the
-    /// auditor alone could not fetch is judged by what the panel found in it: a host that hid it from its
-    /// auditor gains nothing. A panel on a leaf that is clean only checks the auditor.
+    /// Pays the first panel's hosts that could not fetch what the review finds missing too; how many ballots it had.
+    fn credit_first(&mut self, number: u64, leaf: &Leaf) -> Result<usize> {
+        let mut cast = self.ballots(number, ACCUSATION)?;
+        cast.extend(self.ballots(number, AVAILABILITY)?);
+        for (auditor, cast) in &cast {
+            if cast.vote == Some(Vote::Unfetchable) && leaf.paid > 0 {
+                self.earn(auditor, leaf.paid)?;
+            }
+        }
+        Ok(cast.len())
+    }
+
+    /// A payload that neither panel can fetch is missing, whatever one auditor could fetch before. One that the
+    /// auditor alone could not fetch is judged by what the panels find in it: a host that hid it from its
+    /// auditor gains nothing. A panel on a leaf that is clean only checks the auditor. Nothing is held against a
+    /// host that the review did not confirm.
     fn judge(&self, leaf: &mut Leaf, stage: u32, cast: &[(Addr, Cast)]) {
         let rule = rule(&self.params.profile, stage);
         let votes: Vec<SeatVote> = cast
@@ -104,17 +126,19 @@ impl Worker<'_> {
             })
             .collect();
         let found = stage_score(rule, &votes);
-        if found == Score::CLEAN && unfetchable(rule, &votes) {
+        let missing = found == Score::CLEAN && unfetchable(rule, &votes);
+        if missing && stage == REVIEW {
             leaf.verdict = Some(Verdict::Missing);
             return;
         }
         if stage == AVAILABILITY && leaf.vote != Some(Vote::Unfetchable) {
-            leaf.verdict = Some(Verdict::Score(Score::CLEAN));
-            return;
+            // the auditor found it clean, and that stands
+            leaf.scores.push(Score::CLEAN);
+        } else if !missing {
+            leaf.scores.push(found);
         }
-        leaf.scores.push(found);
         let score = final_score(&leaf.scores);
-        if stage != REVIEW && score > Score::CLEAN {
+        if stage != REVIEW && (missing || score > Score::CLEAN) {
             leaf.stage = Some(REVIEW);
         } else {
             leaf.verdict = Some(Verdict::Score(score));

@@ -14,7 +14,7 @@ mod snapshot;
 mod verdict;
 mod withhold;
 
-pub use verdict::TOLD;
+pub use verdict::{not_changed, FROZEN, THAWED, TOLD};
 
 use cosmwasm_std::{Addr, DepsMut, Env, Event, Order, Response, StdResult, Storage, SubMsg};
 use cw_storage_plus::Bound;
@@ -25,6 +25,7 @@ use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::say;
 use crate::state::{Leaf, Round, HOSTS, LEAVES, PARAMS, ROUND};
+use crate::table::{Cell, Table};
 use crate::window::Window;
 
 /// Leaves of one step.
@@ -40,6 +41,8 @@ pub(crate) struct Worker<'a> {
     events: Vec<Event>,
     /// What the step took beyond an ordinary one, in such steps.
     extra: u32,
+    /// Steps that are left; all of them before the first, which does whatever it must.
+    left: Option<u32>,
 }
 
 /// Does up to `steps` steps; one that does more than others counts for several. Events tell of rounds, cases and verdicts; attribute `steps` of how many.
@@ -47,7 +50,7 @@ pub(crate) struct Worker<'a> {
 /// # Errors
 /// Only if the store fails.
 pub fn run(deps: DepsMut, env: Env, steps: u32) -> Result<Response> {
-    let round = ROUND.load(deps.storage)?;
+    let round = ROUND.read(deps.storage)?;
     let params = PARAMS.load(deps.storage)?;
     let mut worker = Worker {
         deps,
@@ -57,14 +60,16 @@ pub fn run(deps: DepsMut, env: Env, steps: u32) -> Result<Response> {
         messages: Vec::new(),
         events: Vec::new(),
         extra: 0,
+        left: None,
     };
     let (mut done, mut spent) = (0_u32, 0_u32);
     while spent < steps && worker.step()? {
         done = done.saturating_add(1);
         spent = spent.saturating_add(1).saturating_add(worker.extra);
         worker.extra = 0;
+        worker.left = Some(steps.saturating_sub(spent));
     }
-    ROUND.save(worker.deps.storage, &worker.round)?;
+    ROUND.write(worker.deps.storage, &worker.round)?;
     Ok(Response::new()
         .add_submessages(worker.messages)
         .add_events(worker.events)
@@ -98,7 +103,7 @@ impl Worker<'_> {
             Phase::Vote => self.hear_auditors()?,
             Phase::Panel | Phase::Review if self.draws_checks() => self.check()?,
             Phase::Panel | Phase::Review => self.hear_panels()?,
-            Phase::Evidence => self.enter_evidence()?,
+            Phase::Evidence => return self.enter_evidence(),
             Phase::Tally => self.tally()?,
             Phase::Pay => self.pay()?,
             Phase::Clean => self.clean()?,
@@ -171,9 +176,13 @@ impl Worker<'_> {
     /// The next leaves of a sweep; empty at its end.
     fn next_leaves(&mut self) -> Result<Vec<(u64, Leaf)>> {
         let after = Some(Bound::exclusive(self.round.leaf));
-        let leaves = LEAVES.range(self.deps.storage, after, None, Order::Ascending);
-        let leaves = leaves
+        let numbers = LEAVES.keys(self.deps.storage, after, None, Order::Ascending);
+        let leaves = numbers
             .take(LEAVES_PER_STEP)
+            .map(|number| {
+                let number = number?;
+                Ok((number, LEAVES.read(self.deps.storage, number)?))
+            })
             .collect::<StdResult<Vec<(u64, Leaf)>>>()?;
         if let Some((last, _)) = leaves.last() {
             self.round.leaf = *last;
@@ -185,6 +194,12 @@ impl Worker<'_> {
     fn spend(&mut self, leaves: usize) {
         let steps = u32::try_from(leaves / LEAVES_PER_STEP).unwrap_or(u32::MAX);
         self.extra = self.extra.saturating_add(steps);
+    }
+
+    /// Whether a step that takes so much has its place in this block: the first always has.
+    fn fits(&self, leaves: usize) -> bool {
+        self.left
+            .is_none_or(|left| leaves / LEAVES_PER_STEP <= left as usize)
     }
 
     /// Where a sweep by host is.
@@ -199,9 +214,9 @@ fn change_record(
     host: &Addr,
     change: &dyn Fn(&mut HostRecord) -> Result<()>,
 ) -> Result<()> {
-    let mut record = HOSTS.may_load(storage, host)?.unwrap_or_default();
+    let mut record = HOSTS.find(storage, host)?.unwrap_or_default();
     change(&mut record)?;
-    Ok(HOSTS.save(storage, host, &record)?)
+    Ok(HOSTS.write(storage, host, &record)?)
 }
 
 /// One more.

@@ -9,16 +9,18 @@ use super::{change_record, count, Worker};
 use crate::error::{ContractError, Result};
 use crate::funds;
 use crate::state::{Work, TALLY, TOTALS, WORK};
+use crate::table::{Cell, Table};
 
 impl Worker<'_> {
     /// Weighs the next report. What is missing, of votes or of openings, costs all of its pay.
     pub(super) fn tally(&mut self) -> Result<()> {
-        let next = WORK.range(self.deps.storage, None, None, Order::Ascending).next();
-        let Some((auditor, work)) = next.transpose()? else {
+        let next = WORK.keys(self.deps.storage, None, None, Order::Ascending).next();
+        let Some(auditor) = next.transpose()? else {
             self.enter(Phase::Pay);
-            self.round.budget = TOTALS.load(self.deps.storage)?.pot.min(self.params.round_budget);
+            self.round.budget = TOTALS.read(self.deps.storage)?.pot.min(self.params.round_budget);
             return Ok(());
         };
+        let work = WORK.read(self.deps.storage, &auditor)?;
         WORK.remove(self.deps.storage, &auditor);
         let refuted = self.refuted(&auditor, &work)?;
         let verified = verified(&work, self.params.openings).filter(|_| !refuted);
@@ -64,10 +66,10 @@ impl Worker<'_> {
             .mul_div_floor(positions.into(), self.round.positions.into())
             .unwrap_or(Amount::ZERO);
         let amount = earned.min(part);
-        let mut totals = TOTALS.load(self.deps.storage)?;
+        let mut totals = TOTALS.read(self.deps.storage)?;
         funds::take(&mut totals.pot, amount)?;
         funds::add(&mut totals.owed, amount)?;
-        TOTALS.save(self.deps.storage, &totals)?;
+        TOTALS.write(self.deps.storage, &totals)?;
         change_record(self.deps.storage, &auditor, &|record| {
             funds::add(&mut record.owed, amount)
         })

@@ -10,6 +10,7 @@ use super::{count, Worker};
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{Group, CALIBRATIONS, GROUPS};
+use crate::table::Table;
 
 /// Candidates of one step, each with its large funders.
 const PAGE: u32 = 4;
@@ -42,7 +43,7 @@ impl Worker<'_> {
         // each candidate takes three questions
         self.spend(group.candidates.len().saturating_mul(8));
         let number = u32::try_from(self.round.leaf).map_err(|_| ContractError::Overflow)?;
-        GROUPS.save(self.deps.storage, (&model, number), &group)?;
+        GROUPS.write(self.deps.storage, (&model, number), &group)?;
         count(&mut self.round.leaf)?;
         let whole = self.round.leaf.saturating_mul(PAGE.into()) >= self.params.max_candidates.into();
         self.round.below = match page.last() {

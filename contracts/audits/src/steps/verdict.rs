@@ -1,6 +1,6 @@
 //! What other contracts are told. A message that one of them refuses changes nothing about the others.
 
-use cosmwasm_std::{Addr, CosmosMsg, SubMsg};
+use cosmwasm_std::{Addr, CosmosMsg, Storage, SubMsg};
 use quern_evidence::HostEvidence;
 use quern_interface::{bonding, poc_weights, settlement};
 use quern_protocol::Amount;
@@ -11,9 +11,14 @@ use crate::chain::{call, Chain};
 use crate::error::Result;
 use crate::say;
 use crate::state::HOSTS;
+use crate::table::Table;
 
-/// Id of every message; only refusals come back.
+/// Id of a message; only refusals come back.
 pub const TOLD: u64 = 1;
+/// Id of a freeze of the host in the payload.
+pub const FROZEN: u64 = 2;
+/// Id of a thaw of the host in the payload.
+pub const THAWED: u64 = 3;
 
 impl Worker<'_> {
     fn tell(&mut self, message: CosmosMsg) {
@@ -71,26 +76,37 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Freezes or thaws unbonding and pay, if that changes.
-    pub(super) fn freeze(&mut self, host: &Addr, evidence: &HostEvidence) -> Result<()> {
+    fn tell_freeze(&mut self, message: CosmosMsg, host: &Addr, frozen: bool) {
+        self.spend(8);
+        let id = if frozen { FROZEN } else { THAWED };
+        let message = SubMsg::reply_on_error(message, id).with_payload(host.as_bytes());
+        self.messages.push(message);
+    }
+
+    /// Freezes or thaws unbonding and pay, if that changes; each leaf that was audited renews the bonds' freeze.
+    pub(super) fn freeze(&mut self, host: &Addr, evidence: &HostEvidence, audited: bool) -> Result<()> {
         let frozen = evidence.highest().reaches(self.params.evidence.freeze_at);
-        let before = HOSTS.may_load(self.deps.storage, host)?;
-        if before.is_some_and(|record| record.frozen) == frozen {
+        let before = HOSTS.find(self.deps.storage, host)?;
+        let changed = before.is_some_and(|record| record.frozen) != frozen;
+        if !(changed || frozen && audited) {
             return Ok(());
         }
-        change_record(self.deps.storage, host, &|record| {
-            record.frozen = frozen;
-            Ok(())
-        })?;
         let config = Chain::load(self.deps.as_ref())?.config;
         let name = host.to_string();
         let bonds = bonding::ExecuteMsg::Freeze {
             host: name.clone(),
             frozen,
         };
+        self.tell_freeze(call(&config.bonding, &bonds)?, host, frozen);
+        if !changed {
+            return Ok(());
+        }
+        change_record(self.deps.storage, host, &|record| {
+            record.frozen = frozen;
+            Ok(())
+        })?;
         let pay = settlement::ExecuteMsg::Freeze { host: name, frozen };
-        self.tell(call(&config.bonding, &bonds)?);
-        self.tell(call(&config.settlement, &pay)?);
+        self.tell_freeze(call(&config.settlement, &pay)?, host, frozen);
         let event = say::event(
             "audit_frozen",
             &[
@@ -102,4 +118,13 @@ impl Worker<'_> {
         self.events.push(event);
         Ok(())
     }
+}
+
+/// A freeze, or a thaw, was refused: the record says so, and the host's next evidence tries again.
+pub fn not_changed(storage: &mut dyn Storage, host: &[u8], frozen: bool) -> Result<()> {
+    let host = Addr::unchecked(String::from_utf8_lossy(host));
+    change_record(storage, &host, &|record| {
+        record.frozen = frozen;
+        Ok(())
+    })
 }

@@ -2,14 +2,15 @@
 
 use cosmwasm_std::{Addr, Order, StdResult};
 use cw_storage_plus::Bound;
-use quern_audit::leaf_seed;
 use quern_interface::audits::Phase;
 
 use super::{change_record, Worker};
+use crate::case::Drawn;
 use crate::error::{ContractError, Result};
 use crate::funds;
 use crate::say;
-use crate::state::{CASES, PROOF_CASES};
+use crate::state::{Case, BACKLOG, CASES, PROOF_CASES};
+use crate::table::Table;
 
 impl Worker<'_> {
     /// Ends the draws of the next host: every offset that is left counts as withheld.
@@ -17,37 +18,41 @@ impl Worker<'_> {
         let last = self.last_host();
         let after = last.as_ref().map(Bound::exclusive);
         let next = CASES
-            .range(self.deps.storage, after, None, Order::Ascending)
+            .keys(self.deps.storage, after, None, Order::Ascending)
             .next();
-        let (Some((host, mut case)), Some(beacon)) = (next.transpose()?, self.round.beacon) else {
+        let (Some(host), Some(beacon)) = (next.transpose()?, self.round.beacon) else {
             self.enter(Phase::Commit);
             return Ok(());
         };
+        let mut case = CASES.read(self.deps.storage, &host)?;
         self.round.name = Some(host.to_string());
-        let seed = leaf_seed(
-            &self.env.block.chain_id,
-            host.as_str(),
-            self.round.number,
-            &beacon,
-        );
-        let (withheld, cost) = case.withhold(&seed, &self.params)?;
-        let walked = case.walked;
-        self.withhold_proofs(&host)?;
-        funds::add(&mut case.forfeit, cost)?;
-        CASES.save(self.deps.storage, &host, &case)?;
+        let withhold = |case: &mut Case, back| {
+            let seed = Drawn::seed(back, &self.env, &self.round, &host, &beacon);
+            case.withhold(&seed, &self.params)
+        };
+        withhold(&mut case, false)?;
+        if let Some(mut back) = BACKLOG.find(self.deps.storage, &host)? {
+            withhold(&mut back, true)?;
+            BACKLOG.remove(self.deps.storage, &host);
+            case.withheld = case.withheld.saturating_add(back.withheld);
+            funds::add(&mut case.forfeit, back.forfeit)?;
+        }
+        let proofs = self.withhold_proofs(&host)?;
+        CASES.write(self.deps.storage, &host, &case)?;
         change_record(self.deps.storage, &host, &|record| {
             let sum = |number: u64, more: u64| number.checked_add(more).ok_or(ContractError::Overflow);
-            record.withheld = sum(record.withheld, withheld)?;
-            record.walked = sum(record.walked, walked)?;
+            record.withheld = sum(sum(record.withheld, case.withheld)?, proofs)?;
+            record.walked = sum(record.walked, case.walked)?;
             Ok(())
         })?;
-        if withheld > 0 {
+        if case.withheld > 0 || proofs > 0 {
             let event = say::event(
                 "audit_withheld",
                 &[
                     ("host", host.to_string()),
-                    ("offsets", withheld.to_string()),
-                    ("cost", cost.to_string()),
+                    ("offsets", case.withheld.to_string()),
+                    ("cost", case.forfeit.to_string()),
+                    ("proofs", proofs.to_string()),
                 ],
             );
             self.events.push(event);
@@ -55,16 +60,22 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn withhold_proofs(&mut self, host: &Addr) -> Result<()> {
-        let cases = PROOF_CASES
+    /// The same for its answers: how many are withheld.
+    fn withhold_proofs(&mut self, host: &Addr) -> Result<u64> {
+        let keys = PROOF_CASES
             .sub_prefix(host)
-            .range(self.deps.storage, None, None, Order::Ascending)
+            .keys(self.deps.storage, None, None, Order::Ascending)
             .collect::<StdResult<Vec<_>>>()?;
-        for ((sprint, model), mut case) in cases {
-            if case.withhold()? > 0 {
-                PROOF_CASES.save(self.deps.storage, (host, sprint, &model), &case)?;
+        let (mut withheld, mut written) = (0_u64, 0_usize);
+        for (sprint, model) in keys {
+            let mut case = PROOF_CASES.read(self.deps.storage, (host, sprint, &model))?;
+            if case.withhold()? {
+                PROOF_CASES.write(self.deps.storage, (host, sprint, &model), &case)?;
+                written = written.saturating_add(1);
             }
+            withheld = withheld.saturating_add(case.withheld.into());
         }
-        Ok(())
+        self.spend(written);
+        Ok(withheld)
     }
 }

@@ -17,6 +17,15 @@ pub fn leaf_seed(chain_id: &str, host: &str, round: u64, beacon: &Hash) -> Hash 
         .finish()
 }
 
+/// Seed of a host's draw, in a round, among what the round before covered. `beacon` is as of [`leaf_seed`].
+pub fn backlog_seed(chain_id: &str, host: &str, round: u64, beacon: &Hash) -> Hash {
+    Fields::new("quern.audit-backlog/1", chain_id)
+        .bytes(host.as_bytes())
+        .u64(round)
+        .bytes(beacon.as_ref())
+        .finish()
+}
+
 /// Seed of the draw among a host's answers of a model in a sprint of proof of compute, and of the choice of their
 /// auditors. `beacon` is as of [`leaf_seed`].
 pub fn proof_draw_seed(
@@ -163,6 +172,16 @@ impl Sampling {
         Ok(drawn)
     }
 
+    /// Passes over the leaf that covers the pending offset, as one that says nothing: it takes no draw's place.
+    ///
+    /// # Errors
+    /// As [`Sampling::reveal`].
+    pub fn pass(&mut self, range: Range) -> Result<(), AuditError> {
+        self.reveal(range)?;
+        self.drawn = self.drawn.saturating_sub(1);
+        Ok(())
+    }
+
     /// Gives up on the pending offset: nobody revealed its leaf in time.
     ///
     /// # Errors
@@ -232,13 +251,27 @@ impl Walk {
     /// [`AuditError::Done`], and [`AuditError::NotDrawn`] for a leaf that does not start where the last one
     /// ended.
     pub fn reveal(&mut self, range: Range) -> Result<(), AuditError> {
+        self.pass(range)?;
+        self.left = self.left.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Goes on behind the next leaf, or behind what is given up, without counting it among the first leaves.
+    ///
+    /// # Errors
+    /// As [`Walk::reveal`].
+    pub fn pass(&mut self, range: Range) -> Result<(), AuditError> {
         let offset = self.pending().ok_or(AuditError::Done)?;
         if range.start != offset || !range.contains(offset) || range.end > self.total {
             return Err(AuditError::NotDrawn);
         }
         self.next = range.end;
-        self.left = self.left.saturating_sub(1);
         Ok(())
+    }
+
+    /// Ends it where it is.
+    pub fn stop(&mut self) {
+        self.left = 0;
     }
 
     /// Where a sampling of the rest begins.

@@ -24,7 +24,9 @@ pub use auditors::{
 };
 pub use ballot::{ballot_position, Ballot, OpenedMargin};
 pub use calibration::{Bucket, BucketKey, Calibration, MAX_BUCKETS};
-pub use draw::{draw_count, leaf_seed, proof_draw_seed, DrawnOffset, Sampling, Walk, MAX_DRAWS};
+pub use draw::{
+    backlog_seed, draw_count, leaf_seed, proof_draw_seed, DrawnOffset, Sampling, Walk, MAX_DRAWS,
+};
 pub use error::AuditError;
 pub use locate::{prefix, Reveal};
 pub use opening::{checked, opening_offset, opening_seed, Opening};

@@ -177,6 +177,7 @@ vectors = {
     "ballot": H("quern.audit-ballot/1", CHAIN, u64(1), SALT, first[0]).hex(),
     "ballot_position": below("quern.audit-offset/1", position_seed, 0, 5),
     "proofs_seed": H("quern.audit-proofs/1", CHAIN, HOST, u64(3), "quern-small", u64(ROUND), BEACON).hex(),
+    "backlog_seed": H("quern.audit-backlog/1", CHAIN, HOST, u64(ROUND), BEACON).hex(),
     "checked": [below("quern.audit-offset/1", check_seed, 0, every) == 0 for every in (1, 2, 3, 4)],
     "packed": (u32(1_000_000)[1:] + bytes([0xFF] * 3)).hex(),
     "draw_count": -(-sum(amounts) * 500 // (10**4 * 20)),

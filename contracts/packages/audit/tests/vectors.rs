@@ -1,9 +1,9 @@
 //! The vectors of `docs/spec/audit.md`.
 
 use quern_audit::{
-    auditor_seed, ballot_position, checked, choose, draw_count, forfeit, leaf_seed, opening_offset,
-    opening_seed, pack, panel, panel_seed, proof_draw_seed, unpack, Ballot, Candidate, DrawnOffset, Finding,
-    Margin, MarginTree, Profile, Range, Report, Sampling, Vote,
+    auditor_seed, backlog_seed, ballot_position, checked, choose, draw_count, forfeit, leaf_seed,
+    opening_offset, opening_seed, pack, panel, panel_seed, proof_draw_seed, unpack, Ballot, Candidate,
+    DrawnOffset, Finding, Margin, MarginTree, Profile, Range, Report, Sampling, Vote,
 };
 use quern_evidence::Score;
 use quern_protocol::{Amount, Bytes, Hash, Node};
@@ -58,6 +58,7 @@ struct Vectors {
     ballot: String,
     ballot_position: u32,
     proofs_seed: String,
+    backlog_seed: String,
     checked: Vec<bool>,
     packed: String,
     draw_count: u32,
@@ -170,6 +171,8 @@ fn reports_are_hashed_and_opened_as_on_the_page() {
     assert!(!checked(chain_id, auditor, v.round, &beacon, 0));
     let seed = proof_draw_seed(chain_id, &v.host, (3, "quern-small"), v.round, &beacon);
     assert_eq!(seed.to_string(), v.proofs_seed);
+    let seed = backlog_seed(chain_id, &v.host, v.round, &beacon);
+    assert_eq!(seed.to_string(), v.backlog_seed);
     let report = Report::new(&v.chain_id, &v.auditor, v.round, findings).unwrap();
     let root = report.root().unwrap();
     assert_eq!(root, v.report_root.node());

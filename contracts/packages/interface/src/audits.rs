@@ -111,6 +111,19 @@ pub enum ExecuteMsg {
         /// Answer.
         proof: Box<CommittedProof>,
     },
+    /// From a host: gives up one leaf that is asked for, whose payload it lost. It forfeits what withholding that
+    /// leaf costs, and nothing else.
+    GiveUp {
+        /// Round.
+        round: u64,
+        /// Host.
+        host: String,
+        /// What is given up: as [`QueryMsg::Pending`] answers it.
+        source: PendingSource,
+        /// Where the leaf ends, in the same measure as its offset. It counts for a host's first leaves only, which
+        /// are asked for one after the other: all that lies before it is forfeited.
+        end: Amount,
+    },
     /// From an auditor: commits its report over everything that it was assigned.
     CommitReport {
         /// Round.
@@ -315,7 +328,8 @@ pub struct LeafInfo {
     pub auditor: Option<String>,
     /// The auditor's word.
     pub vote: Option<Vote>,
-    /// Panel that hears it: 1 an accusation, 2 the review, 3 availability, or a check of its auditor.
+    /// Panel that hears it: 1 an accusation, 2 the review of what the first found, 3 availability, or a check of its
+    /// auditor.
     pub stage: Option<u32>,
     /// What came of it.
     pub verdict: Option<Verdict>,
@@ -389,9 +403,9 @@ pub struct HostRecord {
     pub audited: u64,
     /// Of them, with a score above zero.
     pub condemned: u64,
-    /// Payloads that were missing.
+    /// Payloads that were missing, of receipts and of proofs.
     pub missing: u64,
-    /// Drawn offsets that nobody revealed.
+    /// Drawn offsets that the host gave up or that nobody revealed, of receipts and of proofs.
     pub withheld: u64,
     /// Answers of proof of compute that were audited.
     pub proofs: u64,
@@ -435,7 +449,8 @@ pub enum QueryMsg {
     Params {},
     /// [`RoundInfo`] of the round that is worked on.
     Round {},
-    /// `Vec<PendingReveal>`: one for each draw that still asks for a leaf, at most 64.
+    /// `Vec<PendingReveal>`: one for each draw that still asks for a leaf: of the round's receipts, of those of the
+    /// round before while evidence is high, and of each sprint and model that was proven.
     Pending {
         /// Host.
         host: String,
