@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// Ports of one host: RPC, p2p, gRPC, telemetry, worker, worker's status.
-const HOST_PORTS: usize = 6;
+/// Ports of one host: RPC, p2p, gRPC, REST, telemetry, worker, worker's status.
+const HOST_PORTS: usize = 7;
 
 /// A network on disk that has not started.
 #[derive(Debug)]
@@ -57,11 +57,11 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
     let mut peers = Vec::new();
     for host in 0..plan.hosts {
         let ports = &ports[host * HOST_PORTS..(host + 1) * HOST_PORTS];
-        let [rpc, p2p, grpc, telemetry, worker, status] = *ports else {
+        let [rpc, p2p, grpc, rest, telemetry, worker, status] = *ports else {
             bail!("{HOST_PORTS} ports a host");
         };
         let home = plan.node_home(host);
-        init(programs, plan, host, [rpc, p2p, grpc, telemetry])?;
+        init(programs, plan, host, [rpc, p2p, grpc, rest, telemetry])?;
         let operator = account::make(programs, &home, &moniker(host))?;
         let id = ask(
             &programs.quernd,
@@ -74,7 +74,7 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
             home: path(&home),
             rpc: format!("http://127.0.0.1:{rpc}"),
             grpc: format!("http://127.0.0.1:{grpc}"),
-            rest: None,
+            rest: format!("http://127.0.0.1:{rest}"),
         });
         made.workers.push(Worker {
             host: operator.address.clone(),
@@ -107,12 +107,18 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
     Ok(made)
 }
 
-fn init(programs: &Programs, plan: &Plan, host: usize, ports: [u16; 4]) -> anyhow::Result<()> {
+fn init(programs: &Programs, plan: &Plan, host: usize, ports: [u16; 5]) -> anyhow::Result<()> {
     let ports = ports.map(|port| port.to_string());
     let home = path(&plan.node_home(host));
     let moniker = moniker(host);
     let mut args = vec!["init", &moniker, "--home", &home, "--chain-id", &plan.chain_id];
-    let flags = ["--rpc-port", "--p2p-port", "--grpc-port", "--telemetry-port"];
+    let flags = [
+        "--rpc-port",
+        "--p2p-port",
+        "--grpc-port",
+        "--api-port",
+        "--telemetry-port",
+    ];
     for (flag, port) in flags.into_iter().zip(&ports) {
         args.extend([flag, port]);
     }

@@ -31,8 +31,8 @@ pub struct Node {
     pub rpc: String,
     /// URL of gRPC.
     pub grpc: String,
-    /// URL of REST, once it exists.
-    pub rest: Option<String>,
+    /// URL of REST and gRPC-web.
+    pub rest: String,
 }
 
 /// A router.

@@ -1,16 +1,26 @@
-//! gRPC for clients that do not speak CometBFT's JSON-RPC.
+//! gRPC, gRPC-web and REST for clients that do not speak CometBFT's JSON-RPC.
 //!
-//! Every unary query method that the application routes over ABCI is served under its gRPC path
-//! without code of its own: request and answer pass as raw bytes. Methods that need CometBFT
+//! Every unary query method that the application routes over ABCI is served under its gRPC path, and
+//! under the REST route that its descriptor names, without code of its own. Methods that need CometBFT
 //! (transactions, blocks, node information) are answered through its RPC.
 
-mod codec;
-mod gateway;
+mod calls;
+mod grpc;
+mod json;
+mod ledger;
+mod limits;
+mod messages;
+mod reflection;
+mod rest;
 mod server;
 mod services;
 mod source;
 mod status;
 
-pub use gateway::BLOCK_HEIGHT;
-pub use server::{MAX_REQUEST_BYTES, Options, ServeError, serve};
+pub use grpc::BLOCK_HEIGHT;
+pub use ledger::{Entry, Verdict, entries};
+pub use limits::Limits;
+pub use messages::Messages;
+pub use rest::RestOptions;
+pub use server::{Api, MAX_REQUEST_BYTES, Options, ServeError};
 pub use source::Queries;

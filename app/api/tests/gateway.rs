@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use prost::Message;
-use quern_api::{BLOCK_HEIGHT, MAX_REQUEST_BYTES, Options, serve};
+use quern_api::{Api, BLOCK_HEIGHT, Limits, MAX_REQUEST_BYTES, Messages, Options};
 use quern_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
 use quern_proto::cosmos::base::v1beta1::Coin;
 use quern_proto::cosmos::tx::v1beta1::{BroadcastTxRequest, BroadcastTxResponse};
@@ -63,14 +63,11 @@ async fn start() -> Channel {
     // Nothing listens on port 1: calls that need CometBFT must say so.
     let options = Options {
         rpc: "http://127.0.0.1:1".to_owned(),
-        parallel_queries: 4,
+        limits: Limits::for_cores(4),
+        messages: Messages::new(|_| false),
     };
-    tokio::spawn(serve(
-        listener,
-        Arc::new(application),
-        options,
-        std::future::pending(),
-    ));
+    let api = Api::new(Arc::new(application), options).unwrap();
+    tokio::spawn(async move { api.serve_grpc(listener, std::future::pending()).await });
     Endpoint::try_from(format!("http://{address}"))
         .unwrap()
         .connect()

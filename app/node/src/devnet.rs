@@ -97,6 +97,7 @@ impl Devnet {
             rpc_port: rpc.port(),
             p2p_port: p2p.port(),
             grpc_port: grpc.port(),
+            api_port: None,
             telemetry_port: telemetry.port(),
             pace: plan.pace,
         };

@@ -39,6 +39,9 @@ pub struct InitArgs {
     /// gRPC port, on 127.0.0.1
     #[arg(long, default_value_t = 9090)]
     pub grpc_port: u16,
+    /// REST port, on 127.0.0.1; without it REST stays off until app.toml says otherwise
+    #[arg(long)]
+    pub api_port: Option<u16>,
     /// Port of the application's metrics, on 127.0.0.1
     #[arg(long, default_value_t = 26661)]
     pub telemetry_port: u16,
@@ -99,6 +102,14 @@ fn build(args: &InitArgs, home: &Home, comet: &Comet) -> Outcome<Value> {
         "grpc.address",
         loopback(args.grpc_port).to_string().into(),
     )?;
+    if let Some(port) = args.api_port {
+        edit::set(&mut app, "api.enable", true.into())?;
+        edit::set(
+            &mut app,
+            "api.address",
+            format!("tcp://{}", loopback(port)).into(),
+        )?;
+    }
     edit::set(
         &mut app,
         "telemetry.address",

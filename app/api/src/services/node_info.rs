@@ -19,6 +19,9 @@ const COMPATIBLE: [(&str, &str); 4] = [
     ("github.com/cometbft/cometbft", "v0.38.26"),
 ];
 
+/// First parts of the paths that `ABCIQuery` passes on: methods of gRPC are called as such.
+const ABCI_PATHS: [&str; 4] = ["app", "store", "p2p", "custom"];
+
 impl Node {
     pub(super) async fn node_info(&self) -> Answer {
         let info = self.client.status().await.map_err(rpc)?.node_info;
@@ -69,6 +72,16 @@ impl Node {
 
     pub(super) async fn abci_query(&self, data: &[u8]) -> Answer {
         let request: AbciQueryRequest = decode(data)?;
+        let path = &request.path;
+        if path.is_empty() {
+            return Err(Status::invalid_argument("empty query path"));
+        }
+        let first = path.strip_prefix('/').unwrap_or(path).split('/').next();
+        if !first.is_some_and(|first| ABCI_PATHS.contains(&first)) {
+            return Err(Status::invalid_argument(format!(
+                "unsupported ABCI query path: {path}"
+            )));
+        }
         let height = u64::try_from(request.height)
             .ok()
             .and_then(|height| Height::try_from(height).ok());

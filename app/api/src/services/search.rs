@@ -5,7 +5,7 @@ use quern_proto::cosmos::tx::v1beta1::{
     GetBlockWithTxsRequest, GetBlockWithTxsResponse, GetTxsEventRequest, GetTxsEventResponse, OrderBy,
 };
 use tendermint::block::Height;
-use tendermint_rpc::query::Query;
+use tendermint_rpc::endpoint::tx_search::Request;
 use tendermint_rpc::{Client, Order};
 use tonic::Status;
 
@@ -27,10 +27,8 @@ impl Node {
         if terms.is_empty() {
             return Err(Status::invalid_argument("query cannot be empty"));
         }
-        let query: Query = terms
-            .join(" AND ")
-            .parse()
-            .map_err(|error| Status::invalid_argument(format!("the query does not parse: {error}")))?;
+        // As text: CometBFT's own parser is the one that counts.
+        let query = terms.join(" AND ");
         let page =
             u32::try_from(request.page.max(1)).map_err(|_| Status::invalid_argument("page is too large"))?;
         let limit = if request.limit == 0 {
@@ -45,7 +43,7 @@ impl Node {
         };
         let found = self
             .client
-            .tx_search(query, false, page, limit, order)
+            .perform(Request::new(query, false, page, limit, order))
             .await
             .map_err(rpc)?;
         let mut times = BTreeMap::new();

@@ -18,8 +18,14 @@ pub struct AppConfig {
     pub pruning: Pruning,
     /// States kept with `custom`.
     pub pruning_keep_recent: u64,
+    /// Most gas that one query may use; 0 leaves the application's own limit.
+    pub query_gas_limit: u64,
+    /// REST server.
+    pub api: Api,
     /// gRPC server.
     pub grpc: Grpc,
+    /// gRPC-web on the REST server's port.
+    pub grpc_web: GrpcWeb,
     /// Prometheus endpoint of the application.
     pub telemetry: Telemetry,
 }
@@ -36,6 +42,57 @@ pub enum Pruning {
     Everything,
     /// `pruning-keep-recent` states.
     Custom,
+}
+
+/// The REST server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Api {
+    /// Whether it runs.
+    pub enable: bool,
+    /// Whether the OpenAPI document and its page are served.
+    pub swagger: bool,
+    /// `tcp://IP:port` or `IP:port`.
+    #[serde(with = "address")]
+    pub address: SocketAddr,
+    /// Most connections at a time.
+    pub max_open_connections: usize,
+    /// Seconds that a request may take to arrive, and that an idle connection stays open.
+    pub rpc_read_timeout: u64,
+    /// Longest request body in bytes.
+    pub rpc_max_body_bytes: usize,
+    /// Whether browsers may call from any page.
+    pub enabled_unsafe_cors: bool,
+}
+
+/// gRPC-web.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GrpcWeb {
+    /// Whether it is served.
+    pub enable: bool,
+}
+
+/// Addresses as operators write them for the REST server.
+mod address {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(address: &SocketAddr, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("tcp://{address}"))
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<SocketAddr, D::Error> {
+        let text = String::deserialize(from)?;
+        let plain = text
+            .strip_prefix("tcp://")
+            .unwrap_or(&text)
+            .replace("localhost", "127.0.0.1");
+        plain
+            .parse()
+            .map_err(|_| D::Error::custom(format!("{text:?} is not tcp://IP:port")))
+    }
 }
 
 /// The gRPC server.
@@ -59,6 +116,26 @@ pub struct Telemetry {
 }
 
 const LOOPBACK: std::net::Ipv4Addr = std::net::Ipv4Addr::LOCALHOST;
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            enable: false,
+            swagger: true,
+            address: SocketAddr::from((LOOPBACK, 1317)),
+            max_open_connections: 1_000,
+            rpc_read_timeout: 10,
+            rpc_max_body_bytes: 2_000_000,
+            enabled_unsafe_cors: false,
+        }
+    }
+}
+
+impl Default for GrpcWeb {
+    fn default() -> Self {
+        Self { enable: true }
+    }
+}
 
 impl Default for Grpc {
     fn default() -> Self {
@@ -84,7 +161,10 @@ impl Default for AppConfig {
             minimum_gas_prices: String::new(),
             pruning: Pruning::Default,
             pruning_keep_recent: 0,
+            query_gas_limit: 0,
+            api: Api::default(),
             grpc: Grpc::default(),
+            grpc_web: GrpcWeb::default(),
             telemetry: Telemetry::default(),
         }
     }
@@ -128,7 +208,26 @@ impl AppConfig {
                 "pruning = \"custom\" needs pruning-keep-recent of at least 2",
             ));
         }
-        for (name, address) in [("grpc", self.grpc.address), ("telemetry", self.telemetry.address)] {
+        for (name, value) in [
+            ("max-open-connections", self.api.max_open_connections),
+            ("rpc-max-body-bytes", self.api.rpc_max_body_bytes),
+        ] {
+            if value == 0 || value > 1 << 28 {
+                let text = format!("[api] {name} must be from 1 to {}", 1 << 28);
+                return Err(Failure::new(Exit::BadFile, text));
+            }
+        }
+        if !(1..=3_600).contains(&self.api.rpc_read_timeout) {
+            return Err(Failure::new(
+                Exit::BadFile,
+                "[api] rpc-read-timeout must be from 1 to 3600 seconds",
+            ));
+        }
+        for (name, address) in [
+            ("api", self.api.address),
+            ("grpc", self.grpc.address),
+            ("telemetry", self.telemetry.address),
+        ] {
             if !address.ip().is_loopback() {
                 let text = format!(
                     "[{name}] address {address} is not a loopback address: put a proxy with access rules in front of 127.0.0.1 instead"
@@ -155,10 +254,32 @@ minimum-gas-prices = "0nqrn"
 pruning = "default"
 pruning-keep-recent = 0
 
+# Most gas that one query may use, contracts included; 0 stands for 50000000.
+query-gas-limit = 0
+
+[api]
+# REST: every query and transaction route of Cosmos clients. Loopback only: put a proxy in front to publish it.
+enable = false
+# An OpenAPI document at /openapi.json and a page at /swagger.
+swagger = true
+address = "tcp://127.0.0.1:1317"
+# Further connections wait.
+max-open-connections = 1000
+# Seconds that a request may take to arrive, and that an idle connection stays open.
+rpc-read-timeout = 10
+# Longest request body. A contract of 800 KiB needs 1.1 MB in base64.
+rpc-max-body-bytes = 2000000
+# Let pages of any origin call from a browser.
+enabled-unsafe-cors = false
+
 [grpc]
 # Queries, transactions and reflection over gRPC. Loopback only: put a proxy in front to publish it.
 enable = true
 address = "127.0.0.1:9090"
+
+[grpc-web]
+# gRPC for browsers, on the port of [api].
+enable = true
 
 [telemetry]
 # Prometheus metrics of the application at http://ADDRESS/metrics.
@@ -189,5 +310,17 @@ mod tests {
     fn a_server_open_to_the_network_is_refused() {
         let config: AppConfig = toml_edit::de::from_str("[grpc]\naddress = \"0.0.0.0:9090\"").unwrap();
         assert!(config.validate().unwrap_err().message.contains("loopback"));
+        let config = AppConfig::parse("[api]\naddress = \"tcp://0.0.0.0:1317\"");
+        assert!(config.unwrap_err().message.contains("loopback"));
+    }
+
+    #[test]
+    fn the_rest_address_is_read_with_and_without_its_scheme() {
+        for text in ["tcp://localhost:1400", "127.0.0.1:1400", "tcp://127.0.0.1:1400"] {
+            let config = AppConfig::parse(&format!("[api]\naddress = \"{text}\"")).unwrap();
+            assert_eq!(config.api.address.port(), 1400);
+        }
+        assert!(AppConfig::parse("[api]\naddress = \"http://127.0.0.1:1\"").is_err());
+        assert!(AppConfig::parse("[api]\nmax-open-connections = 0").is_err());
     }
 }

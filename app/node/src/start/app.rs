@@ -1,12 +1,15 @@
 //! The application process: ABCI, gRPC and metrics around one [`App`].
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quern_abci::{Address, Options, Server, Stop};
-use quern_core::{App, Reveals};
+use quern_api::{Api, Limits, Messages, RestOptions};
+use quern_context::AnyMsg;
+use quern_core::{App, Msg, Reveals};
 use quern_store::Pruning;
 use tendermint_proto::v0_38::abci::ResponseQuery;
 use tokio::net::TcpListener;
@@ -21,10 +24,10 @@ use crate::onion::Peeler;
 use crate::start::StartArgs;
 use crate::start::metrics::{self, Metrics};
 
-/// Application queries of gRPC that run at a time, the others waiting: one per core, since each may compute
-/// up to its gas limit, and consensus needs the cores too.
-fn parallel_queries() -> usize {
-    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 16))
+/// Bounds of the queries of gRPC and REST: about one per core runs at a time, the others waiting, since each
+/// may compute up to its gas limit, and consensus needs the cores too.
+fn limits() -> Limits {
+    Limits::for_cores(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
 }
 
 /// Runs the application until a signal, or until it cannot go on.
@@ -39,7 +42,7 @@ pub fn run(args: &StartArgs, home: &Home) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_stack_size(8 << 20) // queries run contracts that ask contracts
-        .max_blocking_threads(parallel_queries().saturating_add(8))
+        .max_blocking_threads(limits().parallel.saturating_add(8))
         .enable_all()
         .build()
         .at(Exit::Failure, "cannot start the runtime")?;
@@ -73,24 +76,23 @@ async fn serve(
             tokio::select! { _ = page => {}, () = done => {} }
         }));
     }
+    let api = api(&app, home)?;
     if config.grpc.enable {
-        let listener = TcpListener::bind(config.grpc.address).await.at(
-            Exit::InUse,
-            format!(
-                "cannot listen on {} ([grpc] address in app.toml)",
-                config.grpc.address
-            ),
-        )?;
-        let options = quern_api::Options {
-            rpc: rpc_url(home)?,
-            parallel_queries: parallel_queries(),
-        };
-        let source = app.clone();
-        let source = move |path: &str, data: &[u8], height: u64| query(&source, path, data, height);
+        let listener = bind(config.grpc.address, "grpc").await?;
+        let (api, done) = (api.clone(), done(finished.clone()));
+        servers.push(tokio::spawn(async move {
+            if let Err(error) = api.serve_grpc(listener, done).await {
+                tracing::error!(%error, "gRPC stopped");
+            }
+        }));
+    }
+    if config.api.enable {
+        let listener = bind(config.api.address, "api").await?;
+        let options = rest_options(config);
         let done = done(finished.clone());
         servers.push(tokio::spawn(async move {
-            if let Err(error) = quern_api::serve(listener, Arc::new(source), options, done).await {
-                tracing::error!(%error, "gRPC stopped");
+            if let Err(error) = api.serve_rest(listener, options, done).await {
+                tracing::error!(%error, "REST stopped");
             }
         }));
     }
@@ -108,6 +110,43 @@ async fn serve(
         let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     }
     Ok(stop)
+}
+
+/// The node's methods for gRPC and REST.
+fn api(app: &App, home: &Home) -> Outcome<Api> {
+    let options = quern_api::Options {
+        rpc: rpc_url(home)?,
+        limits: limits(),
+        messages: Messages::new(executes),
+    };
+    let source = app.clone();
+    let source = move |path: &str, data: &[u8], height: u64| query(&source, path, data, height);
+    Api::new(Arc::new(source), options).at(Exit::BadFile, "config.toml")
+}
+
+/// Whether the chain executes messages of this type. An empty message of any type decodes.
+fn executes(type_url: &str) -> bool {
+    let message = AnyMsg {
+        type_url: type_url.to_owned(),
+        value: Vec::new(),
+    };
+    Msg::decode(&message).is_ok()
+}
+
+async fn bind(address: SocketAddr, section: &str) -> Outcome<TcpListener> {
+    let what = format!("cannot listen on {address} ([{section}] address in app.toml)");
+    TcpListener::bind(address).await.at(Exit::InUse, what)
+}
+
+fn rest_options(config: &AppConfig) -> RestOptions {
+    RestOptions {
+        unsafe_cors: config.api.enabled_unsafe_cors,
+        grpc_web: config.grpc_web.enable,
+        open_api: config.api.swagger,
+        max_connections: config.api.max_open_connections,
+        max_body_bytes: config.api.rpc_max_body_bytes,
+        read_timeout: Duration::from_secs(config.api.rpc_read_timeout),
+    }
 }
 
 /// Waits for a signal or for the server's own end, then shuts the server down.
@@ -167,6 +206,9 @@ fn options(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<quern_c
     let peeler = Peeler::open(home.beacon_onion())?;
     options.reveals = Reveals::new(move |anchor| peeler.reveal(anchor));
     options.demand_reveals = !args.accept_missing_reveals;
+    if config.query_gas_limit > 0 {
+        options.query_gas_limit = Some(config.query_gas_limit);
+    }
     options.pruning = config.keep_recent().map_or(Pruning::Nothing, Pruning::KeepRecent);
     Ok(options)
 }

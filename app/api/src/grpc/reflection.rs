@@ -1,0 +1,188 @@
+//! gRPC server reflection, versions v1 and v1alpha, read from the one descriptor pool of the process.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+
+use prost::Message;
+use prost_reflect::{DescriptorPool, FileDescriptor};
+use tokio_stream::{Stream, StreamExt};
+use tonic::codegen::async_trait;
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_reflection::pb::v1::{
+    ErrorResponse, ExtensionNumberResponse, FileDescriptorResponse, ListServiceResponse,
+    ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
+};
+use tonic_reflection::pb::{v1 as wire, v1alpha as older};
+use tonic_reflection::server::{v1, v1alpha};
+
+use crate::calls::Calls;
+
+/// Services of the protocol itself.
+const OWN: [&str; 2] = [
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
+
+/// Answers reflection requests.
+struct Reflection {
+    calls: Calls,
+}
+
+type Answers<A> = Pin<Box<dyn Stream<Item = Result<A, Status>> + Send>>;
+
+/// The service in version v1.
+pub(super) fn v1(calls: &Calls) -> v1::ServerReflectionServer<impl v1::ServerReflection> {
+    v1::ServerReflectionServer::new(Reflection { calls: calls.clone() })
+}
+
+/// The service in version v1alpha, whose messages have the same wire form.
+pub(super) fn v1alpha(calls: &Calls) -> v1alpha::ServerReflectionServer<impl v1alpha::ServerReflection> {
+    v1alpha::ServerReflectionServer::new(Reflection { calls: calls.clone() })
+}
+
+#[async_trait]
+impl v1::ServerReflection for Reflection {
+    type ServerReflectionInfoStream = Answers<ServerReflectionResponse>;
+
+    async fn server_reflection_info(
+        &self,
+        request: Request<Streaming<ServerReflectionRequest>>,
+    ) -> Result<Response<Self::ServerReflectionInfoStream>, Status> {
+        let calls = self.calls.clone();
+        let answers = request
+            .into_inner()
+            .map(move |request| request.map(|request| answer(&calls, request)));
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+#[async_trait]
+impl v1alpha::ServerReflection for Reflection {
+    type ServerReflectionInfoStream = Answers<older::ServerReflectionResponse>;
+
+    async fn server_reflection_info(
+        &self,
+        request: Request<Streaming<older::ServerReflectionRequest>>,
+    ) -> Result<Response<Self::ServerReflectionInfoStream>, Status> {
+        let calls = self.calls.clone();
+        let answers = request.into_inner().map(move |request| {
+            let answer = answer(&calls, translate(&request?)?);
+            translate(&answer)
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+/// A message as another type of the same wire form.
+fn translate<A: Message, B: Message + Default>(message: &A) -> Result<B, Status> {
+    B::decode(message.encode_to_vec().as_slice()).map_err(|error| Status::internal(error.to_string()))
+}
+
+fn answer(calls: &Calls, request: ServerReflectionRequest) -> ServerReflectionResponse {
+    let found = match &request.message_request {
+        Some(MessageRequest::FileByFilename(name)) => file_named(name).ok_or("file not found"),
+        Some(MessageRequest::FileContainingSymbol(symbol)) => file_with(symbol).ok_or("symbol not found"),
+        Some(MessageRequest::FileContainingExtension(wanted)) => {
+            file_extending(&wanted.containing_type, wanted.extension_number).ok_or("extension not found")
+        }
+        Some(MessageRequest::AllExtensionNumbersOfType(name)) => extensions_of(name).ok_or("type not found"),
+        Some(MessageRequest::ListServices(_)) => Ok(MessageResponse::ListServicesResponse(services(calls))),
+        None => Err("no request"),
+    };
+    let found = found.unwrap_or_else(|text| {
+        MessageResponse::ErrorResponse(ErrorResponse {
+            error_code: Code::NotFound.into(),
+            error_message: text.to_owned(),
+        })
+    });
+    ServerReflectionResponse {
+        valid_host: request.host.clone(),
+        original_request: Some(request),
+        message_response: Some(found),
+    }
+}
+
+/// Services of which the node serves a method.
+fn services(calls: &Calls) -> ListServiceResponse {
+    let served = calls.served().iter();
+    let served = served.filter_map(|path| path.trim_start_matches('/').split_once('/'));
+    let names: BTreeSet<&str> = served.map(|(service, _)| service).chain(OWN).collect();
+    let service = names.into_iter().map(|name| ServiceResponse {
+        name: name.to_owned(),
+    });
+    ListServiceResponse {
+        service: service.collect(),
+    }
+}
+
+fn file(bytes: Vec<u8>) -> MessageResponse {
+    MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
+        file_descriptor_proto: vec![bytes],
+    })
+}
+
+fn encoded(descriptor: &FileDescriptor) -> MessageResponse {
+    file(descriptor.encode_to_vec())
+}
+
+fn file_named(name: &str) -> Option<MessageResponse> {
+    if let Some(found) = quern_proto::pool().get_file_by_name(name) {
+        return Some(encoded(&found));
+    }
+    own_file(|file| file.name() == name)
+}
+
+fn file_with(symbol: &str) -> Option<MessageResponse> {
+    let pool = quern_proto::pool();
+    if let Some(found) = containing(pool, symbol) {
+        return Some(encoded(&found));
+    }
+    let package = OWN.iter().find_map(|service| {
+        let package = service.strip_suffix(".ServerReflection")?;
+        symbol.starts_with(&format!("{package}.")).then_some(package)
+    })?;
+    own_file(|file| file.package() == package)
+}
+
+/// The file that declares a message, enumeration, service or extension, or a part of one.
+fn containing(pool: &DescriptorPool, symbol: &str) -> Option<FileDescriptor> {
+    let whole = |name: &str| {
+        let message = pool.get_message_by_name(name).map(|found| found.parent_file());
+        message
+            .or_else(|| pool.get_enum_by_name(name).map(|found| found.parent_file()))
+            .or_else(|| pool.get_service_by_name(name).map(|found| found.parent_file()))
+            .or_else(|| pool.get_extension_by_name(name).map(|found| found.parent_file()))
+    };
+    whole(symbol).or_else(|| whole(symbol.rsplit_once('.')?.0))
+}
+
+fn file_extending(message: &str, number: i32) -> Option<MessageResponse> {
+    let message = quern_proto::pool().get_message_by_name(message)?;
+    let extension = message.get_extension(u32::try_from(number).ok()?)?;
+    Some(encoded(&extension.parent_file()))
+}
+
+fn extensions_of(name: &str) -> Option<MessageResponse> {
+    let message = quern_proto::pool().get_message_by_name(name)?;
+    let numbers = message
+        .extensions()
+        .filter_map(|found| i32::try_from(found.number()).ok());
+    Some(MessageResponse::AllExtensionNumbersResponse(
+        ExtensionNumberResponse {
+            base_type_name: name.to_owned(),
+            extension_number: numbers.collect(),
+        },
+    ))
+}
+
+/// A file of the reflection protocol itself.
+fn own_file(wanted: impl Fn(&prost_types::FileDescriptorProto) -> bool) -> Option<MessageResponse> {
+    let sets = [wire::FILE_DESCRIPTOR_SET, older::FILE_DESCRIPTOR_SET];
+    let files = sets
+        .iter()
+        .filter_map(|set| prost_types::FileDescriptorSet::decode(*set).ok());
+    let found = files.flat_map(|set| set.file).find(|file| wanted(file))?;
+    Some(file(found.encode_to_vec()))
+}

@@ -1,0 +1,144 @@
+//! How much of the machine queries may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tonic::Status;
+
+/// Methods that run transactions or contracts, and so may compute up to a gas limit.
+const HEAVY: [&str; 2] = [
+    "/cosmos.tx.v1beta1.Service/Simulate",
+    "/cosmwasm.wasm.v1.Query/SmartContractState",
+];
+
+/// Bounds of the queries that the application answers for gRPC, gRPC-web and REST together.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most queries that run at a time.
+    pub parallel: usize,
+    /// Most of them that simulate a transaction or ask a contract: the others keep the rest.
+    pub heavy: usize,
+    /// Most queries that wait; one more is refused.
+    pub queue: usize,
+    /// Longest time that a query waits for its turn.
+    pub wait: Duration,
+    /// Longest time that a caller waits for a query that runs. Gas limits end the query itself.
+    pub run: Duration,
+}
+
+impl Limits {
+    /// Bounds for a machine with this many cores that consensus needs too.
+    #[must_use]
+    pub fn for_cores(cores: usize) -> Self {
+        let parallel = cores.clamp(2, 16);
+        Self {
+            parallel,
+            heavy: parallel / 2,
+            queue: parallel * 64,
+            wait: Duration::from_secs(5),
+            run: Duration::from_secs(15),
+        }
+    }
+}
+
+/// The places that are left.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    limits: Limits,
+    queue: Arc<Semaphore>,
+    heavy: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+/// A query's place among those that run; dropping it makes room.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _heavy: Option<OwnedSemaphorePermit>,
+    _all: OwnedSemaphorePermit,
+}
+
+impl Places {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            queue: Arc::new(Semaphore::new(limits.queue)),
+            heavy: Arc::new(Semaphore::new(limits.heavy)),
+            all: Arc::new(Semaphore::new(limits.parallel)),
+        }
+    }
+
+    /// Longest time that a caller waits for a query that runs.
+    pub(crate) const fn run(&self) -> Duration {
+        self.limits.run
+    }
+
+    /// Waits for a place.
+    ///
+    /// # Errors
+    /// `ResourceExhausted` when too many wait, or this one waited too long.
+    pub(crate) async fn enter(&self, path: &str) -> Result<Place, Status> {
+        let busy =
+            || Status::resource_exhausted("this node answers as many queries as it can: try again later");
+        let _waiting = self.queue.try_acquire().map_err(|_| busy())?;
+        let enter = async {
+            // The narrow door first: who waits there takes no place from light queries.
+            let heavy = if HEAVY.contains(&path) {
+                Some(Arc::clone(&self.heavy).acquire_owned().await.ok()?)
+            } else {
+                None
+            };
+            let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
+            Some(Place {
+                _heavy: heavy,
+                _all: all,
+            })
+        };
+        timeout(self.limits.wait, enter)
+            .await
+            .ok()
+            .flatten()
+            .ok_or_else(busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEAVY, Limits, Places};
+    use std::time::Duration;
+    use tonic::Code;
+
+    fn places(queue: usize) -> Places {
+        Places::new(Limits {
+            parallel: 2,
+            heavy: 1,
+            queue,
+            wait: Duration::from_millis(20),
+            run: Duration::from_secs(1),
+        })
+    }
+
+    #[tokio::test]
+    async fn heavy_queries_leave_room_for_light_ones() {
+        let places = places(8);
+        let heavy = places.enter(HEAVY[0]).await.unwrap();
+        let refused = places.enter(HEAVY[1]).await.unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        let light = places.enter("/cosmos.bank.v1beta1.Query/Balance").await.unwrap();
+        drop((heavy, light));
+        places.enter(HEAVY[1]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_long_queue_refuses_at_once() {
+        let places = places(1);
+        let _running = (
+            places.enter("/a/b").await.unwrap(),
+            places.enter("/a/b").await.unwrap(),
+        );
+        let (first, second) = tokio::join!(places.enter("/a/b"), places.enter("/a/b"));
+        assert_eq!(first.unwrap_err().code(), Code::ResourceExhausted);
+        assert_eq!(second.unwrap_err().code(), Code::ResourceExhausted);
+    }
+}

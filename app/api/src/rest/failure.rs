@@ -1,0 +1,49 @@
+//! Failures in the shape of grpc-gateway: `{"code", "message", "details"}`.
+
+use http::{StatusCode, header};
+use tonic::{Code, Status};
+
+use crate::json::quote;
+
+/// A response that is ready to send.
+pub(crate) type Response = http::Response<axum::body::Body>;
+
+/// The HTTP status that grpc-gateway gives a gRPC code.
+pub(crate) const fn http_status(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        Code::Cancelled => StatusCode::REQUEST_TIMEOUT,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A failure as an answer.
+pub(crate) fn response(status: &Status) -> Response {
+    let mut body = format!("{{\"code\":{},\"message\":", i32::from(status.code()));
+    quote(&mut body, status.message());
+    body.push_str(",\"details\":[]}");
+    json(http_status(status.code()), body)
+}
+
+/// What grpc-gateway answers where no route is.
+pub(crate) fn no_route() -> Status {
+    Status::unimplemented("Not Implemented")
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, body: impl Into<axum::body::Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let kind = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

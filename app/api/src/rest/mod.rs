@@ -1,0 +1,46 @@
+//! REST: every annotated method by its route, with the JSON of grpc-gateway.
+
+mod failure;
+mod gateway;
+mod open_api;
+mod query;
+mod request;
+mod routes;
+mod schema;
+mod serve;
+mod template;
+
+pub(crate) use routes::Routes;
+pub(crate) use serve::serve;
+
+use std::time::Duration;
+
+/// Settings of the REST server.
+#[derive(Clone, Debug)]
+pub struct RestOptions {
+    /// Whether browsers may call from any page.
+    pub unsafe_cors: bool,
+    /// Whether gRPC-web is served on the same port.
+    pub grpc_web: bool,
+    /// Whether the OpenAPI document and its page are served.
+    pub open_api: bool,
+    /// Most connections at a time; further ones wait.
+    pub max_connections: usize,
+    /// Longest request body in bytes.
+    pub max_body_bytes: usize,
+    /// Longest time to read a request, and to keep an idle connection.
+    pub read_timeout: Duration,
+}
+
+impl Default for RestOptions {
+    fn default() -> Self {
+        Self {
+            unsafe_cors: false,
+            grpc_web: true,
+            open_api: true,
+            max_connections: 1_000,
+            max_body_bytes: 2_000_000,
+            read_timeout: Duration::from_secs(10),
+        }
+    }
+}
