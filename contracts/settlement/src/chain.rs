@@ -1,15 +1,29 @@
 //! What this contract asks the chain and the other contracts.
 
 use cosmwasm_std::{Addr, Binary, Deps};
-use quern_interface::registry::{GroupMember, ModelState, QueryMsg, WarmKey};
+use quern_interface::registry::{GroupMember, ModelState, WarmKey};
 use quern_protocol::{Bytes, Coefficients, Hash, Price, PublicKey, Signature};
 use serde::de::DeserializeOwned;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{ContractError, Result};
 use crate::state::{Config, CONFIG};
 
 const BEACON: &str = "/quern.beacon.v1.Query/Beacon";
+
+/// What this contract asks: of `registry::QueryMsg` only that, for less code.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum QueryMsg {
+    Model { model: String },
+    PriceAt { model: String, height: u64 },
+    Draw { model: String, seed: Hash, count: u32 },
+    Members { model: String, hosts: Vec<String> },
+    HostByWarmKey { address: String },
+    Host { host: String },
+    WarmKeyAt { host: String, height: u64 },
+    Router { router: String },
+}
 
 /// What counts of a router's record here; read in part, for less code.
 #[derive(Deserialize)]

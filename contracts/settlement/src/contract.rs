@@ -122,6 +122,9 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
         }
         ExecuteMsg::Close { session } => handlers::close(deps, env, session),
         ExecuteMsg::ClaimRefund { to } => handlers::claim_refund(deps, info, &to),
+        ExecuteMsg::NoteMisses { session, misses } => {
+            handlers::note_misses(deps, env, info, session, &misses)
+        }
         ExecuteMsg::ProveFault { host, fault } => handlers::prove_fault(deps, env, info, host, &fault),
         ExecuteMsg::Convict {
             host,

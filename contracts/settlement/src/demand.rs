@@ -18,7 +18,10 @@ use quern_protocol::{Amount, Price};
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::funds;
-use crate::state::{Cover, Member, Session, COVERS, DEMAND, HOST_DEMAND, PARAMS};
+use crate::state::{Cover, Member, Session, COVERS, DEMAND, HOST_DEMAND, PARAMS, REFUSED};
+
+/// Refusals count up to what was served, divided by this.
+const REFUSED_PART: u128 = 4;
 
 /// Refuses a division of a batch that breaks a rule: it names each model once, in order, and adds up.
 pub fn check(models: &[ModelAmount], sum: Amount) -> Result<()> {
@@ -94,6 +97,25 @@ pub fn count(storage: &mut dyn Storage, host: &Addr, counted: &[(&str, Demand)])
         HOST_DEMAND.save(storage, (host, model), &own)?;
     }
     Ok(())
+}
+
+/// A refused request is demand, all of a model's together up to a fourth of what was served.
+pub fn refused(storage: &mut dyn Storage, model: &str, ceiling: Amount, price: Price) -> Result<()> {
+    let served = DEMAND.may_load(storage, model)?.unwrap_or_default();
+    let mut sum = REFUSED.may_load(storage, model)?.unwrap_or_default();
+    let most = Amount(served.amount.0 / REFUSED_PART).saturating_sub(sum.amount);
+    let amount = ceiling.min(most);
+    let weighted = amount.mul_div_floor(Price::UNIT, price.atomics());
+    let weighted = weighted.ok_or(ContractError::Overflow)?;
+    add(&mut sum, &Demand { amount, weighted })?;
+    Ok(REFUSED.save(storage, model, &sum)?)
+}
+
+/// What was served and refused.
+pub fn all(storage: &dyn Storage, model: &str) -> Result<Demand> {
+    let mut all = DEMAND.may_load(storage, model)?.unwrap_or_default();
+    add(&mut all, &REFUSED.may_load(storage, model)?.unwrap_or_default())?;
+    Ok(all)
 }
 
 fn add(sum: &mut Demand, more: &Demand) -> Result<()> {

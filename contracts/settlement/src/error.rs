@@ -115,6 +115,9 @@ pub enum ContractError {
     /// The proof shows no fault.
     #[error("no_fault: {0}")]
     NoFault(&'static str),
+    /// What should show that a host did not serve breaks a rule.
+    #[error("bad_miss: {0}")]
+    BadMiss(&'static str),
     /// Nothing waits for the sender.
     #[error("nothing_owed: no refund waits for you")]
     NothingOwed,

@@ -5,6 +5,7 @@
 //! [`state`], proofs of faults in [`faults`].
 
 mod chain;
+mod completion;
 pub mod contract;
 mod demand;
 mod earned;

@@ -12,7 +12,7 @@ use quern_protocol::Amount;
 
 use crate::error::Result;
 use crate::state::{
-    Batch, Session, BATCHES, CLAIMED, CONFIG, COVERS, DEMAND, EARNED, FAULTS, FORFEITS, FROZEN, HOST_DEMAND,
+    Batch, Session, BATCHES, CLAIMED, CONFIG, COVERS, EARNED, FAULTS, FORFEITS, FROZEN, HOST_DEMAND,
     HOST_SESSIONS, KEPT, LEDGERS, PARAMS, PAYER_SESSIONS, ROUTERS, ROUTER_EARNED, SESSIONS, TOTALS, WAITING,
 };
 use crate::{demand, sessions};
@@ -82,9 +82,7 @@ pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
             let open_fee = open_fee(&PARAMS.load(deps.storage)?, waiting);
             to_json_binary(&Queue { waiting, open_fee })
         }
-        QueryMsg::Demand { model } => {
-            to_json_binary(&DEMAND.may_load(deps.storage, &model)?.unwrap_or_default())
-        }
+        QueryMsg::Demand { model } => to_json_binary(&demand::all(deps.storage, &model)?),
         QueryMsg::HostDemand { host, model } => {
             let host = deps.api.addr_validate(&host)?;
             let key = (&host, model.as_str());

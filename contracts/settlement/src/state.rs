@@ -52,6 +52,8 @@ pub struct Member {
     pub generation: u32,
     /// How much of its limit covers demand that the host says.
     pub cover: Amount,
+    /// Highest nonce of its misses.
+    pub missed: u64,
 }
 
 /// A session. Parameters that it was opened under stay.
@@ -195,6 +197,10 @@ pub const LAST_FAULT: Item<u64> = Item::new("last_fault");
 pub const DEMAND: Map<&str, Demand> = Map::new("demand");
 /// Demand by host and model.
 pub const HOST_DEMAND: Map<(&Addr, &str), Demand> = Map::new("host_demand");
+/// Refusals that count as demand, by model.
+pub const REFUSED: Map<&str, Demand> = Map::new("refused");
+/// Requests that hosts served and missed of late, by host and model; of those that ever missed something.
+pub const COMPLETION: Map<(&Addr, &str), (u64, u64)> = Map::new("completion");
 /// What covers it.
 pub const COVERS: Map<(&Addr, &str), Cover> = Map::new("covers");
 /// What hosts earned.

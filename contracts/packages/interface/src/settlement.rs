@@ -9,7 +9,7 @@ pub use answer::{
 };
 pub use fault::{CommittedLeaf, CommittedReceipt, Fault, SignedReceipt};
 
-use quern_protocol::{Amount, Node, Price, Proof, PublicKey, Release, SessionLeaf, Signature, Voucher};
+use quern_protocol::{Amount, Miss, Node, Price, Proof, PublicKey, Release, SessionLeaf, Signature, Voucher};
 use serde::{Deserialize, Serialize};
 
 /// Parameters; governance changes them.
@@ -50,6 +50,9 @@ pub struct Params {
     /// Of a host's word for a model, what counts as demand beyond twice its paid claims.
     pub free_demand: Amount,
 }
+
+/// Most requests of one `note_misses`.
+pub const MAX_MISSES: usize = 8;
 
 /// Doublings of the open fee after which no session is taken.
 pub const MAX_DOUBLINGS: u64 = 10;
@@ -228,6 +231,14 @@ pub enum ExecuteMsg {
     ClaimRefund {
         /// To this address.
         to: String,
+    },
+    /// Payer, agent or router: requests of a session that hosts refused, or did not answer before witnesses. Each counts
+    /// in the host's completion; refusals are demand as well.
+    NoteMisses {
+        /// Session.
+        session: u64,
+        /// 1 to [`MAX_MISSES`], of each host with rising nonces.
+        misses: Vec<Miss>,
     },
     /// Proves a deterministic fault of a host. From anyone.
     ProveFault {

@@ -14,6 +14,7 @@ pub mod ledger;
 mod price;
 mod proof;
 mod receipt;
+mod refusal;
 mod seed;
 mod statement;
 mod tree;
@@ -32,6 +33,7 @@ pub use proof::{
 pub use receipt::{
     content_hash, output_hash, request_hash, salt_commitment, seed_commitment, FinishReason, Receipt,
 };
+pub use refusal::{Miss, TimeOut, Witness};
 pub use seed::{client_seed, voucher_seed};
 pub use statement::{Refusal, RefusalReason, Release, RouterConsent, Voucher};
 pub use tree::{Node, Proof, SumTree};

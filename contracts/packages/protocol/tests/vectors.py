@@ -135,6 +135,10 @@ def consent_digest(c) -> bytes:
     )
 
 
+def time_out_digest(t) -> bytes:
+    return tagged("quern.time-out/1", u64(t["session"]), u64(t["nonce"]), t["host"].encode(), u64(t["height"]))
+
+
 def refusal_digest(r) -> bytes:
     return tagged(
         "quern.refusal/1", u64(r["session"]), u64(r["nonce"]), r["host"].encode(), u64(r["height"]),
@@ -377,6 +381,7 @@ def vectors():
     leaf_nodes = [leaf_node(session_leaf_digest(HOSTS[0], l), int(l["subroot"]["sum"])) for l in leaves]
     release = {"session": 42, "from": HOSTS[0], "to": HOSTS[1], "cumulative": "12345"}
     refusal = {"session": 42, "nonce": 9, "host": HOSTS[0], "height": 121, "reason": "busy"}
+    time_out = {"session": 42, "nonce": 9, "host": HOSTS[0], "height": 121}
     many = [leaf_node(fill(f"leaf {i}"), i * i + 1) for i in range(70)]
     beacon = fill("beacon 100")
     seed = tagged("quern.committee/1", u64(42), beacon)
@@ -391,6 +396,7 @@ def vectors():
         "voucher": {"voucher": receipts[0]["voucher"], **signed(SESSION_KEY, voucher_digest(receipts[0]["voucher"]))},
         "release": {"release": release, **signed(WARM_KEY, release_digest(release))},
         "refusal": {"refusal": refusal, **signed(WARM_KEY, refusal_digest(refusal))},
+        "time_out": {"time_out": time_out, **signed(WARM_KEY, time_out_digest(time_out))},
         "consent": {"consent": consent, "digest": consent_digest(consent).hex()},
         "receipt": {"receipt": receipts[0], **signed(WARM_KEY, receipt_digest(receipts[0])), "opening": secrets[0]},
         "client_seed_receipt": {

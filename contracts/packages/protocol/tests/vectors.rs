@@ -15,7 +15,7 @@ use quern_protocol::ledger::Ledger;
 use quern_protocol::{
     client_seed, committee_seed, content_hash, cost, output_hash, rank, request_hash, salt_commitment,
     seed_commitment, voucher_seed, Amount, Batch, Coefficients, Draw, Hash, Node, Price, Proof, Receipt,
-    Refusal, Release, RouterConsent, SessionLeaf, SumTree, Usage, Voucher,
+    Refusal, Release, RouterConsent, SessionLeaf, SumTree, TimeOut, Usage, Voucher,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -73,6 +73,8 @@ fn signed_statements_have_the_same_digests() {
     signed(&all["release"], release.digest(chain));
     let refusal: Refusal = parse(&all["refusal"]["refusal"]);
     signed(&all["refusal"], refusal.digest(chain));
+    let time_out: TimeOut = parse(&all["time_out"]["time_out"]);
+    signed(&all["time_out"], time_out.digest(chain));
     let consent: RouterConsent = parse(&all["consent"]["consent"]);
     assert_eq!(consent.digest(chain), hash(&all["consent"]["digest"]));
 }
@@ -244,7 +246,7 @@ fn the_examples_of_the_specification_are_the_vectors() {
     let all = vectors();
     let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/spec");
     for (page, examples) in [
-        ("voucher.md", 4),
+        ("voucher.md", 5),
         ("receipt.md", 2),
         ("batch.md", 3),
         ("session.md", 3),

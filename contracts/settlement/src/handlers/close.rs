@@ -12,7 +12,7 @@ use crate::error::{ContractError, Result};
 use crate::state::{
     Phase, Session, CLAIMS, CONFIG, FORFEITS, FROZEN, HOST_SESSIONS, PARAMS, SESSIONS, TOTALS,
 };
-use crate::{demand, funds, restitution, sessions};
+use crate::{completion, demand, funds, restitution, sessions};
 
 /// Pays hosts, router, audits and burn, and returns the rest: at most 13 payments. Attributes: `action`,
 /// `session`, `paid`, `router_fee`, `burned`, `audits`, `refund`, `voided`, `restitution`.
@@ -118,6 +118,8 @@ fn drop_claims(
         let standing = (&member.host, session.model.as_str(), member.generation);
         if *void {
             funds::add(&mut extra, restitution::draw(storage, standing, seat.claimed)?)?;
+        } else {
+            completion::served(storage, &member.host, &session.model, seat.receipts)?;
         }
         if !seat.claimed.is_zero() {
             let mut sum = CLAIMS.may_load(storage, standing)?.unwrap_or_default();

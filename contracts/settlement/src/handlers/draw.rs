@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::state::{
     Member, Phase, Session, HOST_SESSIONS, LEDGERS, PARAMS, PENDING, SESSIONS, TOTALS, WAITING,
 };
-use crate::{demand, funds, handlers::router, sessions};
+use crate::{completion, demand, funds, handlers::router, sessions};
 
 /// Draws the committees that are due, oldest first, at most `max_draws`. A session for which no host can be
 /// drawn returns everything, so the queue never waits. Removes twice as many ended sessions at most, more than were
@@ -60,8 +60,13 @@ fn committee(chain: &Chain, chain_id: &str, id: u64, session: &Session, size: u3
         weight: member.capacity,
         generation: member.generation,
         cover: Amount::ZERO,
+        missed: 0,
     });
-    let members: Vec<Member> = members.collect();
+    let mut members: Vec<Member> = members.collect();
+    for member in &mut members {
+        let record = completion::of(chain.deps.storage, &member.host, &session.model)?;
+        member.weight = record.weigh(member.weight);
+    }
     let weights: Vec<u64> = members.iter().map(|member| member.weight).collect();
     let ledger = Ledger::open(session.escrow, session.router_fee_bps, session.burn_bps, &weights);
     Ok(ledger.ok().map(|ledger| Drawn {

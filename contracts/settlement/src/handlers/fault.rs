@@ -2,7 +2,9 @@
 
 use cosmwasm_std::{to_json_binary, Addr, DepsMut, Env, MessageInfo, Response, Storage, WasmMsg};
 use quern_interface::settlement::{Fault, FaultRecord};
-use quern_interface::{bonding, registry, BPS};
+use quern_interface::BPS;
+use quern_protocol::Amount;
+use serde::Serialize;
 
 use super::reply;
 use crate::chain::Chain;
@@ -33,6 +35,22 @@ pub fn prove_fault(
     };
     let answer = execute(deps, &env, &info.sender, verdict)?;
     Ok(answer.add_attribute("action", "prove_fault"))
+}
+
+/// What this contract orders of others: of `registry::ExecuteMsg` and `bonding::ExecuteMsg` only what it sends, for less
+/// code.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    /// To the registry.
+    Convict { host: String, model: String },
+    /// To the bonding contract.
+    Slash {
+        host: String,
+        offence: String,
+        fraction_bps: u32,
+        restitution: Amount,
+    },
 }
 
 /// What was found, however it was found.
@@ -80,11 +98,11 @@ pub fn execute(deps: DepsMut, env: &Env, prover: &Addr, verdict: Verdict) -> Res
     let config = chain.config;
     restitution::open(deps.storage, standing, claims)?;
     let number = record(deps.storage, env, prover, &slash, kind)?;
-    let convict = registry::ExecuteMsg::Convict {
+    let convict = Order::Convict {
         host: host.to_string(),
         model: model.clone(),
     };
-    let cut = bonding::ExecuteMsg::Slash {
+    let cut = Order::Slash {
         host: host.to_string(),
         offence: format!("{model}/{generation}"),
         fraction_bps: params.fault_slash_bps,
@@ -132,4 +150,38 @@ fn record(
     };
     FAULTS.save(storage, number, &record)?;
     Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use quern_interface::{bonding, registry};
+
+    use super::*;
+
+    #[test]
+    fn others_are_told_in_their_own_words() {
+        let (host, model, offence) = ("h".to_owned(), "m".to_owned(), "m/0".to_owned());
+        let theirs = registry::ExecuteMsg::Convict {
+            host: host.clone(),
+            model: model.clone(),
+        };
+        let ours = Order::Convict {
+            host: host.clone(),
+            model,
+        };
+        assert_eq!(to_json_binary(&ours).unwrap(), to_json_binary(&theirs).unwrap());
+        let theirs = bonding::ExecuteMsg::Slash {
+            host: host.clone(),
+            offence: offence.clone(),
+            fraction_bps: 7,
+            restitution: Amount(9),
+        };
+        let ours = Order::Slash {
+            host,
+            offence,
+            fraction_bps: 7,
+            restitution: Amount(9),
+        };
+        assert_eq!(to_json_binary(&ours).unwrap(), to_json_binary(&theirs).unwrap());
+    }
 }

@@ -27,7 +27,7 @@ pub enum SessionStatus {
 pub struct CommitteeMember {
     /// Host.
     pub host: String,
-    /// Capacity at the draw: its weight in [`quern_protocol::rank`].
+    /// Capacity at the draw, weighed with what the host completed: its weight in [`quern_protocol::rank`].
     pub weight: u64,
     /// Generation at the draw; claims of an older one than the registry's are void.
     pub generation: u32,
@@ -177,11 +177,12 @@ pub struct RouterBond {
     pub in_flight: Amount,
 }
 
-/// What was asked for, so far.
+/// What was asked for, so far, refusals included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Demand {
-    /// Captures that hosts committed, as far as their limits covered them.
+    /// Captures that hosts committed, as far as their limits covered them, and ceilings of what they refused, up to a
+    /// fourth of that.
     pub amount: Amount,
     /// The same in tokens weighted by the model's coefficients: each amount over the price at its commit, rounded
     /// down.
@@ -192,7 +193,7 @@ pub struct Demand {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostDemand {
-    /// So far.
+    /// So far, without refusals.
     pub demand: Demand,
     /// Sum of the host's limits in sessions of the model that are not paid, without what came to it after the giver had
     /// counted it.
