@@ -2,8 +2,14 @@
 
 use serde_json::Value;
 
-/// Parameters that only label a request for its sender.
-pub(crate) const LABELS: &[&str] = &["metadata", "prompt_cache_key", "safety_identifier", "user"];
+/// Parameters that only label a request for its sender, or say where a prompt may be cached, which is never needed.
+pub(crate) const LABELS: &[&str] = &[
+    "metadata",
+    "prompt_cache_key",
+    "safety_identifier",
+    "session_id",
+    "user",
+];
 
 /// Parameters that are not implemented. Each is accepted with the value that asks for nothing, because some
 /// clients always send it; any other value is refused by name.
@@ -15,20 +21,34 @@ pub(crate) fn is_neutral(name: &str, value: &Value) -> Option<bool> {
         _ => false,
     };
     let neutral = match name {
-        "n" | "best_of" => value.as_f64() == Some(1.0),
-        "frequency_penalty" | "presence_penalty" => value.as_f64() == Some(0.0),
-        "echo" | "store" => *value == false,
-        // A list of token counts for completions, a switch for chats.
-        "logprobs" => *value == false,
-        "logit_bias" | "tools" | "functions" | "suffix" => empty(),
-        "tool_choice" | "function_call" => value == "none" || value == "auto",
-        "parallel_tool_calls" => value.is_boolean(),
-        "response_format" => value.get("type").is_some_and(|kind| kind == "text"),
+        "echo" | "store" | "ignore_eos" | "continue_final_message" | "include_reasoning" => *value == false,
+        "add_generation_prompt" | "skip_special_tokens" => *value == true,
+        "min_tokens" | "priority" => value.as_f64() == Some(0.0),
+        "functions" | "suffix" | "stop_token_ids" | "bad_words" => empty(),
+        "function_call" => value == "none" || value == "auto",
         "service_tier" => value == "auto" || value == "default",
         "modalities" => *value == serde_json::json!(["text"]),
-        "top_logprobs" | "audio" | "prediction" | "reasoning_effort" | "verbosity" | "web_search_options" => {
-            false
-        }
+        // The parameters of chats that completions do not have.
+        "tools" => empty(),
+        "tool_choice" => value == "none" || value == "auto",
+        "parallel_tool_calls" => value.is_boolean(),
+        "allowed_token_ids"
+        | "audio"
+        | "chat_template"
+        | "chat_template_kwargs"
+        | "documents"
+        | "moderation"
+        | "prediction"
+        | "prompt_cache_retention"
+        | "prompt_logprobs"
+        | "reasoning"
+        | "reasoning_effort"
+        | "thinking"
+        | "thinking_token_budget"
+        | "top_a"
+        | "top_logprobs"
+        | "verbosity"
+        | "web_search_options" => false,
         _ => return None,
     };
     Some(neutral)

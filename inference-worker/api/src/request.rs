@@ -2,14 +2,28 @@
 
 use crate::error::ApiError;
 use crate::fields::{LABELS, is_neutral};
+use crate::format::{self, Asked};
+use crate::messages::messages;
+use crate::params::{biases, choices, flag, integer, number, seed, stop, stream_options, text};
+use crate::tools::Tools;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-/// Most stop strings in one request.
-const MAX_STOPS: usize = 4;
-/// Longest stop string, in bytes.
-const MAX_STOP_BYTES: usize = 512;
 /// Output tokens of `/v1/completions` when the request names no number, as OpenAI has it.
 const COMPLETION_TOKENS: u32 = 16;
+/// Most alternatives whose log-probabilities are reported.
+const MAX_TOP_LOGPROBS: i64 = 20;
+/// The same for `/v1/completions`.
+const MAX_LOGPROBS: i64 = 5;
+/// Variables of a chat template that are not the client's to set.
+const RESERVED: &[&str] = &[
+    "messages",
+    "tools",
+    "bos_token",
+    "eos_token",
+    "add_generation_prompt",
+    "documents",
+];
 
 /// Which endpoint a body came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +60,18 @@ impl Endpoint {
 }
 
 /// One message of a chat.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// `system`, `user` or `assistant`.
+    /// `system`, `user`, `assistant` or `tool`.
     pub role: String,
     /// The text.
     pub content: String,
+    /// What else a template may show of it: calls of tools, and which call it answers.
+    pub extra: Map<String, Value>,
 }
 
 /// What the model reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// Messages for the model's chat template.
     Chat(Vec<Message>),
@@ -80,6 +96,30 @@ pub struct Request {
     pub temperature: f64,
     /// Above 0, at most 1.
     pub top_p: f64,
+    /// Keeps so many of the most likely tokens; 0 is off.
+    pub top_k: u32,
+    /// Keeps tokens at least this share of the most likely one; 0 is off.
+    pub min_p: f64,
+    /// 0.01 to 100; 1 is off.
+    pub repetition_penalty: f64,
+    /// -2 to 2.
+    pub frequency_penalty: f64,
+    /// -2 to 2.
+    pub presence_penalty: f64,
+    /// Token ids, and what is added to their logits.
+    pub logit_bias: BTreeMap<u32, f64>,
+    /// How many answers.
+    pub n: u32,
+    /// Report the log-probability of each token, and of so many of the most likely.
+    pub logprobs: Option<u8>,
+    /// What the output has to match.
+    pub format: Option<Asked>,
+    /// Tools.
+    pub tools: Tools,
+    /// Further variables of the chat template.
+    pub template: Map<String, Value>,
+    /// Who may share cached prompts with this request: those of the same salt.
+    pub cache_salt: Option<String>,
     /// The client's own seed.
     pub seed: Option<i64>,
     /// Strings that end the output.
@@ -120,6 +160,30 @@ impl Request {
                 p > 0.0 && p <= 1.0
             })?
             .unwrap_or(1.0),
+            top_k: top_k(&mut fields)?,
+            min_p: number(&mut fields, "min_p", "between 0 and 1", |p| {
+                (0.0..=1.0).contains(&p)
+            })?
+            .unwrap_or(0.0),
+            repetition_penalty: number(&mut fields, "repetition_penalty", "between 0.01 and 100", |p| {
+                (0.01..=100.0).contains(&p)
+            })?
+            .unwrap_or(1.0),
+            frequency_penalty: penalty(&mut fields, "frequency_penalty")?,
+            presence_penalty: penalty(&mut fields, "presence_penalty")?,
+            logit_bias: biases(&mut fields)?,
+            n: choices(&mut fields)?,
+            logprobs: logprobs(&mut fields, endpoint)?,
+            format: format::take(&mut fields)?,
+            tools: match endpoint {
+                Endpoint::Chat => Tools::take(&mut fields)?,
+                Endpoint::Completions => Tools::default(),
+            },
+            template: match endpoint {
+                Endpoint::Chat => template(&mut fields)?,
+                Endpoint::Completions => Map::new(),
+            },
+            cache_salt: cache_salt(&mut fields)?,
             seed: seed(&mut fields)?,
             stop: stop(&mut fields)?,
             stream,
@@ -133,50 +197,120 @@ impl Request {
                 None => return Err(ApiError::unknown(name)),
             }
         }
+        if let (true, Some(asked)) = (request.tools.are_active(), &request.format) {
+            let message = "The output can be held to a format only where no tool may be called; \
+                           leave out 'tools', or send 'tool_choice': 'none'.";
+            return Err(ApiError::invalid(&asked.param, message));
+        }
         Ok(request)
     }
-}
 
-fn flag(fields: &mut Map<String, Value>, name: &str) -> Result<bool, ApiError> {
-    match fields.remove(name) {
-        None => Ok(false),
-        Some(Value::Bool(value)) => Ok(value),
-        Some(_) => Err(ApiError::invalid(
-            name,
-            format!("'{name}' must be true or false."),
-        )),
+    /// Bytes that a chat template is given: no token of a prompt has fewer than one. Templates may write tools and
+    /// calls as indented JSON and add words about how to use them.
+    pub fn template_bytes(&self) -> usize {
+        let indented = |value: &Value| serde_json::to_string_pretty(value).map_or(0, |text| 2 * text.len());
+        let Input::Chat(messages) = &self.input else {
+            return 0;
+        };
+        let messages = messages.iter().map(|message| {
+            let extra = message.extra.values().map(indented).sum::<usize>();
+            message.role.len() + message.content.len() + extra
+        });
+        let tools = match self.tools.are_active() {
+            true => {
+                4096 + self
+                    .tools
+                    .list
+                    .iter()
+                    .map(|tool| indented(&tool.raw))
+                    .sum::<usize>()
+            }
+            false => 0,
+        };
+        let template = self.template.values().map(indented).sum::<usize>();
+        messages
+            .sum::<usize>()
+            .saturating_add(tools)
+            .saturating_add(template)
+    }
+
+    /// Refuses what a paid request cannot ask for yet: a receipt is of one output.
+    ///
+    /// # Errors
+    /// The parameter.
+    pub fn check_payable(&self) -> Result<(), ApiError> {
+        if self.n > 1 {
+            let message =
+                "Paid requests have one choice: the receipt is of one output. Send 'n' requests instead.";
+            return Err(ApiError {
+                code: Some("unsupported_parameter"),
+                ..ApiError::invalid("n", message)
+            });
+        }
+        Ok(())
     }
 }
 
-fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, ApiError> {
-    match fields.remove(name) {
-        None => Ok(None),
-        Some(Value::String(value)) => Ok(Some(value)),
-        Some(_) => Err(ApiError::invalid(name, format!("'{name}' must be a string."))),
-    }
+fn penalty(fields: &mut Map<String, Value>, name: &str) -> Result<f64, ApiError> {
+    let penalty = number(fields, name, "between -2 and 2", |p| (-2.0..=2.0).contains(&p))?;
+    Ok(penalty.unwrap_or(0.0))
 }
 
-fn number(
-    fields: &mut Map<String, Value>,
-    name: &str,
-    bounds: &str,
-    ok: impl Fn(f64) -> bool,
-) -> Result<Option<f64>, ApiError> {
-    let Some(value) = fields.remove(name) else {
-        return Ok(None);
+/// Other servers write "off" as -1.
+fn top_k(fields: &mut Map<String, Value>) -> Result<u32, ApiError> {
+    let k = integer(fields, "top_k", -1, i64::from(u32::MAX))?.unwrap_or(0);
+    Ok(u32::try_from(k).unwrap_or(0))
+}
+
+/// A switch and a number for chats, a number alone for completions.
+fn logprobs(fields: &mut Map<String, Value>, endpoint: Endpoint) -> Result<Option<u8>, ApiError> {
+    let count = match endpoint {
+        Endpoint::Completions => {
+            // What is sent by clients of chats that ask for none.
+            if fields.get("logprobs") == Some(&Value::Bool(false)) {
+                fields.remove("logprobs");
+            }
+            integer(fields, "logprobs", 0, MAX_LOGPROBS)?
+        }
+        Endpoint::Chat => {
+            let wanted = flag(fields, "logprobs")?;
+            let top = integer(fields, "top_logprobs", 0, MAX_TOP_LOGPROBS)?;
+            if !wanted && top.is_some_and(|top| top > 0) {
+                let message = "'top_logprobs' is only allowed when 'logprobs' is true.";
+                return Err(ApiError::invalid("top_logprobs", message));
+            }
+            wanted.then(|| top.unwrap_or(0))
+        }
     };
-    match value.as_f64().filter(|n| ok(*n)) {
-        Some(number) => Ok(Some(number)),
-        None => Err(ApiError::invalid(name, format!("'{name}' must be {bounds}."))),
-    }
+    Ok(count.and_then(|count| u8::try_from(count).ok()))
 }
 
-fn seed(fields: &mut Map<String, Value>) -> Result<Option<i64>, ApiError> {
-    let Some(value) = fields.remove("seed") else {
-        return Ok(None);
+fn template(fields: &mut Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+    let name = "chat_template_kwargs";
+    let mut variables = match fields.remove(name) {
+        None => Map::new(),
+        Some(Value::Object(variables)) => variables,
+        Some(_) => return Err(ApiError::invalid(name, format!("'{name}' must be an object."))),
     };
-    let refused = || ApiError::invalid("seed", "'seed' must be an integer of 64 bits with sign.");
-    value.as_i64().map(Some).ok_or_else(refused)
+    if let Some(taken) = variables.keys().find(|key| RESERVED.contains(&key.as_str())) {
+        let path = format!("{name}.{taken}");
+        let message = format!("'{path}' is not yours to set.");
+        return Err(ApiError::invalid(&path, message));
+    }
+    if let Some(effort) = text(fields, "reasoning_effort")? {
+        variables.insert("reasoning_effort".into(), effort.into());
+    }
+    Ok(variables)
+}
+
+fn cache_salt(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiError> {
+    match text(fields, "cache_salt")? {
+        Some(salt) if salt.is_empty() || salt.len() > 256 => {
+            let message = "'cache_salt' must have 1 to 256 bytes.";
+            Err(ApiError::invalid("cache_salt", message))
+        }
+        salt => Ok(salt),
+    }
 }
 
 /// Newer clients send `max_completion_tokens`, older ones `max_tokens`.
@@ -205,59 +339,6 @@ fn max_tokens(fields: &mut Map<String, Value>, endpoint: Endpoint) -> Result<Opt
     }
 }
 
-fn stop(fields: &mut Map<String, Value>) -> Result<Vec<String>, ApiError> {
-    let refused = || {
-        let message = format!(
-            "'stop' must be a string or a list of at most {MAX_STOPS} strings, none empty or longer than \
-             {MAX_STOP_BYTES} bytes."
-        );
-        ApiError::invalid("stop", message)
-    };
-    let items = match fields.remove("stop") {
-        None => return Ok(Vec::new()),
-        Some(Value::Array(items)) => items,
-        Some(item) => vec![item],
-    };
-    let stops: Option<Vec<String>> = items
-        .iter()
-        .map(|item| item.as_str().map(str::to_owned))
-        .collect();
-    stops
-        .filter(|stops| stops.len() <= MAX_STOPS)
-        .filter(|stops| {
-            stops
-                .iter()
-                .all(|stop| (1..=MAX_STOP_BYTES).contains(&stop.len()))
-        })
-        .ok_or_else(refused)
-}
-
-fn stream_options(fields: &mut Map<String, Value>, stream: bool) -> Result<bool, ApiError> {
-    let Some(options) = fields.remove("stream_options") else {
-        return Ok(false);
-    };
-    if !stream {
-        let message = "'stream_options' is only allowed when 'stream' is true.";
-        return Err(ApiError::invalid("stream_options", message));
-    }
-    let Value::Object(mut options) = options else {
-        return Err(ApiError::invalid(
-            "stream_options",
-            "'stream_options' must be an object.",
-        ));
-    };
-    options.retain(|_, value| !value.is_null());
-    let include = flag(&mut options, "include_usage")?;
-    // Padding against traffic analysis of a provider's network; there is none here to switch off.
-    if flag(&mut options, "include_obfuscation")? {
-        return Err(ApiError::unsupported("stream_options.include_obfuscation"));
-    }
-    match options.keys().next() {
-        Some(name) => Err(ApiError::unknown(&format!("stream_options.{name}"))),
-        None => Ok(include),
-    }
-}
-
 fn prompt(fields: &mut Map<String, Value>) -> Result<Input, ApiError> {
     let refused = || {
         let message =
@@ -280,70 +361,5 @@ fn prompt(fields: &mut Map<String, Value>) -> Result<Input, ApiError> {
             }
         },
         _ => Err(refused()),
-    }
-}
-
-fn messages(fields: &mut Map<String, Value>) -> Result<Input, ApiError> {
-    let value = fields
-        .remove("messages")
-        .ok_or_else(|| ApiError::missing("messages"))?;
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            let messages: Result<_, _> = items.into_iter().enumerate().map(message).collect();
-            Ok(Input::Chat(messages?))
-        }
-        _ => Err(ApiError::invalid(
-            "messages",
-            "'messages' must be a list of at least one message.",
-        )),
-    }
-}
-
-fn message((index, value): (usize, Value)) -> Result<Message, ApiError> {
-    let path = |field: &str| format!("messages[{index}].{field}");
-    let Value::Object(mut fields) = value else {
-        let name = format!("messages[{index}]");
-        return Err(ApiError::invalid(&name, format!("'{name}' must be an object.")));
-    };
-    fields.retain(|_, value| !value.is_null());
-    let role = match text(&mut fields, "role")?.as_deref() {
-        None => return Err(ApiError::missing(&path("role"))),
-        // OpenAI's newer name for the same thing.
-        Some("developer") => "system".to_owned(),
-        Some(role @ ("system" | "user" | "assistant")) => role.to_owned(),
-        Some(_) => {
-            let message = format!(
-                "'{}' must be 'system', 'developer', 'user' or 'assistant'.",
-                path("role")
-            );
-            return Err(ApiError::invalid(&path("role"), message));
-        }
-    };
-    let content = match fields.remove("content") {
-        None => return Err(ApiError::missing(&path("content"))),
-        Some(Value::String(text)) => text,
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .map(|part| {
-                let kind = part.get("type").and_then(Value::as_str);
-                part.get("text")
-                    .and_then(Value::as_str)
-                    .filter(|_| kind == Some("text"))
-            })
-            .collect::<Option<String>>()
-            .ok_or_else(|| {
-                ApiError::invalid(
-                    &path("content"),
-                    "Only content parts of type 'text' are supported.",
-                )
-            })?,
-        Some(_) => {
-            let message = format!("'{}' must be a string or a list of text parts.", path("content"));
-            return Err(ApiError::invalid(&path("content"), message));
-        }
-    };
-    match fields.keys().next() {
-        Some(name) => Err(ApiError::unsupported(&path(name))),
-        None => Ok(Message { role, content }),
     }
 }

@@ -7,6 +7,8 @@
     reason = "a test may stop"
 )]
 
+use quern_inference_api::format::Format;
+use quern_inference_api::tools::ToolChoice;
 use quern_inference_api::{Endpoint, Input, Request};
 use serde_json::{Value, json};
 
@@ -72,18 +74,26 @@ fn content_parts_of_text_are_joined_and_developer_means_system() {
 #[test]
 fn unsupported_parameters_are_named() {
     for (name, value) in [
-        ("n", json!(2)),
-        ("logprobs", json!(true)),
-        ("top_logprobs", json!(3)),
-        ("logit_bias", json!({"5": 1})),
-        ("frequency_penalty", json!(0.1)),
-        ("presence_penalty", json!(-0.1)),
-        ("tools", json!([{"type": "function"}])),
-        ("tool_choice", json!("required")),
-        ("response_format", json!({"type": "json_object"})),
+        ("best_of", json!(3)),
+        ("echo", json!(true)),
         ("store", json!(true)),
-        ("reasoning_effort", json!("low")),
         ("modalities", json!(["text", "audio"])),
+        ("audio", json!({"voice": "x"})),
+        ("prediction", json!({"type": "content"})),
+        ("web_search_options", json!({})),
+        ("verbosity", json!("low")),
+        ("service_tier", json!("flex")),
+        ("min_tokens", json!(3)),
+        ("ignore_eos", json!(true)),
+        ("stop_token_ids", json!([5])),
+        ("prompt_logprobs", json!(2)),
+        ("allowed_token_ids", json!([1])),
+        ("functions", json!([{"name": "f"}])),
+        ("function_call", json!({"name": "f"})),
+        ("priority", json!(1)),
+        ("thinking_token_budget", json!(5)),
+        ("top_a", json!(0.1)),
+        ("prompt_cache_retention", json!("24h")),
     ] {
         let error = chat(json!({name: value})).unwrap_err();
         assert_eq!(error, (Some(name.to_owned()), Some("unsupported_parameter")));
@@ -199,5 +209,204 @@ fn a_decimal_becomes_the_nearest_double() {
     assert_eq!(
         request.temperature.to_bits(),
         "1.3957037755198793".parse::<f64>().unwrap().to_bits()
+    );
+}
+
+#[test]
+fn every_sampling_parameter_reaches_the_request_within_its_bounds() {
+    let request = chat(json!({
+        "n": 3, "best_of": 3, "logprobs": true, "top_logprobs": 5, "logit_bias": {"7": -100, "8": 1.5},
+        "frequency_penalty": 0.5, "presence_penalty": -2, "repetition_penalty": 1.1, "min_p": 0.05, "top_k": -1,
+        "cache_salt": "s", "reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": false},
+        "session_id": "s", "service_tier": "auto", "parallel_tool_calls": true, "tools": [],
+    }))
+    .unwrap();
+    assert_eq!((request.n, request.logprobs, request.top_k), (3, Some(5), 0));
+    assert_eq!(request.logit_bias, [(7, -100.0), (8, 1.5)].into());
+    assert_eq!((request.frequency_penalty, request.presence_penalty), (0.5, -2.0));
+    assert_eq!((request.repetition_penalty, request.min_p), (1.1, 0.05));
+    assert_eq!(
+        request.template.keys().collect::<Vec<_>>(),
+        ["enable_thinking", "reasoning_effort"]
+    );
+    assert_eq!(request.check_payable().unwrap_err().param.as_deref(), Some("n"));
+    assert_eq!(completion(json!({"logprobs": 5})).unwrap().logprobs, Some(5));
+    for (name, value) in [
+        ("n", json!(0)),
+        ("n", json!(1_000_000_000)),
+        ("top_logprobs", json!(5)),
+        ("logprobs", json!("yes")),
+        ("logit_bias", json!({"x": 1})),
+        ("logit_bias", json!({"1": 101})),
+        ("logit_bias", json!([1])),
+        ("frequency_penalty", json!(2.1)),
+        ("presence_penalty", json!("a")),
+        ("repetition_penalty", json!(0)),
+        ("min_p", json!(1.1)),
+        ("top_k", json!(-2)),
+        ("cache_salt", json!("")),
+        ("chat_template_kwargs", json!([])),
+    ] {
+        assert_eq!(
+            chat(json!({name: value})).unwrap_err().0.as_deref(),
+            Some(name),
+            "{value}"
+        );
+    }
+    let reserved = chat(json!({"chat_template_kwargs": {"messages": []}})).unwrap_err();
+    assert_eq!(reserved.0.as_deref(), Some("chat_template_kwargs.messages"));
+    let many = chat(json!({"logprobs": true, "top_logprobs": 21})).unwrap_err();
+    assert_eq!(many.0.as_deref(), Some("top_logprobs"));
+}
+
+#[test]
+fn one_format_is_asked_for_in_any_dialect() {
+    let schema = json!({"type": "object"});
+    let named = |schema: &Value| json!({"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": schema}});
+    for (change, wanted) in [
+        (
+            json!({"response_format": {"type": "json_object"}}),
+            Format::JsonObject,
+        ),
+        (
+            json!({"response_format": named(&schema)}),
+            Format::JsonSchema(schema.clone()),
+        ),
+        (
+            json!({"guided_json": schema.to_string()}),
+            Format::JsonSchema(schema.clone()),
+        ),
+        (json!({"guided_regex": "a+"}), Format::Regex("a+".into())),
+        (
+            json!({"structured_outputs": {"choice": ["a", "b"]}}),
+            Format::Choice(vec!["a".into(), "b".into()]),
+        ),
+        (
+            json!({"structured_outputs": {"grammar": "start: \"a\""}}),
+            Format::Grammar("start: \"a\"".into()),
+        ),
+    ] {
+        assert_eq!(chat(change).unwrap().format.unwrap().format, wanted);
+    }
+    for (change, name) in [
+        (
+            json!({"response_format": {"type": "xml"}}),
+            "response_format.type",
+        ),
+        (json!({"response_format": {}}), "response_format.type"),
+        (
+            json!({"response_format": {"type": "json_schema"}}),
+            "response_format.json_schema",
+        ),
+        (
+            json!({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}),
+            "response_format.json_schema.schema",
+        ),
+        (
+            json!({"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}}),
+            "response_format.json_schema.name",
+        ),
+        (
+            json!({"response_format": {"type": "json_object", "wizard": 1}}),
+            "response_format.wizard",
+        ),
+        (
+            json!({"guided_regex": "a", "guided_choice": ["b"]}),
+            "guided_choice",
+        ),
+        (
+            json!({"structured_outputs": {"wizard": 1}}),
+            "structured_outputs.wizard",
+        ),
+        (json!({"guided_choice": []}), "guided_choice"),
+    ] {
+        assert_eq!(
+            chat(change.clone()).unwrap_err().0.as_deref(),
+            Some(name),
+            "{change}"
+        );
+    }
+}
+
+#[test]
+fn tools_and_their_messages_are_read_or_refused_by_name() {
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"properties": {}}, "strict": null}});
+    let request =
+        chat(json!({"tools": [tool], "tool_choice": {"type": "function", "function": {"name": "f"}}}))
+            .unwrap();
+    assert_eq!(request.tools.choice, ToolChoice::Named("f".into()));
+    assert_eq!(request.tools.list[0].parameters["type"], "object");
+    assert!(request.template_bytes() > 4096);
+    let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}});
+    let history = json!({"messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": null, "tool_calls": [call], "refusal": null, "annotations": []},
+        {"role": "tool", "tool_call_id": "c1", "content": "done"},
+    ]});
+    let Input::Chat(messages) = chat(history).unwrap().input else {
+        panic!("a chat")
+    };
+    assert_eq!(
+        messages[1].extra["tool_calls"][0]["function"]["arguments"]["a"],
+        1
+    );
+    assert_eq!(messages[2].extra["tool_call_id"], "c1");
+    let named = |name: &str| json!({"type": "function", "function": {"name": name}});
+    let schema = |parameters: Value| json!([{"type": "function", "function": {"name": "f", "parameters": parameters}}]);
+    for (change, name) in [
+        (json!({"tools": [{"type": "custom"}]}), "tools[0].type"),
+        (json!({"tools": [{"type": "function"}]}), "tools[0].function"),
+        (json!({"tools": [named("a b")]}), "tools[0].function.name"),
+        (
+            json!({"tools": [named("a"), named("a")]}),
+            "tools[1].function.name",
+        ),
+        (
+            json!({"tools": schema(json!({"type": "array"}))}),
+            "tools[0].function.parameters",
+        ),
+        (json!({"tools": schema(json!(5))}), "tools[0].function.parameters"),
+        (json!({"tools": vec![named("a"); 129]}), "tools"),
+        (json!({"tool_choice": "required"}), "tool_choice"),
+        (
+            json!({"tools": [named("a")], "tool_choice": named("b")}),
+            "tool_choice",
+        ),
+        (
+            json!({"tools": [named("a")], "tool_choice": "perhaps"}),
+            "tool_choice",
+        ),
+        (
+            json!({"tools": [named("a")], "parallel_tool_calls": 1}),
+            "parallel_tool_calls",
+        ),
+        (
+            json!({"tools": [named("a")], "guided_regex": "x"}),
+            "guided_regex",
+        ),
+        (
+            json!({"messages": [{"role": "tool", "content": "x"}]}),
+            "messages[0].tool_call_id",
+        ),
+        (
+            json!({"messages": [{"role": "assistant", "tool_calls": [{"id": "x"}]}]}),
+            "messages[0].tool_calls[0]",
+        ),
+        (
+            json!({"messages": [{"role": "assistant"}]}),
+            "messages[0].content",
+        ),
+    ] {
+        assert_eq!(
+            chat(change.clone()).unwrap_err().0.as_deref(),
+            Some(name),
+            "{change}"
+        );
+    }
+    assert!(
+        !chat(json!({"tools": [named("a")], "tool_choice": "none"}))
+            .unwrap()
+            .tools
+            .are_active()
     );
 }

@@ -203,6 +203,7 @@ pub fn leaf<'a>(corpus: &'a Corpus, task: &'a Task, output: &'a [u32]) -> Leaf<'
         seed: &task.seed,
         params: &task.params,
         tokens: corpus.tokenizer.tokens(),
+        grammar: None,
     }
 }
 

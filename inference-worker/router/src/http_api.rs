@@ -228,6 +228,9 @@ async fn relay(
     let request = Request::parse(endpoint, &body)?;
     match &service.backend {
         Backend::Direct(pool) => forward(pool, &service.metrics, endpoint, &request.model, body).await,
-        Backend::Paid(gateway) => paid::forward(gateway, holder, endpoint, &request, body, arrived).await,
+        Backend::Paid(gateway) => {
+            request.check_payable()?;
+            paid::forward(gateway, holder, endpoint, &request, body, arrived).await
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! One output as it grows: sampling, text, stop conditions.
 
+use quern_engine::grammar::{Grammar, GrammarError, GrammarState};
 use quern_engine::output::{Ended, OutputText};
-use quern_engine::sampler::{Draw, History, Noise, Position, SampleError, SamplingParams, sample};
+use quern_engine::sampler::{
+    Draw, History, Likelihood, Noise, Position, SampleError, SamplingParams, likelihood, sample,
+};
 use quern_engine::seed::{ClientSeed, Seed, hash_fields};
 use quern_engine::tokenizer::{Tokenizer, TokenizerError};
 use quern_protocol::FinishReason;
@@ -20,6 +23,30 @@ pub(crate) struct Job {
     pub(crate) seed: Seed,
     /// Says how far a paid output may go; an unpaid one goes to its end.
     pub(crate) meter: Option<Arc<dyn Meter>>,
+    /// What few requests ask for.
+    pub(crate) shape: Shape,
+}
+
+/// What few requests ask for; by default nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shape {
+    /// Index of the choice.
+    pub(crate) choice: u32,
+    /// What the output must match.
+    pub(crate) grammar: Option<Arc<Grammar>>,
+    /// Special tokens that show as text.
+    pub(crate) shown: Vec<u32>,
+    /// Report the likelihood of each token, and of so many others.
+    pub(crate) logprobs: Option<u8>,
+    /// Who may share cached prompts with this one: those of the same salt.
+    pub(crate) cache_salt: Option<String>,
+}
+
+impl Job {
+    /// The output's text before its first token, with at most `most` tokens.
+    pub(crate) fn output_text(&self, most: u32) -> OutputText {
+        OutputText::new(self.stop.clone(), most).showing(&self.shape.shown)
+    }
 }
 
 /// Whether an output may go on.
@@ -39,31 +66,57 @@ pub(crate) trait Meter: fmt::Debug + Send + Sync {
 
     /// Why the output should end now, if it should.
     fn ended(&self) -> Option<FinishReason>;
+
+    /// Who pays, as a number of its own; cached prompts are shared with no other.
+    fn tenant(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The seed of an output that no chain is asked about: the client's domain with an empty chain id and session 0,
 /// over a hash of all that shapes the output. The same request with the same `seed` repeats.
-pub(crate) fn local_seed(
-    model: &str,
-    prompt: &[u32],
-    params: &SamplingParams,
-    max_tokens: u32,
-    stop: &[String],
-    seed: i64,
-) -> Seed {
-    let prompt: Vec<u8> = prompt.iter().flat_map(|id| id.to_be_bytes()).collect();
-    let numbers = [params.temperature, params.top_p]
-        .map(|n| n.to_bits().to_be_bytes())
-        .concat();
-    let limit = max_tokens.to_be_bytes();
+pub(crate) fn local_seed(model: &str, job: &Job, seed: i64) -> Seed {
+    let params = &job.params;
+    let prompt: Vec<u8> = job.prompt.iter().flat_map(|id| id.to_be_bytes()).collect();
+    let numbers = |numbers: &[f64]| {
+        let bytes = numbers.iter().map(|n| n.to_bits().to_be_bytes());
+        bytes.collect::<Vec<_>>().concat()
+    };
+    let (usual, limit) = (
+        numbers(&[params.temperature, params.top_p]),
+        job.max_tokens.to_be_bytes(),
+    );
     let mut fields = vec![
         &b"quern.worker.request"[..],
         model.as_bytes(),
         &prompt,
-        &numbers,
+        &usual,
         &limit,
     ];
-    fields.extend(stop.iter().map(String::as_bytes));
+    fields.extend(job.stop.iter().map(String::as_bytes));
+    let rare = numbers(&[
+        params.repetition_penalty,
+        params.frequency_penalty,
+        params.presence_penalty,
+        params.top_k.into(),
+        params.min_p,
+    ]);
+    let bias: Vec<u8> = params
+        .bias
+        .iter()
+        .flat_map(|(id, bias)| [&id.to_be_bytes()[..], &bias.to_bits().to_be_bytes()].concat())
+        .collect();
+    let grammar = job.shape.grammar.as_ref().map(|grammar| grammar.canonical());
+    let plain = SamplingParams {
+        temperature: params.temperature,
+        top_p: params.top_p,
+        ..SamplingParams::default()
+    };
+    if *params != plain || grammar.is_some() {
+        // Longer than any stop string may be.
+        fields.push(&[0; 1024]);
+        fields.extend([&rare[..], &bias, grammar.unwrap_or_default().as_bytes()]);
+    }
     let request_hash = hash_fields(&fields).0;
     ClientSeed {
         chain_id: "",
@@ -81,14 +134,18 @@ pub(crate) enum GenerateError {
     Sample(#[from] SampleError),
     #[error(transparent)]
     Text(#[from] TokenizerError),
+    #[error(transparent)]
+    Grammar(#[from] GrammarError),
 }
 
 /// What one more token brought.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Step {
     pub(crate) token: u32,
     pub(crate) text: String,
     pub(crate) finish: Option<FinishReason>,
+    /// Of tokens that are text, where the job asks for it.
+    pub(crate) likelihood: Option<Box<Likelihood>>,
 }
 
 /// An output in progress.
@@ -98,13 +155,15 @@ pub(crate) struct Sequence {
     output: Vec<u32>,
     noise: Noise,
     text: OutputText,
+    grammar: Option<GrammarState>,
 }
 
 impl Sequence {
     pub(crate) fn new(job: Job) -> Self {
         Self {
             noise: Noise::new(&job.seed),
-            text: OutputText::new(job.stop.clone(), job.max_tokens),
+            text: job.output_text(job.max_tokens),
+            grammar: job.shape.grammar.as_ref().map(|grammar| grammar.start()),
             output: Vec::new(),
             job,
         }
@@ -118,12 +177,20 @@ impl Sequence {
             Ended::Stop => FinishReason::Stop,
             Ended::Length => FinishReason::Length,
         });
-        let text = piece.text;
-        Ok(Step { token, text, finish })
+        let alternatives = self.job.shape.logprobs.filter(|_| !tokenizer.is_end(token));
+        let likelihood =
+            alternatives.map(|top| Box::new(likelihood(logits, tokenizer.tokens(), token, top.into())));
+        Ok(Step {
+            token,
+            text: piece.text,
+            finish,
+            likelihood,
+        })
     }
 
     /// Draws the next token from its logits, whatever it does to the text.
-    pub(crate) fn draw(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<u32, SampleError> {
+    pub(crate) fn draw(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<u32, GenerateError> {
+        let mask = self.grammar.as_mut().map(GrammarState::mask).transpose()?;
         let t = self.output.len() as u32;
         let history = History {
             prompt: &self.job.prompt,
@@ -132,12 +199,18 @@ impl Sequence {
         let draw = Draw {
             params: &self.job.params,
             noise: &self.noise,
-            at: Position { t, c: 0 },
+            at: Position {
+                t,
+                c: self.job.shape.choice,
+            },
             history,
             tokens: tokenizer.tokens(),
-            grammar: None,
+            grammar: mask.as_ref(),
         };
         let token = sample(logits, &draw)?;
+        if let Some(grammar) = &mut self.grammar {
+            grammar.push(token)?;
+        }
         self.output.push(token);
         Ok(token)
     }

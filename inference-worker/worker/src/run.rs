@@ -1,11 +1,12 @@
 //! `quern-worker run`: one output on the command line.
 
-use crate::generate::{Job, Sequence, local_seed};
+use crate::generate::{Job, Sequence, Shape, local_seed};
 use crate::model::ModelArgs;
 use anyhow::{Context, bail};
 use quern_engine::Engine;
 use quern_engine::chat::Message;
 use quern_engine::sampler::SamplingParams;
+use quern_engine::seed::Seed;
 use std::io::Write;
 
 /// Generate text once and print it.
@@ -69,15 +70,16 @@ impl Run {
             bail!("--max-tokens must be 1 to {left} for this prompt and model");
         }
         let seed = self.seed.map_or_else(random_seed, Ok)?;
-        let seed = local_seed(&self.model.name()?, &prompt, &params, max_tokens, &[], seed);
-        let job = Job {
+        let mut job = Job {
             prompt,
             max_tokens,
             params,
             stop: Vec::new(),
-            seed,
+            seed: Seed([0; 32]),
             meter: None,
+            shape: Shape::default(),
         };
+        job.seed = local_seed(&self.model.name()?, &job, seed);
         let mut sequence = Sequence::new(job);
         let slot = engine.open()?;
         let mut logits = engine.prefill(slot, &sequence.job.prompt)?;

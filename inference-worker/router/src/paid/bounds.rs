@@ -21,9 +21,10 @@ impl Bounds {
     /// Of a request. Every token of a text has at least one byte, whatever the tokenizer.
     pub(crate) fn of(request: &Request, context: u32) -> Self {
         let prompt = match &request.input {
-            Input::Chat(messages) => messages.iter().fold(PER_CHAT, |sum, message| {
-                sum.saturating_add(message.role.len() + message.content.len() + PER_MESSAGE)
-            }),
+            Input::Chat(messages) => messages
+                .iter()
+                .fold(PER_CHAT, |sum, _| sum.saturating_add(PER_MESSAGE))
+                .saturating_add(request.template_bytes()),
             Input::Text(text) => text.len().saturating_add(PER_TEXT),
             Input::Tokens(ids) => ids.len(),
         };

@@ -95,7 +95,9 @@ impl Event {
             .as_str()
             .or_else(|| choice["text"].as_str());
         Chunk {
-            token: text.is_some_and(|text| !text.is_empty()) || choice["finish_reason"].is_string(),
+            token: text.is_some_and(|text| !text.is_empty())
+                || choice["delta"]["tool_calls"].is_array()
+                || choice["finish_reason"].is_string(),
             error: value.get("error").is_some_and(|error| !error.is_null()),
             usage: usage(&value),
         }

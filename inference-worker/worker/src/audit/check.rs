@@ -182,7 +182,7 @@ fn ending(
         _ => job.max_tokens,
     };
     let tokenizer = &service.text.tokenizer;
-    finish_agrees(tokenizer, output, &job.stop, most, receipt.finish).map_err(|error| error.to_string())
+    finish_agrees(tokenizer, output, job.output_text(most), receipt.finish).map_err(|error| error.to_string())
 }
 
 fn contradiction(why: &str) -> Examined {

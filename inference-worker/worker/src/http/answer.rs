@@ -1,5 +1,6 @@
 //! From what happens to a request to a response.
 
+use crate::http::reader::Reader;
 use crate::paid::Part;
 use crate::scheduler::Event;
 use axum::Json;
@@ -8,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use quern_inference_api::ApiError;
 use quern_inference_api::paid::{PROGRESS_EVENT, RECEIPT_EVENT, RECEIPT_HEADER, SignedReceipt, to_header};
-use quern_inference_api::response::{FinishReason, Frame, Usage};
+use quern_inference_api::response::{Choice, FinishReason, Frame, Usage};
 use quern_protocol as protocol;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -25,34 +26,59 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Where an answer comes from. Dropping it ends the work.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// The engine itself.
-    Free(Receiver<Event>),
+    /// The engine itself, choice by choice; none where one has ended.
+    Free {
+        choices: Vec<Option<Receiver<Event>>>,
+        /// The one that is asked first, so that none waits for another.
+        turn: usize,
+    },
     /// A paid request's conduct.
     Paid(Receiver<Part>),
 }
 
 impl Source {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Part> {
+    pub(super) fn free(choices: Vec<Receiver<Event>>) -> Self {
+        let choices = choices.into_iter().map(Some).collect();
+        Self::Free { choices, turn: 0 }
+    }
+
+    /// What happens next, and to which choice.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<(usize, Part)> {
         let dropped = || Part::Failed {
             error: ApiError::internal("The engine dropped the request."),
             receipt: None,
         };
-        match self {
-            Self::Paid(parts) => parts.poll_recv(context).map(|part| part.unwrap_or_else(dropped)),
-            Self::Free(events) => loop {
-                let Poll::Ready(event) = events.poll_recv(context) else {
-                    return Poll::Pending;
+        let (choices, turn) = match self {
+            Self::Paid(parts) => {
+                let part = parts.poll_recv(context);
+                return part.map(|part| (0, part.unwrap_or_else(dropped)));
+            }
+            Self::Free { choices, turn } => (choices, turn),
+        };
+        let count = choices.len().max(1);
+        for step in 0..count {
+            let index = (*turn + step) % count;
+            let Some(slot) = choices.get_mut(index) else {
+                continue;
+            };
+            let Some(events) = slot else { continue };
+            while let Poll::Ready(event) = events.poll_recv(context) {
+                let part = match event.map(free_part) {
+                    Some(Some(part)) => part,
+                    Some(None) => continue,
+                    None => dropped(),
                 };
-                match event.map(free_part) {
-                    Some(Some(part)) => return Poll::Ready(part),
-                    Some(None) => {}
-                    None => return Poll::Ready(dropped()),
+                *turn = index + 1;
+                if matches!(part, Part::End { .. }) {
+                    *slot = None;
                 }
-            },
+                return Poll::Ready((index, part));
+            }
         }
+        Poll::Pending
     }
 
-    async fn next(&mut self) -> Part {
+    async fn next(&mut self) -> (usize, Part) {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 }
@@ -60,10 +86,12 @@ impl Source {
 /// What an engine's event means for an unpaid answer.
 fn free_part(event: Event) -> Option<Part> {
     match event {
-        Event::Token { text, .. } => (!text.is_empty()).then_some(Part::Text(text)),
+        Event::Token { text, likelihood, .. } => {
+            (!text.is_empty() || likelihood.is_some()).then_some(Part::Text { text, likelihood })
+        }
         Event::Paused => None,
         Event::End(end) => {
-            let usage = Usage::new(end.prompt, end.tokens.len() as u32);
+            let usage = Usage::new(end.prompt, end.tokens.len() as u32).with_cached(end.cached);
             let finish = match end.finish {
                 protocol::FinishReason::Stop => FinishReason::Stop,
                 protocol::FinishReason::Length => FinishReason::Length,
@@ -90,22 +118,59 @@ fn with_receipt(mut response: Response, receipt: Option<Box<SignedReceipt>>) -> 
     response
 }
 
+/// Token counts of all choices together, while some go on.
+#[derive(Debug)]
+struct Counts {
+    running: usize,
+    usage: Option<Usage>,
+}
+
+impl Counts {
+    /// One more choice has ended; the usage of all after the last.
+    fn end(&mut self, usage: Usage) -> Option<Usage> {
+        self.running = self.running.saturating_sub(1);
+        let all = self.usage.map_or(usage, |before| before.join(usage));
+        self.usage = Some(all);
+        (self.running == 0).then_some(all)
+    }
+}
+
 /// Collects a whole answer.
-pub(super) async fn whole(frame: &Frame, mut source: Source) -> Result<Response, ApiError> {
-    let mut text = String::new();
+pub(super) async fn whole(
+    frame: &Frame,
+    mut source: Source,
+    mut readers: Vec<Reader>,
+) -> Result<Response, ApiError> {
+    let mut counts = Counts {
+        running: readers.len(),
+        usage: None,
+    };
     loop {
         match source.next().await {
-            Part::Text(piece) => text.push_str(&piece),
-            Part::Progress(_) => {}
-            Part::End {
-                finish,
-                usage,
-                receipt,
-            } => {
-                let response = Json(frame.whole(&text, finish, usage)).into_response();
-                return Ok(with_receipt(response, receipt));
+            (choice, Part::Text { text, likelihood }) => {
+                if let Some(reader) = readers.get_mut(choice) {
+                    reader.collect(&text, likelihood);
+                }
             }
-            Part::Failed { error, receipt } => return Ok(with_receipt(error.into_response(), receipt)),
+            (_, Part::Progress(_)) => {}
+            (
+                choice,
+                Part::End {
+                    finish,
+                    usage,
+                    receipt,
+                },
+            ) => {
+                if let Some(reader) = readers.get_mut(choice) {
+                    reader.conclude(finish);
+                }
+                if let Some(usage) = counts.end(usage) {
+                    let choices: Vec<Choice> = readers.into_iter().map(Reader::into_choice).collect();
+                    let response = Json(frame.whole(&choices, usage)).into_response();
+                    return Ok(with_receipt(response, receipt));
+                }
+            }
+            (_, Part::Failed { error, receipt }) => return Ok(with_receipt(error.into_response(), receipt)),
         }
     }
 }
@@ -115,34 +180,49 @@ pub(super) async fn whole(frame: &Frame, mut source: Source) -> Result<Response,
 pub(super) async fn stream(
     frame: Frame,
     mut source: Source,
+    readers: Vec<Reader>,
     include_usage: bool,
 ) -> Result<Response, ApiError> {
     let first = match tokio::time::timeout(PATIENCE, source.next()).await {
-        Ok(Part::Failed { error, receipt }) => return Ok(with_receipt(error.into_response(), receipt)),
+        Ok((_, Part::Failed { error, receipt })) => return Ok(with_receipt(error.into_response(), receipt)),
         first => first.ok(),
+    };
+    let counts = Counts {
+        running: readers.len(),
+        usage: None,
     };
     let mut chunks = Chunks {
         frame,
         source,
+        readers,
+        counts,
         include_usage,
         ready: VecDeque::new(),
         over: false,
     };
-    if let Some(opening) = chunks.frame.opening() {
-        chunks.push(&opening);
+    for choice in 0..chunks.readers.len() {
+        if let Some(opening) = chunks.frame.opening(choice) {
+            chunks.push_chunk(opening);
+        }
     }
-    if let Some(part) = first {
-        chunks.take(part);
+    if let Some((choice, part)) = first {
+        chunks.take(choice, part);
     }
-    Ok(Sse::new(chunks)
+    let mut response = Sse::new(chunks)
         .keep_alive(KeepAlive::new().interval(PATIENCE))
-        .into_response())
+        .into_response();
+    // A proxy that gathers what it passes on would take the stream for a slow answer.
+    let unbuffered = http::HeaderValue::from_static("no");
+    response.headers_mut().insert("x-accel-buffering", unbuffered);
+    Ok(response)
 }
 
 /// Server-sent events of one answer. Dropping it cancels the request.
 struct Chunks {
     frame: Frame,
     source: Source,
+    readers: Vec<Reader>,
+    counts: Counts,
     include_usage: bool,
     ready: VecDeque<sse::Event>,
     over: bool,
@@ -174,16 +254,31 @@ impl Chunks {
         self.push(&chunk);
     }
 
-    fn take(&mut self, part: Part) {
+    fn take(&mut self, choice: usize, part: Part) {
         match part {
-            Part::Text(text) => self.push_chunk(self.frame.text(&text)),
+            Part::Text { text, likelihood } => {
+                let Some(reader) = self.readers.get_mut(choice) else {
+                    return;
+                };
+                for chunk in reader.chunks(&self.frame, &text, likelihood) {
+                    self.push_chunk(chunk);
+                }
+            }
             Part::Progress(progress) => self.push_named(PROGRESS_EVENT, &progress),
             Part::End {
                 finish,
                 usage,
                 receipt,
             } => {
-                self.push_chunk(self.frame.closing(finish));
+                let Some(reader) = self.readers.get_mut(choice) else {
+                    return;
+                };
+                for chunk in reader.closing(&self.frame, finish) {
+                    self.push_chunk(chunk);
+                }
+                let Some(usage) = self.counts.end(usage) else {
+                    return;
+                };
                 if self.include_usage {
                     self.push_chunk(self.frame.usage(usage));
                 }
@@ -213,7 +308,7 @@ impl Stream for Chunks {
             }
             match self.source.poll(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(part) => self.take(part),
+                Poll::Ready((choice, part)) => self.take(choice, part),
             }
         }
     }

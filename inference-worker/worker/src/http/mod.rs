@@ -1,29 +1,38 @@
 //! The HTTP interface of a worker.
 
 mod answer;
+mod calls;
+mod prepare;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod texts;
+pub(crate) mod tools;
+
+pub(crate) use prepare::prepare;
 
 use answer::Source;
 
 use crate::audit;
-use crate::generate::{Job, local_seed};
+use crate::generate::local_seed;
 use crate::metrics::Metrics;
 use crate::model::Text;
 use crate::paid::{self, Paid};
 use crate::run::random_seed;
 use crate::scheduler::{Refused, Scheduler};
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use quern_engine::chat::Message;
-use quern_engine::sampler::SamplingParams;
-use quern_engine::seed::Seed;
 use quern_inference_api::response::{Frame, Model, ModelList};
-use quern_inference_api::{ApiError, Endpoint, Input, Request, read_body};
+use quern_inference_api::{ApiError, Endpoint, Request, read_body};
 use quern_transport::Peer;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Header that names an answer, for questions about it.
+const REQUEST_ID: &str = "x-request-id";
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -45,6 +54,7 @@ pub(crate) fn router(service: Service) -> Router {
     let mut router = Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
+        .merge(texts::routes())
         .merge(status_routes());
     if service.paid.is_some() {
         router = router.merge(paid::routes()).merge(audit::routes());
@@ -60,6 +70,7 @@ pub(crate) fn status_router(service: Service) -> Router {
 fn status_routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/v1/models", get(models))
+        .route("/v1/models/{*id}", get(model))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
 }
@@ -95,14 +106,28 @@ async fn health(State(service): State<Arc<Service>>) -> Result<Json<serde_json::
     ))
 }
 
-async fn models(State(service): State<Arc<Service>>) -> Json<ModelList> {
-    Json(ModelList::new(vec![Model {
+fn entry(service: &Service) -> Model {
+    Model {
         id: service.model_id.clone(),
         object: "model".into(),
         created: service.created,
         owned_by: "quern".into(),
         context_length: service.context as u32,
-    }]))
+    }
+}
+
+async fn models(State(service): State<Arc<Service>>) -> Json<ModelList> {
+    Json(ModelList::new(vec![entry(&service)]))
+}
+
+async fn model(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+) -> Result<Json<Model>, ApiError> {
+    match id == service.model_id {
+        true => Ok(Json(entry(&service))),
+        false => Err(ApiError::no_model(&id)),
+    }
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
@@ -132,7 +157,7 @@ async fn completions(
             match begun {
                 Ok(admitted) => {
                     let source = Source::Paid(admitted.parts);
-                    answer(admitted.request, source)
+                    answer(&service, admitted.request, source)
                         .await
                         .unwrap_or_else(IntoResponse::into_response)
                 }
@@ -162,23 +187,22 @@ async fn start(service: &Service, body: Body, endpoint: Endpoint) -> Result<Resp
     let mut job = tokio::task::block_in_place(|| prepare(service, &request))?;
     let seed = request.seed.map_or_else(random_seed, Ok);
     let seed = seed.map_err(|e| ApiError::internal(e.to_string()))?;
-    job.seed = local_seed(
-        &service.model_id,
-        &job.prompt,
-        &job.params,
-        job.max_tokens,
-        &job.stop,
-        seed,
-    );
-    let events = service.scheduler.submit(job).map_err(|refused| match refused {
-        Refused::Busy => ApiError::busy(1),
-        Refused::Stopped => ApiError::unavailable("The worker is shutting down."),
-    })?;
-    answer(request, Source::Free(events)).await
+    job.seed = local_seed(&service.model_id, &job, seed);
+    let mut choices = Vec::new();
+    for choice in 0..request.n {
+        let mut job = job.clone();
+        job.shape.choice = choice;
+        // Those that were admitted before one is refused end with their receivers.
+        choices.push(service.scheduler.submit(job).map_err(|refused| match refused {
+            Refused::Busy => ApiError::busy(1),
+            Refused::Stopped => ApiError::unavailable("The worker is shutting down."),
+        })?);
+    }
+    answer(service, request, Source::free(choices)).await
 }
 
 /// Streams or collects an answer.
-async fn answer(request: Request, source: Source) -> Result<Response, ApiError> {
+async fn answer(service: &Service, request: Request, source: Source) -> Result<Response, ApiError> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |age| age.as_secs());
@@ -193,61 +217,18 @@ async fn answer(request: Request, source: Source) -> Result<Response, ApiError> 
     let frame = Frame {
         id: format!("{prefix}-{id:016x}"),
         created: now,
-        model: request.model,
+        model: request.model.clone(),
         endpoint: request.endpoint,
     };
-    if request.stream {
-        answer::stream(frame, source, request.include_usage).await
+    let request_id = http::HeaderValue::from_str(&frame.id);
+    let readers = reader::Reader::all(service, &request, id);
+    let mut response = if request.stream {
+        answer::stream(frame, source, readers, request.include_usage).await
     } else {
-        answer::whole(&frame, source).await
+        answer::whole(&frame, source, readers).await
+    }?;
+    if let Ok(id) = request_id {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
-}
-
-/// Tokens and limits of a request; its seed is set later.
-pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiError> {
-    let param = request.endpoint.input_param();
-    let tokenizer = &service.text.tokenizer;
-    let encode = |text: &str, special| {
-        tokenizer
-            .encode(text, special)
-            .map_err(|e| ApiError::invalid(param, e.to_string()))
-    };
-    let prompt = match &request.input {
-        Input::Chat(messages) => {
-            let message = |m: &quern_inference_api::Message| Message {
-                role: m.role.clone(),
-                content: m.content.clone(),
-            };
-            let messages: Vec<Message> = messages.iter().map(message).collect();
-            let text = service.text.chat.render(&messages);
-            // A template writes its special tokens itself.
-            encode(&text.map_err(|e| ApiError::invalid(param, e.to_string()))?, false)?
-        }
-        Input::Text(text) => encode(text, true)?,
-        Input::Tokens(ids) => match ids.iter().find(|id| !tokenizer.tokens().contains(**id)) {
-            Some(id) => return Err(ApiError::invalid(param, format!("There is no token id {id}."))),
-            None => ids.clone(),
-        },
-    };
-    if prompt.is_empty() {
-        return Err(ApiError::invalid(param, format!("'{param}' holds no tokens.")));
-    }
-    let left = service.context.saturating_sub(prompt.len());
-    let wanted = request.max_tokens.map_or(left.max(1), |n| n as usize);
-    if wanted > left {
-        return Err(ApiError::context(param, service.context, prompt.len(), wanted));
-    }
-    let params = SamplingParams {
-        temperature: request.temperature,
-        top_p: request.top_p,
-        ..SamplingParams::default()
-    };
-    Ok(Job {
-        prompt,
-        max_tokens: wanted as u32,
-        params,
-        stop: request.stop.clone(),
-        seed: Seed([0; 32]),
-        meter: None,
-    })
+    Ok(response)
 }

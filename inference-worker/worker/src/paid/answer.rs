@@ -1,6 +1,7 @@
 //! What goes back to the router.
 
 use http::StatusCode;
+use quern_engine::sampler::Likelihood;
 use quern_inference_api::ApiError;
 use quern_inference_api::paid::{Progress, Rejection, SignedReceipt, SignedRefusal};
 use quern_inference_api::response::{FinishReason, Usage};
@@ -9,7 +10,10 @@ use quern_protocol::RefusalReason;
 /// A piece of an answer.
 #[derive(Debug)]
 pub(crate) enum Part {
-    Text(String),
+    Text {
+        text: String,
+        likelihood: Option<Box<Likelihood>>,
+    },
     Progress(Progress),
     End {
         finish: FinishReason,

@@ -130,6 +130,7 @@ pub(crate) async fn begin(
     let arrived = Instant::now();
     let body = read_body(body).await?;
     let request = Request::parse(endpoint, &body)?;
+    request.check_payable()?;
     if request.model != service.model_id {
         return Err(ApiError::no_model(&request.model).into());
     }

@@ -1,7 +1,7 @@
 //! The auditor's side of an answer.
 
 use crate::audit::{Examined, Replay};
-use crate::generate::Job;
+use crate::generate::{Job, Shape};
 use crate::paid::Paid;
 use crate::proof::record::Terms;
 use quern_chain_client::ChainError;
@@ -87,5 +87,6 @@ pub(crate) fn job(prompt: Vec<u32>, output: u32, seed: &Hash) -> Job {
         stop: Vec::new(),
         seed: Seed(seed.0),
         meter: None,
+        shape: Shape::default(),
     }
 }

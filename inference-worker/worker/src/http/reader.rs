@@ -1,0 +1,154 @@
+//! One choice of an answer: its text, its calls and its log-probabilities, whole or in chunks.
+
+use crate::http::Service;
+use crate::http::calls::{Calls, Piece};
+use crate::http::tools::Style;
+use crate::model::Text;
+use quern_engine::sampler::Likelihood;
+use quern_inference_api::logprobs::{self, Token};
+use quern_inference_api::response::{Choice, FinishReason, Frame, ToolCall};
+use quern_inference_api::tools::ToolChoice;
+use quern_inference_api::{Endpoint, Request};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Reads a choice as it grows.
+#[derive(Debug)]
+pub(super) struct Reader {
+    index: usize,
+    endpoint: Endpoint,
+    text: Arc<Text>,
+    /// Where calls may be.
+    calls: Option<Calls>,
+    /// Tokens whose likelihood was not told yet; none if nobody asks.
+    tokens: Option<Vec<Token>>,
+    /// Characters of the tokens that were told.
+    offset: usize,
+    choice: Choice,
+}
+
+impl Reader {
+    /// One for each choice of a request. `number` is a random one.
+    pub(super) fn all(service: &Service, request: &Request, number: u64) -> Vec<Self> {
+        let forced = request.tools.choice != ToolChoice::Auto;
+        let calls = |index: u32| {
+            // Far apart, so that no two choices share an id.
+            let number = number.wrapping_add(u64::from(index) << 32);
+            let active = request.tools.are_active();
+            active.then(|| Calls::new(Style::of(&service.text), forced, number))
+        };
+        let reader = |index: u32| Self {
+            index: index as usize,
+            endpoint: request.endpoint,
+            text: service.text.clone(),
+            calls: calls(index),
+            tokens: request.logprobs.map(|_| Vec::new()),
+            offset: 0,
+            choice: Choice {
+                text: String::new(),
+                calls: Vec::new(),
+                logprobs: Value::Null,
+                finish: FinishReason::Stop,
+            },
+        };
+        (0..request.n).map(reader).collect()
+    }
+
+    fn push(&mut self, text: &str, likelihood: Option<Box<Likelihood>>) -> Vec<Piece> {
+        if let (Some(tokens), Some(likelihood)) = (&mut self.tokens, likelihood) {
+            let bytes = |id: u32| self.text.tokenizer.bytes(id);
+            let (id, logprob) = likelihood.chosen;
+            tokens.push(Token {
+                bytes: bytes(id),
+                logprob,
+                top: likelihood.top.iter().map(|(id, p)| (bytes(*id), *p)).collect(),
+            });
+        }
+        match &mut self.calls {
+            Some(calls) => calls.push(text),
+            None if text.is_empty() => Vec::new(),
+            None => vec![Piece::Text(text.to_owned())],
+        }
+    }
+
+    fn rest(&mut self) -> Vec<Piece> {
+        self.calls.as_mut().map_or_else(Vec::new, Calls::finish)
+    }
+
+    fn reason(&self, finish: FinishReason) -> FinishReason {
+        match finish {
+            FinishReason::Stop if self.calls.as_ref().is_some_and(Calls::any) => FinishReason::ToolCalls,
+            finish => finish,
+        }
+    }
+
+    /// What is known of tokens since it was asked last; null if there are none.
+    fn logprobs(&mut self) -> Value {
+        match self.tokens.as_mut().map(std::mem::take) {
+            Some(tokens) if !tokens.is_empty() => logprobs::render(self.endpoint, &tokens, &mut self.offset),
+            _ => Value::Null,
+        }
+    }
+
+    /// Chunks of more text.
+    pub(super) fn chunks(
+        &mut self,
+        frame: &Frame,
+        text: &str,
+        likelihood: Option<Box<Likelihood>>,
+    ) -> Vec<Value> {
+        let pieces = self.push(text, likelihood);
+        self.told(frame, pieces)
+    }
+
+    /// Tokens go with the first text that shows after them.
+    fn told(&mut self, frame: &Frame, pieces: Vec<Piece>) -> Vec<Value> {
+        let chunk = |piece| match piece {
+            Piece::Text(text) => frame.text(self.index, &text, self.logprobs()),
+            Piece::Call(call) => frame.call(self.index, &call, self.logprobs()),
+        };
+        pieces.into_iter().map(chunk).collect()
+    }
+
+    /// Chunks of what was held back, and the one that says why the choice ended.
+    pub(super) fn closing(&mut self, frame: &Frame, finish: FinishReason) -> Vec<Value> {
+        let rest = self.rest();
+        let mut chunks = self.told(frame, rest);
+        let (finish, logprobs) = (self.reason(finish), self.logprobs());
+        chunks.push(frame.closing(self.index, finish, logprobs));
+        chunks
+    }
+
+    /// Keeps more text.
+    pub(super) fn collect(&mut self, text: &str, likelihood: Option<Box<Likelihood>>) {
+        let pieces = self.push(text, likelihood);
+        self.keep(pieces);
+    }
+
+    fn keep(&mut self, pieces: Vec<Piece>) {
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => self.choice.text.push_str(&text),
+                Piece::Call(call) if call.head.is_some() => self.choice.calls.push(call),
+                Piece::Call(ToolCall { arguments, .. }) => {
+                    if let Some(call) = self.choice.calls.last_mut() {
+                        call.arguments.push_str(&arguments);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nothing follows.
+    pub(super) fn conclude(&mut self, finish: FinishReason) {
+        let rest = self.rest();
+        self.keep(rest);
+        self.choice.finish = self.reason(finish);
+        self.choice.logprobs = self.logprobs();
+    }
+
+    /// The whole choice.
+    pub(super) fn into_choice(self) -> Choice {
+        self.choice
+    }
+}

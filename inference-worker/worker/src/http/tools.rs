@@ -1,0 +1,144 @@
+//! How a model writes calls of tools, and the grammar that holds it to that.
+
+use crate::model::Text;
+use quern_engine::grammar::{Constraint, lark_string, prepared};
+use quern_inference_api::ApiError;
+use quern_inference_api::tools::{ToolChoice, Tools};
+use std::fmt::Write;
+
+/// Most calls of one answer.
+const MAX_CALLS: usize = 16;
+
+/// A way of writing calls. Each is `{"name": NAME, ARGUMENTS: {...}}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Each between `<tool_call>` and `</tool_call>` on lines of their own: Hermes and Qwen.
+    Tagged,
+    /// All in one list after `[TOOL_CALLS]`: Mistral.
+    Listed,
+    /// The whole answer, with `parameters` for the arguments: Llama 3.
+    Bare,
+    /// The whole answer, of a model whose template says nothing of tools.
+    Untaught,
+}
+
+impl Style {
+    /// The style that a model was taught, by the words of its chat template.
+    pub(crate) fn of(text: &Text) -> Self {
+        let source = text.chat.source();
+        if !text.chat.reads("tools") {
+            Self::Untaught
+        } else if source.contains("[TOOL_CALLS]") {
+            Self::Listed
+        } else if source.contains("<tool_call>") {
+            Self::Tagged
+        } else {
+            Self::Bare
+        }
+    }
+
+    /// What announces a call within text.
+    pub(super) fn mark(self) -> Option<&'static str> {
+        match self {
+            Self::Tagged => Some("<tool_call>"),
+            Self::Listed => Some("[TOOL_CALLS]"),
+            Self::Bare | Self::Untaught => None,
+        }
+    }
+
+    /// What ends a call, or a list of them.
+    pub(super) fn close(self) -> Option<&'static str> {
+        match self {
+            Self::Tagged => Some("</tool_call>"),
+            Self::Listed => Some("]"),
+            Self::Bare | Self::Untaught => None,
+        }
+    }
+
+    /// The field of the arguments.
+    pub(super) fn arguments(self) -> &'static str {
+        match self {
+            Self::Bare => "parameters",
+            Self::Tagged | Self::Listed | Self::Untaught => "arguments",
+        }
+    }
+
+    /// Special tokens that a reader of the text has to see.
+    pub(crate) fn shown(self, text: &Text) -> Vec<u32> {
+        let close = self.close().filter(|_| self == Self::Tagged);
+        let marks = self.mark().into_iter().chain(close);
+        marks.filter_map(|mark| text.tokenizer.special(mark)).collect()
+    }
+}
+
+/// The grammar of an answer that may, or must, call tools.
+pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiError> {
+    let style = Style::of(text);
+    if style == Style::Untaught && tools.choice == ToolChoice::Auto {
+        let message = "This model's chat template does not show tools to the model, so it cannot choose among them; \
+                       force a call with 'tool_choice', or leave 'tools' out.";
+        return Err(ApiError::invalid("tools", message));
+    }
+    let (mut rules, mut calls) = (String::new(), Vec::new());
+    for (index, tool) in tools.callable().enumerate() {
+        let schema = prepared(&tool.parameters, tool.strict).map_err(|why| {
+            let message = format!("The parameters of '{}' cannot be used: {why}.", tool.name);
+            ApiError::invalid("tools", message)
+        })?;
+        let head = format!("{{\"name\": \"{}\", \"{}\": ", tool.name, style.arguments());
+        let _ = writeln!(rules, "call_{index}: {} args_{index} \"}}\"", lark_string(&head));
+        let _ = writeln!(rules, "args_{index}: %json {schema}");
+        calls.push(format!("call_{index}"));
+    }
+    let _ = writeln!(rules, "call: {}", calls.join(" | "));
+    let several = tools.parallel && !matches!(tools.choice, ToolChoice::Named(_));
+    let more = if several { MAX_CALLS - 1 } else { 0 };
+    let again = |separator: &str, rule: &str| match more {
+        0 => String::new(),
+        more => format!(" ({} {rule}){{0,{more}}}", lark_string(separator)),
+    };
+    let literal = |mark: &str| match text.tokenizer.special(mark) {
+        Some(id) => format!("<[{id}]>"),
+        None => lark_string(mark),
+    };
+    let forced = tools.choice != ToolChoice::Auto;
+    let mut start = match style {
+        Style::Tagged => {
+            let (open, close) = (literal("<tool_call>"), literal("</tool_call>"));
+            let _ = writeln!(rules, "block: {open} \"\\n\" call \"\\n\" {close}");
+            match forced {
+                true => format!("block{}", again("\n", "block")),
+                false => format!("free (block free){{0,{}}}", more + 1),
+            }
+        }
+        Style::Listed => {
+            let list = format!(
+                "{} \"[\" call{} \"]\"",
+                literal("[TOOL_CALLS]"),
+                again(", ", "call")
+            );
+            match forced {
+                true => list,
+                false => format!("free ({list})?"),
+            }
+        }
+        Style::Bare | Style::Untaught => format!("call{}", again("; ", "call")),
+    };
+    if !forced {
+        let _ = writeln!(rules, "free: FREE?\nFREE: {}", free(text, style));
+        if style == Style::Bare {
+            start = format!("{start} | free");
+        }
+    }
+    Ok(Constraint::Lark(format!("start: {start}\n{rules}")))
+}
+
+/// Text that announces no call. No special token is text.
+fn free(text: &Text, style: Style) -> String {
+    let call = match style.mark() {
+        Some(mark) if text.tokenizer.special(mark).is_some() => return r"/(.|\n)+/".into(),
+        Some(mark) => format!(r"(.|\n)*{}(.|\n)*", mark.replace('[', r"\[").replace(']', r"\]")),
+        None => r#"[ \n]*\{[ \n]*"name"(.|\n)*"#.to_owned(),
+    };
+    format!(r"/(.|\n)+/ & ~/{call}/")
+}

@@ -1,0 +1,429 @@
+"""Structured outputs, tools, log-probabilities and several choices, as the unmodified `openai` client asks for them.
+
+The packaged model knows neither tools nor JSON: that it answers in them all the same shows that the grammar does it.
+"""
+
+import json
+import math
+import random
+import re
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Literal, Optional
+
+import openai
+import stack
+from pydantic import BaseModel, Field
+
+MODEL = stack.MODEL_ID
+CHAT = [{"role": "user", "content": "Who built the ark?"}]
+HERMES = (
+    "{{ bos_token }}{% if tools %}<|im_start|>system\n{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}"
+    "<tool_call><|im_end|>\n{% endif %}{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{{ message.content }}{% for call in message.tool_calls or [] %}<tool_call>\n{{ call.function | tojson }}\n"
+    "</tool_call>{% endfor %}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+)
+
+
+class Person(BaseModel):
+    name: str = Field(max_length=12)
+    age: int = Field(ge=0, le=969)
+    role: Literal["builder", "passenger"]
+    wife: Optional[bool]
+
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a place.",
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "unit": {"enum": ["C", "F"]},
+                "days": {"type": "integer", "minimum": 1, "maximum": 9},
+            },
+            "required": ["unit", "days"],
+            "additionalProperties": False,
+        },
+    },
+}
+TIME = {"type": "function", "function": {"name": "get_time"}}
+
+
+def taught_model(folder):
+    """The packaged model with a template that shows tools, as if it had learnt to call them."""
+    copy = Path(folder) / MODEL
+    shutil.copytree(stack.MODEL, copy)
+    (copy / "chat_template.jinja").write_text(HERMES)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4096}))
+    return copy
+
+
+def setUpModule():
+    global folder, worker, taught, gateway, client, teacher
+    folder = tempfile.TemporaryDirectory()
+    key, keys = stack.new_key(folder.name)
+    worker = stack.worker()
+    taught = stack.worker(taught_model(folder.name))
+    gateway = stack.router([worker], keys=keys)
+    client = gateway.client(key)
+    teacher = taught.client()
+
+
+def tearDownModule():
+    for server in (gateway, worker, taught):
+        assert server.stop() == 0, server.read_log()
+        server.discard()
+    folder.cleanup()
+
+
+def weather_is_valid(arguments):
+    value = json.loads(arguments)
+    return set(value) == {"unit", "days"} and value["unit"] in ("C", "F") and 1 <= value["days"] <= 9
+
+
+class StructuredOutputs(unittest.TestCase):
+    def test_pydantic_models_parse(self):
+        for seed in range(6):
+            answer = client.chat.completions.parse(
+                model=MODEL, messages=CHAT, response_format=Person, max_tokens=200, seed=seed
+            )
+            person = answer.choices[0].message.parsed
+            self.assertIsInstance(person, Person)
+            self.assertEqual(answer.choices[0].finish_reason, "stop")
+
+    def test_json_mode_gives_an_object_or_says_that_it_was_cut(self):
+        ends = set()
+        for seed in range(6):
+            answer = client.chat.completions.create(
+                model=MODEL, messages=CHAT, response_format={"type": "json_object"}, max_tokens=120, seed=seed
+            )
+            ends.add(answer.choices[0].finish_reason)
+            if answer.choices[0].finish_reason == "stop":
+                self.assertIsInstance(json.loads(answer.choices[0].message.content), dict)
+        self.assertLessEqual(ends, {"stop", "length"})
+
+    def test_an_output_that_is_cut_says_length_and_parse_raises(self):
+        with self.assertRaises(openai.LengthFinishReasonError):
+            client.chat.completions.parse(model=MODEL, messages=CHAT, response_format=Person, max_tokens=3)
+
+    def test_expressions_choices_and_grammars(self):
+        def text(**extra):
+            answer = client.completions.create(
+                model=MODEL, prompt="In the", max_tokens=60, temperature=1.5, extra_body=extra
+            )
+            self.assertEqual(answer.choices[0].finish_reason, "stop")
+            return answer.choices[0].text
+
+        self.assertRegex(text(guided_regex="[a-z]{4}-[0-9]{2}"), r"\A[a-z]{4}-[0-9]{2}\Z")
+        self.assertIn(text(structured_outputs={"choice": ["ark", "altar"]}), ("ark", "altar"))
+        self.assertRegex(text(guided_grammar='start: "<" WORD ">"\nWORD: /[a-z]{1,5}/'), r"\A<[a-z]{1,5}>\Z")
+        value = json.loads(text(guided_json={"type": "array", "items": {"type": "boolean"}, "maxItems": 3}))
+        self.assertTrue(all(isinstance(item, bool) for item in value))
+
+    def test_the_same_seed_repeats_under_a_schema_and_another_schema_is_another_output(self):
+        def text(seed, most):
+            schema = {"type": "object", "properties": {"a": {"type": "string", "maxLength": most}}, "required": ["a"]}
+            answer = client.chat.completions.create(
+                model=MODEL,
+                messages=CHAT,
+                seed=seed,
+                max_tokens=80,
+                response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}},
+            )
+            return answer.choices[0].message.content
+
+        self.assertEqual(text(1, 30), text(1, 30))
+        self.assertNotEqual(text(1, 30), text(2, 30))
+        self.assertNotEqual(text(1, 30), text(1, 31))
+
+    def test_what_is_no_schema_or_too_much_of_one_is_refused_by_name(self):
+        deep = {"type": "integer"}
+        for _ in range(200):
+            deep = {"type": "array", "items": deep}
+        path = "response_format.json_schema.schema"
+        for schema in (deep, {"type": "wizard"}, {"not": {}}, {"$ref": "#/nowhere"}, {"type": "string", "pattern": "("}):
+            with self.assertRaises(openai.BadRequestError) as caught:
+                client.chat.completions.create(
+                    model=MODEL,
+                    messages=CHAT,
+                    response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}},
+                )
+            self.assertEqual(caught.exception.param, path)
+            self.assertEqual(caught.exception.code, "invalid_value")
+        with self.assertRaises(openai.BadRequestError) as caught:
+            client.completions.create(model=MODEL, prompt="x", extra_body={"guided_regex": "(a{1,900}){1,900}b\\"})
+        self.assertEqual(caught.exception.param, "guided_regex")
+
+
+class ToolCalls(unittest.TestCase):
+    def test_a_forced_call_is_valid_on_a_model_that_knows_no_tools(self):
+        for source, seed in ((client, 1), (client, 2), (teacher, 3)):
+            for choice in ("required", {"type": "function", "function": {"name": "get_weather"}}):
+                answer = source.chat.completions.create(
+                    model=MODEL,
+                    messages=CHAT,
+                    tools=[WEATHER],
+                    tool_choice=choice,
+                    parallel_tool_calls=False,
+                    seed=seed,
+                    max_tokens=120,
+                )
+                message = answer.choices[0].message
+                self.assertEqual(answer.choices[0].finish_reason, "tool_calls")
+                self.assertIsNone(message.content)
+                self.assertEqual([call.function.name for call in message.tool_calls], ["get_weather"])
+                self.assertTrue(weather_is_valid(message.tool_calls[0].function.arguments))
+
+    def test_a_stream_brings_the_same_calls_in_pieces(self):
+        request = {
+            "model": MODEL,
+            "messages": CHAT,
+            "tools": [WEATHER, TIME],
+            "tool_choice": "required",
+            "seed": 11,
+            "max_tokens": 200,
+        }
+        for source in (client, teacher):
+            whole = source.chat.completions.create(**request).choices[0]
+            calls, ids, finish = [], [], None
+            for chunk in source.chat.completions.create(stream=True, **request):
+                delta = chunk.choices[0].delta
+                for piece in delta.tool_calls or []:
+                    if piece.id:
+                        ids.append(piece.id)
+                        calls.append([piece.function.name, ""])
+                        self.assertEqual((piece.index, piece.type), (len(calls) - 1, "function"))
+                    calls[piece.index][1] += piece.function.arguments or ""
+                finish = chunk.choices[0].finish_reason or finish
+            wanted = [[call.function.name, call.function.arguments] for call in whole.message.tool_calls]
+            self.assertEqual(calls, wanted)
+            self.assertEqual(finish, whole.finish_reason)
+            self.assertEqual(len(set(ids)), len(ids))
+
+    def test_the_clients_own_stream_helper_reads_the_calls(self):
+        with client.chat.completions.stream(
+            model=MODEL, messages=CHAT, tools=[WEATHER], tool_choice="required", parallel_tool_calls=False, seed=4
+        ) as stream:
+            for _ in stream:
+                pass
+            call = stream.get_final_completion().choices[0].message.tool_calls[0]
+        self.assertTrue(weather_is_valid(call.function.arguments))
+
+    def test_a_model_that_is_taught_tools_may_answer_in_text(self):
+        answer = teacher.chat.completions.create(
+            model=MODEL, messages=CHAT, tools=[WEATHER], seed=5, max_tokens=30, temperature=0.7
+        )
+        choice = answer.choices[0]
+        self.assertIn(choice.finish_reason, ("stop", "length", "tool_calls"))
+        self.assertTrue(choice.message.content or choice.message.tool_calls)
+
+    def test_the_loop_goes_on_with_the_answer_of_a_tool(self):
+        first = teacher.chat.completions.create(
+            model=MODEL, messages=CHAT, tools=[WEATHER], tool_choice="required", seed=6, max_tokens=300
+        ).choices[0].message
+        answers = [
+            {"role": "tool", "tool_call_id": call.id, "content": "sun"} for call in first.tool_calls if call.id
+        ]
+        second = teacher.chat.completions.create(
+            model=MODEL, messages=[*CHAT, first, *answers], tools=[WEATHER], tool_choice="none", max_tokens=8
+        )
+        self.assertIsNone(second.choices[0].message.tool_calls)
+
+    def test_what_the_model_cannot_be_shown_is_refused_by_name(self):
+        call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        history = [*CHAT, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "a", "content": "x"}]
+        for param, request in {
+            "tools": {"tools": [WEATHER]},
+            "messages[1].tool_calls": {"messages": history},
+            "reasoning_effort": {"reasoning_effort": "low"},
+            "chat_template_kwargs.enable_thinking": {"extra_body": {"chat_template_kwargs": {"enable_thinking": True}}},
+            "tool_choice": {"tool_choice": "required"},
+        }.items():
+            with self.assertRaises(openai.BadRequestError) as caught:
+                client.chat.completions.create(**{"model": MODEL, "messages": CHAT} | request)
+            self.assertEqual(caught.exception.param, param)
+
+
+class Conformance(unittest.TestCase):
+    """After the K2 Vendor Verifier: many tools, and how many answers are valid."""
+
+    CASES = 100
+
+    def schema(self, dice, depth):
+        kind = dice.choice(["integer", "boolean", "string", "enum"] + ["array", "object"] * (depth > 0))
+        if kind == "integer":
+            least = dice.randint(-50, 50)
+            return {"type": kind, "minimum": least, "maximum": least + dice.randint(0, 500)}
+        if kind == "string":
+            return {"type": kind, "maxLength": dice.randint(1, 8)}
+        if kind == "enum":
+            return {"enum": [f"v{n}" for n in range(dice.randint(1, 5))]}
+        if kind == "array":
+            return {"type": kind, "items": self.schema(dice, 0), "maxItems": dice.randint(0, 3)}
+        return self.record(dice, depth - 1) if kind == "object" else {"type": kind}
+
+    def record(self, dice, depth):
+        names = [f"field_{n}" for n in range(dice.randint(0, 3))]
+        return {
+            "type": "object",
+            "properties": {name: self.schema(dice, depth) for name in names},
+            "required": [name for name in names if dice.random() < 0.7],
+            "additionalProperties": False,
+        }
+
+    def is_valid(self, schema, value):
+        if "enum" in schema:
+            return value in schema["enum"]
+        kind = schema["type"]
+        if kind == "integer":
+            return type(value) is int and schema["minimum"] <= value <= schema["maximum"]
+        if kind == "boolean":
+            return isinstance(value, bool)
+        if kind == "string":
+            return isinstance(value, str) and len(value) <= schema["maxLength"]
+        if kind == "array":
+            fits = isinstance(value, list) and len(value) <= schema["maxItems"]
+            return fits and all(self.is_valid(schema["items"], item) for item in value)
+        fields = schema["properties"]
+        return (
+            isinstance(value, dict)
+            and set(schema["required"]) <= set(value) <= set(fields)
+            and all(self.is_valid(fields[name], item) for name, item in value.items())
+        )
+
+    def test_every_generated_case_is_valid_or_says_that_it_was_cut(self):
+        seed = 20261122
+        dice = random.Random(seed)
+        valid = cut = 0
+        for case in range(self.CASES):
+            tools = [
+                {"type": "function", "function": {"name": f"tool_{n}", "parameters": self.record(dice, 2), "strict": True}}
+                for n in range(dice.randint(1, 3))
+            ]
+            schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in tools}
+            choice = dice.choice(["required", {"type": "function", "function": {"name": "tool_0"}}])
+            answer = client.chat.completions.create(
+                model=MODEL,
+                messages=CHAT,
+                tools=tools,
+                tool_choice=choice,
+                parallel_tool_calls=dice.random() < 0.3,
+                max_tokens=220,
+                seed=case,
+                temperature=dice.choice([0, 0.7, 1.0, 1.5]),
+            ).choices[0]
+            if answer.finish_reason == "length":
+                cut += 1
+                continue
+            self.assertEqual(answer.finish_reason, "tool_calls", f"seed {seed}, case {case}")
+            for call in answer.message.tool_calls:
+                arguments = json.loads(call.function.arguments)
+                self.assertTrue(
+                    self.is_valid(schemas[call.function.name], arguments), f"seed {seed}, case {case}: {arguments}"
+                )
+            valid += 1
+        print(f"seed {seed}: {valid} of {self.CASES} valid, {cut} cut and said so, 0 invalid")
+        self.assertEqual(valid + cut, self.CASES)
+        self.assertGreaterEqual(valid, 0.8 * self.CASES)
+
+
+class Likelihoods(unittest.TestCase):
+    def test_log_probabilities_are_of_the_models_own_distribution(self):
+        request = {"model": MODEL, "messages": CHAT, "max_tokens": 8, "seed": 3, "logprobs": True, "top_logprobs": 20}
+        hot = client.chat.completions.create(temperature=2, **request).choices[0]
+        first = hot.logprobs.content[0]
+        self.assertEqual(len(first.top_logprobs), 20)
+        logprobs = [top.logprob for top in first.top_logprobs]
+        self.assertEqual(logprobs, sorted(logprobs, reverse=True))
+        self.assertLessEqual(sum(map(math.exp, logprobs)), 1 + 1e-9)
+        # The first position's distribution depends on the prompt alone.
+        cold = client.chat.completions.create(temperature=0, **request).choices[0]
+        self.assertEqual(cold.logprobs.content[0].top_logprobs, first.top_logprobs)
+        self.assertEqual(cold.logprobs.content[0].token, first.top_logprobs[0].token)
+
+    def test_their_bytes_are_the_text(self):
+        request = {"model": MODEL, "messages": CHAT, "max_tokens": 40, "seed": 5, "temperature": 2, "logprobs": True}
+        choice = client.chat.completions.create(**request).choices[0]
+        joined = b"".join(bytes(token.bytes) for token in choice.logprobs.content)
+        self.assertEqual(joined.decode(errors="replace"), choice.message.content)
+        pieces, tokens = "", []
+        for chunk in client.chat.completions.create(stream=True, **request):
+            pieces += chunk.choices[0].delta.content or ""
+            if chunk.choices[0].logprobs:
+                tokens += chunk.choices[0].logprobs.content
+        self.assertEqual(pieces, choice.message.content)
+        self.assertEqual(tokens, choice.logprobs.content)
+
+    def test_completions_have_their_own_shape(self):
+        answer = client.completions.create(model=MODEL, prompt="In the", max_tokens=6, seed=1, logprobs=3)
+        logprobs = answer.choices[0].logprobs
+        self.assertEqual("".join(logprobs.tokens), answer.choices[0].text)
+        self.assertEqual(logprobs.text_offset[0], 0)
+        self.assertTrue(all(3 <= len(top) <= 4 for top in logprobs.top_logprobs))
+        self.assertTrue(all(p <= 0 for p in logprobs.token_logprobs))
+
+
+class Parameters(unittest.TestCase):
+    def test_several_choices_are_those_of_one_seed_and_the_prompt_counts_once(self):
+        request = {"model": MODEL, "messages": CHAT, "max_tokens": 20, "seed": 9, "n": 3}
+        answer = client.chat.completions.create(**request)
+        texts = [choice.message.content for choice in answer.choices]
+        self.assertEqual([choice.index for choice in answer.choices], [0, 1, 2])
+        self.assertEqual(len(set(texts)), 3)
+        one = client.chat.completions.create(**request | {"n": 1})
+        self.assertEqual(one.choices[0].message.content, texts[0])
+        self.assertEqual(one.usage.prompt_tokens, answer.usage.prompt_tokens)
+        self.assertGreater(answer.usage.completion_tokens, one.usage.completion_tokens)
+        streamed, usages = ["", "", ""], []
+        for chunk in client.chat.completions.create(stream=True, stream_options={"include_usage": True}, **request):
+            for choice in chunk.choices:
+                streamed[choice.index] += choice.delta.content or ""
+            usages += [chunk.usage] if chunk.usage else []
+        self.assertEqual(streamed, texts)
+        self.assertEqual(len(usages), 1)
+        self.assertEqual(usages[0].completion_tokens, answer.usage.completion_tokens)
+        self.assertEqual(usages[0].prompt_tokens_details.cached_tokens + 1 > 0, True)
+
+    def test_biases_and_penalties_change_what_is_drawn(self):
+        def text(**change):
+            request = {"model": MODEL, "prompt": "And the", "max_tokens": 24, "temperature": 0} | change
+            return client.completions.create(**request).choices[0].text
+
+        plain = text()
+        self.assertEqual(plain, text(presence_penalty=0, extra_body={"top_k": 0, "min_p": 0, "repetition_penalty": 1}))
+        self.assertNotEqual(plain, text(frequency_penalty=2, presence_penalty=2))
+        self.assertNotEqual(plain, text(extra_body={"repetition_penalty": 1.8}))
+        self.assertEqual(plain, text(temperature=1, extra_body={"top_k": 1}))
+        self.assertEqual(plain, text(temperature=1, extra_body={"min_p": 1}))
+        token = worker_tokens(plain)[0]
+        self.assertNotEqual(plain, text(logit_bias={str(token): -100}))
+        with self.assertRaises(openai.BadRequestError) as caught:
+            text(logit_bias={"999999": 1})
+        self.assertEqual(caught.exception.param, "logit_bias")
+
+    def test_one_model_is_found_by_its_id_and_answers_have_an_id(self):
+        direct = worker.client()
+        self.assertEqual(direct.models.retrieve(MODEL).id, MODEL)
+        with self.assertRaises(openai.NotFoundError):
+            direct.models.retrieve("other")
+        answer = direct.chat.completions.create(model=MODEL, messages=CHAT, max_tokens=2)
+        self.assertEqual(answer._request_id, answer.id)
+        self.assertTrue(re.fullmatch(r"chatcmpl-[0-9a-f]{16}", answer.id))
+
+
+def worker_tokens(text):
+    """Token ids of a text, as the worker cuts it."""
+    answer = worker.client().post(
+        worker.url + "/tokenize", body={"prompt": text, "add_special_tokens": False}, cast_to=object
+    )
+    return answer["tokens"]
+
+
+if __name__ == "__main__":
+    unittest.main()
