@@ -1,10 +1,14 @@
 //! Chat templates: `chat_template.jinja` or the entry of `tokenizer_config.json`, as `transformers` renders them.
 
+mod python;
+mod template;
+
 use crate::tokenizer::{TokenizerError, read, read_optional};
-use minijinja::{Environment, Error, ErrorKind, context};
+use minijinja::{Environment, Error, context};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// One message of a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,13 +41,27 @@ pub enum ChatError {
     Refused(String),
 }
 
+/// Special tokens that templates name.
+const TOKENS: [&str; 7] = [
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "sep_token",
+    "pad_token",
+    "cls_token",
+    "mask_token",
+];
+
+/// The template that chats take, and the one of chats with tools where a model has two.
+const PLAIN: &str = "default";
+const WITH_TOOLS: &str = "tool_use";
+
 /// A model's chat template.
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Option<Environment<'static>>,
     source: String,
-    begin: Value,
-    end: Value,
+    tokens: Map<String, Value>,
 }
 
 impl ChatTemplate {
@@ -54,37 +72,39 @@ impl ChatTemplate {
     pub fn load(folder: &Path) -> Result<Self, TokenizerError> {
         let config_path = folder.join("tokenizer_config.json");
         let config = read_optional(&config_path)?.unwrap_or_default();
-        let own_file = folder.join("chat_template.jinja");
-        let (path, source) = if own_file.exists() {
-            (
-                own_file.clone(),
-                String::from_utf8_lossy(&read(&own_file)?).into_owned(),
-            )
-        } else {
-            let Some(source) = config.get("chat_template").and_then(Value::as_str) else {
-                return Ok(Self {
-                    environment: None,
-                    source: String::new(),
-                    begin: Value::Null,
-                    end: Value::Null,
-                });
+        let sources = sources(folder, &config_path, &config)?;
+        let mut tokens = Map::new();
+        for name in TOKENS {
+            match config.get(name) {
+                // An AddedToken is written as an object.
+                Some(Value::Object(token)) => {
+                    tokens.insert(name.into(), token.get("content").cloned().unwrap_or_default())
+                }
+                Some(Value::String(token)) => tokens.insert(name.into(), token.as_str().into()),
+                _ => None,
             };
-            (config_path, source.to_owned())
+        }
+        let Some((_, _, source)) = sources.iter().find(|(name, ..)| name == PLAIN) else {
+            return Ok(Self {
+                environment: None,
+                source: String::new(),
+                tokens,
+            });
         };
-        let environment = compile(source.clone()).map_err(|e| TokenizerError::Invalid {
-            path,
-            reason: format!("chat template: {e}"),
-        })?;
-        let token = |name: &str| match config.get(name) {
-            // An AddedToken is written as an object.
-            Some(Value::Object(token)) => token.get("content").cloned().unwrap_or_default(),
-            other => other.cloned().unwrap_or_default(),
-        };
+        let source = source.clone();
+        let mut environment = template::environment();
+        for (name, path, source) in sources {
+            environment
+                .add_template_owned(name, template::unmarked(&source))
+                .map_err(|e| TokenizerError::Invalid {
+                    path,
+                    reason: format!("chat template: {e}"),
+                })?;
+        }
         Ok(Self {
             environment: Some(environment),
             source,
-            begin: token("bos_token"),
-            end: token("eos_token"),
+            tokens,
         })
     }
 
@@ -109,27 +129,48 @@ impl ChatTemplate {
     /// # Errors
     /// As [`ChatTemplate::render`].
     pub fn render_chat(&self, chat: &Chat<'_>) -> Result<String, ChatError> {
+        self.render_chat_at(chat, SystemTime::now())
+    }
+
+    /// The same at a moment, which some templates tell the model: in UTC.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`].
+    pub fn render_chat_at(&self, chat: &Chat<'_>, now: SystemTime) -> Result<String, ChatError> {
         let environment = self.environment.as_ref().ok_or(ChatError::NoTemplate)?;
         let refused = |e: Error| ChatError::Refused(e.detail().map_or_else(|| e.to_string(), str::to_owned));
-        let template = environment.get_template("chat").map_err(refused)?;
+        let with_tools = environment
+            .get_template(WITH_TOOLS)
+            .ok()
+            .filter(|_| !chat.tools.is_empty());
+        let template = match with_tools {
+            Some(template) => template,
+            None => environment.get_template(PLAIN).map_err(refused)?,
+        };
         let values = context! {
             messages => chat.messages,
             tools => (!chat.tools.is_empty()).then_some(chat.tools),
-            bos_token => self.begin,
-            eos_token => self.end,
+            documents => (),
             add_generation_prompt => true,
-            ..minijinja::Value::from_serialize(chat.extra)
+            strftime_now => template::strftime(now),
+            ..context! {
+                ..minijinja::Value::from_serialize(chat.extra),
+                ..minijinja::Value::from_serialize(&self.tokens)
+            }
         };
         template.render(values).map_err(refused)
     }
 
     /// Whether the template reads a variable of this name: what it does not read, it cannot show to the model.
     pub fn reads(&self, variable: &str) -> bool {
-        let template = self
-            .environment
-            .as_ref()
-            .and_then(|environment| environment.get_template("chat").ok());
-        template.is_some_and(|template| template.undeclared_variables(false).contains(variable))
+        let Some(environment) = &self.environment else {
+            return false;
+        };
+        let templates = [PLAIN, WITH_TOOLS].map(|name| environment.get_template(name));
+        templates
+            .iter()
+            .flatten()
+            .any(|template| template.undeclared_variables(false).contains(variable))
     }
 
     /// The template's text; empty if there is none.
@@ -138,16 +179,43 @@ impl ChatTemplate {
     }
 }
 
-fn compile(source: String) -> Result<Environment<'static>, Error> {
-    let mut environment = Environment::new();
-    // transformers trims blocks, and templates rely on it.
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
-        Err(Error::new(ErrorKind::InvalidOperation, message))
-    });
-    environment.set_fuel(Some(5_000_000));
-    environment.add_template_owned("chat", source)?;
-    Ok(environment)
+/// Name, file and text of each template of a folder.
+fn sources(
+    folder: &Path,
+    config_path: &Path,
+    config: &Value,
+) -> Result<Vec<(String, PathBuf, String)>, TokenizerError> {
+    let mut found = Vec::new();
+    let files = [
+        (PLAIN, folder.join("chat_template.jinja")),
+        (
+            WITH_TOOLS,
+            folder.join("additional_chat_templates/tool_use.jinja"),
+        ),
+    ];
+    for (name, path) in files {
+        if path.exists() {
+            let source = String::from_utf8_lossy(&read(&path)?).into_owned();
+            found.push((name.to_owned(), path, source));
+        }
+    }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let mut add = |name: &str, source: &str| {
+        found.push((name.to_owned(), config_path.to_owned(), source.to_owned()));
+    };
+    match config.get("chat_template") {
+        Some(Value::String(source)) => add(PLAIN, source),
+        // Several, each with a name.
+        Some(Value::Array(entries)) => {
+            for entry in entries {
+                if let (Some(name), Some(source)) = (entry["name"].as_str(), entry["template"].as_str()) {
+                    add(name, source);
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(found)
 }
