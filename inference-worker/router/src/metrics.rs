@@ -20,8 +20,10 @@ pub(crate) struct Metrics {
     pub(crate) prepare: Histogram,
     /// Receipts: good, wrong, missing.
     pub(crate) receipts: IntCounterVec,
-    /// Signed refusals.
-    pub(crate) refusals: IntCounter,
+    /// Signed refusals by host and reason: busy, limit, maintenance.
+    pub(crate) refusals: IntCounterVec,
+    /// Vouchers that a host left without answer, by host. Nobody signs that, so it counts nowhere else.
+    pub(crate) unanswered: IntCounterVec,
     /// Hosts passed over for lack of room.
     pub(crate) passed_over: IntCounter,
     /// Releases that were presented.
@@ -58,7 +60,14 @@ impl Metrics {
             Opts::new("receipts_total", "Receipts by what they were."),
             &["verdict"],
         )?;
-        let refusals = IntCounter::new("refusals_total", "Signed refusals of hosts.")?;
+        let refusals = IntCounterVec::new(
+            Opts::new("refusals_total", "Signed refusals by host and reason."),
+            &["host", "reason"],
+        )?;
+        let unanswered = IntCounterVec::new(
+            Opts::new("unanswered_total", "Requests that a host did not answer."),
+            &["host"],
+        )?;
         let passed_over = IntCounter::new(
             "passed_over_total",
             "Hosts passed over because their limit was used up.",
@@ -86,6 +95,7 @@ impl Metrics {
         registry.register(Box::new(prepare.clone()))?;
         registry.register(Box::new(receipts.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
+        registry.register(Box::new(unanswered.clone()))?;
         registry.register(Box::new(passed_over.clone()))?;
         registry.register(Box::new(releases.clone()))?;
         registry.register(Box::new(faults.clone()))?;
@@ -105,6 +115,7 @@ impl Metrics {
             prepare,
             receipts,
             refusals,
+            unanswered,
             passed_over,
             releases,
             faults,

@@ -2,7 +2,7 @@
 
 use crate::ledger::Place;
 use anyhow::Context;
-use quern_inference_api::paid::SignedReceipt;
+use quern_inference_api::paid::{SignedReceipt, SignedRefusal, SignedVoucher};
 use quern_journal::{Journal, Options};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,10 +29,31 @@ pub(crate) struct Kept {
     pub(crate) content: Option<quern_protocol::Hash>,
 }
 
-/// Some of a holder's receipts, in the order in which they came.
+/// A host's signed word that it did not serve a request, with the voucher that it had for it: what counts for its
+/// completion record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refused {
+    /// Holder of the API key.
+    pub(crate) key: String,
+    /// Its word.
+    pub(crate) refusal: SignedRefusal,
+    /// What the host would have been paid by.
+    pub(crate) voucher: SignedVoucher,
+}
+
+/// A record of the journal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Record {
+    Receipt(Box<Kept>),
+    Refusal(Box<Refused>),
+}
+
+/// Some of a holder's receipts and refusals, in the order in which they came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Page {
     pub(crate) receipts: Vec<Kept>,
+    pub(crate) refusals: Vec<Refused>,
     /// Where the next page begins; none if there are no more now.
     pub(crate) next: Option<u64>,
 }
@@ -50,7 +71,18 @@ struct Index {
 }
 
 impl Index {
-    fn add(&mut self, number: u64, kept: &Kept) {
+    fn add(&mut self, number: u64, record: &Record) {
+        match record {
+            Record::Receipt(kept) => self.add_receipt(number, kept),
+            Record::Refusal(refused) => {
+                self.holders.insert(number, refused.key.clone());
+                let session = refused.refusal.refusal.session;
+                self.first.entry(session).or_insert(number);
+            }
+        }
+    }
+
+    fn add_receipt(&mut self, number: u64, kept: &Kept) {
         self.by_id.insert(kept.id.clone(), number);
         self.holders.insert(number, kept.key.clone());
         let request = (kept.place.session, kept.place.nonce);
@@ -78,8 +110,8 @@ impl Receipts {
         let opened = Journal::open(
             folder,
             Options::default(),
-            |record| match serde_json::from_slice::<Kept>(&record.payload) {
-                Ok(kept) => index.add(record.number, &kept),
+            |record| match serde_json::from_slice::<Record>(&record.payload) {
+                Ok(read) => index.add(record.number, &read),
                 Err(error) => tracing::warn!(record = record.number, %error, "a receipt cannot be read"),
             },
         )
@@ -92,17 +124,26 @@ impl Receipts {
 
     /// Makes a receipt durable, in the background.
     pub(crate) fn keep(&self, kept: Kept) {
+        self.keep_record(Record::Receipt(Box::new(kept)));
+    }
+
+    /// Makes a refusal durable, in the background.
+    pub(crate) fn keep_refusal(&self, refused: Refused) {
+        self.keep_record(Record::Refusal(Box::new(refused)));
+    }
+
+    fn keep_record(&self, record: Record) {
         let (journal, index) = (self.journal.clone(), self.index.clone());
         tokio::spawn(async move {
-            let Ok(payload) = serde_json::to_vec(&kept) else {
+            let Ok(payload) = serde_json::to_vec(&record) else {
                 return;
             };
             match journal.append(payload).await {
                 Ok(number) => index
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .add(number, &kept),
-                Err(error) => tracing::error!(%error, receipt = kept.id, "a receipt could not be kept"),
+                    .add(number, &record),
+                Err(error) => tracing::error!(%error, ?record, "a receipt or refusal could not be kept"),
             }
         });
     }
@@ -136,7 +177,7 @@ impl Receipts {
             .collect()
     }
 
-    /// Receipts of a key's holder from record `from` on, evidence included; at most `limit`.
+    /// Receipts and refusals of a key's holder from record `from` on, evidence included; at most `limit`.
     pub(crate) fn list(&self, holder: &str, from: u64, limit: usize) -> Page {
         let mut numbers: Vec<u64> = {
             let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,11 +189,20 @@ impl Receipts {
         } else {
             None
         };
-        let read = |number| serde_json::from_slice(&self.journal.read(number).ok()?).ok();
-        Page {
-            receipts: numbers.into_iter().filter_map(read).collect(),
+        let mut page = Page {
+            receipts: Vec::new(),
+            refusals: Vec::new(),
             next,
+        };
+        for number in numbers {
+            let record = self.journal.read(number).ok();
+            match record.and_then(|record| serde_json::from_slice(&record).ok()) {
+                Some(Record::Receipt(kept)) => page.receipts.push(*kept),
+                Some(Record::Refusal(refused)) => page.refusals.push(*refused),
+                None => {}
+            }
         }
+        page
     }
 
     /// Deletes what belongs to sessions before `oldest` only.
@@ -165,7 +215,7 @@ impl Receipts {
             if gone.is_empty() {
                 None
             } else {
-                let last = index.by_id.values().max().copied();
+                let last = index.holders.keys().next_back().copied();
                 keep_from.or(last.map(|number| number + 1))
             }
         };

@@ -3,6 +3,7 @@
 use super::forward::{Order, path};
 use super::relay::{Opening, Stream};
 use super::{Gateway, Pending};
+use crate::receipts::Refused;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -11,9 +12,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use quern_chain_client::verify;
 use quern_inference_api::paid::{
-    Authority, RECEIPT_HEADER, RefusalBody, SignedReceipt, VOUCHER_HEADER, from_header, to_header,
+    Authority, RECEIPT_HEADER, RefusalBody, SignedReceipt, SignedRefusal, SignedVoucher, VOUCHER_HEADER,
+    from_header, to_header,
 };
-use quern_protocol::Amount;
+use quern_protocol::{Amount, RefusalReason};
 use std::sync::Arc;
 
 /// Longest answer in one piece, and longest error.
@@ -27,6 +29,9 @@ pub(super) enum Attempt {
     Answered(Box<Response>),
     /// It has no room; it is well.
     Busy,
+    /// It gave no answer.
+    Silent(String),
+    /// It answered, but not as a host does.
     Failed(String),
 }
 
@@ -51,8 +56,12 @@ pub(super) async fn attempt(
     };
     let host = pending.place.host.clone();
     let answer = tokio::time::timeout(patience, call(gateway, order, pending, cap, authorised)).await;
-    let answer = answer.unwrap_or_else(|_| Attempt::failed("no token in time"));
+    let answer = answer.unwrap_or_else(|_| Attempt::Silent("no token in time".into()));
     match &answer {
+        Attempt::Silent(_) => {
+            gateway.metrics.unanswered.with_label_values(&[&host]).inc();
+            gateway.mark_down(&host);
+        }
         Attempt::Failed(_) => gateway.mark_down(&host),
         _ => gateway.mark_up(&host),
     }
@@ -72,7 +81,7 @@ async fn call(
     let signed = gateway.voucher(order.payer, &pending.place, &pending.request, cap);
     let authority = Authority {
         chain_id: gateway.chain_id().to_owned(),
-        voucher: signed.voucher,
+        voucher: signed.voucher.clone(),
         signature: signed.signature,
         salt: pending.request.salt,
     };
@@ -89,7 +98,7 @@ async fn call(
     };
     let answer = match gateway.client.request(host.transport_key.0, request).await {
         Ok(answer) => answer,
-        Err(error) => return Attempt::failed(error.to_string()),
+        Err(error) => return Attempt::Silent(error.to_string()),
     };
     let (parts, body) = answer.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
@@ -106,7 +115,7 @@ async fn call(
             }
         }
         StatusCode::OK => whole(pending, &parts.headers, body).await,
-        status => refused(gateway, pending, status, kind, body).await,
+        status => refused(gateway, (pending, signed), status, kind, body).await,
     }
 }
 
@@ -155,7 +164,7 @@ async fn whole(mut pending: Pending, headers: &HeaderMap, body: Incoming) -> Att
 /// Anything but 200: a signed refusal frees the voucher, a fault of the request is the client's to see.
 async fn refused(
     gateway: &Gateway,
-    pending: Pending,
+    (pending, voucher): (Pending, SignedVoucher),
     status: StatusCode,
     kind: Option<HeaderValue>,
     body: Incoming,
@@ -166,8 +175,15 @@ async fn refused(
     };
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            if is_refusal(gateway, &pending, &body) {
-                gateway.metrics.refusals.inc();
+            if let Some(refusal) = refusal(gateway, &pending, &body) {
+                let (host, reason) = (pending.place.host.as_str(), word(refusal.refusal.reason));
+                gateway.metrics.refusals.with_label_values(&[host, reason]).inc();
+                let key = pending.request.key.clone();
+                gateway.receipts.keep_refusal(Refused {
+                    key,
+                    refusal,
+                    voucher,
+                });
                 pending.free();
                 Attempt::Busy
             } else if status == StatusCode::TOO_MANY_REQUESTS {
@@ -198,14 +214,21 @@ async fn refused(
     }
 }
 
-/// Whether a body carries the host's signed word on this very request.
-fn is_refusal(gateway: &Gateway, pending: &Pending, body: &Bytes) -> bool {
-    let Ok(RefusalBody { refusal: signed }) = serde_json::from_slice(body) else {
-        return false;
-    };
+/// The host's signed word on this very request, if a body carries it.
+fn refusal(gateway: &Gateway, pending: &Pending, body: &Bytes) -> Option<SignedRefusal> {
+    let RefusalBody { refusal: signed } = serde_json::from_slice(body).ok()?;
     let (refusal, place) = (&signed.refusal, &pending.place);
     let named = (refusal.session, refusal.nonce, &refusal.host) == (place.session, place.nonce, &place.host);
     let digest = refusal.digest(gateway.chain_id());
-    let host = gateway.view.host(&place.host);
-    named && host.is_some_and(|host| verify(&host.warm_key.key.0, &digest.0, &signed.signature.0))
+    let host = gateway.view.host(&place.host)?;
+    let good = named && verify(&host.warm_key.key.0, &digest.0, &signed.signature.0);
+    good.then_some(signed)
+}
+
+const fn word(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::Busy => "busy",
+        RefusalReason::Limit => "limit",
+        RefusalReason::Maintenance => "maintenance",
+    }
 }

@@ -192,7 +192,7 @@ async fn offer(
         match attempt(gateway, order, pending, grant.cap, authorised).await {
             Attempt::Answered(response) => return Ok(*response),
             Attempt::Busy => busy = true,
-            Attempt::Failed(reason) => {
+            Attempt::Silent(reason) | Attempt::Failed(reason) => {
                 tracing::warn!(host = tried.last(), reason, "attempt failed");
             }
         }

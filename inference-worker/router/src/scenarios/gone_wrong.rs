@@ -50,6 +50,53 @@ async fn a_host_that_cannot_or_will_not_serve_costs_the_client_nothing_but_time(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signed_refusal_is_kept_with_its_voucher_and_silence_is_counted() {
+    let world = World::new(&[Refuses, Honest]).await;
+    let router = world.router().await;
+    ask_some(&router, 6, true).await;
+    let refused = world.hosts[0].with(|book| book.vouchers.clone());
+    assert!(!refused.is_empty(), "the first host was never asked");
+    until("receipts settle", || router.budget().spent == Amount(6 * PRICE)).await;
+    let page = || async { get(&router.url, "/quern/receipts").await.json() };
+    let mut told = page().await;
+    for _ in 0..200 {
+        if told["refusals"].as_array().unwrap().len() == refused.len() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        told = page().await;
+    }
+    let kept: Vec<crate::receipts::Refused> = serde_json::from_value(told["refusals"].clone()).unwrap();
+    assert_eq!(kept.len(), refused.len());
+    for refused_one in &kept {
+        let refusal = &refused_one.refusal.refusal;
+        assert_eq!(refusal.host, world.hosts[0].name);
+        // Both words are there: that of who would have paid, and that of who would not serve.
+        assert_eq!(refused_one.voucher, refused[&(refusal.session, refusal.nonce)]);
+    }
+    let metrics = get(&router.url, "/metrics").await.body;
+    let line = format!(
+        "refusals_total{{host=\"{}\",reason=\"busy\"}} {}",
+        world.hosts[0].name,
+        refused.len()
+    );
+    assert!(metrics.contains(&line), "{metrics}");
+    router.stop().await;
+    // They outlive the process, and a host that only hangs leaves a count, as nobody signed anything.
+    world.hosts[0].behave(Hangs);
+    let router = world.router().await;
+    ask_some(&router, 6, true).await;
+    let told = get(&router.url, "/quern/receipts").await.json();
+    assert_eq!(told["refusals"].as_array().unwrap().len(), refused.len());
+    let metrics = get(&router.url, "/metrics").await.body;
+    assert!(
+        metrics.contains(&format!("unanswered_total{{host=\"{}\"}}", world.hosts[0].name)),
+        "{metrics}"
+    );
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_receipt_is_evidence_and_ends_the_hosts_business_here() {
     for conduct in [Overcharges, WrongSeed, WrongRequest, WrongKey, WrongUsage] {
         for stream in [true, false] {
@@ -84,6 +131,61 @@ async fn a_stream_that_breaks_after_its_first_token_is_not_tried_again_and_is_pa
     // The receipt is asked for afterwards: 1.5 * (5 + 2 * 3) = 16.5
     until("the receipt is fetched", || router.budget().spent == Amount(17)).await;
     assert_eq!(router.budget().held, Amount(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_vanishes_with_a_stream_holds_authority_for_one_slice_beyond_what_was_seen() {
+    let world = World::new(&[DiesMidStream]).await;
+    let router = world.router().await;
+    let reply = complete(&router.url, 4_000, true).await;
+    assert_eq!((reply.status.as_u16(), reply.tokens()), (200, 3));
+    // Whatever it says it served, it is paid by the highest cap that it holds.
+    let voucher = world.hosts[0].with(|book| book.vouchers[&(1, 1)].voucher.clone());
+    let package = chain::package();
+    let slice = quern_inference_api::paid::SLICE_TOKENS;
+    let bound = quern_protocol::Usage {
+        // No more tokens than the request's body has bytes.
+        prompt: 200,
+        cached: 0,
+        completion: 3 + slice,
+    };
+    let price = world.chain.with(|state| state.price);
+    let most = quern_protocol::cost(price, &package.coefficients, &bound).unwrap();
+    assert!(
+        voucher.cap <= most && voucher.cap < voucher.ceiling,
+        "{voucher:?}, {most}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_request_is_told_before_anything_is_signed() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    let good = serde_json::json!({"model": MODEL, "prompt": "x", "max_tokens": 5});
+    let with = |field: &str, value: serde_json::Value| {
+        let mut body = good.clone();
+        body[field] = value;
+        body.to_string()
+    };
+    let cases = [
+        (with("model", "other".into()), 404, "model_not_found"),
+        (with("temperature", 99.into()), 400, "temperature"),
+        (with("max_tokens", (-1).into()), 400, "max_tokens"),
+        (with("prompt", serde_json::json!({"a": 1})), 400, "prompt"),
+        ("{\"model\": ".to_owned(), 400, "JSON"),
+        (String::new(), 400, "body"),
+    ];
+    for (body, status, word) in cases {
+        let reply = client::send("POST", format!("{}/v1/completions", router.url), body.clone()).await;
+        assert_eq!(reply.status.as_u16(), status, "{body}: {}", reply.body);
+        assert!(reply.body.contains(word), "{body}: {}", reply.body);
+    }
+    assert_eq!(world.hosts[0].with(|book| book.vouchers.len()), 0);
+    assert_eq!(
+        (router.budget().spent, router.budget().held),
+        (Amount(0), Amount(0))
+    );
+    assert_eq!(complete(&router.url, 5, true).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

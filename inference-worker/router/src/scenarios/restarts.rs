@@ -98,3 +98,92 @@ async fn a_router_whose_chain_is_silent_signs_nothing_and_says_why() {
     until("the chain is back", || router.gateway.is_ready()).await;
     assert_eq!(complete(&router.url, 10, true).await.status, 200);
 }
+
+#[test]
+fn a_full_disk_signs_nothing_that_is_not_marked_and_ends_with_room() {
+    let output = std::process::Command::new("bash")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -S -f 48; exec \"$0\" with_little_room --ignored --nocapture",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the other test, with a limit on the size of files"]
+async fn with_little_room() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Fsize);
+    assert!(
+        limit.current.is_some_and(|bytes| bytes <= 48 << 10),
+        "the limit is not set"
+    );
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    let mut served = 0;
+    let reply = loop {
+        let reply = complete(&router.url, 10, true).await;
+        if reply.status != 200 {
+            break reply;
+        }
+        served += 1;
+        assert!(served < 1_000, "the disk never got full");
+    };
+    assert!(served > 3, "{served}");
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    assert!(reply.body.contains("cannot write its ledger"), "{}", reply.body);
+    setrlimit(
+        Resource::Fsize,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    )
+    .unwrap();
+    let mut reply = complete(&router.url, 10, true).await;
+    for _ in 0..20 {
+        if reply.status == 200 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        reply = complete(&router.url, 10, true).await;
+    }
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    // No nonce twice, no cap above the limit.
+    world.hosts[0].with(|book| assert!(book.complaints.is_empty(), "{:?}", book.complaints));
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_ledger_is_refused_with_words_and_left_as_it_is() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    for _ in 0..3 {
+        assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    }
+    router.stop().await;
+    let ledger = world.folder.path().join("ledger");
+    let segment = std::fs::read_dir(&ledger)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "seg"))
+        .unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let error = crate::books::Books::open(&ledger).await.unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("ledger") && error.contains("restore it from a copy"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+}
