@@ -144,7 +144,8 @@ pub fn shift(
     let moved = given.min(uncounted(storage, &giver.host, model, Amount(u128::MAX))?);
     funds::take(&mut giver.cover, given)?;
     change(storage, &giver.host, model, |cover| {
-        funds::take(&mut cover.limits, given)
+        cover.limits = cover.limits.saturating_sub(given);
+        Ok(())
     })?;
     let Some(receiver) = session.committee.get_mut(to) else {
         return Ok(());
