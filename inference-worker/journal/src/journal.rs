@@ -142,6 +142,21 @@ impl Journal {
         self.begin(payload)?.await.map_err(|_| JournalError::Closed)?
     }
 
+    /// Appends records, which share fsyncs; their numbers come once all are durable. They are not one unit: a crash may
+    /// leave the first of them.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]; some may be durable all the same.
+    pub async fn append_all(&self, payloads: Vec<Vec<u8>>) -> Result<Vec<u64>, JournalError> {
+        let begun = payloads.into_iter().map(|payload| self.begin(payload));
+        let begun = begun.collect::<Result<Vec<_>, _>>()?;
+        let mut numbers = Vec::with_capacity(begun.len());
+        for answer in begun {
+            numbers.push(answer.await.map_err(|_| JournalError::Closed)??);
+        }
+        Ok(numbers)
+    }
+
     /// [`Journal::append`] for a thread that may wait.
     ///
     /// # Errors
@@ -164,6 +179,24 @@ impl Journal {
     /// Number of the first record that is kept.
     pub fn first(&self) -> u64 {
         self.index.lock().unwrap_or_else(PoisonError::into_inner).first()
+    }
+
+    /// Begins a new segment, so that what is appended from now on does not share one with what lies before. Returns the
+    /// number of the next record.
+    ///
+    /// # Errors
+    /// When its file cannot be made.
+    pub async fn rotate(&self) -> Result<u64, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Rotate { reply })?;
+        answer.await.map_err(|_| JournalError::Closed)?
+    }
+
+    /// The first number behind the segment that holds record `number`: all before it go together.
+    pub fn segment_end(&self, number: u64) -> u64 {
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let holding = index.segments.range(..=number).next_back();
+        holding.map_or(number, |(_, segment)| segment.next())
     }
 
     /// Deletes the segments that hold only records below `number`; the caller has decided that nobody needs them.

@@ -25,6 +25,9 @@ pub(crate) enum Command {
         number: u64,
         reply: Sender<Result<u64, JournalError>>,
     },
+    Rotate {
+        reply: Sender<Result<u64, JournalError>>,
+    },
 }
 
 /// The segment being written.
@@ -74,6 +77,7 @@ impl Writer {
         while let Some(command) = waiting.take().or_else(|| inbox.recv().ok()) {
             match command {
                 Command::Discard { number, reply } => drop(reply.send(self.discard(number))),
+                Command::Rotate { reply } => drop(reply.send(self.rotate())),
                 Command::Append { payload, reply } => {
                     let mut size = payload.len();
                     let (mut payloads, mut replies) = (vec![payload], vec![reply]);
@@ -215,6 +219,16 @@ impl Writer {
             size: HEADER as u64,
             dirty: false,
         })
+    }
+
+    /// Begins a segment unless the last one is empty.
+    fn rotate(&mut self) -> Result<u64, JournalError> {
+        let last = self.index().segments.values().next_back().cloned();
+        if last.is_some_and(|last| !last.ends.is_empty()) {
+            self.active = None;
+            self.active = Some(self.create()?);
+        }
+        Ok(self.next)
     }
 
     fn discard(&mut self, number: u64) -> Result<u64, JournalError> {

@@ -286,6 +286,32 @@ fn what_the_caller_lets_go_is_deleted_and_the_rest_stays() {
 }
 
 #[test]
+fn what_is_written_after_a_rotation_outlives_everything_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = Options::default();
+    fill(folder.path(), large, 10);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (journal, ..) = open(folder.path(), large).unwrap();
+    // Before, all ten lie in one segment that none of them leaves alone.
+    assert_eq!(runtime.block_on(journal.discard_before(9)).unwrap(), 0);
+    assert_eq!(runtime.block_on(journal.rotate()).unwrap(), 10);
+    // An empty segment is not rotated again.
+    assert_eq!(runtime.block_on(journal.rotate()).unwrap(), 10);
+    assert_eq!((journal.segment_end(0), journal.segment_end(9)), (10, 10));
+    let numbers = runtime
+        .block_on(journal.append_all((10..14).map(payload).collect()))
+        .unwrap();
+    assert_eq!(numbers, [10, 11, 12, 13]);
+    assert_eq!(runtime.block_on(journal.discard_before(10)).unwrap(), 10);
+    assert!(journal.read(9).is_err());
+    drop(journal);
+    let (journal, records, torn) = open(folder.path(), large).unwrap();
+    let found: Vec<u64> = records.iter().map(|record| record.number).collect();
+    assert_eq!((found, torn), (vec![10, 11, 12, 13], None));
+    assert_eq!(journal.read(12).unwrap(), payload(12));
+}
+
+#[test]
 fn a_second_process_a_lost_key_and_a_wrong_key_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path(), SMALL, 3);

@@ -1,6 +1,7 @@
 //! What an auditor must not forget between a commitment and what it reveals of it. Plain state, kept in the journal.
 
 use crate::audit::judge::{Case, Found, Judge};
+use crate::paid::record::Record;
 use quern_audit::{Ballot, Bucket, Finding, Margin, MarginTree, OpenedMargin, Opening, Report, Vote};
 use quern_evidence::Score;
 use quern_protocol::{Amount, Bytes, Hash, Node};
@@ -200,49 +201,62 @@ impl KeptBallot {
     }
 }
 
-/// What this host has said in the round that is judged, and the journal's records that say so.
+/// What this host has said in the round that is judged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kept {
-    report: Option<(KeptReport, u64)>,
-    ballots: BTreeMap<(u64, u32), (KeptBallot, u64)>,
+    report: Option<KeptReport>,
+    ballots: BTreeMap<(u64, u32), KeptBallot>,
 }
 
 impl Kept {
     /// Forgets what was said before a round.
     pub(crate) fn begin(&mut self, round: u64) {
-        self.report = self.report.take().filter(|(report, _)| report.round >= round);
-        self.ballots.retain(|_, (ballot, _)| ballot.round >= round);
+        self.report.take_if(|report| report.round < round);
+        self.ballots.retain(|_, ballot| ballot.round >= round);
     }
 
-    /// Takes in a report.
-    pub(crate) fn keep_report(&mut self, report: KeptReport, record: u64) {
-        self.begin(report.round);
-        self.report = Some((report, record));
+    /// Takes in a report, unless a later one is there.
+    pub(crate) fn keep_report(&mut self, report: KeptReport) {
+        if self
+            .report
+            .as_ref()
+            .is_none_or(|known| known.round <= report.round)
+        {
+            self.begin(report.round);
+            self.report = Some(report);
+        }
     }
 
-    /// Takes in a ballot.
-    pub(crate) fn keep_ballot(&mut self, ballot: KeptBallot, record: u64) {
-        self.begin(ballot.round);
-        self.ballots.insert((ballot.leaf, ballot.stage), (ballot, record));
+    /// Takes in a ballot, unless it is of a round before those that are there.
+    pub(crate) fn keep_ballot(&mut self, ballot: KeptBallot) {
+        let known = self.ballots.values().map(|ballot| ballot.round);
+        if known.max().is_none_or(|known| known <= ballot.round) {
+            self.begin(ballot.round);
+            self.ballots.insert((ballot.leaf, ballot.stage), ballot);
+        }
     }
 
     /// The report of a round.
     pub(crate) fn report(&self, round: u64) -> Option<&KeptReport> {
-        let report = self.report.as_ref().map(|(report, _)| report);
-        report.filter(|report| report.round == round)
+        self.report.as_ref().filter(|report| report.round == round)
     }
 
     /// The ballot on a leaf.
     pub(crate) fn ballot(&self, round: u64, leaf: u64, stage: u32) -> Option<&KeptBallot> {
-        let ballot = self.ballots.get(&(leaf, stage)).map(|(ballot, _)| ballot);
+        let ballot = self.ballots.get(&(leaf, stage));
         ballot.filter(|ballot| ballot.round == round)
     }
 
-    /// The first record that is still needed.
-    pub(crate) fn first_record(&self) -> Option<u64> {
-        let report = self.report.iter().map(|(_, record)| *record);
+    /// All of it, to write it again.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let report = self
+            .report
+            .iter()
+            .cloned()
+            .map(|report| Record::AuditReport(Box::new(report)));
+        let ballots = self.ballots.values().cloned();
         report
-            .chain(self.ballots.values().map(|(_, record)| *record))
-            .min()
+            .chain(ballots.map(|ballot| Record::AuditBallot(Box::new(ballot))))
+            .collect()
     }
 }

@@ -34,3 +34,4 @@ pub(crate) use check::Replay;
 pub(crate) use desk::Desk;
 pub(crate) use kept::{Examined, Kept, KeptBallot, KeptReport};
 pub(crate) use payload::routes;
+pub(crate) use view::View;

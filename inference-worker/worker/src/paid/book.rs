@@ -5,6 +5,7 @@ use crate::paid::record::{PlannedBatch, Record};
 use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
 use quern_interface::settlement::SessionInfo;
 use quern_protocol::{Amount, Voucher};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Closed sessions whose receipts can still be asked for.
@@ -32,7 +33,7 @@ pub(crate) struct Entry {
 }
 
 /// What the chain holds of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Committed {
     pub(crate) cumulative: Amount,
     pub(crate) receipts: u64,
@@ -59,8 +60,6 @@ pub(crate) struct Account {
     pub(crate) outstanding: Amount,
     /// What the chain holds.
     pub(crate) committed: Committed,
-    /// First record of the session in the journal.
-    pub(crate) first_record: Option<u64>,
 }
 
 impl Account {
@@ -161,7 +160,6 @@ impl Account {
         // The sum stays within the highest cap, so it fits.
         let captured = self.captured.checked_add(signed.receipt.capture);
         self.captured = captured.unwrap_or(Amount(u128::MAX));
-        self.first_record.get_or_insert(record);
         let entry = Entry {
             signed,
             batch: None,
@@ -193,7 +191,9 @@ pub(crate) enum Reserve {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Book {
     pub(crate) accounts: BTreeMap<u64, Account>,
-    /// Sessions whose money is divided, the last ones: who traces a receipt may still ask for its proof. Hashes and
+    /// Sessions whose money is divided, and the height at which that was seen: audits may still draw their receipts.
+    pub(crate) ended: BTreeMap<u64, (Account, u64)>,
+    /// Sessions that audits are over with, the last ones: who traces a receipt may still ask for its proof. Hashes and
     /// amounts only, and only until the worker ends.
     pub(crate) closed: VecDeque<(u64, Account)>,
     /// Batches that the chain holds, by sequence.
@@ -227,7 +227,11 @@ impl Book {
                 let session = signed.receipt.voucher.session;
                 self.account(session).finish(*signed, number);
             }
+            Record::Carried { signed, batch, .. } => self.carried(number, *signed, batch),
+            // One that the chain holds already was told again.
+            Record::Batch(batch) if batch.sequence <= self.last.0 => {}
             Record::Batch(batch) => self.planned = Some((batch, number)),
+            Record::Held(batch) => drop(self.batches.insert(batch.sequence, batch)),
             Record::Committed { sequence } => {
                 self.confirm(sequence);
                 self.last = (sequence.max(self.last.0), Some(number));
@@ -238,13 +242,53 @@ impl Book {
             }
             Record::Release(signed) => {
                 let release = signed.release;
-                let account = self.account(release.session);
-                account.first_record.get_or_insert(number);
-                account.give(&release.to, release.cumulative);
+                self.kept(release.session).give(&release.to, release.cumulative);
             }
-            Record::Closed { session } => self.close(session),
-            Record::AuditReport(report) => self.audits.keep_report(*report, number),
-            Record::AuditBallot(ballot) => self.audits.keep_ballot(*ballot, number),
+            Record::Standing {
+                session,
+                committed,
+                given,
+            } => {
+                let account = self.kept(session);
+                if committed.batch >= account.committed.batch {
+                    account.committed = committed;
+                }
+                for (to, cumulative) in given {
+                    account.give(&to, cumulative);
+                }
+            }
+            Record::Closed { session, height } => self.close(session, height),
+            Record::AuditReport(report) => self.audits.keep_report(*report),
+            Record::AuditBallot(ballot) => self.audits.keep_ballot(*ballot),
+        }
+    }
+
+    /// The account of a session that may be over.
+    fn kept(&mut self, session: u64) -> &mut Account {
+        match self.ended.get_mut(&session) {
+            Some((account, _)) => account,
+            None => self.accounts.entry(session).or_default(),
+        }
+    }
+
+    /// Takes in a receipt that was written again further on in the journal. Where the first record of it was read, too, only
+    /// its place changes.
+    fn carried(&mut self, number: u64, signed: SignedReceipt, batch: Option<u64>) {
+        let (session, nonce) = (signed.receipt.voucher.session, signed.receipt.voucher.nonce);
+        // It may be in a batch that was confirmed after it was written again.
+        let holds = |planned: &&PlannedBatch| {
+            let mut leaves = planned.leaves.iter().zip(&planned.nonces);
+            leaves.any(|(leaf, nonces)| leaf.session == session && nonces.binary_search(&nonce).is_ok())
+        };
+        let found = || self.batches.values().find(holds).map(|planned| planned.sequence);
+        let batch = batch.or_else(found);
+        let account = self.kept(session);
+        match account.receipts.get_mut(&nonce) {
+            Some(entry) => entry.record = number,
+            None => account.finish(signed, number),
+        }
+        if let Some(entry) = account.receipts.get_mut(&nonce) {
+            entry.batch = entry.batch.or(batch);
         }
     }
 
@@ -271,9 +315,17 @@ impl Book {
         self.batches.insert(sequence, batch);
     }
 
-    /// A session whose money is divided, and its appeal over.
-    pub(crate) fn close(&mut self, session: u64) {
+    /// A session whose money is divided, as was seen at a height.
+    pub(crate) fn close(&mut self, session: u64, height: u64) {
         if let Some(account) = self.accounts.remove(&session) {
+            // Told again, it changes nothing.
+            self.ended.entry(session).or_insert((account, height));
+        }
+    }
+
+    /// A session that audits are over with: its payloads are not needed any more.
+    pub(crate) fn forget(&mut self, session: u64) {
+        if let Some((account, _)) = self.ended.remove(&session) {
             self.closed.push_back((session, account));
             if self.closed.len() > CLOSED {
                 self.closed.pop_front();
@@ -291,20 +343,23 @@ impl Book {
 
     /// A session's account, open or closed.
     pub(crate) fn find(&self, session: u64) -> Option<&Account> {
+        let ended = || self.ended.get(&session).map(|(account, _)| account);
         let closed = || {
             self.closed
                 .iter()
                 .find(|(id, _)| *id == session)
                 .map(|(_, account)| account)
         };
-        self.accounts.get(&session).or_else(closed)
+        self.accounts.get(&session).or_else(ended).or_else(closed)
     }
 
-    /// Number of the first record that is still needed, if any is.
-    pub(crate) fn first_needed(&self) -> Option<u64> {
-        let accounts = self.accounts.values().filter_map(|account| account.first_record);
-        let planned = self.planned.iter().map(|(_, record)| *record);
-        let audits = self.audits.first_record();
-        accounts.chain(planned).chain(self.last.1).chain(audits).min()
+    /// Accounts whose payloads are needed.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = (u64, &Account)> {
+        let ended = self
+            .ended
+            .iter()
+            .map(|(session, (account, _))| (*session, account));
+        let open = self.accounts.iter().map(|(session, account)| (*session, account));
+        open.chain(ended)
     }
 }

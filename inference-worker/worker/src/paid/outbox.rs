@@ -1,6 +1,7 @@
 //! Brings the chain's state up to the book's: batches, claims, closes. It takes no input: it compares and does what is
 //! missing, and may be stopped and started at any point.
 
+use crate::audit::View;
 use crate::paid::batch::{self, COMMIT_BLOCKS};
 use crate::paid::record::{PlannedBatch, Record};
 use crate::paid::service::Paid;
@@ -72,7 +73,7 @@ async fn work(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> {
     Ok(())
 }
 
-/// Looks at all sessions, and forgets those whose money is divided.
+/// Looks at all sessions, notes those whose money is divided, and forgets those that audits are over with.
 async fn refresh(paid: &Paid) -> Result<(), OutboxError> {
     let fell = paid.sessions.refresh().await?;
     let known: Vec<u64> = {
@@ -85,15 +86,33 @@ async fn refresh(paid: &Paid) -> Result<(), OutboxError> {
         book.accounts.keys().copied().collect()
     };
     for session in known {
-        let info = paid.sessions.fetch(session).await?;
-        if matches!(info.status, SessionStatus::Closed | SessionStatus::Void) {
-            tracing::info!(session, outcome = ?info.outcome, "a session is closed");
-            let next = paid.store.append(Record::Closed { session }).await?;
+        let info = match paid.sessions.fetch(session).await {
+            Ok(info) => Some(info),
+            // it ended while this host was away, so long ago that its record is gone
+            Err(error) if error.to_string().contains("session_forgotten") => None,
+            Err(error) => return Err(error.into()),
+        };
+        let ended = |info: &SessionInfo| matches!(info.status, SessionStatus::Closed | SessionStatus::Void);
+        if info.as_deref().is_none_or(ended) {
+            let outcome = info.and_then(|info| info.outcome.clone());
+            tracing::info!(session, ?outcome, "a session is closed");
+            let height = paid.follow.height();
+            paid.store.append(Record::Closed { session, height }).await?;
             paid.sessions.forget(session);
-            paid.store.discard(next).await?;
         }
     }
+    let over = paid.store.forget(|height| audits_are_over(paid, height)).await?;
+    if !over.is_empty() {
+        tracing::info!(sessions = ?over, "deleted the payloads of sessions that audits are over with");
+    }
     Ok(())
+}
+
+/// Whether nothing that was committed up to a height can be drawn any more: the round that is worked on begins later. Rounds
+/// that fall behind are waited for; a chain without audits draws nothing.
+fn audits_are_over(paid: &Paid, height: u64) -> bool {
+    let judged = |view: &View| view.round.start > height;
+    paid.config.contracts.audits.is_none() || paid.audits.view().is_some_and(|view| judged(&view))
 }
 
 async fn batch_on_chain(paid: &Paid, question: &QueryMsg) -> Result<Option<BatchInfo>, OutboxError> {

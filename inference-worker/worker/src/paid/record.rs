@@ -1,9 +1,11 @@
 //! What the journal holds.
 
 use crate::audit::{KeptBallot, KeptReport};
+use crate::paid::book::Committed;
 use quern_inference_api::paid::{SignedReceipt, SignedRelease};
-use quern_protocol::{Bytes, SessionLeaf};
+use quern_protocol::{Amount, Bytes, SessionLeaf};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One record, JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +25,28 @@ pub(crate) enum Record {
     Lost { sequence: u64, height: u64 },
     /// Part of a limit was given away.
     Release(SignedRelease),
-    /// The session is over and its appeal too: nothing of it is needed any more.
-    Closed { session: u64 },
+    /// The session is over and its appeal too, as was seen at a height: nothing of it is needed once audits are over with
+    /// what was committed until then.
+    Closed {
+        session: u64,
+        #[serde(default)]
+        height: u64,
+    },
+    /// A receipt that is still needed, written again so that those before it can be deleted.
+    Carried {
+        signed: Box<SignedReceipt>,
+        payload: Box<Payload>,
+        /// Sequence of the batch that holds it on chain.
+        batch: Option<u64>,
+    },
+    /// What is still needed of a session beside its receipts, written again.
+    Standing {
+        session: u64,
+        committed: Committed,
+        given: BTreeMap<String, Amount>,
+    },
+    /// A batch that the chain holds, written again.
+    Held(PlannedBatch),
     /// A report is about to be committed: its salts and votes stay secret until they are revealed.
     AuditReport(Box<KeptReport>),
     /// A panel's ballot is about to be committed.

@@ -1,18 +1,24 @@
 //! The book with the journal under it.
 
-use crate::paid::book::Book;
+use crate::paid::book::{Account, Book};
 use crate::paid::record::Record;
 use anyhow::Context;
 use quern_journal::{Journal, JournalError, Options, salvage, set_aside};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::RwLock;
+
+/// Receipts that are written again together.
+const TOGETHER: usize = 128;
 
 /// What is remembered, durably.
 #[derive(Debug)]
 pub(crate) struct Store {
     journal: Journal,
     book: Arc<Mutex<Book>>,
+    /// Held from a record's way to the disk until it is in the book.
+    appending: RwLock<()>,
     /// Whether the last append found the disk full.
     full: AtomicBool,
 }
@@ -62,6 +68,7 @@ impl Store {
         Ok(Self {
             journal,
             book: Arc::new(Mutex::new(book)),
+            appending: RwLock::new(()),
             full: AtomicBool::new(false),
         })
     }
@@ -84,6 +91,7 @@ impl Store {
     /// Makes a record durable, then takes it into the book.
     pub(crate) async fn append(&self, record: Record) -> Result<u64, JournalError> {
         let bytes = serde_json::to_vec(&record).map_err(|_| JournalError::TooLarge(0))?;
+        let _appends = self.appending.read().await;
         let number = self.journal.append(bytes).await;
         self.full
             .store(matches!(number, Err(JournalError::Full(_))), Ordering::Relaxed);
@@ -98,9 +106,107 @@ impl Store {
         serde_json::from_slice(&bytes).map_err(|_| JournalError::NoRecord(number))
     }
 
-    /// Deletes what no session needs any more.
-    pub(crate) async fn discard(&self, next: u64) -> Result<(), JournalError> {
-        let needed = self.book().first_needed().unwrap_or(next);
-        self.journal.discard_before(needed).await.map(drop)
+    async fn append_all(&self, records: Vec<Record>) -> Result<(), JournalError> {
+        let bytes = records
+            .iter()
+            .map(serde_json::to_vec)
+            .collect::<Result<Vec<_>, _>>();
+        let bytes = bytes.map_err(|_| JournalError::TooLarge(0))?;
+        let numbers = self.journal.append_all(bytes).await?;
+        let mut book = self.book();
+        for (number, record) in numbers.into_iter().zip(records) {
+            book.apply(number, record);
+        }
+        Ok(())
     }
+
+    /// Deletes the payloads of sessions that ended at a height which `is_over`; answers which. The journal deletes whole
+    /// segments only, so whatever else lies among them and is still needed is written again first. A crash on the way
+    /// leaves records twice, which changes nothing, and the next call goes on.
+    ///
+    /// # Errors
+    /// When the disk does not take it: nothing is deleted then.
+    pub(crate) async fn forget(&self, is_over: impl Fn(u64) -> bool) -> Result<Vec<u64>, JournalError> {
+        let (over, last) = {
+            let book = self.book();
+            let over = book.ended.iter().filter(|(_, (_, height))| is_over(*height));
+            let records = |account: &Account| account.receipts.values().map(|entry| entry.record).max();
+            let last = over
+                .clone()
+                .filter_map(|(_, (account, _))| records(account))
+                .max();
+            (over.map(|(session, _)| *session).collect::<Vec<_>>(), last)
+        };
+        let Some(last) = last else {
+            over.iter().for_each(|session| self.book().forget(*session));
+            return Ok(over);
+        };
+        let from = {
+            // Whatever has a number below is in the book then.
+            let _nobody_appends = self.appending.write().await;
+            self.journal.rotate().await?
+        };
+        let end = self.journal.segment_end(last);
+        let needed: Vec<(u64, Option<u64>)> = {
+            let book = self.book();
+            let needed = book.needed().filter(|(session, _)| !over.contains(session));
+            let entries = needed.flat_map(|(_, account)| account.receipts.values());
+            let early = entries.filter(|entry| entry.record < end);
+            early.map(|entry| (entry.record, entry.batch)).collect()
+        };
+        for some in needed.chunks(TOGETHER) {
+            let records = some.iter().map(|(record, batch)| self.carried(*record, *batch));
+            self.append_all(records.collect::<Result<Vec<_>, _>>()?).await?;
+        }
+        let rest = carried_beside(&self.book(), &over);
+        self.append_all(rest).await?;
+        let first = {
+            let mut book = self.book();
+            over.iter().for_each(|session| book.forget(*session));
+            let entries = book.needed().flat_map(|(_, account)| account.receipts.values());
+            entries.map(|entry| entry.record).min().unwrap_or(from)
+        };
+        self.journal.discard_before(first.min(from)).await?;
+        Ok(over)
+    }
+
+    fn carried(&self, number: u64, batch: Option<u64>) -> Result<Record, JournalError> {
+        match self.read(number)? {
+            Record::Receipt { signed, payload } | Record::Carried { signed, payload, .. } => {
+                Ok(Record::Carried {
+                    signed,
+                    payload,
+                    batch,
+                })
+            }
+            _ => Err(JournalError::NoRecord(number)),
+        }
+    }
+}
+
+/// Everything that is needed beside receipts, written again.
+fn carried_beside(book: &Book, over: &[u64]) -> Vec<Record> {
+    let mut records: Vec<Record> = book.batches.values().cloned().map(Record::Held).collect();
+    for (session, account) in book.needed().filter(|(session, _)| !over.contains(session)) {
+        records.push(Record::Standing {
+            session,
+            committed: account.committed,
+            given: account.given.clone(),
+        });
+    }
+    let ended = book.ended.iter().filter(|(session, _)| !over.contains(session));
+    records.extend(ended.map(|(session, (_, height))| Record::Closed {
+        session: *session,
+        height: *height,
+    }));
+    let (sequence, told) = book.last;
+    records.extend(told.map(|_| Record::Committed { sequence }));
+    if book.lost_until > 0 {
+        let height = book.lost_until;
+        records.push(Record::Lost { sequence, height });
+    }
+    let planned = book.planned.iter();
+    records.extend(planned.map(|(batch, _)| Record::Batch(batch.clone())));
+    records.extend(book.audits.records());
+    records
 }

@@ -68,7 +68,8 @@ fn batches_follow_each_other_and_every_receipt_is_proven_into_its_own() {
     }
     assert!(prove_receipt(&book, HERE, 3, 9).is_none());
     // Who follows the money to its end still gets the proof.
-    book.close(3);
+    book.close(3, 300);
+    book.forget(3);
     assert!(prove_receipt(&book, HERE, 3, 1).is_some() && book.accounts.is_empty());
     let (leaf, proof) = prove_leaf(&second, HERE, 3).unwrap();
     assert_eq!(

@@ -1,8 +1,10 @@
-use super::{receipt, voucher};
-use crate::paid::batch::{Committer, plan};
+use super::{receipt, sign, voucher};
+use crate::paid::batch::{Committer, plan, prove_receipt};
+use crate::paid::book::Book;
 use crate::paid::record::{Payload, Record};
 use crate::paid::store::Store;
 use quern_inference_api::paid::SignedRelease;
+use quern_interface::settlement::SessionInfo;
 use quern_protocol::{Amount, Bytes, Release};
 use std::path::Path;
 use std::sync::Arc;
@@ -84,19 +86,157 @@ async fn a_restart_forgets_no_receipt_no_batch_and_no_release_and_prompts_are_no
     );
 }
 
+/// A receipt of another session, with a prompt that names both.
+fn served_in(session: u64, nonce: u64) -> Record {
+    let mut signed = voucher(nonce, 10, 10 * u128::from(nonce));
+    signed.voucher.session = session;
+    let mut record = served(nonce, 10, 10);
+    if let Record::Receipt {
+        signed: receipt,
+        payload,
+    } = &mut record
+    {
+        **receipt = super::receipt(sign(signed.voucher), 10);
+        payload.body = format!("{{\"prompt\": \"secret {nonce} of session {session}\"}}");
+    }
+    record
+}
+
+fn known(id: u64) -> Option<Arc<SessionInfo>> {
+    Some(Arc::new(SessionInfo {
+        id,
+        ..super::session()
+    }))
+}
+
+/// Two sessions whose receipts lie between each other, all but the last in a batch, and the first session at its end.
+async fn two_sessions(folder: &Path) -> Store {
+    let store = Store::open(folder).unwrap();
+    for nonce in 1..=3 {
+        for session in [3, 4] {
+            store.append(served_in(session, nonce)).await.unwrap();
+        }
+    }
+    let planned = plan(&mut store.book(), HERE, 1, 205, known).0.unwrap();
+    store.append(Record::Batch(planned)).await.unwrap();
+    store.append(Record::Committed { sequence: 1 }).await.unwrap();
+    store.append(served_in(4, 4)).await.unwrap();
+    let release = Release {
+        session: 4,
+        from: super::HOST.into(),
+        to: "quern1other".into(),
+        cumulative: Amount(40),
+    };
+    let signature = Bytes([0; 64]);
+    let release = Record::Release(SignedRelease { release, signature });
+    store.append(release).await.unwrap();
+    let (session, height) = (3, 300);
+    store.append(Record::Closed { session, height }).await.unwrap();
+    store
+}
+
+const HERE: Committer<'_> = Committer {
+    chain_id: super::CHAIN,
+    host: super::HOST,
+};
+
+/// All that can be read from a journal's folder with its key, as text.
+fn readable(folder: &Path) -> String {
+    let mut all = String::new();
+    let each = |record: quern_journal::Record| all.push_str(&String::from_utf8_lossy(&record.payload));
+    drop(quern_journal::Journal::open(folder, quern_journal::Options::default(), each).unwrap());
+    all
+}
+
+/// What a book says of the session that goes on.
+fn standing(book: &Book) -> impl PartialEq + std::fmt::Debug + use<> {
+    let account = book.find(4).unwrap();
+    let receipts = account
+        .receipts
+        .iter()
+        .map(|(nonce, entry)| (*nonce, entry.batch));
+    (
+        (
+            account.captured,
+            account.cap(),
+            account.outstanding,
+            account.committed,
+        ),
+        receipts.collect::<Vec<_>>(),
+        (book.last.0, Vec::from_iter(book.batches.keys().copied())),
+        prove_receipt(book, HERE, 4, 2),
+        plan(&mut book.clone(), HERE, 2, 206, known).0,
+    )
+}
+
 #[tokio::test]
-async fn a_closed_session_is_forgotten_but_not_the_last_sequence() {
+async fn payloads_stay_until_audits_are_over_and_then_nobody_can_read_them_from_the_disk() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("journal");
-    let store = Store::open(&folder).unwrap();
-    store.append(served(1, 10, 10)).await.unwrap();
-    store.append(Record::Committed { sequence: 7 }).await.unwrap();
-    let next = store.append(Record::Closed { session: 3 }).await.unwrap();
-    store.discard(next).await.unwrap();
+    let store = two_sessions(&folder).await;
+    // The session is closed, but a round that began before may still draw its receipts.
+    assert!(store.forget(|height| height < 300).await.unwrap().is_empty());
     drop(store);
     let store = Store::open(&folder).unwrap();
-    assert_eq!(store.book().last.0, 7);
-    assert!(store.book().accounts.is_empty());
+    let before = standing(&store.book());
+    let entry = store.book().find(3).unwrap().receipts[&2].clone();
+    assert!(format!("{:?}", store.read(entry.record).unwrap()).contains("secret 2 of session 3"));
+    // The round of all that was committed before is over.
+    assert_eq!(store.forget(|height| height < 301).await.unwrap(), [3]);
+    assert!(store.read(entry.record).is_err());
+    assert_eq!(standing(&store.book()), before);
+    drop(store);
+    let text = readable(&folder);
+    assert!(!text.contains("of session 3"), "{text}");
+    for nonce in 1..=4 {
+        assert!(
+            text.contains(&format!("secret {nonce} of session 4")),
+            "{nonce}: {text}"
+        );
+    }
+    let store = Store::open(&folder).unwrap();
+    assert_eq!(standing(&store.book()), before);
+    // The last session ends, too, and with it the last payload.
+    let (session, height) = (4, 400);
+    store.append(Record::Closed { session, height }).await.unwrap();
+    assert_eq!(store.forget(|_| true).await.unwrap(), [4]);
+    drop(store);
+    assert!(!readable(&folder).contains("secret"));
+    assert_eq!(Store::open(&folder).unwrap().book().last.0, 1);
+}
+
+#[tokio::test]
+async fn a_crash_while_payloads_are_deleted_leaves_no_receipt_twice_and_none_lost() {
+    let parent = tempfile::tempdir().unwrap();
+    let (folder, aside) = (parent.path().join("journal"), parent.path().join("aside"));
+    let store = two_sessions(&folder).await;
+    let before = standing(&store.book());
+    std::fs::create_dir(&aside).unwrap();
+    let segments = || {
+        let files = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        files
+            .filter(|path| path.extension().is_some_and(|end| end == "seg"))
+            .collect::<Vec<_>>()
+    };
+    for path in segments() {
+        std::fs::copy(&path, aside.join(path.file_name().unwrap())).unwrap();
+    }
+    store.forget(|_| true).await.unwrap();
+    drop(store);
+    // As if the process had died after everything was written again, before anything was deleted.
+    for file in std::fs::read_dir(&aside).unwrap() {
+        let path = file.unwrap().path();
+        std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+    }
+    let store = Store::open(&folder).unwrap();
+    assert_eq!(standing(&store.book()), before);
+    assert_eq!(store.forget(|_| true).await.unwrap(), [3]);
+    assert_eq!(standing(&store.book()), before);
+    drop(store);
+    assert!(!readable(&folder).contains("of session 3"));
+    assert_eq!(standing(&Store::open(&folder).unwrap().book()), before);
 }
 
 #[tokio::test]
