@@ -4,8 +4,8 @@ use quern_engine::output::{Ended, OutputText};
 use quern_engine::tokenizer::{Tokenizer, TokenizerError};
 use quern_protocol::FinishReason;
 
-/// Whether a host that wrote `output` may say that it ended for this reason. `stop` and `max_tokens` are the
-/// request's, the latter cut to what the context left room for. An output that went on after it was over agrees
+/// Whether a host that wrote `output` may say that it ended for this reason. `text` is the request's, before its first
+/// token, with the most tokens cut to what the context left room for. An output that went on after it was over agrees
 /// with no reason; `stop` and `length` must be what the last token brought; the other reasons, which the host alone
 /// knows, may end it anywhere.
 ///
@@ -14,11 +14,9 @@ use quern_protocol::FinishReason;
 pub fn finish_agrees(
     tokenizer: &Tokenizer,
     output: &[u32],
-    stop: &[String],
-    max_tokens: u32,
+    mut text: OutputText,
     finish: FinishReason,
 ) -> Result<bool, TokenizerError> {
-    let mut text = OutputText::new(stop.iter().cloned(), max_tokens);
     let mut ended = None;
     for &token in output {
         if ended.is_some() {

@@ -9,4 +9,4 @@ mod finish;
 mod measure;
 
 pub use finish::finish_agrees;
-pub use measure::{Leaf, Measured, VerifyError, gap_rule, measure, measure_rows};
+pub use measure::{Leaf, Measured, VerifyError, gap_rule, measure, measure_rows, measure_with};

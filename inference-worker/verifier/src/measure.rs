@@ -1,6 +1,7 @@
 //! From logits to margins.
 
 use quern_audit::{Bucket, Calibration, Finding, Margin, Vote};
+use quern_engine::grammar::{Grammar, GrammarState};
 use quern_engine::sampler::{
     Draw, GapRule, History, Noise, Position, SampleError, SamplingParams, TokenMask, margin,
 };
@@ -22,6 +23,8 @@ pub struct Leaf<'a> {
     pub params: &'a SamplingParams,
     /// The ids that the tokenizer knows.
     pub tokens: &'a TokenMask,
+    /// What the request holds the output to.
+    pub grammar: Option<&'a Grammar>,
 }
 
 /// What re-execution found.
@@ -73,18 +76,25 @@ pub fn measure(
     leaf: &Leaf<'_>,
     rule: &GapRule,
 ) -> Result<Measured, VerifyError> {
-    let (length, context) = (leaf.prompt.len() + leaf.output.len(), engine.context());
-    if length > context {
-        return Err(VerifyError::Context(length, context));
-    }
-    if leaf.prompt.is_empty() {
-        return Err(VerifyError::EmptyPrompt);
-    }
-    // The last token decides nothing, and what follows an unknown one cannot be computed.
-    let fed = known(leaf).saturating_sub(1);
-    let tokens = [leaf.prompt, &leaf.output[..fed]].concat();
-    let logits = engine.score(&tokens)?;
-    measure_rows(&logits, leaf, rule)
+    let tokens = fed(engine.context(), leaf)?;
+    measure_rows(&engine.score(&tokens)?, leaf, rule)
+}
+
+/// The same with an engine behind `rows`: given the tokens to feed and the index of one, it gives the rows of logits
+/// after that token and all that follow it. Those of the prompt before it are of no use, and a long prompt's are many:
+/// four bytes times the vocabulary for each token.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_with(
+    context: usize,
+    leaf: &Leaf<'_>,
+    rule: &GapRule,
+    rows: impl FnOnce(Vec<u32>, usize) -> Result<Logits, EngineError>,
+) -> Result<Measured, VerifyError> {
+    let tokens = fed(context, leaf)?;
+    let logits = rows(tokens, leaf.prompt.len() - 1)?;
+    measure_from(&logits, 0, leaf, rule)
 }
 
 /// Measures a leaf by logits that are there already: row i is the one after token i of prompt and output.
@@ -93,11 +103,40 @@ pub fn measure(
 /// [`VerifyError::Sample`] where a row cannot be used, [`VerifyError::Engine`] where one is missing.
 pub fn measure_rows(logits: &Logits, leaf: &Leaf<'_>, rule: &GapRule) -> Result<Measured, VerifyError> {
     let first = leaf.prompt.len().checked_sub(1).ok_or(VerifyError::EmptyPrompt)?;
+    measure_from(logits, first, leaf, rule)
+}
+
+/// What is fed to the engine: all but the last token, which decides nothing, up to an unknown one, as what follows it
+/// cannot be computed.
+fn fed(context: usize, leaf: &Leaf<'_>) -> Result<Vec<u32>, VerifyError> {
+    let length = leaf.prompt.len() + leaf.output.len();
+    if length > context {
+        return Err(VerifyError::Context(length, context));
+    }
+    if leaf.prompt.is_empty() {
+        return Err(VerifyError::EmptyPrompt);
+    }
+    Ok([leaf.prompt, &leaf.output[..known(leaf).saturating_sub(1)]].concat())
+}
+
+/// Measures by rows of which the one numbered `first` comes after the prompt's last token.
+fn measure_from(
+    logits: &Logits,
+    first: usize,
+    leaf: &Leaf<'_>,
+    rule: &GapRule,
+) -> Result<Measured, VerifyError> {
     let noise = Noise::new(leaf.seed);
     let mut margins = Vec::with_capacity(leaf.output.len());
+    let mut grammar = leaf.grammar.map(Grammar::start);
     for (t, &token) in leaf.output.iter().enumerate().take(known(leaf)) {
         let row = logits.row(first + t);
         let row = row.ok_or(EngineError::Request("the engine returned too few rows"))?;
+        // Where there is no mask the host had none either, and could write nothing more.
+        let mask = match grammar.as_mut().map(GrammarState::mask).transpose() {
+            Ok(mask) => mask,
+            Err(_) => break,
+        };
         let draw = Draw {
             params: leaf.params,
             noise: &noise,
@@ -107,9 +146,16 @@ pub fn measure_rows(logits: &Logits, leaf: &Leaf<'_>, rule: &GapRule) -> Result<
                 output: &leaf.output[..t],
             },
             tokens: leaf.tokens,
-            grammar: None,
+            grammar: mask.as_ref(),
         };
         margins.push(millionths(margin(row, token, &draw, rule.slack)?));
+        // What follows a token that the grammar forbids cannot be computed.
+        if grammar
+            .as_mut()
+            .is_some_and(|grammar| grammar.push(token).is_err())
+        {
+            break;
+        }
     }
     margins.resize(leaf.output.len(), Margin(i32::MIN));
     Ok(Measured::new(margins, (rule.clip * 1e6).round() as u32))

@@ -4,12 +4,14 @@
 
 use quern_audit::Margin;
 use quern_engine::Engine;
+use quern_engine::grammar::{Constraint, Grammar, Grammars};
+use quern_engine::output::OutputText;
 use quern_engine::sampler::{Draw, GapRule, History, Noise, Position, SamplingParams, sample};
 use quern_engine::seed::{Seed, hash_fields};
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine_torch::{LlamaEngine, LoadOptions};
 use quern_protocol::FinishReason;
-use quern_verifier::{Leaf, Measured, VerifyError, finish_agrees, measure};
+use quern_verifier::{Leaf, Measured, VerifyError, finish_agrees, measure, measure_with};
 use std::path::{Path, PathBuf};
 
 const RULE: GapRule = GapRule {
@@ -35,11 +37,23 @@ impl Setup {
     }
 
     fn generate(&mut self, params: &SamplingParams, seed: &Seed, count: u32) -> Vec<u32> {
+        self.generate_under(params, seed, count, None)
+    }
+
+    fn generate_under(
+        &mut self,
+        params: &SamplingParams,
+        seed: &Seed,
+        count: u32,
+        grammar: Option<&Grammar>,
+    ) -> Vec<u32> {
         let slot = self.engine.open().unwrap();
         let mut logits = self.engine.prefill(slot, &self.prompt).unwrap();
         let noise = Noise::new(seed);
+        let mut state = grammar.map(Grammar::start);
         let mut output = Vec::new();
         for t in 0..count {
+            let mask = state.as_mut().map(|state| state.mask().unwrap());
             let draw = Draw {
                 params,
                 noise: &noise,
@@ -49,10 +63,14 @@ impl Setup {
                     output: &output,
                 },
                 tokens: self.tokenizer.tokens(),
-                grammar: None,
+                grammar: mask.as_ref(),
             };
-            output.push(sample(&logits.values, &draw).unwrap());
-            logits = self.engine.decode(&[(slot, output[t as usize])]).unwrap();
+            let token = sample(&logits.values, &draw).unwrap();
+            if let Some(state) = &mut state {
+                state.push(token).unwrap();
+            }
+            output.push(token);
+            logits = self.engine.decode(&[(slot, token)]).unwrap();
         }
         self.engine.close(slot);
         output
@@ -64,12 +82,23 @@ impl Setup {
         seed: &Seed,
         output: &[u32],
     ) -> Result<Measured, VerifyError> {
+        self.measure_under(params, seed, output, None)
+    }
+
+    fn measure_under(
+        &mut self,
+        params: &SamplingParams,
+        seed: &Seed,
+        output: &[u32],
+        grammar: Option<&Grammar>,
+    ) -> Result<Measured, VerifyError> {
         let leaf = Leaf {
             prompt: &self.prompt,
             output,
             seed,
             params,
             tokens: self.tokenizer.tokens(),
+            grammar,
         };
         measure(&mut self.engine, &leaf, &RULE)
     }
@@ -179,7 +208,7 @@ fn a_finish_reason_must_be_what_the_last_token_brought() {
     let count = words.len() as u32;
     let stop = ["beginning".to_owned()];
     let agrees = |output: &[u32], stop: &[String], most, finish| {
-        finish_agrees(&tokenizer, output, stop, most, finish).unwrap()
+        finish_agrees(&tokenizer, output, OutputText::new(stop.to_vec(), most), finish).unwrap()
     };
     use FinishReason::{Cancelled, Length, Stop};
     assert!(agrees(&words, &[], count, Length));
@@ -193,4 +222,63 @@ fn a_finish_reason_must_be_what_the_last_token_brought() {
     let ended = [&words[..], &[2]].concat();
     assert!(agrees(&ended, &[], 99, Stop) && !agrees(&ended, &[], 99, Length));
     assert!(!agrees(&[&ended[..], &[7]].concat(), &[], 99, Stop));
+}
+
+#[test]
+fn rows_from_the_prompts_last_token_on_are_enough() {
+    let mut setup = Setup::new();
+    let params = SamplingParams::default();
+    let output = setup.generate(&params, &seed(31), 24);
+    let whole = setup.measure(&params, &seed(31), &output).unwrap();
+    let (prompt, seed) = (setup.prompt.clone(), seed(31));
+    let leaf = Leaf {
+        prompt: &prompt,
+        output: &output,
+        seed: &seed,
+        params: &params,
+        tokens: setup.tokenizer.tokens(),
+        grammar: None,
+    };
+    let (context, engine) = (setup.engine.context(), &mut setup.engine);
+    let rows = |tokens: Vec<u32>, from: usize| {
+        assert_eq!(from, prompt.len() - 1);
+        let mut logits = engine.score(&tokens)?;
+        logits.values.drain(..from * logits.vocab);
+        Ok(logits)
+    };
+    let measured = measure_with(context, &leaf, &RULE, rows).unwrap();
+    assert_eq!(measured, whole);
+}
+
+#[test]
+fn an_output_under_a_grammar_is_honest_under_it_alone() {
+    let mut setup = Setup::new();
+    let (grammars, params) = (Grammars::default(), SamplingParams::default());
+    let schema = serde_json::json!({"type": "object", "properties": {"word": {"type": "string", "maxLength": 20}},
+                                    "required": ["word"], "additionalProperties": false});
+    let constraint = Constraint::JsonSchema(schema);
+    let grammar = grammars.compile(&setup.tokenizer, &constraint).unwrap();
+    // What another host compiled judges.
+    let own = Grammars::default()
+        .compile(&setup.tokenizer, &constraint)
+        .unwrap();
+    for number in 0..6 {
+        let seed = seed(500 + number);
+        let output = setup.generate_under(&params, &seed, 40, Some(&grammar));
+        let honest = setup.measure_under(&params, &seed, &output, Some(&own)).unwrap();
+        assert!(honest.margins.iter().all(|margin| margin.0 > -1000), "{honest:?}");
+        // Without the grammar the same tokens look forged: the model would hardly write JSON.
+        let blind = setup.measure(&params, &seed, &output).unwrap();
+        assert!(blind.clipped > 0);
+        // A host that took the grammar lightly is found out where it did, and nothing after that counts.
+        let mut loose = output.clone();
+        loose[3] = 2;
+        let found = setup.measure_under(&params, &seed, &loose, Some(&own)).unwrap();
+        assert!(
+            found.margins[3..].iter().all(|margin| margin.0 == i32::MIN),
+            "{found:?}"
+        );
+        assert_eq!(found.margins[..3], honest.margins[..3]);
+        assert_eq!(found.positions as usize, loose.len());
+    }
 }

@@ -5,6 +5,7 @@ use crate::audit::check::{self, Known, Replay};
 use crate::audit::engine::Scorer;
 use crate::audit::fetch::FetchError;
 use crate::audit::kept::Examined;
+use crate::audit::reach::{Reach, Time, Window};
 use crate::audit::view::View;
 use crate::proof;
 use quern_audit::Calibration;
@@ -12,27 +13,43 @@ use quern_inference_api::audit::{ProofPayload, ReceiptPayload, proof_payload_pat
 use quern_interface::audits::{LeafInfo, LeafSource};
 use quern_interface::settlement::{QueryMsg as Settlement, SessionInfo};
 use quern_protocol::Hash;
-use quern_verifier::{Leaf, gap_rule, measure};
-use std::collections::BTreeMap;
+use quern_verifier::{Leaf, gap_rule, measure_with};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
-/// Leaves whose payloads are fetched at once.
-const FETCHING: usize = 4;
+/// Payloads that are fetched at once, from all hosts.
+const FETCHING: usize = 32;
+/// Leaves that are re-executed at once: one at the engine, one whose rows are looked through.
+const SCORING: usize = 2;
 
 /// How far an examination is.
 #[derive(Clone, Debug, Default)]
 struct Progress {
-    /// Whether the leaf's payload is here.
-    fetched: bool,
+    /// Height at which it began.
+    began: u64,
+    /// Heights at which the host failed this leaf.
+    failed: BTreeSet<u64>,
+    /// Height at which the leaf's payload came.
+    fetched: Option<u64>,
     done: Option<Arc<Examined>>,
 }
 
 #[derive(Debug)]
 struct Exam {
     task: AbortHandle,
+    host: Arc<Reach>,
     progress: Arc<Mutex<Progress>>,
+}
+
+impl Exam {
+    /// Whether its host did not give the payload in a window, or only when it was too late to re-execute it.
+    fn is_missing(&self, window: Window) -> bool {
+        let progress = lock(&self.progress);
+        let failures = self.host.failures(progress.began, &progress.failed);
+        window.is_failed(&failures) && progress.fetched.is_none_or(|height| window.is_late(height))
+    }
 }
 
 impl Drop for Exam {
@@ -45,14 +62,18 @@ impl Drop for Exam {
 #[derive(Clone, Debug)]
 pub(crate) struct Exams {
     exams: Arc<Mutex<BTreeMap<Hash, Exam>>>,
+    hosts: Arc<Mutex<BTreeMap<String, Arc<Reach>>>>,
     fetching: Arc<Semaphore>,
+    scoring: Arc<Semaphore>,
 }
 
 impl Default for Exams {
     fn default() -> Self {
         Self {
             exams: Arc::default(),
+            hosts: Arc::default(),
             fetching: Arc::new(Semaphore::new(FETCHING)),
+            scoring: Arc::new(Semaphore::new(SCORING)),
         }
     }
 }
@@ -68,57 +89,89 @@ impl Exams {
         if exams.contains_key(&leaf.id) {
             return;
         }
-        let progress = Arc::<Mutex<Progress>>::default();
-        let work = examine(
-            auditor.clone(),
-            leaf.clone(),
-            view.calibration.clone(),
-            progress.clone(),
-        );
+        let host = lock(&self.hosts).entry(leaf.host.clone()).or_default().clone();
+        let progress = Arc::new(Mutex::new(Progress {
+            began: auditor.paid.follow.height(),
+            ..Progress::default()
+        }));
+        let watch = Watch {
+            host: host.clone(),
+            progress: progress.clone(),
+            share: Window::share(view.params.commit_blocks.min(view.params.panel_blocks)),
+        };
+        let work = examine(auditor.clone(), leaf.clone(), view.calibration.clone(), watch);
         let task = tokio::spawn(work).abort_handle();
-        exams.insert(leaf.id, Exam { task, progress });
+        exams.insert(leaf.id, Exam { task, host, progress });
     }
 
-    /// What an examination came to; none while it goes on.
-    pub(super) fn done(&self, leaf: &Hash) -> Option<Arc<Examined>> {
+    /// What an examination came to; none while it goes on and may still bring something. What this worker did not get
+    /// round to is never its host's failure.
+    pub(super) fn by(&self, time: Time, leaf: &Hash, window: Window) -> Option<Arc<Examined>> {
         let exams = lock(&self.exams);
-        let progress = lock(&exams.get(leaf)?.progress);
-        progress.done.clone()
-    }
-
-    /// The same when there is no more time.
-    pub(super) fn at_last(&self, leaf: &Hash) -> Arc<Examined> {
-        if let Some(done) = self.done(leaf) {
-            return done;
-        }
-        let exams = lock(&self.exams);
-        let fetched = exams.get(leaf).map(|exam| lock(&exam.progress).fetched);
-        Arc::new(match fetched {
-            Some(false) => Examined::Missing,
-            Some(true) => Examined::Unable("there was no time to re-execute it".into()),
-            None => Examined::Unable("it was never begun".into()),
-        })
+        let Some(exam) = exams.get(leaf) else {
+            let never = || Arc::new(Examined::Unable("it was never begun".into()));
+            return (time == Time::Last).then(never);
+        };
+        let (done, fetched) = {
+            let progress = lock(&exam.progress);
+            (progress.done.clone(), progress.fetched.is_some())
+        };
+        let examined = match time {
+            _ if done.is_some() => return done,
+            Time::Enough => return None,
+            // What is here already may be known in a moment.
+            Time::Late if fetched || !exam.is_missing(window) => return None,
+            _ if exam.is_missing(window) => Examined::Missing,
+            _ if fetched => Examined::Unable("there was no time to re-execute it".into()),
+            _ => Examined::Unable("its host was not asked often enough for its payload".into()),
+        };
+        Some(Arc::new(examined))
     }
 
     /// Drops everything.
     pub(super) fn clear(&self) {
         lock(&self.exams).clear();
+        lock(&self.hosts).clear();
+    }
+}
+
+/// Writes down how a host answers for one leaf.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    host: Arc<Reach>,
+    progress: Arc<Mutex<Progress>>,
+    /// Blocks of silence that count as one failure.
+    pub(super) share: u64,
+}
+
+impl Watch {
+    /// The host did not answer.
+    pub(super) fn silent(&self, height: u64) {
+        self.host.was_silent(height);
+        self.failed(height);
+    }
+
+    /// The host answered, but not with the leaf's payload.
+    pub(super) fn failed(&self, height: u64) {
+        lock(&self.progress).failed.insert(height);
+    }
+
+    /// The payload is here: whatever is in the way from here on is not the host's doing.
+    fn fetched(&self, height: u64) {
+        self.host.answered();
+        lock(&self.progress).fetched.get_or_insert(height);
     }
 }
 
 /// Goes on until it knows, or is dropped. A payload that cannot be had is asked for again at every block.
-async fn examine(
-    auditor: Auditor,
-    leaf: LeafInfo,
-    calibration: Option<Calibration>,
-    progress: Arc<Mutex<Progress>>,
-) {
+async fn examine(auditor: Auditor, leaf: LeafInfo, calibration: Option<Calibration>, watch: Watch) {
     let mut heights = auditor.paid.follow.heights();
     let examined = loop {
         let replay = {
-            // Closed never.
+            // The host's own first, so that who waits for a slow one keeps nobody else from fetching. Closed never.
+            let _host = watch.host.permits.clone().acquire_owned().await;
             let _permit = auditor.exams.fetching.acquire().await;
-            auditor.replay(&leaf, &progress).await
+            auditor.replay(&leaf, &watch).await
         };
         match replay {
             Ok(replay) => {
@@ -131,58 +184,65 @@ async fn examine(
             Err(error) => {
                 tracing::debug!(leaf = leaf.number, host = leaf.host, %error, "a leaf cannot be examined yet");
                 auditor.paid.metrics.audits.fetch_failures.inc();
+                let height = auditor.paid.follow.height();
+                match error {
+                    FetchError::Chain(_) => {}
+                    FetchError::Client(_) | FetchError::Late => watch.silent(height),
+                    FetchError::Status(_) | FetchError::Answer(_) | FetchError::OtherLeaf => {
+                        watch.failed(height);
+                    }
+                }
             }
         }
         if heights.changed().await.is_err() {
             return;
         }
     };
-    match &examined {
+    tell(&leaf, &examined);
+    lock(&watch.progress).done = Some(Arc::new(examined));
+}
+
+fn tell(leaf: &LeafInfo, examined: &Examined) {
+    let (leaf, host) = (leaf.number, &leaf.host);
+    match examined {
         Examined::Measured(measured) => tracing::debug!(
-            leaf = leaf.number,
-            host = leaf.host,
+            leaf,
+            host,
             positions = measured.positions,
             clipped = measured.clipped,
             sum = measured.sum_of_clipped_gaps,
             "re-executed a leaf"
         ),
         Examined::Contradiction(why) => {
-            tracing::warn!(
-                leaf = leaf.number,
-                host = leaf.host,
-                why,
-                "a payload contradicts what its host signed"
-            );
+            tracing::warn!(leaf, host, why, "a payload contradicts what its host signed");
         }
-        Examined::Unable(why) => {
-            tracing::warn!(
-                leaf = leaf.number,
-                host = leaf.host,
-                why,
-                "this worker cannot judge a leaf"
-            );
-        }
+        Examined::Unable(why) => tracing::warn!(leaf, host, why, "this worker cannot judge a leaf"),
         Examined::Missing => {}
     }
-    lock(&progress).done = Some(Arc::new(examined));
 }
 
 async fn measured(auditor: &Auditor, replay: Replay, calibration: &Calibration) -> Examined {
     let service = &auditor.service;
-    let mut scorer = Scorer {
+    let scorer = Scorer {
         scheduler: service.scheduler.clone(),
         context: service.context,
     };
     let (text, rule) = (service.text.clone(), gap_rule(calibration));
+    // Held by the thread itself, which nobody can stop. Closed never.
+    let permit = auditor.exams.scoring.clone().acquire_owned().await;
     let work = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
         let leaf = Leaf {
             prompt: &replay.job.prompt,
             output: &replay.output,
             seed: &replay.job.seed,
             params: &replay.job.params,
             tokens: text.tokenizer.tokens(),
+            grammar: replay.job.shape.grammar.as_deref(),
         };
-        measure(&mut scorer, &leaf, &rule)
+        measure_with(scorer.context, &leaf, &rule, |tokens, from| {
+            scorer.rows(tokens, from)
+        })
     });
     match work.await {
         Ok(Ok(measured)) => Examined::Measured(measured),
@@ -193,23 +253,18 @@ async fn measured(auditor: &Auditor, replay: Replay, calibration: &Calibration) 
 
 impl Auditor {
     /// What of a leaf is to be re-executed, or what its payload shows at once.
-    async fn replay(
-        &self,
-        leaf: &LeafInfo,
-        progress: &Mutex<Progress>,
-    ) -> Result<Result<Replay, Examined>, FetchError> {
+    async fn replay(&self, leaf: &LeafInfo, watch: &Watch) -> Result<Result<Replay, Examined>, FetchError> {
         match &leaf.source {
             LeafSource::Receipt { session, nonce, .. } => {
                 let path = receipt_payload_path(*session, *nonce);
-                let payload: ReceiptPayload = self.fetch(&leaf.host, &path).await?;
+                let payload: ReceiptPayload = self.fetch(&leaf.host, &path, watch).await?;
                 if !check::is_of_leaf(&self.paid.config.chain_id, &leaf.id, &payload) {
                     return Err(FetchError::OtherLeaf);
                 }
-                // Whatever is in the way from here on is not the host's doing.
-                lock(progress).fetched = true;
+                watch.fetched(self.paid.follow.height());
                 self.receipt(*session, &payload).await
             }
-            LeafSource::Proof { sprint, index } => self.proof(leaf, (*sprint, *index), progress).await,
+            LeafSource::Proof { sprint, index } => self.proof(leaf, (*sprint, *index), watch).await,
         }
     }
 
@@ -241,7 +296,7 @@ impl Auditor {
         &self,
         leaf: &LeafInfo,
         (sprint, index): (u64, u32),
-        progress: &Mutex<Progress>,
+        watch: &Watch,
     ) -> Result<Result<Replay, Examined>, FetchError> {
         if leaf.model != self.paid.model {
             return Ok(Err(Examined::Unable(format!(
@@ -250,7 +305,7 @@ impl Auditor {
             ))));
         }
         let path = proof_payload_path(sprint, &leaf.model, index);
-        let payload: ProofPayload = self.fetch(&leaf.host, &path).await?;
+        let payload: ProofPayload = self.fetch(&leaf.host, &path, watch).await?;
         let terms = proof::terms(&self.paid, &leaf.host, (sprint, &leaf.model)).await?;
         let Some(terms) = terms else {
             return Ok(Err(Examined::Unable("the chain has dropped the sprint".into())));
@@ -258,7 +313,7 @@ impl Auditor {
         if !proof::is_of_leaf(&terms, &leaf.id, &payload) {
             return Err(FetchError::OtherLeaf);
         }
-        lock(progress).fetched = true;
+        watch.fetched(self.paid.follow.height());
         Ok(proof::check(&terms, &payload))
     }
 }

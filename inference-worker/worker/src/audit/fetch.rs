@@ -1,6 +1,7 @@
 //! Fetching payloads from audited hosts.
 
 use crate::audit::act::Auditor;
+use crate::audit::exam::Watch;
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
 use quern_chain_client::ChainError;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 /// For one attempt.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Least time of silence that counts as a failure, however fast blocks are.
+const SILENCE: Duration = Duration::from_millis(400);
 /// Largest payload: a request's body of [`quern_inference_api::MAX_BODY`], escaped once more, and its tokens.
 const MOST: usize = 4 * quern_inference_api::MAX_BODY;
 
@@ -31,8 +34,14 @@ pub(crate) enum FetchError {
 }
 
 impl Auditor {
-    /// Gets JSON from another host.
-    pub(super) async fn fetch<T: DeserializeOwned>(&self, host: &str, path: &str) -> Result<T, FetchError> {
+    /// Gets JSON from another host. Where a window is so short that few whole attempts fit in, a host that lets a share of
+    /// it pass has failed already; what it gives after all still counts.
+    pub(super) async fn fetch<T: DeserializeOwned>(
+        &self,
+        host: &str,
+        path: &str,
+        watch: &Watch,
+    ) -> Result<T, FetchError> {
         let place = self.paid.audits.place(&self.paid, host).await?;
         let url = format!("{}{path}", place.endpoint.trim_end_matches('/'));
         let attempt = async {
@@ -46,8 +55,22 @@ impl Auditor {
                 .to_bytes();
             serde_json::from_slice(&body).map_err(|error| FetchError::Answer(error.to_string()))
         };
-        tokio::time::timeout(PATIENCE, attempt)
-            .await
-            .map_err(|_| FetchError::Late)?
+        let mut attempt = std::pin::pin!(tokio::time::timeout(PATIENCE, attempt));
+        loop {
+            tokio::select! {
+                answer = &mut attempt => return answer.map_err(|_| FetchError::Late)?,
+                () = self.blocks(watch.share) => watch.silent(self.paid.follow.height()),
+            }
+        }
+    }
+
+    /// Waits for so many blocks.
+    async fn blocks(&self, blocks: u64) {
+        let mut heights = self.paid.follow.heights();
+        let until = self.paid.follow.height().saturating_add(blocks);
+        tokio::time::sleep(SILENCE).await;
+        if heights.wait_for(|height| *height >= until).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

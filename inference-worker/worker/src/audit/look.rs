@@ -9,9 +9,6 @@ use quern_interface::registry::{HostInfo, QueryMsg as Registry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Blocks in which the chain draws the auditors that are checked.
-const CHECK_BLOCKS: u64 = 4;
-
 impl Auditor {
     /// Looks at every block, and has examined what is to be.
     pub(super) async fn look_on(self) {
@@ -68,7 +65,7 @@ impl Auditor {
         }
         // With the beacon of the first panels auditors are drawn for a check, and leaves of theirs get a panel.
         let drawn = view.round.since.saturating_add(view.params.draw_delay);
-        let settled = drawn.saturating_add(CHECK_BLOCKS);
+        let settled = drawn.saturating_add(view.check_blocks());
         let checks =
             phase == Phase::Panel && height >= drawn && same.is_some_and(|before| before.height < settled);
         if entered || checks {

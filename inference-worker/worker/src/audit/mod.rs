@@ -3,7 +3,8 @@
 //! - [`look`] sees the round at every block, [`view`] is what it saw;
 //! - [`act`] does what the round asks for: [`reveal`] shows this host's drawn leaves ([`span`] finds them), [`report`]
 //!   commits, reveals and opens this host's report on others, [`panel`] its ballots;
-//! - [`exam`] examines leaves in the meantime: [`fetch`] gets payloads, [`check`] holds them against their receipts,
+//! - [`exam`] examines leaves in the meantime: [`fetch`] gets payloads, [`reach`] tells hosts that
+//!   withhold them from those that nobody got round to, [`check`] holds them against their receipts,
 //!   [`engine`] lends the scheduler's engine for re-execution between requests, [`judge`] turns what came of it into a
 //!   vote;
 //! - [`kept`] is what the journal keeps, as salts and votes are secret for a while;
@@ -22,11 +23,12 @@ mod kept;
 mod look;
 mod panel;
 mod payload;
+mod reach;
 mod report;
 mod reveal;
 mod span;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 
 pub(crate) use act::run;

@@ -2,16 +2,14 @@
 
 use crate::audit::act::{AuditError, Auditor};
 use crate::audit::kept::{Examined, KeptBallot};
+use crate::audit::reach::{Time, Window};
 use crate::audit::view::View;
 use crate::paid::record::Record;
 use quern_chain_client::Outcome;
 use quern_interface::audits::{ExecuteMsg, LeafInfo, PanelInfo};
-use std::sync::Arc;
 
 /// Ballots that go into one transaction.
 const TOGETHER: usize = 8;
-/// Blocks that a commitment gets, as far as there are so many.
-const COMMIT_BLOCKS: u64 = 4;
 
 impl Auditor {
     /// Does what this host's seats ask for.
@@ -84,14 +82,13 @@ impl Auditor {
         if kept.is_some() {
             return Ok(kept);
         }
-        let late = view
-            .height
-            .saturating_add(COMMIT_BLOCKS.min(view.params.panel_blocks / 2))
-            >= panel.commit_until;
-        let examined: Option<Arc<Examined>> = match self.exams.done(&leaf.id) {
-            None if late => Some(self.exams.at_last(&leaf.id)),
-            done => done,
+        let blocks = view.params.panel_blocks;
+        let window = Window {
+            from: panel.commit_until.saturating_sub(blocks),
+            blocks,
         };
+        let time = Time::left(view.height, blocks, panel.commit_until);
+        let examined = self.exams.by(time, &leaf.id, window);
         let Some(examined) = examined.filter(|examined| !matches!(**examined, Examined::Unable(_))) else {
             return Ok(None);
         };

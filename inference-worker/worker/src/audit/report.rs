@@ -2,6 +2,7 @@
 
 use crate::audit::act::{AuditError, Auditor};
 use crate::audit::kept::{Examined, KeptFinding, KeptReport, Subject};
+use crate::audit::reach::{Time, Window};
 use crate::audit::view::View;
 use crate::paid::record::Record;
 use quern_audit::{Vote, pack};
@@ -11,8 +12,6 @@ use std::sync::Arc;
 
 /// Votes of one message.
 const VOTES: usize = 64;
-/// Blocks that a commitment gets, as far as there are so many.
-const COMMIT_BLOCKS: u64 = 4;
 /// Blocks that an opening gets, which can be sent again at any time.
 const OPEN_BLOCKS: u64 = 6;
 
@@ -33,11 +32,8 @@ impl Auditor {
         let report = match kept {
             Some(report) => report,
             None => {
-                let late = view
-                    .height
-                    .saturating_add(COMMIT_BLOCKS.min(view.params.commit_blocks / 2))
-                    >= until;
-                let Some(report) = self.draft(view, work, late)? else {
+                let time = Time::left(view.height, view.params.commit_blocks, until);
+                let Some(report) = self.draft(view, work, time)? else {
                     return Ok(());
                 };
                 let record = Record::AuditReport(Box::new(report.clone()));
@@ -62,8 +58,12 @@ impl Auditor {
         Ok(())
     }
 
-    /// The report, if every leaf is examined or it is `late`.
-    fn draft(&self, view: &View, work: &WorkInfo, late: bool) -> Result<Option<KeptReport>, AuditError> {
+    /// The report, if of every leaf is known what can be known in the time that is left.
+    fn draft(&self, view: &View, work: &WorkInfo, time: Time) -> Result<Option<KeptReport>, AuditError> {
+        let window = Window {
+            from: view.round.since,
+            blocks: view.params.commit_blocks,
+        };
         let clip = view
             .calibration
             .as_ref()
@@ -72,10 +72,8 @@ impl Auditor {
         for number in &work.leaves {
             let leaf = view.leaves.get(number);
             let leaf = leaf.ok_or(AuditError::State("an assigned leaf is not known yet"))?;
-            let examined = match self.exams.done(&leaf.id) {
-                Some(examined) => examined,
-                None if late => self.exams.at_last(&leaf.id),
-                None => return Ok(None),
+            let Some(examined) = self.exams.by(time, &leaf.id, window) else {
+                return Ok(None);
             };
             findings.push(self.finding(view, leaf, &examined, clip)?);
         }

@@ -2,7 +2,12 @@
 
 use quern_audit::Calibration;
 use quern_interface::audits::{LeafInfo, PanelInfo, Params, Phase, RoundInfo, WorkInfo};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Assigned leaves for which the contract counts one step more when it checks their auditor.
+const LEAVES_PER_STEP: usize = 8;
+/// Blocks that a node may be behind.
+const LAG: u64 = 2;
 
 /// The round that is worked on.
 #[derive(Clone, Debug)]
@@ -33,6 +38,20 @@ impl View {
             _ => return None,
         };
         self.round.since.checked_add(blocks)
+    }
+
+    /// Blocks in which the contract draws the auditors that are checked, from the beacon of the first panels on: a step for
+    /// each auditor and some for the leaves of those that are checked, `steps` a block. Leaves get a panel on the way.
+    pub(crate) fn check_blocks(&self) -> u64 {
+        if self.params.check_every == 0 {
+            return 0;
+        }
+        let assigned = self.leaves.values().filter_map(|leaf| leaf.auditor.as_deref());
+        let auditors: BTreeSet<&str> = assigned.clone().collect();
+        let steps = auditors.len() + assigned.count() / LEAVES_PER_STEP + 1;
+        (steps as u64)
+            .div_ceil(self.params.steps.max(1).into())
+            .saturating_add(LAG)
     }
 
     /// Whether leaves and what is said of them are to be looked at.
@@ -72,5 +91,45 @@ impl View {
                 .into_iter()
                 .chain(seats)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::tests::contract::{params, silent_leaf};
+    use quern_interface::audits::RoundInfo;
+
+    #[test]
+    fn leaves_are_looked_at_until_every_auditor_of_a_large_round_was_drawn_for_a_check_or_not() {
+        let leaf = |number: u64| LeafInfo {
+            auditor: Some(format!("quern1auditor{}", number % 1_000)),
+            ..silent_leaf(number)
+        };
+        let mut view = View {
+            height: 1,
+            round: RoundInfo {
+                number: 1,
+                start: 1,
+                end: 2,
+                phase: Phase::Panel,
+                since: 1,
+                beacon: None,
+                leaves: 4_000,
+            },
+            params: params(),
+            calibration: None,
+            profile: None,
+            leaves: (1..=4_000).map(|number| (number, leaf(number))).collect(),
+            panels: BTreeMap::new(),
+            work: None,
+        };
+        assert_eq!(view.check_blocks(), 0, "this chain checks nobody");
+        view.params.check_every = 8;
+        view.params.steps = 64;
+        // 1,000 auditors and 4,000 leaves: 1,501 steps.
+        assert_eq!(view.check_blocks(), 24 + LAG);
+        view.leaves.retain(|number, _| *number <= 20);
+        assert_eq!(view.check_blocks(), 1 + LAG);
     }
 }

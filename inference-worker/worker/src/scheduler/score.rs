@@ -15,7 +15,9 @@ const REST: u32 = 4;
 pub(crate) struct ScoreTicket {
     /// The sequence.
     pub(crate) tokens: Vec<u32>,
-    /// Gets a row of logits for each token. Once its receiver is gone, the work is dropped.
+    /// The first token whose row is wanted.
+    pub(crate) from: usize,
+    /// Gets a row of logits for each token from that one on. Once its receiver is gone, the work is dropped.
     pub(crate) reply: oneshot::Sender<Result<Logits, EngineError>>,
 }
 
@@ -127,8 +129,18 @@ impl Background {
 
 impl Scoring {
     fn keep(&mut self, rows: Logits, end: usize) {
-        self.rows.values.extend(rows.values);
-        self.rows.vocab = rows.vocab;
+        let (vocab, unwanted) = (rows.vocab, self.ticket.from.saturating_sub(self.done));
+        let wanted = rows
+            .values
+            .get(unwanted.saturating_mul(vocab)..)
+            .unwrap_or_default();
+        if self.rows.values.is_empty() && !wanted.is_empty() {
+            // Exactly, as rows that grow by doubling would take twice as much.
+            let count = self.ticket.tokens.len().saturating_sub(self.ticket.from);
+            self.rows.values.reserve_exact(count.saturating_mul(vocab));
+        }
+        self.rows.values.extend_from_slice(wanted);
+        self.rows.vocab = vocab;
         self.done = end;
     }
 }
@@ -150,7 +162,14 @@ mod tests {
 
     fn ticket(tokens: Vec<u32>) -> (ScoreTicket, oneshot::Receiver<Result<Logits, EngineError>>) {
         let (reply, answer) = oneshot::channel();
-        (ScoreTicket { tokens, reply }, answer)
+        (
+            ScoreTicket {
+                tokens,
+                from: 0,
+                reply,
+            },
+            answer,
+        )
     }
 
     #[test]
@@ -173,6 +192,29 @@ mod tests {
         assert!(most < 1e-3, "{most}");
         let slots = [engine.open(), engine.open()];
         assert!(slots.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn rows_of_the_prompt_are_not_kept_and_those_after_it_are_the_same() {
+        let mut engine = engine();
+        let tokens: Vec<u32> = (0..150).map(|i| 300 + i * 7 % 500).collect();
+        let mut background = Background::default();
+        let (whole, all) = ticket(tokens.clone());
+        let (mut part, answer) = ticket(tokens);
+        part.from = 99;
+        background.push(whole);
+        background.push(part);
+        while !background.is_empty() {
+            background.turn(&mut engine, false);
+        }
+        let (all, found) = (
+            all.blocking_recv().unwrap().unwrap(),
+            answer.blocking_recv().unwrap().unwrap(),
+        );
+        assert_eq!((all.rows(), found.rows()), (150, 51));
+        assert_eq!(found.values, all.values[99 * all.vocab..]);
+        // What waits for its measurement holds these rows and nothing beside them.
+        assert_eq!(found.values.capacity(), found.values.len());
     }
 
     #[test]

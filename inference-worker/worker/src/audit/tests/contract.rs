@@ -101,13 +101,13 @@ pub(super) fn calibration() -> Calibration {
     }
 }
 
-fn params() -> Params {
+pub(in crate::audit) fn params() -> Params {
     Params {
         denom: "nqrn".into(),
         round_blocks: 100_000,
         draw_delay: 2,
         reveal_blocks: 10_000,
-        commit_blocks: 200,
+        commit_blocks: 100,
         vote_blocks: 10_000,
         panel_blocks: 10_000,
         max_draws: 32,
@@ -123,6 +123,34 @@ fn params() -> Params {
         profile: Profile::DEFAULT,
         evidence: EvidenceParams::DEFAULT,
         rates: RateParams::DEFAULT,
+    }
+}
+
+/// A host that takes connections and says nothing.
+pub(super) const SILENT: &str = "quern1silent";
+
+/// A leaf of that host.
+pub(in crate::audit) fn silent_leaf(number: u64) -> LeafInfo {
+    LeafInfo {
+        number,
+        id: Hash::new([number as u8; 32]),
+        host: SILENT.into(),
+        model: MODEL.into(),
+        generation: 0,
+        source: LeafSource::Receipt {
+            session: SESSION,
+            nonce: 1_000 + number,
+            payer: "quern1payer".into(),
+        },
+        tokens: 64,
+        positions: 32,
+        greedy: false,
+        host_profile: Some(PROFILE.into()),
+        stake: Amount(1),
+        auditor: Some(AUDITOR.into()),
+        vote: None,
+        stage: None,
+        verdict: None,
     }
 }
 
@@ -143,6 +171,7 @@ fn settlement_params() -> SettlementParams {
         audit_bps: 0,
         fault_slash_bps: 1_000,
         restitution_bps: 10_000,
+        free_demand: Amount(1 << 40),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::contract::Contracts;
+use super::contract::{Contracts, SILENT, silent_leaf};
 use super::receipts::Lie;
 use super::workers::{Running, World};
 use super::{HOST, SESSION};
@@ -12,7 +12,7 @@ use quern_transport::{Client, TransportKey};
 use std::time::Duration;
 
 /// Of the commit phase.
-const COMMIT_BLOCKS: u64 = 200;
+const COMMIT_BLOCKS: u64 = 100;
 const CLEAN: Vote = Vote::Score(Score::CLEAN);
 const FAILED: Vote = Vote::Score(Score::FAILED);
 
@@ -29,6 +29,15 @@ async fn round(world: &World, leaves: usize) -> Vec<Vote> {
         .until("a report", |contracts| contracts.committed.is_some())
         .await;
     rest(world, leaves).await
+}
+
+/// Lets blocks of the commit phase pass until a report is almost due.
+async fn almost_all_blocks(world: &World) {
+    let from = world.with(|contracts| contracts.height);
+    let passed = move |contracts: &Contracts| contracts.height >= from + COMMIT_BLOCKS * 7 / 10;
+    world.until("blocks", passed).await;
+    // The rest of the phase, but for its last blocks.
+    world.with(|contracts| contracts.since = contracts.height + 6 - COMMIT_BLOCKS);
 }
 
 async fn rest(world: &World, leaves: usize) -> Vec<Vote> {
@@ -81,7 +90,7 @@ async fn a_payload_of_another_request_is_as_good_as_none() {
     // Nothing is said before time is short: the host might still give it.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(world.with(|contracts| contracts.committed.is_none()));
-    world.with(|contracts| contracts.since = contracts.height + 15 - COMMIT_BLOCKS);
+    almost_all_blocks(&world).await;
     world
         .until("a report", |contracts| contracts.committed.is_some())
         .await;
@@ -96,15 +105,59 @@ async fn a_host_that_cannot_be_reached_is_not_called_a_liar() {
     world
         .until("the leaf revealed", |contracts| contracts.leaves.len() == 1)
         .await;
-    world.with(|contracts| {
-        contracts.enter(Phase::Commit);
-        contracts.since = contracts.height + 15 - COMMIT_BLOCKS;
-    });
+    world.with(|contracts| contracts.enter(Phase::Commit));
+    almost_all_blocks(&world).await;
     world
         .until("a report", |contracts| contracts.committed.is_some())
         .await;
     assert_eq!(rest(&world, 1).await, [Vote::Unfetchable]);
     assert!(auditor.paid().metrics.audits.fetch_failures.get() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_auditor_had_no_time_to_ask_for_is_not_held_against_the_host() {
+    let world = World::new().await;
+    let (_host, _auditor) = world.pair(&[Lie::None], false).await;
+    world.with(|contracts| contracts.enter(Phase::Reveal));
+    world
+        .until("the leaf revealed", |contracts| contracts.leaves.len() == 1)
+        .await;
+    world.with(|contracts| {
+        contracts.enter(Phase::Commit);
+        contracts.since = contracts.height + 6 - COMMIT_BLOCKS;
+    });
+    world
+        .until("a report", |contracts| contracts.committed.is_some())
+        .await;
+    assert_eq!(rest(&world, 1).await, [CLEAN]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_hangs_keeps_nobody_from_fetching_what_others_give() {
+    let world = World::new().await;
+    let (_host, _auditor) = world.pair(&[Lie::Tokens], true).await;
+    // Takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let many = 40;
+    world.with(|contracts| {
+        contracts.hosts.insert(SILENT.into(), (url, [3; 32]));
+        (1..=many).for_each(|number| contracts.leaves.push(silent_leaf(number)));
+        contracts.enter(Phase::Reveal);
+    });
+    let leaves = many as usize + 1;
+    world
+        .until("the leaf revealed", |contracts| contracts.leaves.len() == leaves)
+        .await;
+    world.with(|contracts| contracts.enter(Phase::Commit));
+    almost_all_blocks(&world).await;
+    world
+        .until("a report", |contracts| contracts.committed.is_some())
+        .await;
+    let votes = rest(&world, leaves).await;
+    // Every leaf of the silent host, whether or not its turn came, and the other's by what it shows.
+    assert_eq!(votes[..many as usize], vec![Vote::Unfetchable; many as usize]);
+    assert_eq!(votes[many as usize..], [FAILED]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

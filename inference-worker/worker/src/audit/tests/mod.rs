@@ -2,9 +2,9 @@
 //! scheduler and model follow a node that speaks the real RPC; behind it is a small audits contract that checks what it
 //! is given by the arithmetic that the real one uses.
 
-mod contract;
+pub(super) mod contract;
 mod course;
-mod node;
+pub(crate) mod node;
 mod receipts;
 mod workers;
 

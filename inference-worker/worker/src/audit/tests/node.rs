@@ -28,13 +28,13 @@ const BLOCK: Duration = Duration::from_millis(150);
 
 /// The chain.
 #[derive(Default)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub(super) contracts: Contracts,
     included: BTreeSet<String>,
     block: Option<Instant>,
 }
 
-pub(super) type Shared = Arc<Mutex<Node>>;
+pub(crate) type Shared = Arc<Mutex<Node>>;
 
 fn status() -> Value {
     let hash = "2".repeat(64);
@@ -165,7 +165,7 @@ async fn rpc(State(node): State<Shared>, body: String) -> Json<Value> {
 }
 
 /// Starts a node; answers its address.
-pub(super) async fn start() -> (String, Shared) {
+pub(crate) async fn start() -> (String, Shared) {
     let node = Shared::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
