@@ -11,6 +11,8 @@ pub(crate) struct Metrics {
     /// Requests by outcome: stop, length, cancelled, failed, refused, busy.
     pub(crate) requests: IntCounterVec,
     pub(crate) prompt_tokens: IntCounter,
+    /// Prompt tokens that were cached already.
+    pub(crate) cached_tokens: IntCounter,
     pub(crate) completion_tokens: IntCounter,
     pub(crate) scored_tokens: IntCounter,
     pub(crate) active: IntGauge,
@@ -20,6 +22,8 @@ pub(crate) struct Metrics {
     /// 1 while paid work can be done.
     pub(crate) chain_ready: IntGauge,
     pub(crate) chain_height: IntGauge,
+    /// 1 while the host stands convicted for its model.
+    pub(crate) convicted: IntGauge,
     pub(crate) receipts: IntCounter,
     /// In nqrn.
     pub(crate) captured: IntCounter,
@@ -136,6 +140,7 @@ impl Metrics {
         Ok(Self {
             requests,
             prompt_tokens: counter("prompt_tokens_total", "Tokens read.")?,
+            cached_tokens: counter("cached_tokens_total", "Prompt tokens that were cached already.")?,
             completion_tokens: counter("completion_tokens_total", "Tokens written.")?,
             scored_tokens: counter("scored_tokens_total", "Tokens of others that were re-executed.")?,
             active: gauge("active_requests", "Requests that hold a slot of the engine.")?,
@@ -144,6 +149,7 @@ impl Metrics {
             step: seconds("step_seconds", "Duration of one batched decoding step.")?,
             chain_ready: gauge("chain_ready", "1 while paid work can be done.")?,
             chain_height: gauge("chain_height", "Height of the chain as last seen.")?,
+            convicted: gauge("convicted", "1 while the host stands convicted for its model.")?,
             receipts: counter("receipts_total", "Receipts kept.")?,
             captured: counter("captured_nqrn_total", "Captures of receipts, in nqrn.")?,
             batches: counter("batches_total", "Batches committed.")?,

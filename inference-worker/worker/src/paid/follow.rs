@@ -34,6 +34,7 @@ struct Seen {
     maintenance: Vec<(u64, u64)>,
     /// Who answers `price_at`, once asked.
     price_source: Option<String>,
+    convicted: bool,
     problem: Option<String>,
 }
 
@@ -146,14 +147,18 @@ impl Follow {
             warm_keys: &self.warm_keys,
         };
         let key = registration::check(&host, &model, worker);
+        let conviction = registration::conviction(&host, &self.model, height);
+        self.metrics.convicted.set(i64::from(conviction.is_some()));
         let facts = self.ask_facts(height).await?;
         {
             let mut seen = self.seen();
+            seen.convicted = conviction.is_some();
             seen.maintenance = host.maintenance;
             seen.key = key.as_ref().ok().cloned();
             remember(&mut seen.facts, height, facts);
         }
-        self.note(key.err());
+        // A convicted host still signs: it reveals what is drawn and claims what is due.
+        self.note(key.err().or(conviction));
         // Last, so that who waits for the height finds the rest in place.
         self.height.store(height, Ordering::Relaxed);
         self.heights.send_replace(height);
@@ -197,6 +202,11 @@ impl Follow {
     /// The key that the registry names, if the worker has it.
     pub(crate) fn key(&self) -> Option<SigningKey> {
         self.seen().key.clone()
+    }
+
+    /// Whether the host stands convicted for its model.
+    pub(crate) fn is_convicted(&self) -> bool {
+        self.seen().convicted
     }
 
     /// Parameters of settlement, once seen.

@@ -59,3 +59,139 @@ pub(crate) fn check(
         format!("the registry names warm key {current}, which is in none of the files in warm_keys; add it or rotate")
     })
 }
+
+/// What to do about a conviction, if the host stands convicted for its model at this height: until it qualifies again
+/// nothing that it serves or proves is paid.
+pub(crate) fn conviction(host: &HostInfo, model: &str, height: u64) -> Option<String> {
+    let mut memberships = host.memberships.iter();
+    let membership = memberships.find(|membership| membership.offer.model == model)?;
+    let from = membership.convicted_until?;
+    let name = &host.host;
+    let when = if height < from {
+        format!("from height {from} on")
+    } else {
+        "now".to_owned()
+    };
+    Some(format!(
+        "the host was convicted for model {model:?}, so requests and sprints would earn nothing and are stopped; `quernd query \
+         slashes {name}` and `quernd query audits {name}` say why. Find out what computes wrongly and mend it, then send \
+         `quernd tx requalify {model}` {when}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quern_interface::registry::{Membership, Offer, WarmKey};
+    use quern_protocol::{Amount, Bytes};
+
+    fn host(convicted_until: Option<u64>) -> HostInfo {
+        let offer = Offer {
+            model: "m".into(),
+            capacity: 10,
+            profile: "cpu".into(),
+        };
+        HostInfo {
+            host: "quern1h".into(),
+            moniker: "h".into(),
+            endpoint: "https://127.0.0.1:1".into(),
+            transport_key: Bytes([1; 32]),
+            consensus_key: Bytes([0; 32]),
+            beacon_anchor: None,
+            warm_key: WarmKey {
+                key: Bytes(SigningKey::from_secret([7; 32].into()).unwrap().public()),
+                address: "quern1w".into(),
+                from: 0,
+            },
+            payout: "quern1h".into(),
+            bond: Amount(1),
+            memberships: vec![Membership {
+                offer,
+                effective: 0,
+                generation: 1,
+                convicted_until,
+            }],
+            status: HostStatus::Active,
+            maintenance: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_convicted_host_hears_what_to_do_and_when() {
+        assert_eq!(conviction(&host(None), "m", 50), None);
+        assert_eq!(conviction(&host(Some(90)), "other", 50), None);
+        let told = conviction(&host(Some(90)), "m", 50).unwrap();
+        assert!(told.contains("convicted for model \"m\""), "{told}");
+        assert!(told.contains("quernd query audits quern1h"), "{told}");
+        assert!(
+            told.contains("quernd tx requalify m` from height 90 on"),
+            "{told}"
+        );
+        assert!(
+            conviction(&host(Some(90)), "m", 90)
+                .unwrap()
+                .contains("requalify m` now")
+        );
+    }
+
+    #[test]
+    fn what_the_registry_and_the_worker_disagree_on_is_named_with_what_to_do() {
+        let keys = [SigningKey::from_secret([7; 32].into()).unwrap()];
+        let model: LaunchPackage = serde_json::from_value(serde_json::json!({
+            "id": "m", "hash": Hash::new([5; 32]), "context": 64, "precision": "fp32", "sampler": 1, "price": "1",
+            "coefficients": {"input": 1_000_000, "cached": 1_000_000, "output": 1_000_000}, "profiles": ["cpu"],
+            "state": "live",
+        }))
+        .unwrap();
+        let hash = Hash::new([5; 32]);
+        let worker = Worker {
+            model: "m",
+            model_hash: &hash,
+            transport_key: [1; 32],
+            warm_keys: &keys,
+        };
+        assert!(check(&host(None), &model, worker).is_ok());
+        let other = Hash::new([6; 32]);
+        let wrong_files = Worker {
+            model_hash: &other,
+            ..worker
+        };
+        let wrong_transport = Worker {
+            transport_key: [2; 32],
+            ..worker
+        };
+        let wrong_warm = Worker {
+            warm_keys: &[],
+            ..worker
+        };
+        let cases = [
+            (wrong_files, "fetch the right files"),
+            (wrong_transport, "update the host or the key file"),
+            (wrong_warm, "add it or rotate"),
+        ];
+        for (worker, advice) in cases {
+            let error = check(&host(None), &model, worker).err().unwrap();
+            assert!(error.contains(advice), "{error}");
+        }
+        let retired = HostInfo {
+            status: HostStatus::Retired,
+            ..host(None)
+        };
+        assert!(
+            check(&retired, &model, worker)
+                .err()
+                .unwrap()
+                .contains("register it again")
+        );
+        let without = HostInfo {
+            memberships: Vec::new(),
+            ..host(None)
+        };
+        assert!(
+            check(&without, &model, worker)
+                .err()
+                .unwrap()
+                .contains("set its offers")
+        );
+    }
+}

@@ -14,6 +14,9 @@ pub(crate) trait SprintChain: Clone + Send + Sync + 'static {
     /// Whether this host may act: the registry names a key of this worker.
     fn may_act(&self) -> bool;
 
+    /// Whether the host stands convicted: what it proves counts for nothing.
+    fn is_convicted(&self) -> bool;
+
     /// The last sprint that began.
     fn last_sprint(&self) -> impl Future<Output = Result<Option<SprintInfo>, ChainError>> + Send;
 
@@ -42,6 +45,10 @@ pub(crate) struct OnChain {
 impl SprintChain for OnChain {
     fn may_act(&self) -> bool {
         self.paid.follow.key().is_some()
+    }
+
+    fn is_convicted(&self) -> bool {
+        self.paid.follow.is_convicted()
     }
 
     async fn last_sprint(&self) -> Result<Option<SprintInfo>, ChainError> {

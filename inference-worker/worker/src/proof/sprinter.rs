@@ -120,11 +120,15 @@ impl<C: SprintChain> Sprinter<C> {
             return Ok(());
         }
         self.settle(height).await;
-        // What is due first, as the question below may fail.
-        self.commit(height);
-        let last = self.chain.last_sprint().await?;
-        if let Some(sprint) = last.filter(|sprint| sprint.sprint > self.seen) {
-            self.begin(sprint, height).await?;
+        if self.chain.is_convicted() {
+            self.give_up();
+        } else {
+            // What is due first, as the question below may fail.
+            self.commit(height);
+            let last = self.chain.last_sprint().await?;
+            if let Some(sprint) = last.filter(|sprint| sprint.sprint > self.seen) {
+                self.begin(sprint, height).await?;
+            }
         }
         if height >= self.forgotten + RARELY {
             let needed = self.chain.needed(height).await?;
@@ -132,6 +136,14 @@ impl<C: SprintChain> Sprinter<C> {
             self.forgotten = height;
         }
         Ok(())
+    }
+
+    /// Computes nothing further for what would not count.
+    fn give_up(&mut self) {
+        self.proofs.stop();
+        for course in &mut self.courses {
+            course.done = true;
+        }
     }
 
     /// Begins to answer, if there is time left and the chain proves this model.

@@ -28,6 +28,7 @@ struct State {
     commits: Vec<(u64, u32, Node)>,
     /// Commits that no block takes any more.
     losing: bool,
+    convicted: bool,
     needed: u64,
     /// Height as of which it was asked last.
     asked: u64,
@@ -45,6 +46,14 @@ impl TestChain {
 impl SprintChain for TestChain {
     fn may_act(&self) -> bool {
         true
+    }
+    fn is_convicted(&self) -> bool {
+        self.with(|state| {
+            if state.convicted {
+                state.asked = state.height;
+            }
+            state.convicted
+        })
     }
     async fn last_sprint(&self) -> Result<Option<SprintInfo>, ChainError> {
         Ok(self.with(|state| {
@@ -312,4 +321,26 @@ async fn a_sprint_that_is_seen_too_late_is_left_alone_and_old_ones_are_forgotten
     chain.with(|state| state.needed = 146);
     bench.until(230).await;
     assert!(bench.proofs.commitment(2).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_convicted_host_computes_no_sprint_until_it_qualifies_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = running(100);
+    let bench = bench(folder.path(), chain.clone());
+    bench.until(105).await;
+    assert!(bench.proofs.state().running.is_some());
+    chain.with(|state| state.convicted = true);
+    bench.until(106).await;
+    assert!(bench.proofs.next().is_none(), "it computes for nothing");
+    bench.until(130).await;
+    assert!(chain.with(|state| state.commits.is_empty()));
+    chain.with(|state| {
+        state.convicted = false;
+        let mut next = sprint(2);
+        (next.start, next.deadline) = (130, 150);
+        state.sprint = Some(next);
+    });
+    bench.until(152).await;
+    assert!(chain.with(|state| !state.commits.is_empty()));
 }
