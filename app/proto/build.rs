@@ -9,6 +9,7 @@ use prost_types::FileDescriptorSet;
 /// Packages that the node speaks today. Tendermint's own come from `tendermint-proto`.
 const PACKAGES: &[&str] = &[
     "cosmos.auth.v1beta1",
+    "cosmos.authz.v1beta1",
     "cosmos.bank.v1beta1",
     "cosmos.base.abci.v1beta1",
     "cosmos.base.node.v1beta1",
@@ -20,13 +21,16 @@ const PACKAGES: &[&str] = &[
     "cosmos.crypto.multisig",
     "cosmos.crypto.multisig.v1beta1",
     "cosmos.crypto.secp256k1",
+    "cosmos.crypto.secp256r1",
     "cosmos.distribution.v1beta1",
+    "cosmos.feegrant.v1beta1",
     "cosmos.gov.v1",
     "cosmos.gov.v1beta1",
     "cosmos.params.v1beta1",
     "cosmos.staking.v1beta1",
     "cosmos.tx.signing.v1beta1",
     "cosmos.tx.v1beta1",
+    "cosmos.vesting.v1beta1",
     "cosmwasm.wasm.v1",
     "quern.beacon.v1",
 ];

@@ -4,7 +4,7 @@ use quern_types::{AccAddress, module_address};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result,
+    BaseVestingAccount, ContinuousVestingAccount, LockedAccount, PeriodicVestingAccount, Result,
     error::{invalid, no_duplicates},
     text,
 };
@@ -62,6 +62,18 @@ pub enum Account {
     /// Controlled by a module.
     #[serde(rename = "/cosmos.auth.v1beta1.ModuleAccount")]
     Module(ModuleAccount),
+    /// Coins become free evenly.
+    #[serde(rename = "/cosmos.vesting.v1beta1.ContinuousVestingAccount")]
+    Continuous(ContinuousVestingAccount),
+    /// Coins become free all at once.
+    #[serde(rename = "/cosmos.vesting.v1beta1.DelayedVestingAccount")]
+    Delayed(LockedAccount),
+    /// Coins become free at the end of each period.
+    #[serde(rename = "/cosmos.vesting.v1beta1.PeriodicVestingAccount")]
+    Periodic(PeriodicVestingAccount),
+    /// Coins never become free.
+    #[serde(rename = "/cosmos.vesting.v1beta1.PermanentLockedAccount")]
+    PermanentLocked(LockedAccount),
 }
 
 impl Account {
@@ -70,6 +82,21 @@ impl Account {
         match self {
             Self::Base(account) => account,
             Self::Module(account) => &account.base_account,
+            Self::Continuous(account) => &account.base_vesting_account.base_account,
+            Self::Periodic(account) => &account.base_vesting_account.base_account,
+            Self::Delayed(account) | Self::PermanentLocked(account) => {
+                &account.base_vesting_account.base_account
+            }
+        }
+    }
+
+    /// What a vesting account locks.
+    pub fn base_vesting(&self) -> Option<&BaseVestingAccount> {
+        match self {
+            Self::Base(_) | Self::Module(_) => None,
+            Self::Continuous(account) => Some(&account.base_vesting_account),
+            Self::Periodic(account) => Some(&account.base_vesting_account),
+            Self::Delayed(account) | Self::PermanentLocked(account) => Some(&account.base_vesting_account),
         }
     }
 }
@@ -113,6 +140,28 @@ pub enum PubKey {
         /// 33 bytes.
         #[serde(with = "text::base64")]
         key: [u8; 33],
+    },
+    /// Compressed P-256 point.
+    #[serde(rename = "/cosmos.crypto.secp256r1.PubKey")]
+    Secp256r1 {
+        /// 33 bytes.
+        #[serde(with = "text::base64")]
+        key: [u8; 33],
+    },
+    /// Ed25519 point.
+    #[serde(rename = "/cosmos.crypto.ed25519.PubKey")]
+    Ed25519 {
+        /// 32 bytes.
+        #[serde(with = "text::base64")]
+        key: [u8; 32],
+    },
+    /// Several keys, of which some must sign.
+    #[serde(rename = "/cosmos.crypto.multisig.LegacyAminoPubKey")]
+    Multisig {
+        /// Signatures that are needed.
+        threshold: u32,
+        /// The keys, in order.
+        public_keys: Vec<Self>,
     },
 }
 

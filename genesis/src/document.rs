@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    AuthGenesis, BankGenesis, BeaconGenesis, ConsensusParams, EmissionGenesis, Result, SystemGenesis,
-    Validator, WasmGenesis,
+    AuthGenesis, AuthzGenesis, BankGenesis, BeaconGenesis, ConsensusParams, EmissionGenesis, FeegrantGenesis,
+    Result, SystemGenesis, Validator, WasmGenesis,
     error::{invalid, no_duplicates},
     text,
 };
@@ -44,6 +44,9 @@ pub struct Document {
 pub struct AppState {
     /// Accounts.
     pub auth: AuthGenesis,
+    /// Who may act for others.
+    #[serde(default)]
+    pub authz: AuthzGenesis,
     /// Coins.
     pub bank: BankGenesis,
     /// Randomness.
@@ -52,6 +55,9 @@ pub struct AppState {
     /// New coins; absent for a chain that mints none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emission: Option<EmissionGenesis>,
+    /// Who pays the fees of others.
+    #[serde(default)]
+    pub feegrant: FeegrantGenesis,
     /// The chain's own contracts.
     #[serde(default, skip_serializing_if = "SystemGenesis::is_empty")]
     pub system: SystemGenesis,
@@ -81,6 +87,7 @@ impl AppState {
         if let Some(emission) = &self.emission {
             emission.validate()?;
         }
+        self.feegrant.validate()?;
         self.wasm.validate()?;
         self.system.validate(&self.wasm)
     }

@@ -15,12 +15,14 @@ mod consensus;
 mod document;
 mod emission;
 mod error;
+mod grants;
 mod metadata;
 #[cfg(feature = "cli")]
 pub mod profile;
 mod system;
 mod text;
 mod validator;
+mod vesting;
 mod wasm;
 
 pub use auth::{Account, AuthGenesis, AuthParams, BaseAccount, ModuleAccount, PubKey};
@@ -32,9 +34,13 @@ pub use consensus::{
 pub use document::{AppState, Document};
 pub use emission::EmissionGenesis;
 pub use error::{GenesisError, Result};
+pub use grants::{AuthzGenesis, FeeGrant, FeegrantGenesis, GrantAuthorization};
 pub use metadata::{DenomUnit, Metadata};
 pub use system::{GenTx, HookGas, SystemAddress, SystemContract, SystemGenesis, SystemValidator, predict};
 pub use validator::{ConsensusKey, Validator};
+pub use vesting::{
+    BaseVestingAccount, ContinuousVestingAccount, LockedAccount, PeriodicVestingAccount, VestingPeriod,
+};
 pub use wasm::{
     AbsoluteTxPosition, AccessConfig, AccessType, Code, CodeInfo, Contract, ContractInfo, HistoryEntry,
     HistoryOperation, Model, Sequence, WasmGenesis, WasmParams,

@@ -9,7 +9,7 @@ ROOT=$PWD
 
 QUERND=${QUERND:-$ROOT/target/debug/quernd}
 CHAIN=quern-e2e-1
-ACCOUNTS=(js_bank js_refusals js_wasm rust cli)
+ACCOUNTS=(js_amino js_bank js_grants js_refusals js_wasm rust cli)
 FUNDS=1000000000000nqrn
 MIN_GAS_PRICE=0.01nqrn
 export QUERN_KEYRING_PASSWORD=only-for-this-test-network

@@ -28,6 +28,20 @@ pub trait Router: Send + Sync {
     /// `sdk/2` or `sdk/34` for an unknown type or malformed bytes.
     fn signers(&self, msg: &AnyMsg) -> Result<Vec<AccAddress>>;
 
+    /// Checks one message without executing it (the SDK's `ValidateBasic`).
+    ///
+    /// # Errors
+    /// The module's own.
+    fn validate(&self, msg: &AnyMsg) -> Result<()> {
+        self.signers(msg).map(drop)
+    }
+
+    /// Whether the chain executes messages of this type.
+    fn serves(&self, type_url: &str) -> bool {
+        let _ = type_url;
+        false
+    }
+
     /// Validates and executes one message on behalf of its signers, emitting its events into `cx`
     /// without the `message{action}` event that the transaction pipeline adds.
     ///

@@ -15,9 +15,11 @@ impl App {
         let cx = self.shared.export_cx(height)?;
         Ok(AppState {
             auth: quern_auth::export_genesis(&cx)?,
+            authz: quern_authz::export_genesis(&cx)?,
             bank: quern_bank::export_genesis(&cx)?,
             beacon: quern_beacon::export_genesis(&cx)?,
             emission: quern_emission::export_genesis(&cx)?,
+            feegrant: quern_feegrant::export_genesis(&cx)?,
             system: self.export_system(&cx)?,
             wasm: self.shared.wasm.export_genesis(&cx)?,
         })

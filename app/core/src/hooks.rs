@@ -20,6 +20,7 @@ pub(crate) type Hook = fn(&Border<'_>, &Cx) -> Result<()>;
 pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[
     ("presence", system::presence),
     ("misbehavior", system::misbehavior),
+    ("authz", ended_grants),
 ];
 
 /// After the block's transactions.
@@ -31,7 +32,16 @@ pub(crate) const END_BLOCK: &[(&str, Hook)] = &[
     ("pricing", system::pricing),
     ("epoch", system::epoch),
     ("rewards", rewards::rewards),
+    ("feegrant", ended_allowances),
 ];
+
+fn ended_grants(_: &Border<'_>, cx: &Cx) -> Result<()> {
+    quern_authz::prune(cx, quern_authz::PRUNED_PER_BLOCK)
+}
+
+fn ended_allowances(_: &Border<'_>, cx: &Cx) -> Result<()> {
+    quern_feegrant::prune(cx, quern_feegrant::PRUNED_PER_BLOCK)
+}
 
 impl Border<'_> {
     /// Runs a table.

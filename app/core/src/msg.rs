@@ -10,52 +10,94 @@ use quern_types::{AccAddress, Result, errors};
 pub enum Msg {
     /// x/auth
     Auth(quern_auth::Msg),
+    /// x/authz
+    Authz(quern_authz::Msg),
     /// x/bank
     Bank(quern_bank::Msg),
     /// x/consensus
     Consensus(quern_consensus::Msg),
+    /// x/feegrant
+    Feegrant(quern_feegrant::Msg),
+    /// x/auth/vesting
+    Vesting(quern_vesting::Msg),
     /// x/wasm
     Wasm(quern_wasm::Msg),
 }
 
-/// Types that an `Any` inside a transaction may carry besides messages: public keys.
-const KEY_TYPES: &[&str] = &[
-    "/cosmos.crypto.ed25519.PubKey",
-    "/cosmos.crypto.multisig.LegacyAminoPubKey",
-    "/cosmos.crypto.secp256k1.PubKey",
-];
-
-static REGISTERED: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+static MESSAGES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
     [
         quern_auth::Msg::TYPE_URLS,
+        quern_authz::Msg::TYPE_URLS,
         quern_bank::Msg::TYPE_URLS,
         quern_consensus::Msg::TYPE_URLS,
+        quern_feegrant::Msg::TYPE_URLS,
+        quern_vesting::Msg::TYPE_URLS,
         quern_wasm::Msg::TYPE_URLS,
-        KEY_TYPES,
     ]
     .concat()
     .into_iter()
     .collect()
 });
 
+/// What else an `Any` inside a transaction may be: keys, authorizations and allowances.
+static OTHERS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    [
+        quern_auth::PubKey::TYPE_URLS,
+        quern_authz::AUTHORIZATION_TYPES,
+        quern_authz::HELPER_TYPES,
+        quern_feegrant::ALLOWANCE_TYPES,
+    ]
+    .concat()
+    .into_iter()
+    .collect()
+});
+
+/// Deepest nesting of messages within messages, and how many one message may hold in all (the SDK's
+/// `MaxUnpackAnyRecursionDepth` and `MaxUnpackAnySubCalls`).
+const MAX_DEPTH: u32 = 10;
+const MAX_CALLS: u32 = 100;
+
 /// Whether an `Any` inside a transaction may be of this type.
 pub(crate) fn is_registered(type_url: &str) -> bool {
-    REGISTERED.contains(type_url)
+    is_message(type_url) || OTHERS.contains(type_url)
+}
+
+/// Whether the chain executes messages of this type.
+pub(crate) fn is_message(type_url: &str) -> bool {
+    MESSAGES.contains(type_url)
 }
 
 impl Msg {
-    /// Decodes a message.
+    /// Decodes a message, and checks that those inside it decode.
     ///
     /// # Errors
-    /// `sdk/2` for a type that the chain does not serve, or bytes that are no such message.
+    /// `sdk/2` for a type that the chain does not serve, bytes that are no such message, or too many messages
+    /// inside.
     pub fn decode(any: &AnyMsg) -> Result<Self> {
-        let (url, value) = (any.type_url.as_str(), any.value.as_slice());
+        let mut calls = MAX_CALLS;
+        Self::decode_within(&any.type_url, &any.value, MAX_DEPTH, &mut calls)
+    }
+
+    fn decode_within(url: &str, value: &[u8], depth: u32, calls: &mut u32) -> Result<Self> {
+        let limit = |text: &'static str| move || errors::TX_DECODE.wrap(text);
+        let depth = depth.checked_sub(1).ok_or_else(limit("max depth exceeded"))?;
+        *calls = calls.checked_sub(1).ok_or_else(limit("call limit exceeded"))?;
         let decoded = None
             .or_else(|| quern_auth::Msg::decode(url, value).map(|m| m.map(Self::Auth)))
+            .or_else(|| quern_authz::Msg::decode(url, value).map(|m| m.map(Self::Authz)))
             .or_else(|| quern_bank::Msg::decode(url, value).map(|m| m.map(Self::Bank)))
             .or_else(|| quern_consensus::Msg::decode(url, value).map(|m| m.map(Self::Consensus)))
+            .or_else(|| quern_feegrant::Msg::decode(url, value).map(|m| m.map(Self::Feegrant)))
+            .or_else(|| quern_vesting::Msg::decode(url, value).map(|m| m.map(Self::Vesting)))
             .or_else(|| quern_wasm::Msg::decode(url, value).map(|m| m.map(Self::Wasm)));
-        decoded.unwrap_or_else(|| Err(errors::TX_DECODE.wrap(format!("unable to resolve type URL {url}"))))
+        let decoded = decoded
+            .unwrap_or_else(|| Err(errors::TX_DECODE.wrap(format!("unable to resolve type URL {url}"))))?;
+        if let Self::Authz(msg) = &decoded {
+            for inner in msg.inner() {
+                Self::decode_within(&inner.type_url, &inner.value, depth, calls)?;
+            }
+        }
+        Ok(decoded)
     }
 
     /// Addresses that must sign, in order.
@@ -65,8 +107,11 @@ impl Msg {
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
         match self {
             Self::Auth(msg) => msg.signers(),
+            Self::Authz(msg) => msg.signers(),
             Self::Bank(msg) => msg.signers(),
             Self::Consensus(msg) => msg.signers(),
+            Self::Feegrant(msg) => msg.signers(),
+            Self::Vesting(msg) => msg.signers(),
             Self::Wasm(msg) => msg.signers(),
         }
     }
@@ -78,8 +123,11 @@ impl Msg {
     pub fn validate(&self) -> Result<()> {
         match self {
             Self::Auth(msg) => msg.validate(),
+            Self::Authz(msg) => msg.validate(),
             Self::Bank(msg) => msg.validate(),
             Self::Consensus(msg) => msg.validate(),
+            Self::Feegrant(msg) => msg.validate(),
+            Self::Vesting(msg) => msg.validate(),
             Self::Wasm(msg) => msg.validate(),
         }
     }
@@ -91,7 +139,7 @@ mod tests {
 
     #[test]
     fn every_registered_message_is_decoded_by_its_module() {
-        for url in REGISTERED.iter().filter(|url| !KEY_TYPES.contains(url)) {
+        for url in MESSAGES.iter() {
             let any = AnyMsg {
                 type_url: (*url).to_owned(),
                 value: Vec::new(),
@@ -103,5 +151,41 @@ mod tests {
             value: Vec::new(),
         };
         assert!(Msg::decode(&other).is_err());
+    }
+
+    #[test]
+    fn messages_within_messages_end_somewhere() {
+        use prost::Message;
+        let wrap = |inner: Vec<quern_proto::Any>| quern_proto::Any {
+            type_url: "/cosmos.authz.v1beta1.MsgExec".into(),
+            value: quern_proto::cosmos::authz::v1beta1::MsgExec {
+                grantee: String::new(),
+                msgs: inner,
+            }
+            .encode_to_vec(),
+        };
+        let decode = |any: quern_proto::Any| {
+            Msg::decode(&AnyMsg {
+                type_url: any.type_url,
+                value: any.value,
+            })
+        };
+        let deep = |n| (0..n).fold(wrap(vec![]), |inner, _| wrap(vec![inner]));
+        assert!(decode(deep(9)).is_ok());
+        assert!(decode(deep(10)).is_err());
+        let wide = |n| wrap((0..n).map(|_| wrap(vec![])).collect());
+        assert!(decode(wide(99)).is_ok());
+        assert!(decode(wide(100)).is_err());
+    }
+
+    #[test]
+    fn every_message_has_the_amino_name_that_wallets_sign() {
+        for url in MESSAGES.iter() {
+            let name = quern_proto::amino::name(url.trim_start_matches('/'));
+            assert!(
+                name.is_some_and(|n| n.starts_with("cosmos-sdk/") || n.starts_with("wasm/")),
+                "{url}"
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use quern_context::{AnyMsg, Cx, MsgOutput, Router};
 use quern_types::{AccAddress, Error, Result, errors};
 use quern_wasm::Wasm;
 
-use crate::Msg;
+use crate::{Msg, msg::is_message};
 
 /// The application's router. Contracts hold it while they run, hence the handle to itself.
 pub(crate) struct AppRouter {
@@ -35,8 +35,11 @@ impl AppRouter {
     pub(crate) fn execute_msg(&self, cx: &Cx, msg: Msg) -> Result<MsgOutput> {
         match msg {
             Msg::Auth(msg) => msg.execute(cx),
+            Msg::Authz(msg) => msg.execute(cx, &self.handle()?),
             Msg::Bank(msg) => msg.execute(cx),
             Msg::Consensus(msg) => msg.execute(cx),
+            Msg::Feegrant(msg) => msg.execute(cx),
+            Msg::Vesting(msg) => msg.execute(cx),
             Msg::Wasm(msg) => self.wasm.execute(cx, &self.handle()?, msg),
         }
     }
@@ -44,10 +47,12 @@ impl AppRouter {
     /// Answers a module's query; `None` if no module serves the path.
     pub(crate) fn answer(&self, cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
         quern_auth::query(cx, path, request)
+            .or_else(|| quern_authz::query(cx, path, request))
             .or_else(|| quern_bank::query(cx, path, request))
             .or_else(|| quern_beacon::query(cx, path, request))
             .or_else(|| quern_consensus::query(cx, path, request))
             .or_else(|| quern_emission::query(cx, path, request))
+            .or_else(|| quern_feegrant::query(cx, path, request))
             .or_else(|| quern_system::query(cx, path, request))
             .or_else(|| quern_validators::query(cx, path, request))
             .or_else(|| match self.handle() {
@@ -60,6 +65,14 @@ impl AppRouter {
 impl Router for AppRouter {
     fn signers(&self, msg: &AnyMsg) -> Result<Vec<AccAddress>> {
         Msg::decode(msg)?.signers()
+    }
+
+    fn validate(&self, msg: &AnyMsg) -> Result<()> {
+        Msg::decode(msg)?.validate()
+    }
+
+    fn serves(&self, type_url: &str) -> bool {
+        is_message(type_url)
     }
 
     fn execute(&self, cx: &Cx, msg: &AnyMsg) -> Result<MsgOutput> {

@@ -2,9 +2,13 @@
 //! the chain's own queries.
 //!
 //! The generated modules follow the protobuf packages, for example [`cosmos::bank::v1beta1`].
-//! [`unknown`] refuses fields that a decoder would drop in silence.
+//! [`amino`] writes messages in amino JSON, [`unknown`] refuses fields that a decoder would drop in silence.
 
+pub mod amino;
+pub mod compact;
+pub mod json;
 mod pool;
+pub mod time;
 pub mod unknown;
 
 #[allow(

@@ -73,6 +73,21 @@ impl AccAddress {
         Self(Ripemd160::digest(Sha256::digest(key)).to_vec())
     }
 
+    /// First 20 bytes of SHA-256: of an Ed25519 key, or of a multisig key in amino.
+    pub fn from_sha256(bytes: &[u8]) -> Self {
+        let mut digest = Sha256::digest(bytes).to_vec();
+        digest.truncate(20);
+        Self(digest)
+    }
+
+    /// Address of a key whose type is part of the hash: `SHA256(SHA256(type) || key)` (ADR-028).
+    pub fn from_typed_key(type_name: &str, key: &[u8]) -> Self {
+        let digest = Sha256::new()
+            .chain_update(Sha256::digest(type_name))
+            .chain_update(key);
+        Self(digest.finalize().to_vec())
+    }
+
     /// Raw bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -138,6 +138,37 @@ impl Coins {
     }
 }
 
+impl Coins {
+    /// What is left after taking `other` away; `None` where it holds more of a denomination.
+    pub fn checked_sub(&self, other: &Self) -> Option<Self> {
+        if !other.is_all_lte(self) {
+            return None;
+        }
+        let left = self.0.iter().map(|coin| Coin {
+            denom: coin.denom.clone(),
+            amount: coin.amount.saturating_sub(other.amount_of(&coin.denom)),
+        });
+        Some(Self(left.filter(|coin| coin.amount > 0).collect()))
+    }
+
+    /// The smaller amount of each denomination that both hold.
+    #[must_use]
+    pub fn min(&self, other: &Self) -> Self {
+        let smaller = self.0.iter().map(|coin| Coin {
+            denom: coin.denom.clone(),
+            amount: coin.amount.min(other.amount_of(&coin.denom)),
+        });
+        Self(smaller.filter(|coin| coin.amount > 0).collect())
+    }
+
+    /// Whether `other` holds at least as much of each denomination (`IsAllLTE`).
+    pub fn is_all_lte(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .all(|coin| coin.amount <= other.amount_of(&coin.denom))
+    }
+}
+
 impl<'a> IntoIterator for &'a Coins {
     type Item = &'a Coin;
     type IntoIter = std::slice::Iter<'a, Coin>;
@@ -190,6 +221,17 @@ mod tests {
         for bad in ["", "-1", "01", "1.5", "+1", "1e3"] {
             assert!(Coin::parse("aaa", bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn differences_and_minima_drop_what_becomes_zero() {
+        let coins = |text: &str| text.parse::<Coins>().unwrap();
+        let held = coins("5aaa,7bbb");
+        assert_eq!(held.checked_sub(&coins("5aaa,1bbb")), Some(coins("6bbb")));
+        assert_eq!(held.checked_sub(&coins("6aaa")), None);
+        assert_eq!(held.checked_sub(&coins("1ccc")), None);
+        assert_eq!(held.min(&coins("2aaa,9ccc")), coins("2aaa"));
+        assert!(Coins::empty().is_all_lte(&held) && !coins("8bbb").is_all_lte(&held));
     }
 
     #[test]

@@ -19,6 +19,32 @@ impl Timestamp {
             .checked_mul(1_000_000_000)?
             .checked_add(u64::from(self.nanos))
     }
+
+    /// This time moved by `seconds` and `nanos`, which may be negative; `None` where no time is.
+    pub fn checked_add(self, seconds: i64, nanos: i32) -> Option<Self> {
+        let nanos = i64::from(self.nanos).checked_add(i64::from(nanos))?;
+        let seconds = self
+            .seconds
+            .checked_add(seconds)?
+            .checked_add(nanos.div_euclid(1_000_000_000))?;
+        Some(Self {
+            seconds,
+            nanos: u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?,
+        })
+    }
+
+    /// Bytes that sort as times do, for keys of the state.
+    pub fn sort_key(self) -> [u8; 12] {
+        let mut key = [0; 12];
+        let (seconds, nanos) = key.split_at_mut(8);
+        let shifted = self.seconds.to_be_bytes();
+        seconds.copy_from_slice(&shifted);
+        if let Some(first) = seconds.first_mut() {
+            *first ^= 0x80; // negative numbers sort before positive ones
+        }
+        nanos.copy_from_slice(&self.nanos.to_be_bytes());
+        key
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -77,6 +103,26 @@ mod tests {
             .to_string(),
             "2000-02-29T00:00:00Z"
         );
+    }
+
+    #[test]
+    fn keys_sort_as_times_and_sums_carry() {
+        let at = |seconds, nanos| Timestamp { seconds, nanos };
+        let times = [
+            at(i64::MIN, 0),
+            at(-1, 5),
+            at(0, 0),
+            at(0, 1),
+            at(1, 0),
+            at(i64::MAX, 999_999_999),
+        ];
+        assert!(times.is_sorted_by_key(|t| t.sort_key()));
+        assert_eq!(
+            at(1, 900_000_000).checked_add(1, 200_000_000),
+            Some(at(3, 100_000_000))
+        );
+        assert_eq!(at(1, 0).checked_add(0, -1), Some(at(0, 999_999_999)));
+        assert_eq!(at(i64::MAX, 0).checked_add(1, 0), None);
     }
 
     #[test]

@@ -15,15 +15,27 @@ pub(super) fn deduct(cx: &Cx, tx: &Tx, min_gas_prices: &GasPrices) -> Result<()>
     if matches!(cx.mode, Mode::Check | Mode::Recheck) {
         check_price(&fee, tx.gas_limit(), min_gas_prices)?;
     }
-    if tx
-        .auth_info
-        .fee
-        .as_ref()
-        .is_some_and(|fee| !fee.granter.is_empty())
-    {
-        return Err(errors::INVALID_REQUEST.wrap("fee grants are not enabled"));
-    }
-    let payer = tx.fee_payer()?;
+    let signer = tx.fee_payer()?;
+    let payer = match &tx.fee_granter {
+        None => signer,
+        Some(granter) if *granter == signer => signer,
+        Some(granter) => {
+            let types = tx
+                .body
+                .messages
+                .iter()
+                .map(|any| any.type_url.as_str())
+                .collect::<Vec<_>>();
+            quern_feegrant::use_granted_fees(cx, granter, &signer, &fee, &types).map_err(|e| {
+                if e.is_halt() || e.is(&errors::OUT_OF_GAS) {
+                    e
+                } else {
+                    e.wrap(format!("{granter} does not allow to pay fees for {signer}"))
+                }
+            })?;
+            granter.clone()
+        }
+    };
     if !quern_auth::has(cx, &payer)? {
         return Err(errors::UNKNOWN_ADDRESS.wrap(format!("fee payer address: {payer} does not exist")));
     }

@@ -1,6 +1,6 @@
 //! Checks of the transaction's frame.
 
-use quern_auth::Params;
+use quern_auth::{Params, PubKey};
 use quern_context::Cx;
 use quern_types::{AccAddress, Result, Timestamp, errors};
 
@@ -91,10 +91,14 @@ pub(super) fn size(cx: &Cx, params: &Params, tx: &Tx) -> Result<()> {
     )
 }
 
-pub(super) fn signature_count(params: &Params, tx: &Tx) -> Result<()> {
-    let (count, limit) = (as_u64(tx.auth_info.signer_infos.len()), params.tx_sig_limit);
-    if count > limit {
-        return Err(errors::TOO_MANY_SIGNATURES.wrap(format!("signatures: {count}, limit: {limit}")));
+/// Keys that the transaction names, those of a multisig each.
+pub(super) fn signature_count(params: &Params, keys: &[Option<PubKey>]) -> Result<()> {
+    let (mut count, limit) = (0u64, params.tx_sig_limit);
+    for key in keys.iter().flatten() {
+        count = count.saturating_add(as_u64(key.count()));
+        if count > limit {
+            return Err(errors::TOO_MANY_SIGNATURES.wrap(format!("signatures: {count}, limit: {limit}")));
+        }
     }
     Ok(())
 }

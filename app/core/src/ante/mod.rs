@@ -4,13 +4,14 @@
 //! message fails afterwards, so that failing costs.
 
 mod fee;
+mod gas;
 mod limits;
 mod pubkey;
 mod signature;
 mod simulate;
 mod verified;
 
-use quern_auth::{Account, Params};
+use quern_auth::Account;
 use quern_context::{Cx, Mode};
 use quern_types::{AccAddress, Result, errors};
 use quern_wasm::Wasm;
@@ -43,13 +44,16 @@ impl Ante<'_> {
         limits::memo(&params, tx)?;
         limits::size(cx, &params, tx)?;
         if cx.mode == Mode::Simulate {
-            simulate::missing_signatures(cx, &params, tx)?;
+            simulate::missing_signatures(cx, &params, tx, &tx.entries()?)?;
         }
         fee::deduct(cx, tx, self.min_gas_prices)?;
-        pubkey::set(cx, tx)?;
-        limits::signature_count(&params, tx)?;
-        signature::charge(cx, &params, tx)?;
-        signature::verify(cx, tx, self.verified)?;
+        let keys = tx.keys()?;
+        pubkey::set(cx, tx, &keys)?;
+        let entries = tx.entries()?;
+        pubkey::emit(cx, tx, &entries)?;
+        limits::signature_count(&params, &keys)?;
+        gas::charge(cx, &params, tx, &entries)?;
+        signature::verify(cx, tx, &entries, self.verified)?;
         increment_sequences(cx, tx)?;
         Ok(index)
     }
@@ -71,12 +75,4 @@ fn increment_sequences(cx: &Cx, tx: &Tx) -> Result<()> {
         quern_auth::set(cx, &account)?;
     }
     Ok(())
-}
-
-/// Gas of one signature verification by key type. `None` is a key that is not known yet, charged as
-/// the dearer secp256k1.
-fn verification_cost(params: &Params, key: Option<&quern_auth::PubKey>) -> u64 {
-    match key {
-        None | Some(quern_auth::PubKey::Secp256k1(_)) => params.sig_verify_cost_secp256k1,
-    }
 }

@@ -5,7 +5,7 @@ use quern_auth::PubKey;
 use quern_context::{Cx, Mode};
 use quern_types::{Event, Result, errors};
 
-use crate::tx::Tx;
+use crate::tx::{Entry, Tx};
 
 /// A valid key that stands in for one not known yet while gas is estimated.
 pub(super) const SIMULATION_KEY: PubKey = PubKey::Secp256k1([
@@ -13,18 +13,18 @@ pub(super) const SIMULATION_KEY: PubKey = PubKey::Secp256k1([
     0x1c, 0x0b, 0x74, 0xb6, 0x1a, 0x1a, 0xaa, 0x25, 0x82, 0x34, 0x40, 0x37, 0x15, 0x1e, 0x14, 0x3a,
 ]);
 
-pub(super) fn set(cx: &Cx, tx: &Tx) -> Result<()> {
+pub(super) fn set(cx: &Cx, tx: &Tx, keys: &[Option<PubKey>]) -> Result<()> {
     let simulate = cx.mode == Mode::Simulate;
-    if tx.auth_info.signer_infos.len() > tx.signers.len() {
+    if keys.len() > tx.signers.len() {
         return Err(errors::UNAUTHORIZED.wrap(format!(
             "invalid number of signer;  expected: {}, got {}",
             tx.signers.len(),
-            tx.auth_info.signer_infos.len()
+            keys.len()
         )));
     }
-    for (index, (info, signer)) in tx.auth_info.signer_infos.iter().zip(&tx.signers).enumerate() {
-        let key = match info.public_key.as_ref().map(PubKey::from_any).transpose()? {
-            Some(key) => key,
+    for (index, (key, signer)) in keys.iter().zip(&tx.signers).enumerate() {
+        let key = match key {
+            Some(key) => key.clone(),
             None if simulate => SIMULATION_KEY,
             None => continue, // known from an earlier transaction, else verification refuses
         };
@@ -39,9 +39,16 @@ pub(super) fn set(cx: &Cx, tx: &Tx) -> Result<()> {
             quern_auth::set(cx, &account)?;
         }
     }
-    for (entry, signer) in tx.entries().zip(&tx.signers) {
+    Ok(())
+}
+
+/// Emits who signed and how, which clients search transactions by.
+pub(super) fn emit(cx: &Cx, tx: &Tx, entries: &[Entry]) -> Result<()> {
+    for (entry, signer) in entries.iter().zip(&tx.signers) {
         cx.emit(Event::new("tx").with("acc_seq", format!("{signer}/{}", entry.sequence)));
-        cx.emit(Event::new("tx").with("signature", STANDARD.encode(entry.bytes)));
+        for signature in entry.data.flatten()? {
+            cx.emit(Event::new("tx").with("signature", STANDARD.encode(signature)));
+        }
     }
     Ok(())
 }

@@ -1,27 +1,38 @@
 //! Gas estimation: charges for signatures that the client leaves out.
 
-use quern_auth::Params;
+use quern_auth::{Params, PubKey};
 use quern_context::Cx;
 use quern_types::Result;
 
-use crate::tx::Tx;
+use super::pubkey::SIMULATION_KEY;
+use crate::tx::{Entry, Tx};
 
-/// Bytes of one secp256k1 key with its signature in amino, plus the SDK's allowance of six
-/// (`ConsumeTxSizeGasDecorator`): key 40, signature 66.
-const SIGNATURE_BYTES: u64 = 40 + 66 + 6;
+/// Bytes of a 64-byte signature in amino, plus the SDK's allowance of six (`ConsumeTxSizeGasDecorator`).
+const SIGNATURE_BYTES: usize = 66 + 6;
 
-pub(super) fn missing_signatures(cx: &Cx, params: &Params, tx: &Tx) -> Result<()> {
-    let present = tx
-        .entries()
-        .map(|entry| !entry.bytes.is_empty())
-        .collect::<Vec<_>>();
-    for index in 0..tx.signers.len() {
-        if present.get(index) != Some(&true) {
-            cx.gas.consume(
-                params.tx_size_cost_per_byte.saturating_mul(SIGNATURE_BYTES),
-                "txSize",
-            )?;
+pub(super) fn missing_signatures(cx: &Cx, params: &Params, tx: &Tx, entries: &[Entry]) -> Result<()> {
+    for (index, signer) in tx.signers.iter().enumerate() {
+        if entries
+            .get(index)
+            .is_some_and(|entry| !entry.data.is_incomplete())
+        {
+            continue;
         }
+        let key = quern_auth::get(cx, signer)?.and_then(|account| account.pub_key);
+        let key = key.unwrap_or(SIMULATION_KEY);
+        let len = key.amino_len();
+        // the key stands behind a tag and its length
+        let length_bytes = prost::encoding::encoded_len_varint(u64::try_from(len).unwrap_or(u64::MAX));
+        let bytes = len
+            .saturating_add(length_bytes)
+            .saturating_add(1)
+            .saturating_add(SIGNATURE_BYTES);
+        let mut cost = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if matches!(key, PubKey::Multisig(_)) {
+            cost = cost.saturating_mul(params.tx_sig_limit); // as many signers as there may be
+        }
+        cx.gas
+            .consume(params.tx_size_cost_per_byte.saturating_mul(cost), "txSize")?;
     }
     Ok(())
 }

@@ -44,9 +44,18 @@ impl Verified {
 
 /// Hash over message, signature and key, each behind its length so that no two triples collide.
 fn id(message: &[u8], signature: &[u8], key: &PubKey) -> [u8; 32] {
-    let PubKey::Secp256k1(key) = key;
+    let any;
+    let (kind, key): (&[u8], &[u8]) = match key {
+        PubKey::Secp256k1(key) => (b"k1", key),
+        PubKey::Secp256r1(key) => (b"r1", key),
+        PubKey::Ed25519(key) => (b"ed", key),
+        PubKey::Multisig(_) => {
+            any = key.to_any();
+            (b"multi", &any.value)
+        }
+    };
     let mut hash = Sha256::new();
-    for part in [message, signature, key] {
+    for part in [message, signature, kind, key] {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }

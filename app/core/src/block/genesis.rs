@@ -47,6 +47,8 @@ impl Shared {
         }
         quern_auth::init_genesis(&cx, &state.auth).map_err(|e| bad("auth", &e))?;
         quern_bank::init_genesis(&cx, &state.bank).map_err(|e| bad("bank", &e))?;
+        quern_authz::init_genesis(&cx, &state.authz).map_err(|e| bad("authz", &e))?;
+        quern_feegrant::init_genesis(&cx, &state.feegrant).map_err(|e| bad("feegrant", &e))?;
         quern_beacon::init_genesis(&cx, header.height, &state.beacon).map_err(|e| bad("beacon", &e))?;
         if let Some(emission) = &state.emission {
             quern_emission::init_genesis(&cx, emission).map_err(|e| bad("emission", &e))?;

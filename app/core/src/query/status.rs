@@ -14,6 +14,8 @@ pub(super) fn grpc_error(error: &Error) -> Error {
         ("InvalidArgument", &errors::INVALID_REQUEST)
     } else if error.is(&errors::UNAUTHORIZED) {
         ("Unauthenticated", &errors::UNAUTHORIZED)
+    } else if error.is(&errors::NOT_FOUND) {
+        ("Internal", &errors::UNKNOWN_REQUEST) // x/feegrant
     } else {
         ("Unknown", &errors::UNKNOWN_REQUEST)
     };

@@ -1,19 +1,17 @@
 //! Decoding, with the refusals of the SDK's `DefaultTxDecoder`.
 
 use prost::Message;
+use quern_auth::PubKey;
 use quern_context::AnyMsg;
 use quern_proto::{
-    cosmos::tx::v1beta1::{AuthInfo, Fee, ModeInfo, TxBody, TxRaw, mode_info},
+    cosmos::tx::v1beta1::{AuthInfo, Fee, TxBody, TxRaw},
     unknown::reject_unknown_fields,
 };
 use quern_types::{AccAddress, Error, Result, errors};
 use sha2::{Digest, Sha256};
 
-use super::{adr027, sign_bytes};
+use super::adr027;
 use crate::{Msg, msg::is_registered};
-
-/// `SIGN_MODE_DIRECT`.
-const MODE_DIRECT: i32 = 1;
 
 /// A decoded transaction. Nothing about state has been checked.
 pub(crate) struct Tx {
@@ -27,25 +25,10 @@ pub(crate) struct Tx {
     /// Addresses that must sign, each once, in the order of their messages; the fee payer last.
     pub signers: Vec<AccAddress>,
     pub signatures: Vec<Vec<u8>>,
-    body_bytes: Vec<u8>,
-    auth_info_bytes: Vec<u8>,
-}
-
-/// One signer's entry, borrowed from the transaction.
-pub(crate) struct Signature<'a> {
-    pub sequence: u64,
-    pub mode: Option<&'a ModeInfo>,
-    pub bytes: &'a [u8],
-}
-
-impl Signature<'_> {
-    /// Whether the signature is in mode DIRECT, the only one that is verified today.
-    pub(crate) fn is_direct(&self) -> bool {
-        matches!(
-            self.mode.and_then(|m| m.sum.as_ref()),
-            Some(mode_info::Sum::Single(single)) if single.mode == MODE_DIRECT
-        )
-    }
+    pub body_bytes: Vec<u8>,
+    pub auth_info_bytes: Vec<u8>,
+    /// Who named itself as the payer by a grant.
+    pub fee_granter: Option<AccAddress>,
 }
 
 impl Tx {
@@ -76,6 +59,8 @@ impl Tx {
             })
             .collect::<Result<Vec<_>>>()?;
         let signers = signers(&msgs, auth_info.fee.as_ref())?;
+        let fee_granter = fee_granter(auth_info.fee.as_ref())?;
+        check_keys(&auth_info)?;
         Ok(Self {
             hash: Sha256::digest(bytes).into(),
             size: bytes.len(),
@@ -86,6 +71,7 @@ impl Tx {
             signatures: raw.signatures,
             body_bytes: raw.body_bytes,
             auth_info_bytes: raw.auth_info_bytes,
+            fee_granter,
         })
     }
 
@@ -106,23 +92,39 @@ impl Tx {
         }
     }
 
-    /// The signers' entries, paired with signatures.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = Signature<'_>> {
-        self.auth_info
-            .signer_infos
-            .iter()
-            .zip(&self.signatures)
-            .map(|(info, bytes)| Signature {
-                sequence: info.sequence,
-                mode: info.mode_info.as_ref(),
-                bytes,
-            })
+    /// The keys that the transaction names, one place per signer.
+    ///
+    /// # Errors
+    /// `sdk/8` for a malformed key.
+    pub(crate) fn keys(&self) -> Result<Vec<Option<PubKey>>> {
+        let infos = self.auth_info.signer_infos.iter();
+        infos
+            .map(|info| info.public_key.as_ref().map(PubKey::from_any).transpose())
+            .collect()
     }
+}
 
-    /// The bytes that a DIRECT signature covers.
-    pub(crate) fn direct_sign_bytes(&self, chain_id: &str, account_number: u64) -> Vec<u8> {
-        sign_bytes::direct(&self.body_bytes, &self.auth_info_bytes, chain_id, account_number)
+/// An `Any` of another type is no key at all; what is wrong within a key is found out later.
+fn check_keys(auth_info: &AuthInfo) -> Result<()> {
+    let mut keys = auth_info
+        .signer_infos
+        .iter()
+        .filter_map(|info| info.public_key.as_ref());
+    match keys.find(|any| !PubKey::TYPE_URLS.contains(&any.type_url.as_str())) {
+        None => Ok(()),
+        Some(any) => Err(errors::TX_DECODE.wrap(format!(
+            "no concrete type registered for type URL {} against interface *types.PubKey",
+            any.type_url
+        ))),
     }
+}
+
+fn fee_granter(fee: Option<&Fee>) -> Result<Option<AccAddress>> {
+    let granter = fee
+        .map(|fee| fee.granter.as_str())
+        .filter(|granter| !granter.is_empty());
+    let granter = granter.map(AccAddress::from_bech32).transpose();
+    granter.map_err(|e| errors::TX_DECODE.wrap(e.to_string()))
 }
 
 fn signers(msgs: &[Msg], fee: Option<&Fee>) -> Result<Vec<AccAddress>> {

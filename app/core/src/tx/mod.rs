@@ -3,5 +3,8 @@
 mod adr027;
 mod decode;
 mod sign_bytes;
+mod signature;
 
-pub(crate) use decode::{Signature, Tx};
+pub(crate) use decode::Tx;
+pub(crate) use sign_bytes::{AMINO_JSON, SignerFacts};
+pub(crate) use signature::{Entry, SigData, panicked};

@@ -1,12 +1,14 @@
 //! Genesis import and export.
 
 use quern_context::Cx;
-use quern_genesis::{
-    Account as GenesisAccount, AuthGenesis, AuthParams, BaseAccount, ModuleAccount, PubKey as GenesisKey,
-};
+use quern_genesis::{AuthGenesis, AuthParams};
 use quern_types::{Result, errors};
 
-use crate::{Account, MODULE, ModuleInfo, Params, PubKey, keys, set_params, state};
+use crate::{
+    Account, MODULE, Params,
+    genesis_account::{from_genesis, to_genesis},
+    keys, set_params, state,
+};
 
 /// Writes the genesis accounts. Numbers are given in the order of the listed ones, as the SDK does
 /// (`SanitizeGenesisAccounts`).
@@ -25,7 +27,11 @@ pub fn init_genesis(cx: &Cx, genesis: &AuthGenesis) -> Result<()> {
             sig_verify_cost_secp256k1: p.sig_verify_cost_secp256k1,
         },
     )?;
-    let mut accounts = genesis.accounts.iter().map(from_genesis).collect::<Vec<_>>();
+    let mut accounts = genesis
+        .accounts
+        .iter()
+        .map(from_genesis)
+        .collect::<Result<Vec<_>>>()?;
     accounts.sort_by_key(|account| account.number); // stable: equal numbers keep the listed order
     let mut next = 0u64;
     for mut account in accounts {
@@ -63,44 +69,4 @@ pub fn export_genesis(cx: &Cx) -> Result<AuthGenesis> {
         },
         accounts: accounts.into_iter().map(to_genesis).collect(),
     })
-}
-
-fn from_genesis(account: &GenesisAccount) -> Account {
-    let base = account.base();
-    let module = match account {
-        GenesisAccount::Base(_) => None,
-        GenesisAccount::Module(m) => Some(ModuleInfo {
-            name: m.name.clone(),
-            permissions: m.permissions.clone(),
-        }),
-    };
-    Account {
-        address: base.address.clone(),
-        pub_key: base
-            .pub_key
-            .as_ref()
-            .map(|GenesisKey::Secp256k1 { key }| PubKey::Secp256k1(*key)),
-        number: base.account_number,
-        sequence: base.sequence,
-        module,
-    }
-}
-
-fn to_genesis(account: Account) -> GenesisAccount {
-    let base = BaseAccount {
-        address: account.address,
-        pub_key: account
-            .pub_key
-            .map(|PubKey::Secp256k1(key)| GenesisKey::Secp256k1 { key }),
-        account_number: account.number,
-        sequence: account.sequence,
-    };
-    match account.module {
-        None => GenesisAccount::Base(base),
-        Some(module) => GenesisAccount::Module(ModuleAccount {
-            base_account: base,
-            name: module.name,
-            permissions: module.permissions,
-        }),
-    }
 }

@@ -8,21 +8,28 @@
 //! `error.rs` where it has codes of its own.
 
 mod account;
+mod account_wire;
 mod genesis;
+mod genesis_account;
 mod keys;
 mod msg;
 mod params;
 mod pubkey;
 mod query;
 mod state;
+mod vesting;
 
 pub use account::{Account, ModuleInfo};
 pub use genesis::{export_genesis, init_genesis};
 pub use msg::Msg;
 pub use params::{Params, params, set_params};
-pub use pubkey::PubKey;
+pub use pubkey::{Multisig, PubKey};
 pub use query::query;
-pub use state::{create, ensure, get, has, module_account, set};
+pub use state::{
+    create, create_vesting, ensure, get, has, locked, module_account, set, track_delegation,
+    track_undelegation,
+};
+pub use vesting::{Period, Schedule, Vesting};
 
 /// Name of the module and of its part of the state.
 pub const MODULE: &str = "acc";

@@ -2,9 +2,9 @@
 
 use prost::Message;
 use quern_context::Cx;
-use quern_types::{AccAddress, Error, Result, module_address};
+use quern_types::{AccAddress, Coins, Error, Result, errors, module_address};
 
-use crate::{Account, MODULE, ModuleInfo, keys};
+use crate::{Account, MODULE, ModuleInfo, Vesting, keys};
 
 /// The account of an address.
 ///
@@ -74,6 +74,62 @@ pub fn module_account(cx: &Cx, name: &str, permissions: &[&str]) -> Result<Accou
     )
 }
 
+/// Creates an account whose coins are partly locked, with the next number.
+///
+/// # Errors
+/// As [`get`].
+pub fn create_vesting(cx: &Cx, address: &AccAddress, vesting: Vesting) -> Result<Account> {
+    let account = Account {
+        address: address.clone(),
+        pub_key: None,
+        number: take_number(cx)?,
+        sequence: 0,
+        module: None,
+        vesting: Some(vesting),
+    };
+    set(cx, &account)?;
+    Ok(account)
+}
+
+/// Coins of an address that cannot be spent at the block's time.
+///
+/// # Errors
+/// As [`get`].
+pub fn locked(cx: &Cx, address: &AccAddress) -> Result<Coins> {
+    let vesting = get(cx, address)?.and_then(|account| account.vesting);
+    Ok(vesting.map_or_else(Coins::empty, |v| v.locked(cx.block.time.seconds)))
+}
+
+/// Notes that `amount` out of `balance` is delegated, where the account locks coins.
+///
+/// # Errors
+/// `sdk/9` for an unknown account, `sdk/5` if the balance is too small.
+pub fn track_delegation(cx: &Cx, address: &AccAddress, balance: &Coins, amount: &Coins) -> Result<()> {
+    let mut account = existing(cx, address)?;
+    if let Some(vesting) = &mut account.vesting {
+        vesting.track_delegation(balance, cx.block.time.seconds, amount)?;
+        set(cx, &account)?;
+    }
+    Ok(())
+}
+
+/// Notes that delegated coins came back.
+///
+/// # Errors
+/// `sdk/9` for an unknown account.
+pub fn track_undelegation(cx: &Cx, address: &AccAddress, amount: &Coins) -> Result<()> {
+    let mut account = existing(cx, address)?;
+    if let Some(vesting) = &mut account.vesting {
+        vesting.track_undelegation(amount);
+        set(cx, &account)?;
+    }
+    Ok(())
+}
+
+fn existing(cx: &Cx, address: &AccAddress) -> Result<Account> {
+    get(cx, address)?.ok_or_else(|| errors::UNKNOWN_ADDRESS.wrap(format!("account {address} does not exist")))
+}
+
 fn create_with(cx: &Cx, address: AccAddress, module: Option<ModuleInfo>) -> Result<Account> {
     let account = Account {
         address,
@@ -81,6 +137,7 @@ fn create_with(cx: &Cx, address: AccAddress, module: Option<ModuleInfo>) -> Resu
         number: take_number(cx)?,
         sequence: 0,
         module,
+        vesting: None,
     };
     set(cx, &account)?;
     Ok(account)

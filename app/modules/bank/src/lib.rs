@@ -5,6 +5,7 @@
 //! which emits the events that exchanges reconcile by.
 
 mod blocked;
+mod delegate;
 mod error;
 mod event;
 mod genesis;
@@ -18,13 +19,14 @@ mod supply;
 mod transfer;
 
 pub use blocked::is_blocked;
+pub use delegate::{delegate_coins, undelegate_coins};
 pub use error::{DENOM_METADATA_NOT_FOUND, INPUT_OUTPUT_MISMATCH, NO_INPUTS, NO_OUTPUTS, SEND_DISABLED};
 pub use genesis::{check_supply, export_genesis, init_genesis};
 pub use metadata::metadata;
 pub use msg::Msg;
 pub use params::{check_send_enabled, default_send_enabled};
 pub use query::query;
-pub use state::{all_balances, balance};
+pub use state::{all_balances, balance, spendable};
 pub use supply::{burn, mint, supply};
 pub use transfer::send_coins;
 

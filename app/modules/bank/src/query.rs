@@ -19,15 +19,21 @@ pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
             })
         }),
         "AllBalances" => answer(request, |r: wire::QueryAllBalancesRequest| {
-            let (balances, page) = balances(cx, &r.address, r.pagination.as_ref())?;
+            let (mut balances, page) = balances(cx, &r.address, r.pagination.as_ref())?;
+            if r.resolve_denom {
+                for coin in &mut balances {
+                    if let Some(known) = metadata(cx, &coin.denom)? {
+                        coin.denom = known.display;
+                    }
+                }
+            }
             Ok(wire::QueryAllBalancesResponse {
                 balances,
                 pagination: Some(page),
             })
         }),
-        // No account can lock coins yet, so what is held is spendable.
         "SpendableBalances" => answer(request, |r: wire::QuerySpendableBalancesRequest| {
-            let (balances, page) = balances(cx, &r.address, r.pagination.as_ref())?;
+            let (balances, page) = spendable(cx, &r.address, r.pagination.as_ref())?;
             Ok(wire::QuerySpendableBalancesResponse {
                 balances,
                 pagination: Some(page),
@@ -35,7 +41,7 @@ pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
         }),
         "SpendableBalanceByDenom" => answer(request, |r: wire::QuerySpendableBalanceByDenomRequest| {
             let (address, denom) = (address(&r.address)?, denom(&r.denom)?);
-            let amount = state::balance(cx, &address, &denom)?;
+            let amount = state::spendable(cx, &address, &denom)?;
             Ok(wire::QuerySpendableBalanceByDenomResponse {
                 balance: Some(to_wire(&Coin { denom, amount })),
             })
@@ -109,6 +115,18 @@ fn balances(cx: &Cx, holder: &str, page: Option<&Page>) -> Result<(Vec<base::Coi
     let kv = cx.kv(MODULE).under(&keys::balances_of(&address(holder)?));
     paginate(&kv, page, |key, value| {
         Ok(Some(to_wire(&state::read_coin(&(key.to_vec(), value.to_vec()))?)))
+    })
+}
+
+/// Every denomination held, with what is spendable of it, possibly zero.
+fn spendable(cx: &Cx, holder: &str, page: Option<&Page>) -> Result<(Vec<base::Coin>, PageInfo)> {
+    let holder = address(holder)?;
+    let locked = quern_auth::locked(cx, &holder)?;
+    let kv = cx.kv(MODULE).under(&keys::balances_of(&holder));
+    paginate(&kv, page, |key, value| {
+        let mut coin = state::read_coin(&(key.to_vec(), value.to_vec()))?;
+        coin.amount = coin.amount.saturating_sub(locked.amount_of(&coin.denom));
+        Ok(Some(to_wire(&coin)))
     })
 }
 

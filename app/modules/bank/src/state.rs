@@ -28,6 +28,15 @@ pub fn all_balances(cx: &Cx, address: &AccAddress) -> Result<Coins> {
     Coins::try_from_sorted(coins).map_err(Error::halt)
 }
 
+/// What an address can spend of one denomination at the block's time.
+///
+/// # Errors
+/// As [`balance`].
+pub fn spendable(cx: &Cx, address: &AccAddress, denom: &Denom) -> Result<Amount> {
+    let locked = quern_auth::locked(cx, address)?.amount_of(denom);
+    Ok(balance(cx, address, denom)?.saturating_sub(locked))
+}
+
 pub(crate) fn set_balance(cx: &Cx, address: &AccAddress, denom: &Denom, amount: Amount) -> Result<()> {
     let kv = cx.kv(MODULE);
     let (balance, holder) = (keys::balance(address, denom), keys::holder(denom, address));
@@ -42,15 +51,23 @@ pub(crate) fn set_balance(cx: &Cx, address: &AccAddress, denom: &Denom, amount: 
     Ok(())
 }
 
-pub(crate) fn sub_balance(cx: &Cx, address: &AccAddress, coin: &Coin) -> Result<()> {
+/// Takes a coin that is not among the `locked` ones.
+pub(crate) fn sub_balance(cx: &Cx, address: &AccAddress, coin: &Coin, locked: &Coins) -> Result<()> {
     let held = balance(cx, address, &coin.denom)?;
-    let left = held.checked_sub(coin.amount).ok_or_else(|| {
+    let locked = locked.amount_of(&coin.denom);
+    let spendable = held.checked_sub(locked).ok_or_else(|| {
+        let denom = &coin.denom;
         errors::INSUFFICIENT_FUNDS.wrap(format!(
-            "spendable balance {held}{} is smaller than {coin}",
-            coin.denom
+            "locked amount exceeds account balance funds: {locked}{denom} > {held}{denom}"
         ))
     })?;
-    set_balance(cx, address, &coin.denom, left)
+    if spendable < coin.amount {
+        return Err(errors::INSUFFICIENT_FUNDS.wrap(format!(
+            "spendable balance {spendable}{} is smaller than {coin}",
+            coin.denom
+        )));
+    }
+    set_balance(cx, address, &coin.denom, held.saturating_sub(coin.amount))
 }
 
 pub(crate) fn add_balance(cx: &Cx, address: &AccAddress, coin: &Coin) -> Result<()> {

@@ -24,8 +24,9 @@ pub fn send_coins(cx: &Cx, from: &AccAddress, to: &AccAddress, amount: &Coins) -
 /// Takes coins from an account, each denomination read after the last was written, so that a
 /// transfer to oneself cannot create coins.
 pub(crate) fn spend(cx: &Cx, from: &AccAddress, amount: &Coins) -> Result<()> {
+    let locked = quern_auth::locked(cx, from)?;
     for coin in amount {
-        state::sub_balance(cx, from, coin)?;
+        state::sub_balance(cx, from, coin, &locked)?;
     }
     cx.emit(event::coin_spent(from, amount));
     Ok(())

@@ -143,7 +143,13 @@ impl Instantiate<'_> {
 fn claim_account(cx: &Cx, contract: &AccAddress) -> Result<()> {
     match quern_auth::get(cx, contract)? {
         None => quern_auth::create(cx, contract).map(drop),
-        Some(a) if a.sequence == 0 && a.pub_key.is_none() && a.module.is_none() => Ok(()),
+        Some(mut a) if a.sequence == 0 && a.pub_key.is_none() && a.module.is_none() => {
+            // nobody shall lock coins of a contract by making its account ahead
+            match a.vesting.take() {
+                Some(_) => quern_auth::set(cx, &a),
+                None => Ok(()),
+            }
+        }
         Some(_) => Err(errors::ACCOUNT_EXISTS.wrap("address is claimed by external account")),
     }
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
+import { Secp256k1HdWallet } from "@cosmjs/amino";
 import { SigningCosmWasmClient } from "@cosmjs/cosmwasm";
 import { DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
 import { GasPrice, SigningStargateClient } from "@cosmjs/stargate";
@@ -29,6 +30,21 @@ export async function account(name) {
   return { wallet, address, pubkey };
 }
 
+/** The same account as a signer of amino JSON alone, as a Ledger is. */
+export async function aminoAccount(name) {
+  const { mnemonic } = net.accounts.find((a) => a.name === name);
+  const wallet = await Secp256k1HdWallet.fromMnemonic(mnemonic, { prefix: PREFIX });
+  const [{ address, pubkey }] = await wallet.getAccounts();
+  return { wallet, address, pubkey };
+}
+
+/** A stranger who signs amino JSON alone. */
+export async function aminoStranger() {
+  const wallet = await Secp256k1HdWallet.generate(12, { prefix: PREFIX });
+  const [{ address, pubkey }] = await wallet.getAccounts();
+  return { wallet, address, pubkey };
+}
+
 /** An account that the chain has never seen. */
 export async function stranger() {
   const wallet = await DirectSecp256k1HdWallet.generate(24, { prefix: PREFIX });
@@ -36,7 +52,8 @@ export async function stranger() {
   return { wallet, address, pubkey };
 }
 
-export const stargate = (signer) => SigningStargateClient.connectWithSigner(net.rpc, signer.wallet, options);
+export const stargate = (signer, more = {}) =>
+  SigningStargateClient.connectWithSigner(net.rpc, signer.wallet, { ...options, ...more });
 export const cosmwasm = (signer) => SigningCosmWasmClient.connectWithSigner(net.rpc, signer.wallet, options);
 export const comet = () => Comet38Client.connect(net.rpc);
 

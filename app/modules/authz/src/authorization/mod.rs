@@ -1,0 +1,233 @@
+//! Kinds of authorizations: what each allows, and what is left of it after use.
+
+mod contract;
+mod filter;
+mod limit;
+mod stake;
+mod store_code;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use prost::{Message, Name};
+use quern_context::{AnyMsg, Cx};
+use quern_proto::{
+    Any,
+    cosmos::{
+        authz::v1beta1::GenericAuthorization,
+        bank::v1beta1::{MsgSend, SendAuthorization},
+        base::v1beta1 as base,
+    },
+    cosmwasm::wasm::v1::{
+        ContractExecutionAuthorization, ContractGrant, ContractMigrationAuthorization, StoreCodeAuthorization,
+    },
+};
+use quern_types::{Coin, Coins, Result, errors};
+
+use crate::error::{DUPLICATE_ENTRY, EMPTY_TYPE};
+use stake::StakeAuthorization;
+
+/// Types that an authorization may have.
+pub const AUTHORIZATION_TYPES: &[&str] = &[GENERIC, SEND, STAKE, EXECUTION, MIGRATION, STORE_CODE];
+/// Types of what is inside the authorizations of contracts: limits and filters.
+pub const HELPER_TYPES: &[&str] = &[
+    limit::CALLS,
+    limit::FUNDS,
+    limit::COMBINED,
+    filter::ALL,
+    filter::KEYS,
+    filter::MESSAGES,
+];
+
+const GENERIC: &str = "/cosmos.authz.v1beta1.GenericAuthorization";
+const SEND: &str = "/cosmos.bank.v1beta1.SendAuthorization";
+const STAKE: &str = "/cosmos.staking.v1beta1.StakeAuthorization";
+const EXECUTION: &str = "/cosmwasm.wasm.v1.ContractExecutionAuthorization";
+const MIGRATION: &str = "/cosmwasm.wasm.v1.ContractMigrationAuthorization";
+const STORE_CODE: &str = "/cosmwasm.wasm.v1.StoreCodeAuthorization";
+
+const MSG_SEND: &str = "/cosmos.bank.v1beta1.MsgSend";
+
+/// Gas of each comparison with an address of a list.
+const GAS_PER_ADDRESS: u64 = 10;
+
+/// An authorization, decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Authorization {
+    Generic(GenericAuthorization),
+    Send(SendAuthorization),
+    Stake(StakeAuthorization),
+    Execution(ContractExecutionAuthorization),
+    Migration(ContractMigrationAuthorization),
+    StoreCode(StoreCodeAuthorization),
+}
+
+/// What an authorization says of a message.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Refuse,
+    Accept,
+    AcceptAndDelete,
+    AcceptAndUpdate(Any),
+}
+
+/// Refuses an `Any` that is no authorization, as decoding a transaction does.
+///
+/// # Errors
+/// `sdk/2`.
+pub(crate) fn check_type(any: &Any) -> Result<()> {
+    let grants = match read(any)? {
+        Authorization::Execution(a) => a.grants,
+        Authorization::Migration(a) => a.grants,
+        _ => Vec::new(),
+    };
+    grants.iter().try_for_each(contract::check_types)
+}
+
+/// Reads an authorization.
+///
+/// # Errors
+/// `sdk/2`.
+pub(crate) fn read(any: &Any) -> Result<Authorization> {
+    let bytes = any.value.as_slice();
+    Ok(match any.type_url.as_str() {
+        GENERIC => Authorization::Generic(decode(bytes)?),
+        SEND => Authorization::Send(decode(bytes)?),
+        STAKE => Authorization::Stake(decode(bytes)?),
+        EXECUTION => Authorization::Execution(decode(bytes)?),
+        MIGRATION => Authorization::Migration(decode(bytes)?),
+        STORE_CODE => Authorization::StoreCode(decode(bytes)?),
+        url => {
+            return Err(errors::TX_DECODE.wrap(format!(
+                "no concrete type registered for type URL {url} against interface *authz.Authorization"
+            )));
+        }
+    })
+}
+
+impl Authorization {
+    /// The type of message that it is for.
+    pub(crate) fn msg_type_url(&self) -> Result<&str> {
+        Ok(match self {
+            Self::Generic(a) => &a.msg,
+            Self::Send(_) => MSG_SEND,
+            Self::Stake(a) => a.msg_type_url()?,
+            Self::Execution(_) => "/cosmwasm.wasm.v1.MsgExecuteContract",
+            Self::Migration(_) => "/cosmwasm.wasm.v1.MsgMigrateContract",
+            Self::StoreCode(_) => "/cosmwasm.wasm.v1.MsgStoreCode",
+        })
+    }
+
+    /// Checks what needs no state.
+    pub(crate) fn validate(&self) -> Result<()> {
+        match self {
+            Self::Generic(a) if a.msg.is_empty() => Err((&EMPTY_TYPE).into()),
+            Self::Generic(_) => Ok(()),
+            Self::Send(a) => validate_send(a),
+            Self::Stake(a) => a.validate(),
+            Self::Execution(a) => contract::validate(&a.grants),
+            Self::Migration(a) => contract::validate(&a.grants),
+            Self::StoreCode(a) => store_code::validate(&a.grants),
+        }
+    }
+
+    /// Judges a message of its type.
+    ///
+    /// # Errors
+    /// The authorization's own, such as `sdk/5` above a limit; `sdk/11` out of gas.
+    pub(crate) fn accept(&self, cx: &Cx, msg: &AnyMsg) -> Result<Verdict> {
+        let updated =
+            |grants: Vec<ContractGrant>, pack: fn(Vec<ContractGrant>) -> Any| match grants.as_slice() {
+                [] => Verdict::AcceptAndDelete,
+                _ => Verdict::AcceptAndUpdate(pack(grants)),
+            };
+        match self {
+            Self::Generic(_) => Ok(Verdict::Accept),
+            Self::Send(a) => accept_send(cx, a, msg),
+            // no message of x/staking is served, so none comes here
+            Self::Stake(_) => Err(errors::INVALID_REQUEST.wrap("unknown msg type")),
+            Self::Execution(a) => Ok(match contract::accept_execution(cx, &a.grants, msg)? {
+                contract::Verdict::Refuse => Verdict::Refuse,
+                contract::Verdict::Unchanged => Verdict::Accept,
+                contract::Verdict::Changed(grants) => {
+                    updated(grants, |grants| pack(&ContractExecutionAuthorization { grants }))
+                }
+            }),
+            Self::Migration(a) => Ok(match contract::accept_migration(cx, &a.grants, msg)? {
+                contract::Verdict::Refuse => Verdict::Refuse,
+                contract::Verdict::Unchanged => Verdict::Accept,
+                contract::Verdict::Changed(grants) => {
+                    updated(grants, |grants| pack(&ContractMigrationAuthorization { grants }))
+                }
+            }),
+            Self::StoreCode(a) => store_code::accept(cx, &a.grants, msg),
+        }
+    }
+}
+
+fn validate_send(a: &SendAuthorization) -> Result<()> {
+    if a.spend_limit.is_empty() {
+        return Err(errors::INVALID_COINS.wrap("spend limit cannot be nil"));
+    }
+    coins(&a.spend_limit).map_err(|_| errors::INVALID_COINS.wrap("spend limit must be positive"))?;
+    let mut seen = BTreeSet::new();
+    if a.allow_list.iter().all(|address| seen.insert(address)) {
+        Ok(())
+    } else {
+        Err((&DUPLICATE_ENTRY).into())
+    }
+}
+
+fn accept_send(cx: &Cx, a: &SendAuthorization, msg: &AnyMsg) -> Result<Verdict> {
+    if msg.type_url != MSG_SEND {
+        return Err(errors::INVALID_TYPE.wrap("type mismatch"));
+    }
+    let send: MsgSend = decode(&msg.value)?;
+    let left = coins(&a.spend_limit)?
+        .checked_sub(&coins(&send.amount)?)
+        .ok_or_else(|| errors::INSUFFICIENT_FUNDS.wrap("requested amount is more than spend limit"))?;
+    let mut found = a.allow_list.is_empty();
+    for address in &a.allow_list {
+        cx.gas.consume(GAS_PER_ADDRESS, "send authorization")?;
+        if *address == send.to_address {
+            found = true;
+            break;
+        }
+    }
+    if !found {
+        return Err(errors::UNAUTHORIZED.wrap(format!("cannot send to {} address", send.to_address)));
+    }
+    if left.is_empty() {
+        return Ok(Verdict::AcceptAndDelete);
+    }
+    Ok(Verdict::AcceptAndUpdate(pack(&SendAuthorization {
+        spend_limit: to_wire(&left),
+        allow_list: a.allow_list.clone(),
+    })))
+}
+
+fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M> {
+    M::decode(bytes).map_err(|e| errors::TX_DECODE.wrap(e.to_string()))
+}
+
+fn pack<M: Message + Name>(message: &M) -> Any {
+    Any {
+        type_url: quern_proto::type_url::<M>(),
+        value: message.encode_to_vec(),
+    }
+}
+
+/// Coins that must be sorted, distinct and positive.
+fn coins(wire: &[base::Coin]) -> Result<Coins> {
+    let coins = wire.iter().map(|c| Coin::parse(&c.denom, &c.amount));
+    coins.collect::<Result<Vec<_>>>().and_then(Coins::try_from_sorted)
+}
+
+fn to_wire(coins: &Coins) -> Vec<base::Coin> {
+    let wire = coins.iter().map(|coin| base::Coin {
+        denom: coin.denom.to_string(),
+        amount: coin.amount.to_string(),
+    });
+    wire.collect()
+}

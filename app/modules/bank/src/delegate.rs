@@ -1,0 +1,44 @@
+//! Coins into and out of a bond: locked coins may be delegated, and the account keeps track of them.
+
+use quern_context::Cx;
+use quern_types::{AccAddress, Coin, Coins, Result, errors};
+
+use crate::{event, state, transfer};
+
+/// Moves coins of a delegator, locked ones first, to the account that holds bonds (`DelegateCoins`).
+///
+/// # Errors
+/// `sdk/5` if a balance is too small.
+pub fn delegate_coins(cx: &Cx, delegator: &AccAddress, to: &AccAddress, amount: &Coins) -> Result<()> {
+    let mut balances = Coins::empty();
+    for coin in amount {
+        let held = state::balance(cx, delegator, &coin.denom)?;
+        let left = held.checked_sub(coin.amount).ok_or_else(|| {
+            errors::INSUFFICIENT_FUNDS.wrap(format!(
+                "failed to delegate; {held}{} is smaller than {amount}",
+                coin.denom
+            ))
+        })?;
+        let held = Coin {
+            denom: coin.denom.clone(),
+            amount: held,
+        };
+        balances = balances.checked_add(&Coins::one(held))?;
+        state::set_balance(cx, delegator, &coin.denom, left)?;
+    }
+    quern_auth::track_delegation(cx, delegator, &balances, amount)
+        .map_err(|e| e.wrap("failed to track delegation"))?;
+    cx.emit(event::coin_spent(delegator, amount));
+    transfer::receive(cx, to, amount)
+}
+
+/// Moves coins from the account that holds bonds back to a delegator (`UndelegateCoins`).
+///
+/// # Errors
+/// `sdk/5` if a balance is too small, `sdk/9` for a delegator without an account.
+pub fn undelegate_coins(cx: &Cx, from: &AccAddress, delegator: &AccAddress, amount: &Coins) -> Result<()> {
+    transfer::spend(cx, from, amount)?;
+    quern_auth::track_undelegation(cx, delegator, amount)
+        .map_err(|e| e.wrap("failed to track undelegation"))?;
+    transfer::receive(cx, delegator, amount)
+}

@@ -1,0 +1,39 @@
+//! The amino documents are those of the Cosmos SDK's own encoder.
+//!
+//! `vectors/amino.json` was computed with the Go module cosmossdk.io/x/tx v0.14.0 (`signing/aminojson`) from the
+//! same descriptors: transaction bodies and fees in, sign documents or refusals out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at a surprise"
+)]
+
+use prost::Message;
+use quern_proto::{
+    amino,
+    cosmos::tx::v1beta1::{AuthInfo, TxBody},
+};
+
+#[test]
+fn every_document_is_the_sdks_to_the_byte() {
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("vectors/amino.json")).unwrap();
+    let vectors = vectors.as_array().unwrap();
+    assert!(vectors.len() > 60);
+    for vector in vectors {
+        let name = vector["name"].as_str().unwrap();
+        let bytes = |key: &str| hex::decode(vector[key].as_str().unwrap()).unwrap();
+        let body = TxBody::decode(bytes("body").as_slice()).unwrap();
+        let auth = AuthInfo::decode(bytes("auth_info").as_slice()).unwrap();
+        let signer = amino::Signer {
+            chain_id: "quern-test-1",
+            account_number: vector["account_number"].as_u64().unwrap(),
+            sequence: vector["sequence"].as_u64().unwrap(),
+        };
+        let doc = amino::sign_doc(signer, &body, &auth.fee.unwrap());
+        match vector["doc"].as_str().unwrap() {
+            refused if refused.starts_with("ERROR") => assert!(doc.is_err(), "{name}: {refused}"),
+            expected => assert_eq!(doc.as_deref(), Ok(expected), "{name}"),
+        }
+    }
+}
