@@ -31,8 +31,9 @@ pub(super) fn secp256r1(key: &[u8; 33], message: &[u8], signature: &[u8]) -> boo
     signature.normalize_s().is_none() && key.verify(message, &signature).is_ok()
 }
 
+/// A point in compressed form; the crate would take a third form as well, which the SDK does not know.
 pub(super) fn is_p256_point(key: &[u8; 33]) -> bool {
-    p256::ecdsa::VerifyingKey::from_sec1_bytes(key).is_ok()
+    matches!(key, [2 | 3, ..]) && p256::ecdsa::VerifyingKey::from_sec1_bytes(key).is_ok()
 }
 
 /// A 64-byte Ed25519 signature by the rules of ZIP-215, on which all implementations agree.

@@ -165,7 +165,7 @@ mod tests {
         let third = Schedule::Continuous { start_time: 0 };
         assert_eq!(
             third.vested(&coins("3000000000000000000000aaa"), 3, 1),
-            coins("999999999999999999999aaa")
+            coins("999999999999999999000aaa")
         );
     }
 
