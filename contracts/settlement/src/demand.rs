@@ -178,3 +178,35 @@ fn change(
     what(&mut cover)?;
     Ok(COVERS.save(storage, (host, model), &cover)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use cosmwasm_std::testing::{MockApi, MockStorage};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn refusals_never_count_more_than_a_fourth_of_what_was_served_and_no_sum_falls(
+            steps in prop::collection::vec((any::<bool>(), 0_u128..1 << 90, 1_u128..1_000), 1..40),
+        ) {
+            let (mut storage, host) = (MockStorage::new(), MockApi::default().addr_make("host"));
+            let mut before = Demand::default();
+            for (serves, amount, price) in steps {
+                let (amount, price) = (Amount(amount), Price::from_atomics(price * Price::UNIT));
+                if serves {
+                    let weighted = amount.mul_div_floor(Price::UNIT, price.atomics()).unwrap();
+                    count(&mut storage, &host, &[("m", Demand { amount, weighted })]).unwrap();
+                } else {
+                    refused(&mut storage, "m", amount, price).unwrap();
+                }
+                let served = DEMAND.may_load(&storage, "m").unwrap().unwrap_or_default();
+                let after = all(&storage, "m").unwrap();
+                prop_assert!(after.amount.0 - served.amount.0 <= served.amount.0 / 4);
+                prop_assert!(after.amount >= before.amount && after.weighted >= before.weighted);
+                before = after;
+            }
+        }
+    }
+}
