@@ -3,7 +3,9 @@
 //! Both run in turn, five rounds, and medians are compared. Prints rows {name, ours, comparator, ratio, target, unit,
 //! holds}, and writes them to a file if `--report FILE` is given:
 //! `cargo run -p quern-engine-torch --example bench_decode -- --model DIR [--batch 1,8] [--target 1.0,1.5]
-//! [--threads 2] [--tokens 64] [--rounds 5] [--report FILE]`
+//! [--threads 2] [--tokens 64] [--rounds 5] [--bf16 true] [--report FILE]`
+//!
+//! With `--bf16 true` our weights lie in bfloat16; the comparator computes in fp32 all the same.
 
 use quern_engine::{Engine, Slot};
 use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
@@ -21,6 +23,7 @@ struct Options {
     threads: usize,
     tokens: usize,
     rounds: usize,
+    bf16: bool,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -34,6 +37,7 @@ fn options() -> Result<Options, Failure> {
         threads: 2,
         tokens: 64,
         rounds: 5,
+        bf16: false,
     };
     let mut args = std::env::args().skip(1);
     while let Some(name) = args.next() {
@@ -46,6 +50,7 @@ fn options() -> Result<Options, Failure> {
             "--threads" => options.threads = value.parse()?,
             "--tokens" => options.tokens = value.parse()?,
             "--rounds" => options.rounds = value.parse()?,
+            "--bf16" => options.bf16 = value.parse()?,
             _ => return Err(format!("unknown option {name}").into()),
         }
     }
@@ -124,6 +129,12 @@ fn main() -> Result<(), Failure> {
             ..LoadOptions::default()
         },
     )?;
+    let precision = if options.bf16 {
+        engine.multiply_in_bf16()?;
+        ", bf16 weights"
+    } else {
+        ""
+    };
     let model = options
         .model
         .file_name()
@@ -139,7 +150,7 @@ fn main() -> Result<(), Failure> {
         let (ours, theirs) = (median(a), median(b));
         let ratio = (ours / theirs * 100.0).round() / 100.0;
         let row = serde_json::json!({
-            "name": format!("decode {model}, batch {batch}, {} threads, beside transformers eager", options.threads),
+            "name": format!("decode {model}{precision}, batch {batch}, {} threads, beside transformers eager", options.threads),
             "ours": (ours * 10.0).round() / 10.0, "comparator": (theirs * 10.0).round() / 10.0, "ratio": ratio, "target": target,
             "unit": "tokens/s", "holds": ratio >= target,
         });

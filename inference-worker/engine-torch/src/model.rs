@@ -4,7 +4,7 @@ use crate::layer::{Layer, Shape};
 use crate::linear::Linear;
 use crate::norm::Norm;
 use crate::rope::Turns;
-use crate::weights::{LoadError, Weights};
+use crate::weights::{LoadError, Weights, release_scratch};
 use quern_engine::EngineError;
 use quern_engine::config::ModelConfig;
 use quern_engine::manifest;
@@ -42,7 +42,11 @@ impl Model {
         let table = [config.vocab_size, config.hidden_size];
         let embedding = weights.take("model.embed_tokens.weight", &table)?;
         let layers = (0..config.layers)
-            .map(|index| Layer::load(&mut weights, config, index))
+            .map(|index| {
+                let layer = Layer::load(&mut weights, config, index);
+                release_scratch();
+                layer
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let norm = Norm::load(&mut weights, config, "model.norm.weight")?;
         let tied = config.tie_word_embeddings;

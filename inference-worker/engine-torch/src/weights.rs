@@ -6,7 +6,7 @@ use safetensors::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 /// Why a model folder cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum LoadError {
     NoCuda,
     /// libtorch failed.
     #[error("libtorch: {0}")]
-    Torch(#[from] tch::TchError),
+    Torch(#[from] TchError),
 }
 
 /// Memory-mapped weight files.
@@ -125,8 +125,8 @@ impl Weights {
             }
         };
         let size: Vec<i64> = wanted.iter().map(|n| *n as i64).collect();
-        let tensor = Tensor::f_from_data_size(view.data(), &size, kind)?;
-        let tensor = tensor.f_to_kind(Kind::Float)?.f_to_device(self.device)?;
+        let mut tensor = Tensor::f_empty(&size, (Kind::Float, self.device))?;
+        tensor.f_copy_(&mapped(view.data(), &size, kind)?)?;
         // Both ends are NaN if any value is, and nothing of the tensor's size is made on the way.
         let (low, high) = tensor.f_aminmax(None, false)?;
         if !(low.f_double_value(&[])?.is_finite() && high.f_double_value(&[])?.is_finite()) {
@@ -174,6 +174,37 @@ fn map(path: &Path) -> Result<Mmap, LoadError> {
     #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
     let map = unsafe { Mmap::map(&file) };
     map.map_err(read)
+}
+
+/// A tensor over mapped bytes, without a copy where their place in the file allows it.
+fn mapped(data: &[u8], size: &[i64], kind: Kind) -> Result<Tensor, TchError> {
+    let width = kind.elt_size_in_bytes();
+    if !(data.as_ptr() as usize).is_multiple_of(width) {
+        return Tensor::f_from_data_size(data, size, kind);
+    }
+    let mut strides = vec![1; size.len()];
+    for axis in (1..size.len()).rev() {
+        strides[axis - 1] = strides[axis] * size[axis];
+    }
+    // SAFETY: safetensors checked that `data` is as long as `size` and `kind` say; the caller copies from the tensor
+    // while the map lives and drops it.
+    #[expect(unsafe_code, reason = "the library cannot know how long the bytes live")]
+    let tensor = unsafe { Tensor::f_from_blob(data.as_ptr(), size, &strides, kind, Device::Cpu) };
+    tensor
+}
+
+/// Gives memory that a load no longer needs back to the system: the allocator keeps it otherwise, scattered between
+/// the weights.
+pub(crate) fn release_scratch() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "a call into the C library")]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> i32;
+        }
+        // SAFETY: it may be called at any time from any thread.
+        unsafe { malloc_trim(0) };
+    }
 }
 
 /// Gives pages that were copied back to the system, so that a load holds the weights once.

@@ -120,10 +120,7 @@ async fn models(State(service): State<Arc<Service>>) -> Json<ModelList> {
     Json(ModelList::new(vec![entry(&service)]))
 }
 
-async fn model(
-    State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
-) -> Result<Json<Model>, ApiError> {
+async fn model(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Model>, ApiError> {
     match id == service.model_id {
         true => Ok(Json(entry(&service))),
         false => Err(ApiError::no_model(&id)),
