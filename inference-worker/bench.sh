@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Decoding beside `transformers` and the router's added time to the first token. Rows go to target/bench/*.json below
-# the repository's root, where `make bench` collects them. Needs 4 GB of memory and a quiet machine.
+# Decoding beside `transformers`, the router's added time to the first token, unpaid and paid, and what a sprint of proof
+# of compute adds. Rows go to target/bench/*.json below the repository's root, where `make bench` collects them. Needs
+# 4 GB of memory and a quiet machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/.." && pwd)
@@ -15,3 +16,5 @@ decode=target/debug/examples/bench_decode
 "$decode" --model "$root/models/quern-small" --target 1.5,1.5 --report "$reports/decode-small.json"
 "$decode" --model "$large" --target 1.0,1.5 --tokens 24 --report "$reports/decode-250m.json"
 "$root/tests/e2e/inference/bench_first_token.sh" 300 "$reports/router.json"
+[ -x "$root/target/debug/quern-localnet" ] || "$root/scripts/build.sh"
+"$root/tests/e2e/money/bench_paid_first_token.sh" 60 "$reports/router-paid.json"

@@ -29,6 +29,6 @@ assert rows, "no benchmark left a figure"
 json.dump(rows, open("target/bench/report.json", "w"), indent=2)
 for row in rows:
     ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
-    verdict = "holds" if row["holds"] else "MISSED"
+    verdict = {True: "holds", None: "-"}.get(row["holds"], "MISSED")
     print(f"{verdict:7} {row['ours']:>12.4g} {row['unit']:8} ratio {ratio:>6} target {row['target']}  {row['name']}")
 PY
