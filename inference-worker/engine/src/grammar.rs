@@ -267,8 +267,8 @@ pub fn prepared(schema: &Value, strict: bool) -> Result<Value, String> {
     measure(&schema, 0, &mut values)?;
     let options = JsonCompileOptions {
         whitespace_flexible: true,
-        // One space, or one line break and its indentation: endless blanks are a way never to end.
-        whitespace_pattern: Some(r"( |\n[ ]{0,32})".into()),
+        // One space at most: endless blanks are a way never to end.
+        whitespace_pattern: Some("[ ]".into()),
         lenient: !strict,
         ..JsonCompileOptions::default()
     };

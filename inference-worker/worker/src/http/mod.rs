@@ -2,6 +2,7 @@
 
 mod answer;
 mod calls;
+mod openapi;
 mod prepare;
 mod reader;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
         .merge(texts::routes())
+        .merge(openapi::routes())
         .merge(status_routes());
     if service.paid.is_some() {
         router = router.merge(paid::routes()).merge(audit::routes());
