@@ -63,6 +63,7 @@ impl Worker<'_> {
             .take(FINDINGS_PER_STEP)
             .collect::<StdResult<Vec<(u32, u64)>>>()?;
         let more = assigned.len() == FINDINGS_PER_STEP;
+        self.spend(assigned.len() / 8);
         for (_, number) in assigned {
             count(&mut self.round.leaf)?;
             let leaf = LEAVES.read(self.deps.storage, number)?;

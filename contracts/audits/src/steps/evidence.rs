@@ -50,7 +50,7 @@ impl Worker<'_> {
             .keys(self.deps.storage, None, None, Order::Ascending)
             .collect::<StdResult<Vec<u64>>>()?;
         // leaves are read, which costs a fourth of writing them; evidence and several messages are written
-        let work = (numbers.len() / 4).saturating_add(48);
+        let work = (numbers.len() / 4).saturating_add(32);
         if !self.fits(work) {
             return Ok(false);
         }

@@ -28,7 +28,7 @@ use crate::state::{Leaf, Round, HOSTS, LEAVES, PARAMS, ROUND};
 use crate::table::{Cell, Table};
 use crate::window::Window;
 
-/// Leaves of one step.
+/// Leaves of one step, and the measure of work: what a step does costs about so many times as much as to write one.
 const LEAVES_PER_STEP: usize = 8;
 
 /// A call's work.
@@ -39,10 +39,10 @@ pub(crate) struct Worker<'a> {
     params: Params,
     messages: Vec<SubMsg>,
     events: Vec<Event>,
-    /// What the step took beyond an ordinary one, in such steps.
-    extra: u32,
-    /// Steps that are left; all of them before the first, which does whatever it must.
-    left: Option<u32>,
+    /// What the step took beyond what is usual in its phase, in leaves.
+    extra: usize,
+    /// What is left for this call, in leaves; none before the first step, which does whatever it must.
+    left: Option<usize>,
 }
 
 /// Does up to `steps` steps; one that does more than others counts for several. Events tell of rounds, cases and verdicts; attribute `steps` of how many.
@@ -62,12 +62,17 @@ pub fn run(deps: DepsMut, env: Env, steps: u32) -> Result<Response> {
         extra: 0,
         left: None,
     };
-    let (mut done, mut spent) = (0_u32, 0_u32);
-    while spent < steps && worker.step()? {
+    let most = (steps as usize).saturating_mul(LEAVES_PER_STEP);
+    let (mut done, mut spent) = (0_u32, 0_usize);
+    while spent < most {
+        let usual = worker.usual();
+        if !worker.step()? {
+            break;
+        }
         done = done.saturating_add(1);
-        spent = spent.saturating_add(1).saturating_add(worker.extra);
+        spent = spent.saturating_add(usual).saturating_add(worker.extra);
         worker.extra = 0;
-        worker.left = Some(steps.saturating_sub(spent));
+        worker.left = Some(most.saturating_sub(spent));
     }
     ROUND.write(worker.deps.storage, &worker.round)?;
     Ok(Response::new()
@@ -190,16 +195,26 @@ impl Worker<'_> {
         Ok(leaves)
     }
 
-    /// Counts work beyond an ordinary step's, in leaves.
+    /// What a step of the phase costs at least, in leaves.
+    const fn usual(&self) -> usize {
+        match self.round.phase {
+            // a host without work: three questions to other contracts
+            Phase::Draw => 5,
+            Phase::Panel | Phase::Review if self.draws_checks() => 3,
+            Phase::Tally => 2,
+            Phase::Pay => 3,
+            _ => LEAVES_PER_STEP,
+        }
+    }
+
+    /// Counts work beyond that, in leaves.
     fn spend(&mut self, leaves: usize) {
-        let steps = u32::try_from(leaves / LEAVES_PER_STEP).unwrap_or(u32::MAX);
-        self.extra = self.extra.saturating_add(steps);
+        self.extra = self.extra.saturating_add(leaves);
     }
 
     /// Whether a step that takes so much has its place in this block: the first always has.
     fn fits(&self, leaves: usize) -> bool {
-        self.left
-            .is_none_or(|left| leaves / LEAVES_PER_STEP <= left as usize)
+        self.left.is_none_or(|left| leaves <= left)
     }
 
     /// Where a sweep by host is.

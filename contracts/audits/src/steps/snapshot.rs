@@ -41,7 +41,7 @@ impl Worker<'_> {
             self.round.leaf = 0;
         }
         // each candidate takes three questions
-        self.spend(group.candidates.len().saturating_mul(8));
+        self.spend(group.candidates.len().saturating_mul(5));
         let number = u32::try_from(self.round.leaf).map_err(|_| ContractError::Overflow)?;
         GROUPS.write(self.deps.storage, (&model, number), &group)?;
         count(&mut self.round.leaf)?;
