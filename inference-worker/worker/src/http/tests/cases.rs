@@ -99,7 +99,10 @@ impl Kind {
 
     fn takes(&self, value: &Value) -> bool {
         match self {
-            Self::Integer(least, most) => value.as_i64().is_some_and(|n| (*least..=*most).contains(&n)),
+            // A schema calls -0 and 1.0 integers too.
+            Self::Integer(least, most) => value
+                .as_f64()
+                .is_some_and(|n| n.fract() == 0.0 && (*least as f64..=*most as f64).contains(&n)),
             Self::Boolean => value.is_boolean(),
             Self::Null => value.is_null(),
             Self::Word(most) => value
