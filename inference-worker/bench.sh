@@ -12,9 +12,13 @@ cd "$here"
 cargo build --quiet --locked -p quern-worker -p quern-router -p quern-engine-torch --bins --examples
 [ -f "$large/tokenizer_config.json" ] ||
     "$root/.deps/python/bin/python" reference/make_checkpoints.py --out "$large" --random-250m
+long="$here/target/bench-models/random-4k"
+[ -f "$long/tokenizer_config.json" ] ||
+    "$root/.deps/python/bin/python" reference/make_checkpoints.py --out "$long" --random-4k
 decode=target/debug/examples/bench_decode
 "$decode" --model "$root/models/quern-small" --target 1.5,1.5 --report "$reports/decode-small.json"
 "$decode" --model "$large" --target 1.0,1.5 --tokens 24 --report "$reports/decode-250m.json"
+./bench_long_prompt.sh "$long" 40 "$reports/long-prompt.json"
 "$root/tests/e2e/inference/bench_first_token.sh" 300 "$reports/router.json"
 [ -x "$root/target/debug/quern-localnet" ] || "$root/scripts/build.sh"
 "$root/tests/e2e/money/bench_paid_first_token.sh" 60 "$reports/router-paid.json"

@@ -66,6 +66,15 @@ LARGE = BASE | {
     "num_key_value_heads": 8,
     "max_position_embeddings": 2048,
 }
+# 25 M parameters and room for a prompt of 4,096 tokens.
+LONG = BASE | {
+    "hidden_size": 512,
+    "intermediate_size": 1376,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": 4608,
+}
 
 
 def randomize(model, spread):
@@ -140,10 +149,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
     parser.add_argument("--only", choices=VARIANTS, help="write this variant alone")
+    parser.add_argument("--random-4k", action="store_true", help="write only a small model with a long context")
     parser.add_argument("--random-250m", action="store_true", help="write only the 1 GB model, for benchmarks")
     args = parser.parse_args()
-    if args.random_250m:
-        config = write(args.out, LARGE, seed=250, spread=0.02)
+    if args.random_250m or args.random_4k:
+        config = write(args.out, LARGE if args.random_250m else LONG, seed=250, spread=0.02)
         size = (args.out / "model.safetensors").stat().st_size
         print(f"{args.out}: {size / 4e6:.0f} M parameters, vocabulary {config.vocab_size}")
         return

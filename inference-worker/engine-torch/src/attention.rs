@@ -1,6 +1,5 @@
 //! How one layer attends.
 
-use crate::layer::Layer;
 use quern_engine::config::ModelConfig;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -52,35 +51,6 @@ impl AttentionSpec {
             }
         }
         scores.f_softmax(-1, Kind::Float)?.f_matmul(v)
-    }
-}
-
-/// What differs between the layers of one step by their windows alone.
-pub(crate) struct PerWindow<T>(Vec<(Option<usize>, T)>);
-
-impl<T> PerWindow<T> {
-    /// Builds one value for each kind of window among `layers`; one that holds all of `length` positions is none.
-    pub(crate) fn new(
-        layers: &[Layer],
-        length: usize,
-        mut build: impl FnMut(Option<usize>) -> Result<T, TchError>,
-    ) -> Result<Self, TchError> {
-        let mut kinds: Vec<(Option<usize>, T)> = Vec::new();
-        for layer in layers {
-            let window = layer.attention_spec().window;
-            if kinds.iter().all(|(kind, _)| *kind != window) {
-                kinds.push((window, build(window.filter(|window| *window < length))?));
-            }
-        }
-        Ok(Self(kinds))
-    }
-
-    /// The value for a layer.
-    pub(crate) fn of(&self, spec: &AttentionSpec) -> Option<&T> {
-        self.0
-            .iter()
-            .find(|(kind, _)| *kind == spec.window)
-            .map(|(_, value)| value)
     }
 }
 

@@ -1,139 +1,305 @@
-//! Keys and values of the sequences in flight.
+//! Keys and values of the sequences in flight, in pages.
 
-use quern_engine::EngineError;
+use crate::attention::{AttentionSpec, run_mask};
+use crate::layer::Shape;
+use crate::memory;
+use crate::pages::{self, PageKey, Pages};
+use quern_engine::{EngineError, Opening};
+use quern_kernels::{Geometry, PAGE, Sequence};
 use tch::{Device, Kind, TchError, Tensor};
 
-/// Positions that the cache starts with; it doubles when a sequence outgrows it.
-const FIRST_CAPACITY: usize = 256;
-
-/// Per layer one tensor [slots, 2 * kv_heads, capacity, head_dim]: key heads first, then value heads. Unwritten
-/// places hold zeros, never garbage: attention masks them, and zero times NaN would not be zero.
-pub(crate) struct KvCache {
-    layers: Vec<Tensor>,
-    slots: i64,
-    kv_heads: i64,
-    head_dim: i64,
-    capacity: usize,
-    limit: usize,
-    lengths: Vec<Option<usize>>,
-    device: Device,
+/// Keys and values of some pages, layer by layer.
+pub(crate) enum Storage {
+    /// For our kernels, in their order.
+    Memory(Vec<Vec<f32>>),
+    /// For the library's: [pages * PAGE, 2 * kv_heads, head_dim], key heads first. Gathered for every step.
+    Device(Vec<Tensor>),
 }
 
-impl KvCache {
-    pub(crate) fn new(
-        layers: usize,
-        slots: usize,
-        kv_heads: i64,
-        head_dim: i64,
-        limit: usize,
-        device: Device,
-    ) -> Result<Self, TchError> {
-        let mut cache = Self {
-            layers: Vec::new(),
-            slots: slots as i64,
-            kv_heads,
-            head_dim,
-            capacity: FIRST_CAPACITY.min(limit),
-            limit,
-            lengths: vec![None; slots],
-            device,
-        };
-        cache.layers = (0..layers).map(|_| cache.empty()).collect::<Result<_, _>>()?;
-        Ok(cache)
-    }
+/// Rows of a step that belong to one sequence.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    pub(crate) pages: &'a [u32],
+    pub(crate) at: usize,
+    pub(crate) tokens: &'a [u32],
+}
 
-    fn empty(&self) -> Result<Tensor, TchError> {
-        let size = [self.slots, 2 * self.kv_heads, self.capacity as i64, self.head_dim];
-        Tensor::f_zeros(size, (Kind::Float, self.device))
-    }
+/// Numbers in a page of one layer.
+fn page_size(shape: &Shape) -> usize {
+    geometry(shape, &AttentionSpec::default()).page()
+}
 
-    /// Makes room for sequences of `length`.
-    pub(crate) fn reserve(&mut self, length: usize) -> Result<(), TchError> {
-        if length <= self.capacity {
-            return Ok(());
+fn geometry(shape: &Shape, spec: &AttentionSpec) -> Geometry {
+    Geometry {
+        heads: shape.heads as usize,
+        kv_heads: shape.kv_heads as usize,
+        head_dim: shape.head_dim as usize,
+        scale: spec.scale.unwrap_or_else(|| (shape.head_dim as f64).powf(-0.5)) as f32,
+        window: spec.window,
+        softcap: spec.softcap.map(|cap| cap as f32),
+    }
+}
+
+/// Bytes of a page in all layers.
+pub(crate) fn page_bytes(shape: &Shape, layers: usize) -> usize {
+    layers * page_size(shape) * size_of::<f32>()
+}
+
+impl Storage {
+    pub(crate) fn new(shape: &Shape, layers: usize, pages: usize, device: Device) -> Result<Self, TchError> {
+        if device == Device::Cpu {
+            // Zeroed by the system as it is first used.
+            let layer = || vec![0.0; pages * page_size(shape)];
+            return Ok(Self::Memory((0..layers).map(|_| layer()).collect()));
         }
-        let before = self.capacity as i64;
-        self.capacity = length.next_power_of_two().min(self.limit).max(length);
-        for index in 0..self.layers.len() {
-            let grown = self.empty()?;
-            grown.f_narrow(2, 0, before)?.f_copy_(&self.layers[index])?;
-            self.layers[index] = grown;
+        let size = [(pages * PAGE) as i64, 2 * shape.kv_heads, shape.head_dim];
+        let layer = |_| Tensor::f_zeros(size, (Kind::Float, device));
+        Ok(Self::Device((0..layers).map(layer).collect::<Result<_, _>>()?))
+    }
+
+    /// Forgets what a page held: nothing of it may reach its next holder.
+    fn clear(&mut self, shape: &Shape, page: u32) -> Result<(), TchError> {
+        let page = page as usize;
+        match self {
+            Self::Memory(layers) => {
+                let size = page_size(shape);
+                for layer in layers {
+                    layer[page * size..(page + 1) * size].fill(0.0);
+                }
+            }
+            Self::Device(layers) => {
+                for layer in layers {
+                    let _ = layer.f_narrow(0, (page * PAGE) as i64, PAGE as i64)?.f_zero_()?;
+                }
+            }
         }
         Ok(())
     }
 
-    /// Takes the lowest free slot.
-    pub(crate) fn open(&mut self) -> Option<usize> {
-        let slot = self.lengths.iter().position(Option::is_none)?;
-        self.lengths[slot] = Some(0);
-        Some(slot)
+    /// Caches keys and values of a step in one layer and attends: queries [n, heads, head_dim] and keys and values
+    /// [n, 2 * kv_heads, head_dim], views of one tensor, to [n, heads * head_dim].
+    pub(crate) fn attend(
+        &mut self,
+        layer: usize,
+        shape: &Shape,
+        spec: &AttentionSpec,
+        pieces: &[Piece<'_>],
+        q: &Tensor,
+        kv: &Tensor,
+    ) -> Result<Tensor, TchError> {
+        match self {
+            Self::Memory(layers) => {
+                let geometry = geometry(shape, spec);
+                let sequences: Vec<Sequence<'_>> = pieces
+                    .iter()
+                    .map(|piece| Sequence {
+                        pages: piece.pages,
+                        at: piece.at,
+                        rows: piece.tokens.len(),
+                    })
+                    .collect();
+                let n = q.size()[0];
+                let mut out = memory::empty(&[n, shape.heads * shape.head_dim])?;
+                let qkv = memory::joined(q, kv)?;
+                quern_kernels::attend(
+                    &geometry,
+                    &mut layers[layer],
+                    &sequences,
+                    memory::read(&qkv)?,
+                    memory::write(&mut out)?,
+                );
+                Ok(out)
+            }
+            Self::Device(layers) => gathered(&mut layers[layer], shape, spec, pieces, q, kv),
+        }
+    }
+}
+
+/// Attention by the library over copies of the pages.
+fn gathered(
+    pool: &mut Tensor,
+    shape: &Shape,
+    spec: &AttentionSpec,
+    pieces: &[Piece<'_>],
+    q: &Tensor,
+    kv: &Tensor,
+) -> Result<Tensor, TchError> {
+    let (device, d) = (q.device(), shape.head_dim);
+    let (group, kv_heads) = (shape.group(), shape.kv_heads);
+    let mut outs = Vec::with_capacity(pieces.len());
+    let mut first = 0;
+    for piece in pieces {
+        let (n, end) = (piece.tokens.len() as i64, piece.at + piece.tokens.len());
+        let place = |at: usize| (piece.pages[at / PAGE] as usize * PAGE + at % PAGE) as i64;
+        let places: Vec<i64> = (0..end).map(place).collect();
+        let places = Tensor::f_from_slice(&places)?.f_to_device(device)?;
+        let own = places.f_narrow(0, piece.at as i64, n)?;
+        let _ = pool.f_index_copy_(0, &own, &kv.f_narrow(0, first, n)?)?;
+        let rows = pool.f_index_select(0, &places)?.f_transpose(0, 1)?;
+        let shared = [group, kv_heads, end as i64, d];
+        let k = rows.f_narrow(0, 0, kv_heads)?.f_expand(shared, false)?;
+        let v = rows.f_narrow(0, kv_heads, kv_heads)?.f_expand(shared, false)?;
+        let q = q
+            .f_narrow(0, first, n)?
+            .f_reshape([n, group, kv_heads, d])?
+            .f_permute([1, 2, 0, 3])?;
+        let mask = run_mask(piece.at, piece.tokens.len(), spec.window, device)?;
+        let attended = spec.attend(&q, &k, &v, mask.as_ref(), false)?;
+        outs.push(
+            attended
+                .f_permute([2, 0, 1, 3])?
+                .f_reshape([n, shape.heads * d])?,
+        );
+        first += n;
+    }
+    Tensor::f_cat(&outs, 0)
+}
+
+/// A sequence in flight.
+pub(crate) struct Cached {
+    pages: Vec<u32>,
+    length: usize,
+    /// Pages that it may still take for sure.
+    promised: usize,
+    /// Key of the last full page and tokens after it, if others may share them.
+    shared: Option<(PageKey, Vec<u32>)>,
+}
+
+/// The cache of an engine: sequences, their pages, and what these hold.
+pub(crate) struct Cache {
+    shape: Shape,
+    pages: Pages,
+    pub(crate) storage: Storage,
+    sequences: Vec<Option<Cached>>,
+}
+
+impl Cache {
+    pub(crate) fn new(
+        shape: Shape,
+        layers: usize,
+        slots: usize,
+        pages: usize,
+        device: Device,
+    ) -> Result<Self, TchError> {
+        Ok(Self {
+            shape,
+            pages: Pages::new(pages),
+            storage: Storage::new(&shape, layers, pages, device)?,
+            sequences: (0..slots).map(|_| None).collect(),
+        })
     }
 
+    /// Tokens for which there are pages, and tokens for which some are left.
+    pub(crate) fn room(&self) -> (usize, usize) {
+        (self.pages.count() * PAGE, self.pages.available() * PAGE)
+    }
+
+    /// Takes the lowest free slot; says how many tokens of the prompt are there already.
+    pub(crate) fn open(&mut self, opening: &Opening<'_>) -> Result<(usize, usize), EngineError> {
+        let slot = self
+            .sequences
+            .iter()
+            .position(Option::is_none)
+            .ok_or(EngineError::NoSlot(self.sequences.len()))?;
+        // The last token is always computed: its logits are asked for.
+        let full = opening.prompt.len().saturating_sub(1) / PAGE;
+        let mut keys: Vec<PageKey> = Vec::new();
+        if let Some(salt) = &opening.salt {
+            let mut key = pages::root(salt);
+            for tokens in opening.prompt.chunks_exact(PAGE).take(full) {
+                key = pages::child(&key, tokens);
+                keys.push(key);
+            }
+        }
+        let found = self.pages.find(&keys);
+        let wanted = opening.tokens.div_ceil(PAGE).saturating_sub(found.len());
+        if wanted + self.pages.idle_among(&found) > self.pages.available() {
+            return Err(EngineError::NoRoom {
+                asked: opening.tokens,
+                free: self.pages.available() * PAGE,
+            });
+        }
+        for page in &found {
+            self.pages.hold(*page);
+        }
+        self.pages.promise(wanted);
+        let length = found.len() * PAGE;
+        let shared = opening.salt.map(|salt| {
+            let last = found.len().checked_sub(1).and_then(|last| keys.get(last));
+            (last.copied().unwrap_or_else(|| pages::root(&salt)), Vec::new())
+        });
+        self.sequences[slot] = Some(Cached {
+            pages: found,
+            length,
+            promised: wanted,
+            shared,
+        });
+        Ok((slot, length))
+    }
+
+    /// The last page first: it is the first that may go.
     pub(crate) fn close(&mut self, slot: usize) {
-        if let Some(length) = self.lengths.get_mut(slot) {
-            *length = None;
+        if let Some(sequence) = self.sequences.get_mut(slot).and_then(Option::take) {
+            self.pages.forgo(sequence.promised);
+            sequence
+                .pages
+                .iter()
+                .rev()
+                .for_each(|page| self.pages.release(*page));
         }
     }
 
     /// Tokens cached in a slot.
     pub(crate) fn length(&self, slot: usize) -> Result<usize, EngineError> {
-        self.lengths
-            .get(slot)
-            .copied()
-            .flatten()
-            .ok_or(EngineError::NotOpen(slot))
+        Ok(self.sequence(slot)?.length)
     }
 
-    pub(crate) fn set_length(&mut self, slot: usize, length: usize) {
-        if let Some(place) = self.lengths.get_mut(slot) {
-            *place = Some(length);
+    fn sequence(&self, slot: usize) -> Result<&Cached, EngineError> {
+        let sequence = self.sequences.get(slot).and_then(Option::as_ref);
+        sequence.ok_or(EngineError::NotOpen(slot))
+    }
+
+    /// Makes sure that a sequence has pages for `length` tokens.
+    pub(crate) fn reserve(&mut self, slot: usize, length: usize) -> Result<(), EngineError> {
+        let free = self.pages.available() * PAGE;
+        let sequence = self.sequences.get_mut(slot).and_then(Option::as_mut);
+        let sequence = sequence.ok_or(EngineError::NotOpen(slot))?;
+        while sequence.pages.len() * PAGE < length {
+            let promised = sequence.promised > 0;
+            let page = self
+                .pages
+                .take(promised)
+                .ok_or(EngineError::NoRoom { asked: length, free })?;
+            sequence.promised -= usize::from(promised);
+            sequence.pages.push(page);
+            self.storage.clear(&self.shape, page).map_err(crate::backend)?;
         }
+        Ok(())
     }
 
-    /// Writes keys and values [n, 2 * kv_heads, head_dim] of one sequence from position `at` on.
-    pub(crate) fn write_run(
-        &self,
-        layer: usize,
-        slot: usize,
-        at: usize,
-        kv: &Tensor,
-    ) -> Result<(), TchError> {
-        let n = kv.size()[0];
-        let mut place = self.layers[layer]
-            .f_select(0, slot as i64)?
-            .f_narrow(1, at as i64, n)?
-            .f_transpose(0, 1)?;
-        place.f_copy_(kv)
+    /// The pages of a sequence.
+    pub(crate) fn pages(&self, slot: usize) -> Result<Vec<u32>, EngineError> {
+        Ok(self.sequence(slot)?.pages.clone())
     }
 
-    /// Writes one position of each of several sequences: row i of `kv` to `slots[i]`, `positions[i]`.
-    pub(crate) fn write_each(
-        &mut self,
-        layer: usize,
-        slots: &Tensor,
-        positions: &Tensor,
-        kv: &Tensor,
-    ) -> Result<(), TchError> {
-        self.layers[layer]
-            .f_index_put_(&[Some(slots), None, Some(positions)], kv, false)
-            .map(drop)
-    }
-
-    /// Keys and values of slots `first .. first + count`, positions `0 .. length`, as views
-    /// [count, kv_heads, length, head_dim].
-    pub(crate) fn read(
-        &self,
-        layer: usize,
-        first: usize,
-        count: usize,
-        length: usize,
-    ) -> Result<(Tensor, Tensor), TchError> {
-        let rows = self.layers[layer]
-            .f_narrow(0, first as i64, count as i64)?
-            .f_narrow(2, 0, length as i64)?;
-        Ok((
-            rows.f_narrow(1, 0, self.kv_heads)?,
-            rows.f_narrow(1, self.kv_heads, self.kv_heads)?,
-        ))
+    /// Notes that tokens were appended, and shares the pages that they filled.
+    pub(crate) fn append(&mut self, slot: usize, tokens: &[u32]) {
+        let Some(sequence) = self.sequences.get_mut(slot).and_then(Option::as_mut) else {
+            return;
+        };
+        sequence.length += tokens.len();
+        let Some((key, rest)) = &mut sequence.shared else {
+            return;
+        };
+        rest.extend(tokens);
+        let mut full = (sequence.length - rest.len()) / PAGE;
+        while rest.len() >= PAGE {
+            *key = pages::child(key, &rest[..PAGE]);
+            rest.drain(..PAGE);
+            if let Some(page) = sequence.pages.get(full) {
+                self.pages.publish(*page, *key);
+            }
+            full += 1;
+        }
     }
 }

@@ -1,18 +1,20 @@
-//! The engine: prefill of one sequence, decoding of many.
+//! The engine: steps over any mixture of prompts and outputs.
 
-use crate::attention::{PerWindow, run_mask};
 use crate::backend;
-use crate::cache::KvCache;
-use crate::layer::Shape;
+use crate::cache::{self, Cache, Piece, Storage};
 use crate::model::Model;
 use crate::weights::LoadError;
 use quern_engine::config::ModelConfig;
-use quern_engine::{Engine, EngineError, Logits, Slot};
+use quern_engine::{Engine, EngineError, Logits, Opening, Room, Slot};
+use quern_kernels::PAGE;
 use std::path::Path;
 use tch::{Device, TchError, Tensor, no_grad};
 
 /// Positions of one sequence that go through the layers at once; bounds the memory of a long prompt.
 const CHUNK: usize = 512;
+
+/// Memory that the cache takes at most unless it is told.
+pub const CACHE_BYTES: usize = 4 << 30;
 
 /// How to load a model.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,9 @@ pub struct LoadOptions {
     pub context: Option<usize>,
     /// Where to compute.
     pub device: Device,
+    /// Tokens that all sequences together may have in the cache, at least one context; by default as many as fit all
+    /// slots, but no more than [`CACHE_BYTES`] hold.
+    pub cache_tokens: Option<usize>,
 }
 
 impl Default for LoadOptions {
@@ -31,6 +36,7 @@ impl Default for LoadOptions {
             slots: 8,
             context: None,
             device: Device::Cpu,
+            cache_tokens: None,
         }
     }
 }
@@ -38,7 +44,7 @@ impl Default for LoadOptions {
 /// A Llama-architecture decoder and its cache.
 pub struct LlamaEngine {
     model: Model,
-    cache: KvCache,
+    cache: Cache,
     slots: usize,
 }
 
@@ -57,7 +63,13 @@ impl LlamaEngine {
             .map_or(config.context, |limit| limit.clamp(1, config.context));
         let model = no_grad(|| Model::load(folder, &config, context, options.device))?;
         let slots = options.slots.max(1);
-        let cache = model.cache(slots)?;
+        let affordable = CACHE_BYTES / cache::page_bytes(&model.shape, model.layers.len()).max(1);
+        let wanted = match options.cache_tokens {
+            Some(tokens) => tokens.div_ceil(PAGE),
+            None => context.div_ceil(PAGE).saturating_mul(slots).min(affordable),
+        };
+        let pages = wanted.max(context.div_ceil(PAGE));
+        let cache = Cache::new(model.shape, model.layers.len(), slots, pages, options.device)?;
         Ok(Self { model, cache, slots })
     }
 
@@ -71,167 +83,58 @@ impl LlamaEngine {
     }
 }
 
-impl Model {
-    fn cache(&self, slots: usize) -> Result<KvCache, TchError> {
-        let Shape {
-            kv_heads, head_dim, ..
-        } = self.shape;
-        KvCache::new(
-            self.layers.len(),
-            slots,
-            kv_heads,
-            head_dim,
-            self.context,
-            self.device,
-        )
-    }
+/// Sequences of one step, as the model sees them.
+struct Batch<'a> {
+    pieces: Vec<Piece<'a>>,
+}
 
-    /// Appends a piece of one sequence to the cache and returns its rows of the residual stream.
-    fn append(
-        &self,
-        cache: &mut KvCache,
-        slot: usize,
-        at: usize,
-        tokens: &[u32],
-    ) -> Result<Tensor, TchError> {
-        let Shape {
-            kv_heads,
-            head_dim,
-            heads,
-            ..
-        } = self.shape;
-        let (n, group) = (tokens.len() as i64, self.shape.group());
-        let end = at + tokens.len();
-        cache.reserve(end)?;
-        let mut x = self.embed(tokens)?;
-        let turn = self.turns.f_narrow(0, at as i64, n)?;
-        let masks = PerWindow::new(&self.layers, end, |window| {
-            if at == 0 && window.is_none() {
-                return Ok(None);
-            }
-            run_mask(at, tokens.len(), window, self.device)
-        })?;
-        for (index, layer) in self.layers.iter().enumerate() {
+impl Batch<'_> {
+    /// Rows of the residual stream after all layers, one for each token.
+    fn forward(&self, model: &Model, storage: &mut Storage) -> Result<Tensor, TchError> {
+        let tokens: Vec<u32> = self.pieces.iter().flat_map(|p| p.tokens).copied().collect();
+        let positions = self.pieces.iter().flat_map(|p| p.at..p.at + p.tokens.len());
+        let positions: Vec<i64> = positions.map(|at| at as i64).collect();
+        let positions = Tensor::f_from_slice(&positions)?.f_to_device(model.device)?;
+        let mut x = model.embed(&tokens)?;
+        let turn = model.turns.f_index_select(0, &positions)?;
+        for (index, layer) in model.layers.iter().enumerate() {
             let spec = layer.attention_spec();
-            let mask = masks.of(&spec).and_then(Option::as_ref);
-            layer.forward(&mut x, &self.shape, &turn, |q, kv| {
-                cache.write_run(index, slot, at, kv)?;
-                let (k, v) = cache.read(index, slot, 1, end)?;
-                // Groups stand in the batch dimension and share the keys without a copy.
-                let q = q
-                    .f_view([n, group, kv_heads, head_dim])?
-                    .f_permute([1, 2, 0, 3])?;
-                let shared = [group, kv_heads, end as i64, head_dim];
-                let (k, v) = (k.f_expand(shared, false)?, v.f_expand(shared, false)?);
-                let causal = at == 0 && n > 1 && mask.is_none();
-                spec.attend(&q, &k, &v, mask, causal)?
-                    .f_permute([2, 0, 1, 3])?
-                    .f_reshape([n, heads * head_dim])
-            })?;
-        }
-        Ok(x)
-    }
-
-    /// One token for each of several sequences, given as (slot, cached length, token) in ascending order of slots.
-    fn step(&self, cache: &mut KvCache, batch: &[(usize, usize, u32)]) -> Result<Tensor, TchError> {
-        let Shape {
-            kv_heads,
-            head_dim,
-            heads,
-            ..
-        } = self.shape;
-        let (n, group) = (batch.len() as i64, self.shape.group());
-        let to_device = |values: Vec<i64>| Tensor::f_from_slice(&values)?.f_to_device(self.device);
-        let slots = to_device(batch.iter().map(|(slot, ..)| *slot as i64).collect())?;
-        let positions = to_device(batch.iter().map(|(_, length, _)| *length as i64).collect())?;
-        cache.reserve(batch.iter().map(|(_, length, _)| length + 1).max().unwrap_or(1))?;
-        let tokens: Vec<u32> = batch.iter().map(|(.., token)| *token).collect();
-        let mut x = self.embed(&tokens)?;
-        let turn = self.turns.f_index_select(0, &positions)?;
-        let longest = batch.iter().map(|(_, length, _)| length + 1).max().unwrap_or(0);
-        let all_runs = PerWindow::new(&self.layers, longest, |window| {
-            runs(batch)
-                .map(|run| Run::new(batch, run, window, self.device))
-                .collect::<Result<Vec<_>, _>>()
-        })?;
-        for (index, layer) in self.layers.iter().enumerate() {
-            let spec = layer.attention_spec();
-            let runs = all_runs.of(&spec).map(Vec::as_slice).unwrap_or_default();
-            layer.forward(&mut x, &self.shape, &turn, |q, kv| {
-                match batch {
-                    [(slot, length, _)] => cache.write_run(index, *slot, *length, kv)?,
-                    _ => cache.write_each(index, &slots, &positions, kv)?,
-                }
-                // The queries of one key head are a short sequence that all sees the same keys.
-                let q = q.f_view([n, group, kv_heads, head_dim])?.f_transpose(1, 2)?;
-                let attend = |run: &Run| {
-                    let (k, v) = cache.read(index, run.slot, run.count, run.length)?;
-                    let q = q.f_narrow(0, run.row as i64, run.count as i64)?;
-                    spec.attend(&q, &k, &v, run.mask.as_ref(), false)?
-                        .f_transpose(1, 2)?
-                        .f_reshape([run.count as i64, heads * head_dim])
-                };
-                match runs {
-                    [run] => attend(run),
-                    runs => Tensor::f_cat(&runs.iter().map(attend).collect::<Result<Vec<_>, _>>()?, 0),
-                }
+            layer.forward(&mut x, &model.shape, &turn, |q, kv| {
+                storage.attend(index, &model.shape, &spec, &self.pieces, q, kv)
             })?;
         }
         Ok(x)
     }
 }
 
-/// Rows of a batch whose slots are neighbours, so that their caches read as one view.
-struct Run {
-    row: usize,
-    slot: usize,
-    count: usize,
-    length: usize,
-    mask: Option<Tensor>,
-}
-
-impl Run {
-    fn new(
-        batch: &[(usize, usize, u32)],
-        rows: std::ops::Range<usize>,
-        window: Option<usize>,
-        device: Device,
-    ) -> Result<Self, TchError> {
-        let members = &batch[rows.clone()];
-        let length = members.iter().map(|(_, length, _)| length + 1).max().unwrap_or(0);
-        let mask = if window.is_none() && members.iter().all(|(_, own, _)| own + 1 == length) {
-            None
-        } else {
-            let seen =
-                move |own: usize, at: usize| at <= own && window.is_none_or(|window| at + window > own);
-            let row =
-                |own: usize| (0..length).map(move |at| if seen(own, at) { 0f32 } else { f32::NEG_INFINITY });
-            let values: Vec<f32> = members.iter().flat_map(|(_, own, _)| row(*own)).collect();
-            let mask = Tensor::f_from_slice(&values)?.f_view([members.len() as i64, 1, 1, length as i64])?;
-            Some(mask.f_to_device(device)?)
-        };
-        Ok(Self {
-            row: rows.start,
-            slot: members[0].0,
-            count: members.len(),
-            length,
-            mask,
-        })
+impl LlamaEngine {
+    /// Appends at most [`CHUNK`] tokens to a sequence and returns their rows of the residual stream.
+    fn append(&mut self, slot: Slot, tokens: &[u32]) -> Result<Tensor, EngineError> {
+        let at = self.cache.length(slot.0)?;
+        self.cache.reserve(slot.0, at + tokens.len())?;
+        let pages = self.cache.pages(slot.0)?;
+        let pieces = vec![Piece {
+            pages: &pages,
+            at,
+            tokens,
+        }];
+        let (model, storage) = (&self.model, &mut self.cache.storage);
+        let x = no_grad(|| Batch { pieces }.forward(model, storage)).map_err(backend)?;
+        self.cache.append(slot.0, tokens);
+        Ok(x)
     }
-}
 
-/// Ranges of rows with neighbouring slots.
-fn runs(batch: &[(usize, usize, u32)]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
-    let mut start = 0;
-    (1..=batch.len()).filter_map(move |end| {
-        let joined = batch.get(end).is_some_and(|next| next.0 == batch[end - 1].0 + 1);
-        if joined {
-            return None;
+    fn check(&self, slot: Slot, tokens: &[u32]) -> Result<(), EngineError> {
+        let length = self.cache.length(slot.0)?;
+        self.model.check(tokens, length + tokens.len())
+    }
+
+    fn logits(&self, values: Vec<f32>) -> Logits {
+        Logits {
+            values,
+            vocab: self.model.vocab,
         }
-        let range = start..end;
-        start = end;
-        Some(range)
-    })
+    }
 }
 
 impl Engine for LlamaEngine {
@@ -244,7 +147,22 @@ impl Engine for LlamaEngine {
     }
 
     fn open(&mut self) -> Result<Slot, EngineError> {
-        self.cache.open().map(Slot).ok_or(EngineError::NoSlot(self.slots))
+        let opening = Opening {
+            prompt: &[],
+            tokens: 0,
+            salt: None,
+        };
+        self.begin(&opening).map(|(slot, _)| slot)
+    }
+
+    fn begin(&mut self, opening: &Opening<'_>) -> Result<(Slot, usize), EngineError> {
+        let (slot, cached) = self.cache.open(opening)?;
+        Ok((Slot(slot), cached))
+    }
+
+    fn room(&self) -> Option<Room> {
+        let (tokens, free) = self.cache.room();
+        Some(Room { tokens, free })
     }
 
     fn close(&mut self, slot: Slot) {
@@ -252,94 +170,101 @@ impl Engine for LlamaEngine {
     }
 
     fn prefill(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
-        let start = self.cache.length(slot.0)?;
-        self.model.check(tokens, start + tokens.len())?;
-        let (model, cache) = (&self.model, &mut self.cache);
-        let values = no_grad(|| -> Result<_, TchError> {
-            let mut last = None;
-            for (index, piece) in tokens.chunks(CHUNK).enumerate() {
-                let x = model.append(cache, slot.0, start + index * CHUNK, piece)?;
-                last = Some(x.f_narrow(0, piece.len() as i64 - 1, 1)?);
-            }
-            last.map_or_else(|| Ok(Vec::new()), |x| model.logits(&x))
-        });
-        let values = values.map_err(backend)?;
-        self.cache.set_length(slot.0, start + tokens.len());
-        Ok(Logits {
-            values,
-            vocab: self.model.vocab,
-        })
+        self.check(slot, tokens)?;
+        let mut last = None;
+        for piece in tokens.chunks(CHUNK) {
+            last = Some((self.append(slot, piece)?, piece.len()));
+        }
+        let Some((x, length)) = last else {
+            return Ok(self.logits(Vec::new()));
+        };
+        let row = || self.model.logits(&x.f_narrow(0, length as i64 - 1, 1)?);
+        Ok(self.logits(no_grad(row).map_err(backend)?))
     }
 
     fn extend(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
-        let start = self.cache.length(slot.0)?;
-        self.model.check(tokens, start + tokens.len())?;
-        let (model, cache) = (&self.model, &mut self.cache);
-        let values = no_grad(|| -> Result<_, TchError> {
-            let mut values = Vec::with_capacity(tokens.len() * model.vocab);
-            for (index, piece) in tokens.chunks(CHUNK).enumerate() {
-                let x = model.append(cache, slot.0, start + index * CHUNK, piece)?;
-                values.extend(model.logits(&x)?);
-            }
-            Ok(values)
-        });
-        let values = values.map_err(backend)?;
-        self.cache.set_length(slot.0, start + tokens.len());
-        Ok(Logits {
-            values,
-            vocab: self.model.vocab,
-        })
+        self.check(slot, tokens)?;
+        let mut values = Vec::with_capacity(tokens.len() * self.model.vocab);
+        for piece in tokens.chunks(CHUNK) {
+            let x = self.append(slot, piece)?;
+            values.extend(no_grad(|| self.model.logits(&x)).map_err(backend)?);
+        }
+        Ok(self.logits(values))
     }
 
     fn decode(&mut self, batch: &[(Slot, u32)]) -> Result<Logits, EngineError> {
-        let mut sorted = Vec::with_capacity(batch.len());
-        for (row, (slot, token)) in batch.iter().enumerate() {
-            let length = self.cache.length(slot.0)?;
-            self.model.check(&[*token], length + 1)?;
-            sorted.push((slot.0, length, *token, row));
-        }
-        sorted.sort_unstable();
-        if sorted.is_empty() || sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        let batch: Vec<(Slot, &[u32])> = batch
+            .iter()
+            .map(|(slot, token)| (*slot, std::slice::from_ref(token)))
+            .collect();
+        self.step(&batch)
+    }
+
+    fn step(&mut self, batch: &[(Slot, &[u32])]) -> Result<Logits, EngineError> {
+        let mut slots: Vec<usize> = batch.iter().map(|(slot, _)| slot.0).collect();
+        slots.sort_unstable();
+        if batch.is_empty() || slots.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(EngineError::Request("a batch needs distinct slots, at least one"));
         }
-        let rows: Vec<_> = sorted
+        for (slot, tokens) in batch {
+            self.check(*slot, tokens)?;
+        }
+        let mut places = Vec::with_capacity(batch.len());
+        for (slot, tokens) in batch {
+            let at = self.cache.length(slot.0)?;
+            self.cache.reserve(slot.0, at + tokens.len())?;
+            places.push((self.cache.pages(slot.0)?, at));
+        }
+        let pieces = places.iter().zip(batch);
+        let pieces = pieces.map(|((pages, at), (_, tokens))| Piece {
+            pages,
+            at: *at,
+            tokens,
+        });
+        let step = Batch {
+            pieces: pieces.collect(),
+        };
+        let mut end = 0;
+        let last: Vec<i64> = batch
             .iter()
-            .map(|(slot, length, token, _)| (*slot, *length, *token))
+            .map(|(_, tokens)| {
+                end += tokens.len() as i64;
+                end - 1
+            })
             .collect();
-        let (model, cache) = (&self.model, &mut self.cache);
-        let values = no_grad(|| model.step(cache, &rows).and_then(|x| model.logits(&x))).map_err(backend)?;
-        for (slot, length, ..) in &rows {
-            self.cache.set_length(*slot, length + 1);
+        let (model, storage) = (&self.model, &mut self.cache.storage);
+        let values = no_grad(|| {
+            let x = step.forward(model, storage)?;
+            let last = Tensor::f_from_slice(&last)?.f_to_device(model.device)?;
+            model.logits(&x.f_index_select(0, &last)?)
+        });
+        let values = values.map_err(backend)?;
+        for (slot, tokens) in batch {
+            self.cache.append(slot.0, tokens);
         }
-        let vocab = self.model.vocab;
-        if sorted.iter().enumerate().all(|(index, entry)| entry.3 == index) {
-            return Ok(Logits { values, vocab });
-        }
-        let mut ordered = vec![0f32; values.len()];
-        for (from, (.., to)) in sorted.iter().enumerate() {
-            ordered[to * vocab..(to + 1) * vocab].copy_from_slice(&values[from * vocab..(from + 1) * vocab]);
-        }
-        Ok(Logits {
-            values: ordered,
-            vocab,
-        })
+        Ok(self.logits(values))
     }
 
     fn score(&mut self, tokens: &[u32]) -> Result<Logits, EngineError> {
         self.model.check(tokens, tokens.len())?;
         let model = &self.model;
         let values = no_grad(|| -> Result<_, TchError> {
-            let mut cache = model.cache(1)?;
+            let count = tokens.len().div_ceil(PAGE);
+            let pages: Vec<u32> = (0..count as u32).collect();
+            let mut storage = Storage::new(&model.shape, model.layers.len(), count, model.device)?;
             let mut values = Vec::with_capacity(tokens.len() * model.vocab);
-            for (index, piece) in tokens.chunks(CHUNK).enumerate() {
-                let x = model.append(&mut cache, 0, index * CHUNK, piece)?;
+            for (index, tokens) in tokens.chunks(CHUNK).enumerate() {
+                let piece = Piece {
+                    pages: &pages,
+                    at: index * CHUNK,
+                    tokens,
+                };
+                let pieces = vec![piece];
+                let x = Batch { pieces }.forward(model, &mut storage)?;
                 values.extend(model.logits(&x)?);
             }
             Ok(values)
         });
-        Ok(Logits {
-            values: values.map_err(backend)?,
-            vocab: self.model.vocab,
-        })
+        Ok(self.logits(values.map_err(backend)?))
     }
 }

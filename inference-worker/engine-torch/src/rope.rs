@@ -27,10 +27,6 @@ impl Turns {
         })
     }
 
-    pub(crate) fn f_narrow(&self, dim: i64, start: i64, length: i64) -> Result<Self, TchError> {
-        self.map(|table| table.f_narrow(dim, start, length))
-    }
-
     pub(crate) fn f_index_select(&self, dim: i64, index: &Tensor) -> Result<Self, TchError> {
         self.map(|table| table.f_index_select(dim, index))
     }

@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use quern_engine::chat::ChatTemplate;
 use quern_engine::config::ModelConfig;
+use quern_engine::grammar::Grammars;
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine_torch::{Device, LlamaEngine, LoadOptions};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ pub struct ModelArgs {
     /// Cut the model's context to this many tokens.
     #[arg(long, value_name = "TOKENS")]
     context: Option<usize>,
+    /// Tokens that all requests together may have in the key-value cache; by default as many as fit, up to 4 GiB.
+    #[arg(long, value_name = "TOKENS")]
+    cache_tokens: Option<usize>,
     /// Compute on a CUDA device (never tested).
     #[arg(long)]
     cuda: bool,
@@ -35,6 +39,7 @@ impl ModelArgs {
             slots,
             context: self.context,
             device,
+            cache_tokens: self.cache_tokens,
         };
         LlamaEngine::load(&self.model, &options).with_context(|| self.what())
     }
@@ -73,6 +78,7 @@ impl ModelArgs {
 pub(crate) struct Text {
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) chat: ChatTemplate,
+    pub(crate) grammars: Grammars,
 }
 
 impl Text {
@@ -80,6 +86,7 @@ impl Text {
         Ok(Self {
             tokenizer: Arc::new(Tokenizer::load(folder)?),
             chat: ChatTemplate::load(folder)?,
+            grammars: Grammars::default(),
         })
     }
 }

@@ -48,7 +48,11 @@ impl Conduct {
                 }
             };
             match event {
-                Some(Event::Token { text, completion: n }) => {
+                Some(Event::Token {
+                    text,
+                    completion: n,
+                    likelihood,
+                }) => {
                     completion = n;
                     if n == 1 {
                         times.first_token_ms = millis(self.arrived);
@@ -59,8 +63,8 @@ impl Conduct {
                         let before = if n == 1 { 0 } else { n };
                         self.tell(&out, before, false);
                     }
-                    if !text.is_empty() {
-                        let _ = out.try_send(Part::Text(text));
+                    if !text.is_empty() || likelihood.is_some() {
+                        let _ = out.try_send(Part::Text { text, likelihood });
                     }
                 }
                 Some(Event::Paused) => {
@@ -73,6 +77,7 @@ impl Conduct {
                         finish: Finish::Error,
                         reason: Some("the engine dropped the request".into()),
                         prompt: 0,
+                        cached: 0,
                         tokens: Vec::new(),
                     };
                 }

@@ -65,4 +65,8 @@ impl Meter for RequestMeter {
             self.is_late().then_some(FinishReason::Error)
         }
     }
+
+    fn tenant(&self) -> Option<u64> {
+        Some(self.session)
+    }
 }

@@ -14,6 +14,9 @@ pub(super) struct Active {
     pub(super) sequence: Sequence,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) admitted: Instant,
+    /// Prompt tokens that were cached already.
+    pub(super) cached: usize,
+    /// Prompt tokens that are in.
     pub(super) prefilled: usize,
     /// The token to append next, once the prompt is in.
     pub(super) next: Option<u32>,
@@ -25,11 +28,16 @@ impl Active {
     pub(super) fn end(&self, finish: FinishReason, reason: Option<String>) {
         let tokens = self.sequence.output().to_vec();
         let prompt = self.sequence.job.prompt.len() as u32;
-        let prompt = if tokens.is_empty() { 0 } else { prompt };
+        let (prompt, cached) = if tokens.is_empty() {
+            (0, 0)
+        } else {
+            (prompt, self.cached as u32)
+        };
         let end = End {
             finish,
             reason,
             prompt,
+            cached,
             tokens,
         };
         let _ = self.events.try_send(Event::End(end));

@@ -4,7 +4,7 @@
 
 use crate::generate::{Job, Sequence};
 use quern_engine::tokenizer::Tokenizer;
-use quern_engine::{Engine, Slot};
+use quern_engine::{Engine, EngineError, Opening, Slot};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -101,9 +101,16 @@ impl Fills {
                     None => return,
                 },
             };
-            match engine.open() {
-                Ok(slot) => {
-                    let tokens = [&waiting.sequence.job.prompt, waiting.sequence.output()].concat();
+            let job = &waiting.sequence.job;
+            let tokens = [&job.prompt, waiting.sequence.output()].concat();
+            // Computed anew, whatever is cached: the work is what is paid for.
+            let opening = Opening {
+                prompt: &tokens,
+                tokens: job.prompt.len().saturating_add(job.max_tokens as usize),
+                salt: None,
+            };
+            match engine.begin(&opening) {
+                Ok((slot, _)) => {
                     self.filling.push(Filling {
                         id: waiting.id,
                         slot,
@@ -113,6 +120,7 @@ impl Fills {
                         next: None,
                     });
                 }
+                Err(EngineError::NoRoom { .. }) => return self.parked.push(waiting),
                 Err(error) => return filler.failed(waiting.id, &error.to_string()),
             }
         }

@@ -1,7 +1,9 @@
-//! Continuous batching: one thread owns the engine, takes requests from a bounded queue into free slots, and
-//! advances all of them together, one token a step.
+//! Continuous batching: one thread owns the engine, takes requests from a bounded queue as slots and room in the cache
+//! become free, and advances all of them together, one token a step.
 //!
-//! Long prompts go in pieces between steps, so that nobody's stream stalls behind them. A request whose receiver
+//! A request is admitted when the cache has room for its prompt and all of its output, so that none is ever driven out;
+//! of those who pay, whoever has least under way comes first. Prompts go in pieces, in the steps in which others decode:
+//! see [`plan`]. What of a prompt is cached already is not computed again: see [`share`]. A request whose receiver
 //! is gone, or whose meter ended it, loses its slot before the next step. One whose meter says wait keeps its slot and
 //! costs nothing but that. Slots that no request needs go to a [`Filler`], which gives them back when one comes.
 //!
@@ -12,7 +14,9 @@ mod active;
 #[cfg(test)]
 pub(crate) mod fake;
 mod filler;
+mod plan;
 mod score;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -23,8 +27,10 @@ use crate::generate::{Job, Sequence};
 use crate::metrics::Metrics;
 use active::Active;
 use filler::Fills;
+use plan::{Rest, plan};
+use quern_engine::sampler::Likelihood;
 use quern_engine::tokenizer::Tokenizer;
-use quern_engine::{Engine, EngineError, Logits, Slot};
+use quern_engine::{Engine, EngineError, Logits, Opening, Slot};
 use quern_protocol::FinishReason;
 use score::Background;
 use std::collections::VecDeque;
@@ -34,16 +40,18 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Prompt tokens that are prefilled between two decoding steps.
-const PREFILL_PIECE: usize = 256;
 /// How long the loop rests when every request waits for its meter.
 const REST: Duration = Duration::from_millis(2);
 
 /// What happens to a request.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Event {
     /// One more token, and the text that it released, which may be none.
-    Token { text: String, completion: u32 },
+    Token {
+        text: String,
+        completion: u32,
+        likelihood: Option<Box<Likelihood>>,
+    },
     /// The meter says wait.
     Paused,
     /// Nothing follows.
@@ -58,6 +66,8 @@ pub(crate) struct End {
     pub(crate) reason: Option<String>,
     /// Prompt tokens that were computed: all, or none if no token was drawn.
     pub(crate) prompt: u32,
+    /// Of these, tokens that were cached already.
+    pub(crate) cached: u32,
     /// The output.
     pub(crate) tokens: Vec<u32>,
 }
@@ -203,6 +213,7 @@ impl Loop {
     pub(crate) fn run(self, engine: &mut impl Engine) {
         let mut active: Vec<Active> = Vec::new();
         let (mut waiting, mut background) = (VecDeque::new(), Background::default());
+        let mut turn = 0;
         let mut fills = Fills::new(self.filler.clone(), self.tokenizer.clone());
         loop {
             let requests = !(active.is_empty() && waiting.is_empty());
@@ -215,12 +226,12 @@ impl Loop {
             if self.abort.load(Ordering::Relaxed) {
                 background.clear(engine);
             }
-            let prefilled = self.prefill_piece(engine, &mut active);
             let beside = !active.is_empty();
+            let prompts = active.iter().any(|request| request.next.is_none());
             // Prompts first while nobody waits: a step costs little more for many than for few.
-            let filled = !prefilled && fills.prefill_piece(engine, beside);
-            let decoded = (beside || !filled) && self.decode_step(engine, &mut active, &mut fills);
-            let served = prefilled | filled | decoded;
+            let filled = !prompts && fills.prefill_piece(engine, beside);
+            let stepped = (beside || !filled) && self.step(engine, &mut active, &mut fills, &mut turn);
+            let served = filled | stepped;
             let scored = background.turn(engine, served);
             self.metrics.scored_tokens.inc_by(scored as u64);
             if !served && scored == 0 && !(active.is_empty() && background.is_empty()) {
@@ -268,7 +279,7 @@ impl Loop {
         }
     }
 
-    /// Gives requests the slots that are free, and those of the filler.
+    /// Gives requests the slots and the room that are free, and those of the filler.
     fn admit(
         &self,
         engine: &mut impl Engine,
@@ -276,33 +287,63 @@ impl Loop {
         active: &mut Vec<Active>,
         fills: &mut Fills,
     ) {
+        waiting.retain(|ticket| {
+            let gone = ticket.events.is_closed();
+            if gone {
+                self.left_queue();
+                self.metrics.count("cancelled");
+            }
+            !gone
+        });
         while active.len() < self.slots {
-            let Some(ticket) = waiting.pop_front() else {
-                break;
+            let tenants: Vec<_> = active
+                .iter()
+                .map(|request| share::tenant(&request.sequence.job))
+                .collect();
+            let load = |ticket: &Ticket| {
+                let tenant = share::tenant(&ticket.job);
+                tenants.iter().filter(|other| **other == tenant).count()
             };
-            self.queued.fetch_sub(1, Ordering::Relaxed);
-            self.metrics.queued.dec();
+            // The first of those whose tenant has least.
+            let Some(index) = (0..waiting.len()).min_by_key(|index| load(&waiting[*index])) else {
+                return;
+            };
+            let job = &waiting[index].job;
+            let opening = Opening {
+                prompt: &job.prompt,
+                tokens: job.prompt.len().saturating_add(job.max_tokens as usize),
+                salt: share::salt(job),
+            };
+            if active.len() + fills.len() >= self.slots {
+                fills.give_way(engine);
+            }
+            let mut opened = engine.begin(&opening);
+            while matches!(opened, Err(EngineError::NoRoom { .. })) && fills.give_way(engine) {
+                opened = engine.begin(&opening);
+            }
+            if matches!(opened, Err(EngineError::NoRoom { .. })) && !active.is_empty() {
+                // Nobody passes it, or it might wait for ever.
+                return;
+            }
+            let Some(ticket) = waiting.remove(index) else {
+                return;
+            };
+            self.left_queue();
             let Ticket {
                 job,
                 events,
                 admitted,
             } = ticket;
-            if events.is_closed() {
-                self.metrics.count("cancelled");
-                continue;
-            }
-            if active.len() + fills.len() >= self.slots {
-                fills.give_way(engine);
-            }
-            match engine.open() {
-                Ok(slot) => {
-                    let sequence = Sequence::new(job);
+            match opened {
+                Ok((slot, cached)) => {
+                    self.metrics.cached_tokens.inc_by(cached as u64);
                     active.push(Active {
                         slot,
-                        sequence,
+                        sequence: Sequence::new(job),
                         events,
                         admitted,
-                        prefilled: 0,
+                        cached,
+                        prefilled: cached,
                         next: None,
                         waiting: None,
                     });
@@ -313,12 +354,18 @@ impl Loop {
                         finish: FinishReason::Error,
                         reason: Some(error.to_string()),
                         prompt: 0,
+                        cached: 0,
                         tokens: Vec::new(),
                     };
                     let _ = events.try_send(Event::End(end));
                 }
             }
         }
+    }
+
+    fn left_queue(&self) {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.queued.dec();
     }
 
     fn drop_ended(&self, engine: &mut impl Engine, active: &mut Vec<Active>) {
@@ -343,61 +390,65 @@ impl Loop {
         });
     }
 
-    /// Prefills one piece of the oldest unfinished prompt that may go on, and draws its first token after the last
-    /// piece. False if there is none.
-    fn prefill_piece(&self, engine: &mut impl Engine, active: &mut Vec<Active>) -> bool {
-        let ready = |request: &mut Active| request.next.is_none() && request.may_draw();
-        let Some(index) = active.iter_mut().position(ready) else {
-            return false;
+    /// One step: a token of every request that has its prompt and may go on, and of every job beside them, and pieces of
+    /// prompts. False if there is nothing to do.
+    fn step(
+        &self,
+        engine: &mut impl Engine,
+        active: &mut Vec<Active>,
+        fills: &mut Fills,
+        turn: &mut u64,
+    ) -> bool {
+        let ready: Vec<bool> = active.iter_mut().map(Active::may_draw).collect();
+        let rest = |(index, request): (usize, &Active)| {
+            let tokens = request.sequence.job.prompt.len() - request.prefilled;
+            let waits = request.next.is_none() && ready.get(index) == Some(&true);
+            waits.then_some(Rest { index, tokens })
         };
-        let request = &mut active[index];
-        let prompt = &request.sequence.job.prompt;
-        let end = prompt.len().min(request.prefilled + PREFILL_PIECE);
-        let result = engine.prefill(request.slot, &prompt[request.prefilled..end]);
-        request.prefilled = end;
-        let complete = end == prompt.len();
-        let keep = match result {
-            Ok(_) if !complete => true,
-            Ok(logits) => {
-                self.metrics
-                    .first_token
-                    .observe(request.admitted.elapsed().as_secs_f64());
-                self.metrics.prompt_tokens.inc_by(end as u64);
-                self.advance(request, &logits.values)
-            }
-            Err(error) => self.fail(request, &error.to_string()),
-        };
-        if !keep {
-            engine.close(request.slot);
-            active.remove(index);
+        let rests: Vec<Rest> = active.iter().enumerate().filter_map(rest).collect();
+        *turn += u64::from(!rests.is_empty());
+        // Tokens that each request appends in this step.
+        let mut pieces: Vec<Vec<u32>> = vec![Vec::new(); active.len()];
+        for Rest { index, tokens } in plan(&rests, *turn) {
+            let request = &mut active[index];
+            let end = request.prefilled + tokens;
+            pieces[index] = request.sequence.job.prompt[request.prefilled..end].to_vec();
+            request.prefilled = end;
         }
-        true
-    }
-
-    /// Advances every request that has its prompt and may go on, and every job beside them. False if there is none.
-    fn decode_step(&self, engine: &mut impl Engine, active: &mut Vec<Active>, fills: &mut Fills) -> bool {
-        let chosen: Vec<bool> = active
-            .iter_mut()
-            .map(|request| request.next.is_some() && request.may_draw())
-            .collect();
-        let pairs = active.iter().zip(&chosen);
-        let requests = pairs
-            .filter(|(_, chosen)| **chosen)
-            .filter_map(|(request, _)| Some((request.slot, request.next?)));
-        let batch: Vec<(Slot, u32)> = requests.chain(fills.rows()).collect();
+        for ((piece, request), ready) in pieces.iter_mut().zip(active.iter()).zip(&ready) {
+            if *ready && let Some(token) = request.next {
+                *piece = vec![token];
+            }
+        }
+        let jobs: Vec<(Slot, u32)> = fills.rows().collect();
+        let own = active.iter().zip(&pieces).filter(|(_, piece)| !piece.is_empty());
+        let mut batch: Vec<(Slot, &[u32])> = own.map(|(request, piece)| (request.slot, &piece[..])).collect();
+        batch.extend(
+            jobs.iter()
+                .map(|(slot, token)| (*slot, std::slice::from_ref(token))),
+        );
         if batch.is_empty() {
             return false;
         }
         let started = Instant::now();
-        let result: Result<Logits, EngineError> = engine.decode(&batch);
+        let result: Result<Logits, EngineError> = engine.step(&batch);
         self.metrics.step.observe(started.elapsed().as_secs_f64());
-        let (mut row, mut chosen) = (0, chosen.into_iter());
+        let (mut row, mut pieces) = (0, pieces.into_iter());
         active.retain_mut(|request| {
-            if !chosen.next().unwrap_or(false) {
+            if pieces.next().is_none_or(|piece| piece.is_empty()) {
                 return true;
             }
+            let prompt = request.sequence.job.prompt.len();
             let keep = match &result {
-                Ok(logits) => self.advance(request, logits.row(row).unwrap_or_default()),
+                Ok(_) if request.prefilled < prompt => true,
+                Ok(logits) => {
+                    if request.next.is_none() {
+                        let waited = request.admitted.elapsed().as_secs_f64();
+                        self.metrics.first_token.observe(waited);
+                        self.metrics.prompt_tokens.inc_by(prompt as u64);
+                    }
+                    self.advance(request, logits.row(row).unwrap_or_default())
+                }
                 Err(error) => self.fail(request, &error.to_string()),
             };
             row += 1;
@@ -424,6 +475,7 @@ impl Loop {
         let _ = request.events.try_send(Event::Token {
             text: step.text,
             completion: request.sequence.output().len() as u32,
+            likelihood: step.likelihood,
         });
         request.next = Some(step.token);
         let Some(finish) = step.finish else { return true };

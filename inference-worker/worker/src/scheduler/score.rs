@@ -1,6 +1,6 @@
 //! Scoring whole sequences between requests.
 
-use quern_engine::{Engine, EngineError, Logits, Slot};
+use quern_engine::{Engine, EngineError, Logits, Opening, Slot};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -107,7 +107,12 @@ impl Background {
                     .send(Err(EngineError::Request("there is no token to score")));
                 continue;
             }
-            let Ok(slot) = engine.open() else {
+            let opening = Opening {
+                prompt: &ticket.tokens,
+                tokens: ticket.tokens.len(),
+                salt: None,
+            };
+            let Ok((slot, _)) = engine.begin(&opening) else {
                 self.waiting.push_front(ticket);
                 return None;
             };

@@ -57,6 +57,7 @@ fn job(prompt: Vec<u32>, max_tokens: u32, seed: u8) -> Job {
         stop: Vec::new(),
         seed: Seed([seed; 32]),
         meter: None,
+        shape: crate::generate::Shape::default(),
     }
 }
 

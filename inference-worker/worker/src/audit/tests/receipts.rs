@@ -80,6 +80,7 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
         finish,
         reason: None,
         prompt: prompt.len() as u32,
+        cached: 0,
         tokens,
     };
     let facts = Facts {

@@ -1,0 +1,64 @@
+//! Products against a definition in f64, and against themselves in other company.
+
+use super::*;
+use proptest::prelude::*;
+
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn compute(level: Level, x: &[f32], weight: &Weight) -> Vec<f32> {
+    let mut out = vec![0.0; x.len() / weight.inputs * weight.outputs];
+    weight.apply_at(level, x, None, &mut out, false);
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn a_row_has_the_same_bits_alone_in_any_batch_and_with_every_instruction_set(
+        rows in 1_usize..30, outputs in 1_usize..150, inputs in 1_usize..1300, seed: u32,
+    ) {
+        let (x, weights) = (numbers(rows * inputs, seed), numbers(outputs * inputs, !seed));
+        let weight = Weight::new(&weights, inputs);
+        prop_assert_eq!(&weight.to_rows(), &weights);
+        let batch = compute(Level::best(), &x, &weight);
+        for row in [0, rows / 2, rows - 1] {
+            let alone = compute(Level::best(), &x[row * inputs..(row + 1) * inputs], &weight);
+            prop_assert_eq!(&batch[row * outputs..(row + 1) * outputs], &alone[..]);
+        }
+        for level in Level::all() {
+            prop_assert_eq!(&compute(level, &x, &weight), &batch);
+        }
+        for (row, x) in x.chunks(inputs).enumerate() {
+            for (column, w) in weights.chunks(inputs).enumerate() {
+                let exact: f64 = x.iter().zip(w).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                let found = f64::from(batch[row * outputs + column]);
+                prop_assert!((found - exact).abs() < 1e-6 * (inputs as f64 + 4.0), "{} {}", found, exact);
+            }
+        }
+    }
+}
+
+#[test]
+fn bias_and_what_is_there_are_added_and_threads_change_nothing() {
+    let (rows, outputs, inputs) = (9, 300, 130);
+    let (x, weights) = (numbers(rows * inputs, 1), numbers(outputs * inputs, 2));
+    let (bias, there) = (numbers(outputs, 3), numbers(rows * outputs, 4));
+    let weight = Weight::new(&weights, inputs);
+    let plain = compute(Level::best(), &x, &weight);
+    for threads in [1, 3] {
+        crate::set_threads(threads);
+        let mut out = there.clone();
+        weight.apply(&x, Some(&bias), &mut out, true);
+        for (index, out) in out.iter().enumerate() {
+            assert_eq!(*out, there[index] + (plain[index] + bias[index % outputs]));
+        }
+    }
+}

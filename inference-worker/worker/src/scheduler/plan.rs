@@ -1,0 +1,83 @@
+//! Which prompts a step goes on with, and how far.
+//!
+//! The shortest rest goes first, so that a short request waits for no long prompt; but every so often the oldest has
+//! the first turn, so that none waits for ever. A step in which a prompt ends takes no more than ends with it: its first
+//! token waits for nothing else. None of this shows in an output: logits do not depend on the step that computes them.
+
+/// Prompt tokens of one step. Few enough that a request which comes waits little, and enough that reading the weights
+/// costs less than the arithmetic.
+pub(super) const STEP_TOKENS: usize = 64;
+/// Of so many steps with prompts, the oldest prompt has the first turn in one.
+const OLDEST_EVERY: u64 = 4;
+
+/// A prompt that is not all in yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    /// Names its request.
+    pub(super) index: usize,
+    /// Tokens that are left, at least 1.
+    pub(super) tokens: usize,
+}
+
+/// Requests that go on in step number `turn`, and with how many tokens; `rests` come in the order of their arrival.
+pub(super) fn plan(rests: &[Rest], turn: u64) -> Vec<Rest> {
+    let mut order: Vec<Rest> = rests.to_vec();
+    let first = usize::from(turn % OLDEST_EVERY == OLDEST_EVERY - 1).min(order.len());
+    if let Some(rest) = order.get_mut(first..) {
+        rest.sort_by_key(|rest| rest.tokens);
+    }
+    let (mut left, mut ends) = (STEP_TOKENS, false);
+    let mut chosen = Vec::new();
+    for rest in order {
+        let tokens = rest.tokens.min(left);
+        let whole = tokens == rest.tokens;
+        if tokens == 0 || (ends && !whole) {
+            continue;
+        }
+        ends |= whole;
+        left -= tokens;
+        chosen.push(Rest { tokens, ..rest });
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rests(tokens: &[usize]) -> Vec<Rest> {
+        let rest = |(index, tokens): (usize, &usize)| Rest {
+            index,
+            tokens: *tokens,
+        };
+        tokens.iter().enumerate().map(rest).collect()
+    }
+
+    fn chosen(tokens: &[usize], turn: u64) -> Vec<(usize, usize)> {
+        let plan = plan(&rests(tokens), turn);
+        plan.iter().map(|rest| (rest.index, rest.tokens)).collect()
+    }
+
+    #[test]
+    fn a_short_prompt_goes_before_a_long_one_and_its_step_takes_nothing_else() {
+        assert_eq!(chosen(&[4000, 50], 0), [(1, 50)]);
+        assert_eq!(chosen(&[4000, 10, 20, 60], 1), [(1, 10), (2, 20)]);
+        assert_eq!(chosen(&[4000, 100], 0), [(1, 64)]);
+        assert_eq!(chosen(&[4000], 0), [(0, 64)]);
+        assert_eq!(chosen(&[], 3), []);
+    }
+
+    #[test]
+    fn no_stream_of_short_prompts_holds_up_a_long_one() {
+        let mut left = 4000_usize;
+        for turn in 0..1000 {
+            for (index, tokens) in chosen(&[left, 30, 30], turn) {
+                left -= if index == 0 { tokens } else { 0 };
+            }
+            if left == 0 {
+                return;
+            }
+        }
+        panic!("{left} tokens were left");
+    }
+}
