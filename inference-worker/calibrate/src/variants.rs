@@ -79,8 +79,8 @@ pub struct Seen {
 pub fn engine(model: &Path, slots: usize) -> anyhow::Result<LlamaEngine> {
     let options = LoadOptions {
         slots,
-        context: None,
         device: Device::Cpu,
+        ..LoadOptions::default()
     };
     LlamaEngine::load(model, &options).with_context(|| model.display().to_string())
 }

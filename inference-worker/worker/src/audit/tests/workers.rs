@@ -70,8 +70,8 @@ fn model() -> PathBuf {
 fn engine() -> LlamaEngine {
     let options = LoadOptions {
         slots: 2,
-        context: None,
         device: Device::Cpu,
+        ..LoadOptions::default()
     };
     LlamaEngine::load(&model(), &options).unwrap()
 }
