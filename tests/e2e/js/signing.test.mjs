@@ -58,7 +58,7 @@ describe("amino JSON", () => {
         fromAddress: alice.address,
         toAddress: bob.address,
         amount: [{ denom: DENOM, amount: "77" }],
-        endTime: 4_000_000_000n,
+        endTime: 2_000_000_000n,
         delayed: true,
       },
     };
