@@ -18,6 +18,8 @@ shell_scripts() {
 }
 spelling() { git ls-files --cached --others --exclude-standard | xargs typos --force-exclude --config typos.toml; }
 
+rpc_ledger() { cargo build --locked --workspace --example rpc_ledger && target/debug/examples/rpc_ledger --check; }
+
 # House rules that no linter knows. Each prints the offending lines.
 house_rules() {
     local status=0 file files
@@ -60,6 +62,7 @@ for manifest in "${WORKSPACES[@]}"; do
     stage "$name: licences, bans, sources" dependencies "$folder"
 done
 if [ -f contracts/Cargo.toml ]; then stage "contracts: artefacts" scripts/contracts.sh; fi
+stage "ledger of RPCs" rpc_ledger
 stage "shell scripts" shell_scripts
 stage "spelling" spelling
 stage "house rules" house_rules

@@ -36,6 +36,7 @@ if wanted clients && [ -f tests/e2e/run.sh ]; then
     stage "clients: build quernd" build_node
     stage "clients: end to end" bash tests/e2e/run.sh
     stage "clients: wallet and contracts" bash tests/e2e/wallet/run.sh
+    stage "clients: REST, gRPC, OpenAPI" bash tests/e2e/rest/run.sh
 fi
 if wanted loop; then
     stage "loop: build the programs" build_node

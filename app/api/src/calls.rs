@@ -42,7 +42,11 @@ impl Calls {
 
     /// Answers a method by its gRPC path; `height` 0 reads the latest state.
     pub(crate) async fn answer(&self, path: &str, data: Bytes, height: u64) -> Result<Answered, Status> {
-        if let Some(value) = self.node.answer(path, &data).await {
+        if METHODS.contains(&path) {
+            let _leave = self.places.enter_comet().await?;
+            let asked = timeout(self.places.run(), self.node.answer(path, &data)).await;
+            let value = asked.map_err(|_| Status::deadline_exceeded("CometBFT took too long"))?;
+            let value = value.unwrap_or_else(|| Err(status::unknown_method(path)));
             return value.map(|value| Answered { value, height: None });
         }
         if let Some(value) = reflection::answer(self, path, &data).await {

@@ -20,6 +20,8 @@ pub struct Limits {
     pub parallel: usize,
     /// Most of them that simulate a transaction or ask a contract: the others keep the rest.
     pub heavy: usize,
+    /// Most calls that ask CometBFT at a time.
+    pub comet: usize,
     /// Most queries that wait; one more is refused.
     pub queue: usize,
     /// Longest time that a query waits for its turn.
@@ -36,6 +38,7 @@ impl Limits {
         Self {
             parallel,
             heavy: parallel / 2,
+            comet: parallel * 8,
             queue: parallel * 64,
             wait: Duration::from_secs(5),
             run: Duration::from_secs(15),
@@ -50,6 +53,7 @@ pub(crate) struct Places {
     queue: Arc<Semaphore>,
     heavy: Arc<Semaphore>,
     all: Arc<Semaphore>,
+    comet: Arc<Semaphore>,
 }
 
 /// A query's place among those that run; dropping it makes room.
@@ -66,6 +70,7 @@ impl Places {
             queue: Arc::new(Semaphore::new(limits.queue)),
             heavy: Arc::new(Semaphore::new(limits.heavy)),
             all: Arc::new(Semaphore::new(limits.parallel)),
+            comet: Arc::new(Semaphore::new(limits.comet)),
         }
     }
 
@@ -74,13 +79,25 @@ impl Places {
         self.limits.run
     }
 
+    /// Waits for leave to ask CometBFT.
+    ///
+    /// # Errors
+    /// As [`Places::enter`].
+    pub(crate) async fn enter_comet(&self) -> Result<OwnedSemaphorePermit, Status> {
+        let _waiting = self.queue.try_acquire().map_err(|_| busy())?;
+        let enter = Arc::clone(&self.comet).acquire_owned();
+        timeout(self.limits.wait, enter)
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(busy)
+    }
+
     /// Waits for a place.
     ///
     /// # Errors
     /// `ResourceExhausted` when too many wait, or this one waited too long.
     pub(crate) async fn enter(&self, path: &str) -> Result<Place, Status> {
-        let busy =
-            || Status::resource_exhausted("this node answers as many queries as it can: try again later");
         let _waiting = self.queue.try_acquire().map_err(|_| busy())?;
         let enter = async {
             // The narrow door first: who waits there takes no place from light queries.
@@ -103,6 +120,10 @@ impl Places {
     }
 }
 
+fn busy() -> Status {
+    Status::resource_exhausted("this node answers as many queries as it can: try again later")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{HEAVY, Limits, Places};
@@ -113,6 +134,7 @@ mod tests {
         Places::new(Limits {
             parallel: 2,
             heavy: 1,
+            comet: 1,
             queue,
             wait: Duration::from_millis(20),
             run: Duration::from_secs(1),

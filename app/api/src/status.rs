@@ -42,6 +42,8 @@ pub(crate) fn from_abci(path: &str, answer: &ResponseQuery) -> Status {
         ("sdk", 18) => Status::invalid_argument(&answer.log),
         ("sdk", 4) => Status::unauthenticated(&answer.log),
         ("sdk", 22) => Status::not_found(&answer.log),
+        // A panic, or a broken state: the node's failure, not the request's.
+        ("undefined", _) => Status::internal(&answer.log),
         _ => Status::unknown(&answer.log),
     }
 }

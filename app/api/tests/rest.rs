@@ -49,6 +49,19 @@ fn application(path: &str, data: &[u8], height: u64) -> ResponseQuery {
                     "rpc error: code = NotFound desc = no <account>: key not found",
                 );
             }
+            if request.address == "refused" {
+                return failed(
+                    6,
+                    "rpc error: code = Unknown desc = no address: invalid address: unknown request",
+                );
+            }
+            if request.address == "broken" {
+                let codespace = "undefined".to_owned();
+                return ResponseQuery {
+                    codespace,
+                    ..failed(1, "internal error")
+                };
+            }
             let limit = request.pagination.unwrap_or_default().limit;
             let pagination = Some(PageResponse {
                 next_key: if limit == 1 { vec![0xfb, 0xff] } else { Vec::new() },
@@ -208,6 +221,13 @@ async fn failures_have_the_status_and_shape_that_wallets_probe_for() {
 
     let wrong = get(&address, "/cosmos/bank/v1beta1/balances/me?pagination.limit=x").await;
     assert_eq!((wrong.status, wrong.json()["code"].clone()), (400, json!(3)));
+
+    // What a module refuses is no failure of the node.
+    let refused = get(&address, "/cosmos/bank/v1beta1/balances/refused").await;
+    assert_eq!((refused.status, refused.json()["code"].clone()), (400, json!(2)));
+    assert_eq!(refused.json()["message"], "no address: invalid address");
+    let broken = get(&address, "/cosmos/bank/v1beta1/balances/broken").await;
+    assert_eq!((broken.status, broken.json()["code"].clone()), (500, json!(13)));
 
     let none = json!({"code": 12, "message": "Not Implemented", "details": []});
     for path in [

@@ -52,7 +52,10 @@ impl Routes {
             let more = more.as_ref().and_then(|more| more.as_list()).unwrap_or_default();
             routes.extend(more.iter().filter_map(|rule| route(&method, rule.as_message()?)));
         }
-        routes.sort_by(|one, other| one.template.cmp(&other.template));
+        // Of two routes of one shape the later one counts, as in grpc-gateway.
+        routes.reverse();
+        routes.sort_by(|one, other| one.key().cmp(&other.key()));
+        routes.dedup_by(|later, kept| later.key() == kept.key());
         Self { routes }
     }
 
@@ -66,6 +69,12 @@ impl Routes {
         fitting
             .into_iter()
             .find_map(|route| Some((route, route.template.matches(path)?)))
+    }
+}
+
+impl Route {
+    fn key(&self) -> (Vec<(u8, &str)>, &str) {
+        (self.template.shape(), self.verb.as_str())
     }
 }
 
@@ -115,6 +124,7 @@ mod tests {
             ("cosmos/tx/v1beta1/txs/block/5", "GetBlockWithTxs"),
             ("cosmos/tx/v1beta1/txs/AB", "GetTx"),
             ("cosmos/gov/v1/params/tallying", "Params"),
+            ("cosmos/auth/v1beta1/bech32/quern1x", "AddressStringToBytes"),
         ] {
             let parts: Vec<_> = path.split('/').collect();
             let (route, _) = routes.find(&Method::GET, &parts).unwrap();

@@ -1,13 +1,13 @@
 //! Path templates of `google.api.http`: `/a/{name}/b`, `/a/{name=**}`.
 
 /// A parsed template.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template {
     parts: Vec<Part>,
 }
 
-/// One part between slashes. The order is that of matching: words before variables.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// One part between slashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Word(String),
     One(String),
@@ -32,6 +32,20 @@ impl Template {
         Some(Self {
             parts: parts.collect::<Option<_>>()?,
         })
+    }
+
+    /// What it matches, whatever its variables are called. The order is that of matching: words before
+    /// variables.
+    pub(crate) fn shape(&self) -> Vec<(u8, &str)> {
+        let mut shape = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            shape.push(match part {
+                Part::Word(word) => (0, word.as_str()),
+                Part::One(_) => (1, ""),
+                Part::Rest(_) => (2, ""),
+            });
+        }
+        shape
     }
 
     /// Names of its variables.

@@ -6,11 +6,12 @@ use quern_proto::cosmos::tx::v1beta1::{
 };
 use tendermint::block::Height;
 use tendermint_rpc::endpoint::tx_search::Request;
+use tendermint_rpc::error::ErrorDetail;
 use tendermint_rpc::{Client, Order};
 use tonic::Status;
 
 use crate::services::tx_response::{decode_tx, tx_response};
-use crate::services::{Answer, Node, decode, encode, rpc};
+use crate::services::{Answer, Node, decode, encode, reason, rpc};
 
 /// Entries of a page when the request names none.
 const DEFAULT_LIMIT: u64 = 100;
@@ -45,7 +46,7 @@ impl Node {
             .client
             .perform(Request::new(query, false, page, limit, order))
             .await
-            .map_err(rpc)?;
+            .map_err(refused)?;
         let mut times = BTreeMap::new();
         let (mut txs, mut responses) = (Vec::new(), Vec::new());
         for tx in &found.txs {
@@ -106,5 +107,13 @@ impl Node {
                 total: total as u64,
             }),
         })
+    }
+}
+
+/// A search that CometBFT refused: the query does not parse, or the page lies behind the last one.
+fn refused(error: tendermint_rpc::Error) -> Status {
+    match error.detail() {
+        ErrorDetail::Response(_) => Status::invalid_argument(reason(&error)),
+        _ => rpc(error),
     }
 }

@@ -1,0 +1,51 @@
+"""The OpenAPI document is valid, and no request that it allows breaks the node."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from openapi_spec_validator import validate
+
+import node as network
+
+SEED = int(os.environ.get("SEED", "20260101"))
+EXAMPLES = os.environ.get("EXAMPLES", "12")
+SECONDS = 420
+
+
+class OpenApi(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = network.node()
+
+    def test_the_document_is_valid_and_lists_what_the_ledger_calls_served(self):
+        document = self.node.get("/openapi.json").json()
+        validate(document)
+        listed = {f"{verb.upper()} {path}" for path, verbs in document["paths"].items() for verb in verbs}
+        ledger = (network.ROOT / "docs/spec/rpc-ledger.md").read_text()
+        rows = [line for line in ledger.splitlines() if re.match(r"\| \w+ \| (served|empty)", line)]
+        served = {route for row in rows for route in re.findall(r"`([^`]+)`", row)}
+        self.assertGreater(len(served), 40)
+        self.assertEqual(served - listed, set())
+
+    def test_no_request_that_the_document_allows_breaks_the_node(self):
+        with tempfile.TemporaryDirectory() as folder:
+            # Other verbs answer 501, as grpc-gateway does; here that would count as a failure.
+            settings = Path(folder) / "schemathesis.toml"
+            settings.write_text("[phases.coverage]\nunexpected-methods = []\n")
+            done = subprocess.run(
+                [
+                    str(Path(sys.executable).parent / "schemathesis"), "run", f"{self.node.rest}/openapi.json",
+                    "--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES, "--seed", str(SEED),
+                    "--checks", "not_a_server_error,response_schema_conformance,content_type_conformance",
+                    "--workers", "2", "--no-shrink", "--continue-on-failure", "--request-timeout", "20",
+                    "--suppress-health-check", "all", "--warnings", "off",
+                ],
+                cwd=folder, capture_output=True, text=True, timeout=SECONDS,
+            )
+        self.assertEqual(done.returncode, 0, f"seed {SEED}\n{done.stdout[-6000:]}\n{done.stderr[-1000:]}")
+        self.assertGreater(self.node.height(), 3)
