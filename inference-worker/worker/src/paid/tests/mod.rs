@@ -5,6 +5,7 @@ mod batch;
 mod book;
 mod serve;
 mod store;
+mod trouble;
 
 use quern_chain_client::SigningKey;
 use quern_inference_api::paid::{Authority, SignedReceipt, SignedVoucher};
