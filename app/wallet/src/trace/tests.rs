@@ -218,6 +218,24 @@ fn what_is_still_to_come_is_open_and_not_wrong() {
 }
 
 #[test]
+fn a_session_that_the_chain_forgot_is_open_and_one_that_never_was_is_wrong() {
+    let s = Sample::new();
+    let mut facts = facts(&s);
+    for (log, expected) in [
+        (
+            "session_forgotten: 4 ended long ago and is removed",
+            Verdict::Open,
+        ),
+        ("unknown_session: 4", Verdict::Fails),
+    ] {
+        facts.session = Err(log.into());
+        let report = judge(CHAIN, &document(&s), &facts);
+        assert_eq!(verdict(&report, "session"), expected);
+        assert!(report.steps.iter().any(|step| step.detail.contains(log)));
+    }
+}
+
+#[test]
 fn what_judges_hold_back_is_told_until_the_session_is_paid() {
     let s = Sample::new();
     let mut facts = facts(&s);
