@@ -65,10 +65,8 @@ impl Routes {
 
     /// The route of a request and its variables' values.
     pub(crate) fn find(&self, verb: &Method, path: &[&str]) -> Option<(&Route, Vec<(&str, String)>)> {
-        let fitting = self.routes.iter().filter(|route| route.verb == verb);
-        fitting
-            .into_iter()
-            .find_map(|route| Some((route, route.template.matches(path)?)))
+        let mut fitting = self.routes.iter().filter(|route| route.verb == verb);
+        fitting.find_map(|route| Some((route, route.template.matches(path)?)))
     }
 }
 
