@@ -157,7 +157,7 @@ class StructuredOutputs(unittest.TestCase):
             self.assertEqual(caught.exception.param, path)
             self.assertEqual(caught.exception.code, "invalid_value")
         with self.assertRaises(openai.BadRequestError) as caught:
-            client.completions.create(model=MODEL, prompt="x", extra_body={"guided_regex": "(a{1,900}){1,900}b\\"})
+            client.completions.create(model=MODEL, prompt="x", extra_body={"guided_regex": "(a"})
         self.assertEqual(caught.exception.param, "guided_regex")
 
 
