@@ -9,6 +9,7 @@
     reason = "a test stops at a surprise"
 )]
 
+use proptest::prelude::*;
 use prost::Message;
 use quern_proto::{
     amino,
@@ -35,5 +36,24 @@ fn every_document_is_the_sdks_to_the_byte() {
             refused if refused.starts_with("ERROR") => assert!(doc.is_err(), "{name}: {refused}"),
             expected => assert_eq!(doc.as_deref(), Ok(expected), "{name}"),
         }
+    }
+}
+
+proptest! {
+    /// What others send must not stop a node: at worst it has no amino form.
+    #[test]
+    fn arbitrary_messages_never_panic(
+        which in 0usize..5,
+        value in proptest::collection::vec(any::<u8>(), 0..120),
+    ) {
+        let names = [
+            "cosmos.authz.v1beta1.MsgExec",
+            "cosmos.feegrant.v1beta1.MsgGrantAllowance",
+            "cosmwasm.wasm.v1.MsgExecuteContract",
+            "cosmos.staking.v1beta1.StakeAuthorization",
+            "cosmos.crypto.multisig.LegacyAminoPubKey",
+        ];
+        let _ = amino::message(names[which], &value);
+        let _ = quern_proto::compact::text(names[which], &value);
     }
 }
