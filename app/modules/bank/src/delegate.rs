@@ -42,3 +42,45 @@ pub fn undelegate_coins(cx: &Cx, from: &AccAddress, delegator: &AccAddress, amou
         .map_err(|e| e.wrap("failed to track undelegation"))?;
     transfer::receive(cx, delegator, amount)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use quern_auth::{Schedule, Vesting};
+    use quern_context::{BlockFacts, Mode};
+    use quern_types::{Timestamp, module_address};
+
+    use super::*;
+
+    #[test]
+    fn locked_coins_are_bonded_first_and_stay_locked_when_they_come_back() {
+        let block = BlockFacts {
+            time: Timestamp {
+                seconds: 50,
+                nanos: 0,
+            },
+            ..Default::default()
+        };
+        let snapshot = quern_store::Snapshot::in_memory(0, Default::default());
+        let cx = Cx::new(
+            quern_store::Branch::new(snapshot),
+            Arc::new(block),
+            Mode::Finalize,
+        );
+        let (alice, bonds) = (module_address("alice"), module_address("bonds"));
+        let coins = |text: &str| text.parse::<Coins>().unwrap();
+        let vesting = Vesting::new(coins("100nqrn"), 100, Schedule::Continuous { start_time: 0 }).unwrap();
+        quern_auth::create_vesting(&cx, &alice, vesting).unwrap();
+        crate::mint(&cx, &alice, &coins("120nqrn")).unwrap();
+        let nqrn = "nqrn".parse().unwrap();
+        let spendable = || state::spendable(&cx, &alice, &nqrn).unwrap();
+        assert_eq!(spendable(), 70);
+        delegate_coins(&cx, &alice, &bonds, &coins("50nqrn")).unwrap();
+        assert_eq!(spendable(), 70, "the locked half went into the bond");
+        assert!(delegate_coins(&cx, &alice, &bonds, &coins("71nqrn")).is_err());
+        undelegate_coins(&cx, &bonds, &alice, &coins("50nqrn")).unwrap();
+        assert_eq!(spendable(), 70);
+        assert_eq!(state::balance(&cx, &alice, &nqrn).unwrap(), 120);
+    }
+}
