@@ -177,3 +177,20 @@ fn steps_outside_the_engines_bounds_are_refused_and_change_nothing() {
     assert!(matches!(engine.decode(&[(a, 1)]), Err(EngineError::NotOpen(_))));
     assert_eq!(engine.open().unwrap(), a);
 }
+
+#[test]
+fn a_folder_whose_weights_are_not_those_of_its_manifest_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &config(), &shapes(), 0.5);
+    // The hash of no bytes at all.
+    let other = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let manifest = folder.path().join("SHA256SUMS");
+    std::fs::write(&manifest, format!("{other}  model.safetensors\n")).unwrap();
+    let error = load(folder.path()).err().unwrap();
+    assert!(
+        error.contains("model.safetensors") && error.contains(other),
+        "{error}"
+    );
+    std::fs::remove_file(manifest).unwrap();
+    assert!(load(folder.path()).is_ok());
+}

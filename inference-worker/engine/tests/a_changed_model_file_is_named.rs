@@ -19,7 +19,7 @@ fn a_changed_file_is_named_and_a_whole_folder_passes() {
     write("config.json", "abc");
     write(MANIFEST, &format!("{ABC}  config.json\n"));
     assert!(check(folder.path()).is_ok());
-    write("config.json", "abd");
+    write("config.json", "other");
     let error = check(folder.path()).unwrap_err().to_string();
     assert!(error.contains("config.json") && error.contains(ABC), "{error}");
     write(MANIFEST, &format!("{ABC}  ../config.json\n"));
