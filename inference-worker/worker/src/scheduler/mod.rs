@@ -403,13 +403,14 @@ impl Loop {
         let rest = |(index, request): (usize, &Active)| {
             let tokens = request.sequence.job.prompt.len() - request.prefilled;
             let waits = request.next.is_none() && ready.get(index) == Some(&true);
-            waits.then_some(Rest { index, tokens })
+            let at = request.prefilled;
+            waits.then_some(Rest { index, tokens, at })
         };
         let rests: Vec<Rest> = active.iter().enumerate().filter_map(rest).collect();
         *turn += u64::from(!rests.is_empty());
         // Tokens that each request appends in this step.
         let mut pieces: Vec<Vec<u32>> = vec![Vec::new(); active.len()];
-        for Rest { index, tokens } in plan(&rests, *turn) {
+        for Rest { index, tokens, .. } in plan(&rests, *turn) {
             let request = &mut active[index];
             let end = request.prefilled + tokens;
             pieces[index] = request.sequence.job.prompt[request.prefilled..end].to_vec();

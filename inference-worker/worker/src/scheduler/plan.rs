@@ -7,6 +7,9 @@
 /// Prompt tokens of one step. Few enough that a request which comes waits little, and enough that reading the weights
 /// costs less than the arithmetic.
 pub(super) const STEP_TOKENS: usize = 64;
+/// A token at this position costs twice what one at the beginning does, by what it has to attend to; a piece further on
+/// has fewer tokens, so that steps take the same time all along a prompt.
+const DEPTH: usize = 2048;
 /// Of so many steps with prompts, the oldest prompt has the first turn in one.
 const OLDEST_EVERY: u64 = 4;
 
@@ -17,6 +20,8 @@ pub(super) struct Rest {
     pub(super) index: usize,
     /// Tokens that are left, at least 1.
     pub(super) tokens: usize,
+    /// Position of the first of them.
+    pub(super) at: usize,
 }
 
 /// Requests that go on in step number `turn`, and with how many tokens; `rests` come in the order of their arrival.
@@ -29,13 +34,14 @@ pub(super) fn plan(rests: &[Rest], turn: u64) -> Vec<Rest> {
     let (mut left, mut ends) = (STEP_TOKENS, false);
     let mut chosen = Vec::new();
     for rest in order {
-        let tokens = rest.tokens.min(left);
+        let weight = |tokens: usize| tokens.saturating_mul(DEPTH + rest.at) / DEPTH;
+        let tokens = rest.tokens.min((left * DEPTH / (DEPTH + rest.at)).max(1));
         let whole = tokens == rest.tokens;
-        if tokens == 0 || (ends && !whole) {
+        if left == 0 || (ends && !whole) {
             continue;
         }
         ends |= whole;
-        left -= tokens;
+        left = left.saturating_sub(weight(tokens).max(1));
         chosen.push(Rest { tokens, ..rest });
     }
     chosen
@@ -49,6 +55,7 @@ mod tests {
         let rest = |(index, tokens): (usize, &usize)| Rest {
             index,
             tokens: *tokens,
+            at: 0,
         };
         tokens.iter().enumerate().map(rest).collect()
     }
@@ -65,6 +72,19 @@ mod tests {
         assert_eq!(chosen(&[4000, 100], 0), [(1, 64)]);
         assert_eq!(chosen(&[4000], 0), [(0, 64)]);
         assert_eq!(chosen(&[], 3), []);
+    }
+
+    #[test]
+    fn pieces_far_into_a_prompt_have_fewer_tokens() {
+        let piece = |at| {
+            let rest = Rest {
+                index: 0,
+                tokens: 5000,
+                at,
+            };
+            plan(&[rest], 0)[0].tokens
+        };
+        assert_eq!([0, 2048, 6144, usize::MAX / 4096].map(piece), [64, 32, 16, 1]);
     }
 
     #[test]
