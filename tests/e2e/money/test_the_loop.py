@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import subprocess
 import threading
 import unittest
 
@@ -44,6 +45,33 @@ class TheLoop(unittest.TestCase):
         for host in hosts:
             self.assertGreater(bonds[host["host"]], 0)
             self.assertGreater(host["memberships"][0]["effective"], 0)
+
+    def test_1b_a_registered_host_gets_the_models_files_from_another_and_a_stranger_does_not(self):
+        chain = next((self.network.dir / "host1").rglob("chain.json"))
+        worker = ROOT / "inference-worker/target/debug/quern-worker"
+
+        def fetch(config, model=MODEL):
+            to = self.network.dir / f"fetched-{config.stem}"
+            command = [worker, "fetch-model", "--chain", config, "--model-id", model, "--to", to]
+            done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            return done, to
+
+        done, to = fetch(chain)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        source = ROOT / "models" / MODEL
+        for file in to.iterdir():
+            self.assertEqual(file.read_bytes(), (source / file.name).read_bytes(), file.name)
+        self.assertTrue((to / "model.safetensors").is_file())
+        # With a key that the registry does not name, as with a model that it does not know, nothing comes.
+        stranger = json.loads(chain.read_text()) | {"transport_key": "stranger.key"}
+        config = chain.with_name("stranger.json")
+        config.write_text(json.dumps(stranger))
+        done, to = fetch(config)
+        self.assertEqual((done.returncode, list(to.iterdir())), (1, []))
+        self.assertIn("403", done.stderr)
+        done, _ = fetch(chain, "unknown")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the registry has no model", done.stderr)
 
     def test_2_chats_are_served_and_their_receipts_reach_the_chain(self):
         client = self.network.client(max_retries=2)
