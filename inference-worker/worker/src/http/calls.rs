@@ -100,7 +100,7 @@ impl Calls {
     pub(super) fn finish(&mut self) -> Vec<Piece> {
         let rest = std::mem::take(&mut self.held);
         match self.at {
-            At::Text | At::Plain if !rest.is_empty() && !(self.any() && rest.trim().is_empty()) => {
+            At::Text | At::Plain if !(rest.is_empty() || self.any() && rest.trim().is_empty()) => {
                 vec![Piece::Text(rest)]
             }
             _ => Vec::new(),

@@ -110,7 +110,7 @@ fn constraint(format: &Format) -> Constraint {
 /// The prompt of a chat. What the template does not show to the model is refused.
 fn render(service: &Service, request: &Request, messages: &[Message]) -> Result<String, ApiError> {
     let chat = &service.text.chat;
-    for variable in request.template.keys().filter(|name| !chat.reads(name)) {
+    if let Some(variable) = request.template.keys().find(|name| !chat.reads(name)) {
         return Err(match variable.as_str() {
             "reasoning_effort" => ApiError::unsupported(variable),
             _ => ApiError::unsupported(&format!("chat_template_kwargs.{variable}")),

@@ -81,7 +81,7 @@ struct Ticket {
 
 /// What comes to the engine thread.
 enum Work {
-    Request(Ticket),
+    Request(Box<Ticket>),
     Score(ScoreTicket),
     /// The filler may have something to do.
     Wake,
@@ -178,7 +178,7 @@ impl Scheduler {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room);
         taken.map_err(|_| Refused::Busy)?;
         self.metrics.queued.inc();
-        self.work.send(Work::Request(ticket)).map_err(|_| {
+        self.work.send(Work::Request(Box::new(ticket))).map_err(|_| {
             self.queued.fetch_sub(1, Ordering::Relaxed);
             self.metrics.queued.dec();
             Refused::Stopped
@@ -266,7 +266,7 @@ impl Loop {
         let mut next = first;
         loop {
             match next.take() {
-                Some(Work::Request(ticket)) => waiting.push_back(ticket),
+                Some(Work::Request(ticket)) => waiting.push_back(*ticket),
                 Some(Work::Score(ticket)) => background.push(ticket),
                 Some(Work::Wake) | None => {}
             }
