@@ -38,14 +38,13 @@ fn read(style: Style, forced: bool, pieces: &[&str]) -> Read {
     gather(all)
 }
 
+/// A style, whether calls are forced, an answer, and what a client shall see of it: text and calls.
+type Case = (Style, bool, &'static str, &'static str, Calling);
+/// Names and arguments.
+type Calling = Vec<(&'static str, &'static str)>;
+
 /// Answers, and what a client shall see of them.
-fn answers() -> Vec<(
-    Style,
-    bool,
-    &'static str,
-    &'static str,
-    Vec<(&'static str, &'static str)>,
-)> {
+fn answers() -> Vec<Case> {
     let nasty = r#"{"q": "a \"}\\ </tool_call> ] {", "n": [{"x": []}, "é🙂"]}"#;
     let tagged = concat!(
         "Let me look.\n\n<tool_call>\n{\"name\": \"find\", \"arguments\": ",
