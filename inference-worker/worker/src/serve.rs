@@ -107,6 +107,12 @@ impl Serve {
             None => self.model.name()?,
         };
         let text = Arc::new(self.model.text()?);
+        if self.chain.is_some() && text.chat.reads("strftime_now") {
+            // An auditor renders the request again, later.
+            bail!(
+                "the model's chat template reads the time, so that answers could not be re-executed; serve another"
+            );
+        }
         let metrics = Metrics::new()?;
         let mut package = None;
         let paid = match &self.chain {

@@ -131,7 +131,7 @@ pub(crate) fn hash_part(path: &Path, length: u64, hasher: &mut Sha256) -> std::i
     std::io::copy(&mut File::open(path)?.take(length), hasher)
 }
 
-/// Hash of a model folder; see [`Manifest::hash`].
+/// Hash of a model folder: a tag, then name and SHA-256 of each file, each length-prefixed.
 ///
 /// # Errors
 /// When the folder holds no model or cannot be read.

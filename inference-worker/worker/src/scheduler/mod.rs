@@ -3,7 +3,7 @@
 //!
 //! A request is admitted when the cache has room for its prompt and all of its output, so that none is ever driven out;
 //! of those who pay, whoever has least under way comes first. Prompts go in pieces, in the steps in which others decode:
-//! see [`plan`]. What of a prompt is cached already is not computed again: see [`share`]. A request whose receiver
+//! see [`mod@plan`]. What of a prompt is cached already is not computed again: see [`share`]. A request whose receiver
 //! is gone, or whose meter ended it, loses its slot before the next step. One whose meter says wait keeps its slot and
 //! costs nothing but that. Slots that no request needs go to a [`Filler`], which gives them back when one comes.
 //!
