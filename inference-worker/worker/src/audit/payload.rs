@@ -4,7 +4,6 @@
 use crate::audit::desk::admit;
 use crate::http::Service;
 use crate::paid::Paid;
-use crate::paid::record::Record;
 use crate::proof;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::routing::get;
@@ -39,17 +38,9 @@ async fn receipt_payload(
     let paid = paid(&service)?;
     let is_asked = |leaf: &LeafInfo| matches!(&leaf.source, LeafSource::Receipt { session: s, nonce: n, .. } if (*s, *n) == (session, nonce));
     let _permit = admit(paid, peer, is_asked).await?;
-    let record = {
-        let book = paid.store.book();
-        let entry = book
-            .find(session)
-            .and_then(|account| account.receipts.get(&nonce));
-        entry.map(|entry| entry.record)
-    };
-    let record = record.ok_or_else(gone)?;
-    let read = tokio::task::block_in_place(|| paid.store.read(record));
+    let read = tokio::task::block_in_place(|| paid.store.payload(session, nonce));
     match read {
-        Ok(Record::Receipt { signed, payload }) => Ok(Json(ReceiptPayload {
+        Ok(Some((signed, payload))) => Ok(Json(ReceiptPayload {
             receipt: signed.receipt,
             salt: payload.salt,
             path: payload.path,
@@ -57,7 +48,7 @@ async fn receipt_payload(
             prompt: payload.prompt,
             output: payload.output,
         })),
-        Ok(_) => Err(gone()),
+        Ok(None) => Err(gone()),
         Err(error) => {
             tracing::error!(session, nonce, %error, "a payload that an auditor asks for cannot be read");
             Err(gone())

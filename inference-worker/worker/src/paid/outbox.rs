@@ -61,19 +61,33 @@ async fn work(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> {
         return Ok(());
     }
     if memory.refreshed == 0 || height >= memory.refreshed + REFRESH {
-        refresh(paid).await?;
+        noted(paid, refresh(paid).await)?;
         memory.refreshed = height;
+        forget(paid).await;
     }
-    if memory.committed.is_none() || paid.store.book().planned.is_some() {
-        reconcile(paid, memory).await?;
+    let unknown = memory.committed.is_none() || paid.store.book().planned.is_some();
+    if !unknown || noted(paid, reconcile(paid, memory).await)? {
+        noted(paid, commit(paid, memory, height).await)?;
     }
-    commit(paid, memory, height).await?;
-    claim(paid, memory, height).await?;
-    close(paid, height).await?;
+    noted(paid, claim(paid, memory, height).await)?;
+    noted(paid, close(paid, height).await)?;
     Ok(())
 }
 
-/// Looks at all sessions, notes those whose money is divided, and forgets those that audits are over with.
+/// Whether something succeeded. A disk that is full or fails must not hold up what earns money beside it; without the
+/// chain nothing can be done.
+fn noted(paid: &Paid, done: Result<(), OutboxError>) -> Result<bool, OutboxError> {
+    match done {
+        Err(OutboxError::Journal(error)) => {
+            tracing::error!(%error, "the journal does not take or give a record; the outbox goes on with the rest");
+            paid.metrics.outbox_errors.inc();
+            Ok(false)
+        }
+        done => done.map(|()| true),
+    }
+}
+
+/// Looks at all sessions and notes those whose money is divided.
 async fn refresh(paid: &Paid) -> Result<(), OutboxError> {
     let fell = paid.sessions.refresh().await?;
     let known: Vec<u64> = {
@@ -101,11 +115,21 @@ async fn refresh(paid: &Paid) -> Result<(), OutboxError> {
             paid.sessions.forget(session);
         }
     }
-    let over = paid.store.forget(|height| audits_are_over(paid, height)).await?;
-    if !over.is_empty() {
-        tracing::info!(sessions = ?over, "deleted the payloads of sessions that audits are over with");
-    }
     Ok(())
+}
+
+/// Forgets sessions that audits are over with. It can wait for a disk that takes records again.
+async fn forget(paid: &Paid) {
+    match paid.store.forget(|height| audits_are_over(paid, height)).await {
+        Ok(over) if over.is_empty() => {}
+        Ok(over) => {
+            tracing::info!(sessions = ?over, "deleted the payloads of sessions that audits are over with");
+        }
+        Err(error) => {
+            tracing::error!(%error, "the payloads of sessions that audits are over with are still here");
+            paid.metrics.outbox_errors.inc();
+        }
+    }
 }
 
 /// Whether nothing that was committed up to a height can be drawn any more: the round that is worked on begins later. Rounds

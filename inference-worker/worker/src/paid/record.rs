@@ -53,6 +53,18 @@ pub(crate) enum Record {
     AuditBallot(Box<KeptBallot>),
 }
 
+impl Record {
+    /// A receipt with what it is about, whether it lies where it was first written or was written again.
+    pub(crate) fn into_receipt(self) -> Option<(Box<SignedReceipt>, Box<Payload>)> {
+        match self {
+            Self::Receipt { signed, payload } | Self::Carried { signed, payload, .. } => {
+                Some((signed, payload))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What payer, host and auditors know of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Payload {

@@ -1,8 +1,9 @@
 //! The book with the journal under it.
 
 use crate::paid::book::{Account, Book};
-use crate::paid::record::Record;
+use crate::paid::record::{Payload, Record};
 use anyhow::Context;
+use quern_inference_api::paid::SignedReceipt;
 use quern_journal::{Journal, JournalError, Options, salvage, set_aside};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,6 +107,33 @@ impl Store {
         serde_json::from_slice(&bytes).map_err(|_| JournalError::NoRecord(number))
     }
 
+    /// A request's receipt and payload; none if they are not kept here.
+    ///
+    /// # Errors
+    /// When the disk does not give them.
+    pub(crate) fn payload(
+        &self,
+        session: u64,
+        nonce: u64,
+    ) -> Result<Option<(Box<SignedReceipt>, Box<Payload>)>, JournalError> {
+        let find = || {
+            let book = self.book();
+            let receipts = &book.find(session)?.receipts;
+            receipts.get(&nonce).map(|entry| entry.record)
+        };
+        let Some(mut number) = find() else { return Ok(None) };
+        loop {
+            match self.read(number) {
+                Ok(record) => return Ok(record.into_receipt()),
+                // It may have been written again meanwhile.
+                Err(error) => match find() {
+                    Some(newer) if newer > number => number = newer,
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
     async fn append_all(&self, records: Vec<Record>) -> Result<(), JournalError> {
         let bytes = records
             .iter()
@@ -155,8 +183,10 @@ impl Store {
             early.map(|entry| (entry.record, entry.batch)).collect()
         };
         for some in needed.chunks(TOGETHER) {
-            let records = some.iter().map(|(record, batch)| self.carried(*record, *batch));
-            self.append_all(records.collect::<Result<Vec<_>, _>>()?).await?;
+            let records = some
+                .iter()
+                .filter_map(|(record, batch)| self.carried(*record, *batch));
+            self.append_all(records.collect()).await?;
         }
         let rest = carried_beside(&self.book(), &over);
         self.append_all(rest).await?;
@@ -170,16 +200,21 @@ impl Store {
         Ok(over)
     }
 
-    fn carried(&self, number: u64, batch: Option<u64>) -> Result<Record, JournalError> {
-        match self.read(number)? {
-            Record::Receipt { signed, payload } | Record::Carried { signed, payload, .. } => {
-                Ok(Record::Carried {
-                    signed,
-                    payload,
-                    batch,
-                })
+    /// A receipt to write again. One that cannot be read stays where it is, and what lies beside it, too: its segment is
+    /// kept.
+    fn carried(&self, number: u64, batch: Option<u64>) -> Option<Record> {
+        let read = self.read(number);
+        let read = read.and_then(|record| record.into_receipt().ok_or(JournalError::NoRecord(number)));
+        match read {
+            Ok((signed, payload)) => Some(Record::Carried {
+                signed,
+                payload,
+                batch,
+            }),
+            Err(error) => {
+                tracing::error!(number, %error, "a receipt's record cannot be read: is the disk failing?");
+                None
             }
-            _ => Err(JournalError::NoRecord(number)),
         }
     }
 }

@@ -185,6 +185,13 @@ async fn payloads_stay_until_audits_are_over_and_then_nobody_can_read_them_from_
     assert_eq!(store.forget(|height| height < 301).await.unwrap(), [3]);
     assert!(store.read(entry.record).is_err());
     assert_eq!(standing(&store.book()), before);
+    // What an auditor may still ask for is found where it was written again.
+    for nonce in 1..=4 {
+        let (signed, payload) = store.payload(4, nonce).unwrap().unwrap();
+        assert_eq!(signed.receipt.voucher.nonce, nonce);
+        assert!(payload.body.contains(&format!("secret {nonce} of session 4")));
+    }
+    assert!(store.payload(5, 1).unwrap().is_none());
     drop(store);
     let text = readable(&folder);
     assert!(!text.contains("of session 3"), "{text}");
@@ -237,6 +244,31 @@ async fn a_crash_while_payloads_are_deleted_leaves_no_receipt_twice_and_none_los
     drop(store);
     assert!(!readable(&folder).contains("of session 3"));
     assert_eq!(standing(&Store::open(&folder).unwrap().book()), before);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_keeps_its_place_and_holds_up_nothing_else() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("journal");
+    let store = two_sessions(&folder).await;
+    let before = standing(&store.book());
+    let segment = folder.join(format!("{:016x}.seg", 0));
+    let whole = std::fs::read(&segment).unwrap();
+    let damaged = (0..whole.len()).step_by(64).find(|at| {
+        let mut bytes = whole.clone();
+        bytes[*at] ^= 1;
+        std::fs::write(&segment, bytes).unwrap();
+        store.payload(4, 2).is_err()
+    });
+    damaged.unwrap();
+    assert_eq!(store.forget(|_| true).await.unwrap(), [3]);
+    assert_eq!(standing(&store.book()), before);
+    for nonce in [1, 3, 4] {
+        assert!(store.payload(4, nonce).unwrap().is_some(), "{nonce}");
+    }
+    // The disk may give it later.
+    std::fs::write(&segment, &whole).unwrap();
+    assert!(store.payload(4, 2).unwrap().is_some());
 }
 
 #[tokio::test]
