@@ -198,8 +198,6 @@ impl Worker<'_> {
     /// What a step of the phase costs at least, in leaves.
     const fn usual(&self) -> usize {
         match self.round.phase {
-            // a host without work: three questions to other contracts
-            Phase::Draw => 5,
             Phase::Panel | Phase::Review if self.draws_checks() => 3,
             Phase::Tally => 2,
             Phase::Pay => 3,
