@@ -1,7 +1,9 @@
 //! A host's draw: first leaves one after the other, then by amount.
 
 use cosmwasm_std::{Addr, Env, Storage};
-use quern_audit::{auditor_seed, backlog_seed, draw_count, forfeit, leaf_seed, Range, Sampling, Walk};
+use quern_audit::{
+    auditor_seed, backlog_seed, draw_count, forfeit, hiding, leaf_seed, Range, Sampling, Walk,
+};
 use quern_evidence::Rate;
 use quern_interface::audits::Params;
 use quern_protocol::{Amount, Hash};
@@ -10,18 +12,6 @@ use crate::error::{ContractError, Result};
 use crate::funds;
 use crate::state::{Case, Judged, ProofCase, Round, BACKLOG, CASES};
 use crate::table::Table;
-
-/// Walked leaves have numbers from here on in the choice of auditors, beyond every drawn offset.
-const WALKED: u64 = 1 << 32;
-
-/// What the draw asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// Number, which seeds the choice of the auditor.
-    pub index: u64,
-    /// Offset in the round's span.
-    pub offset: Amount,
-}
 
 /// A host's draw among its receipts, in the round under way.
 pub struct Drawn {
@@ -151,17 +141,13 @@ impl Case {
         Ok(self)
     }
 
-    /// What is asked for next; none at the end.
-    pub fn pending(&mut self, seed: &Hash, params: &Params) -> Result<Option<Pending>> {
+    /// Offset in the round's span that is asked for next; none at the end.
+    pub fn pending(&mut self, seed: &Hash, params: &Params) -> Result<Option<Amount>> {
         if let Some(offset) = self.walk.pending() {
-            let index = WALKED.saturating_add(self.walked);
-            return Ok(Some(Pending { index, offset }));
+            return Ok(Some(offset));
         }
         let drawn = self.sampling(seed, params)?.pending();
-        Ok(drawn.map(|drawn| Pending {
-            index: drawn.index,
-            offset: drawn.offset,
-        }))
+        Ok(drawn.map(|drawn| drawn.offset))
     }
 
     fn sampling(&mut self, seed: &Hash, params: &Params) -> Result<&mut Sampling> {
@@ -183,7 +169,7 @@ impl Case {
         if self.walk.pending().is_some() {
             self.walk.reveal(range)?;
             self.walked = self.walked.saturating_add(1);
-            return Ok(range.amount());
+            return hiding(range.amount()).ok_or(ContractError::Overflow);
         }
         self.sampling(seed, params)?.reveal(range)?;
         self.stake(range.amount())
@@ -191,7 +177,8 @@ impl Case {
 
     fn stake(&self, amount: Amount) -> Result<Amount> {
         let rest = self.total.saturating_sub(self.walk.end());
-        forfeit(amount, rest, self.draws).ok_or(ContractError::Overflow)
+        let cost = forfeit(amount, rest, self.draws).and_then(hiding);
+        cost.ok_or(ContractError::Overflow)
     }
 
     /// Takes the place of a leaf that says nothing: it counts among no first leaves and takes no draw's place.
@@ -202,14 +189,14 @@ impl Case {
         Ok(self.sampling(seed, params)?.pass(range)?)
     }
 
-    /// Gives up on the pending offset. Among first leaves it costs what lies before `end`, which the host names:
-    /// where no leaf begins there, it must give up more. None of it counts as a first leaf.
+    /// Gives up on the pending offset. Among first leaves that counts all before `end`, which the host names:
+    /// where no leaf begins there, it must give up more. None of it is a first leaf.
     pub fn give_up(&mut self, seed: &Hash, params: &Params, end: Amount) -> Result<()> {
         let cost = match self.walk.pending() {
             Some(start) => {
                 let range = Range { start, end };
                 self.walk.pass(range)?;
-                range.amount()
+                hiding(range.amount()).ok_or(ContractError::Overflow)?
             }
             None => {
                 self.sampling(seed, params)?.withhold()?;

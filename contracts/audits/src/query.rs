@@ -68,7 +68,7 @@ fn pending(deps: Deps, env: &Env, host: &Addr) -> Result<Vec<PendingReveal>> {
         };
         let seed = Drawn::seed(back, env, &round, host, &beacon);
         if let Some(pending) = case.pending(&seed, &params)? {
-            let offset = case.base.checked_add(pending.offset);
+            let offset = case.base.checked_add(pending);
             let offset = offset.ok_or(ContractError::Overflow)?;
             sources.push(PendingSource::Receipts { offset });
         }

@@ -206,7 +206,10 @@ fn a_host_that_splits_its_work_into_many_leaves_is_under_the_same_draws() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 4);
-    assert!(drawn.iter().all(|leaf| leaf.stake == Amount(2_000 + 10_000)));
+    // five thirds of its amount and of what a draw stands for
+    assert!(drawn
+        .iter()
+        .all(|leaf| leaf.stake == Amount((2_000 + 10_000) * 5 / 3)));
     audits.reveal(0);
     let whole = audits
         .leaves()

@@ -118,8 +118,8 @@ fn new_leaves_and_older_ones_are_asked_for_side_by_side_and_hidden_ones_cost() {
     assert!(matches!(offsets[..], [2_000..2_100, ..2_000]), "{offsets:?}");
     audits.play(&[0], &bad(&ids));
     let record = audits.record(0);
-    // ten draws of 2,000 and one of 100
-    assert_eq!((record.withheld, record.forfeited), (11, Amount(2_100)));
+    // five thirds, of each of ten draws of 2,000 and of one of 100
+    assert_eq!((record.withheld, record.forfeited), (11, Amount(10 * 334 + 167)));
     assert_eq!(record.audited, 2, "what is hidden enters no evidence");
 }
 

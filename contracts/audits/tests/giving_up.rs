@@ -64,7 +64,7 @@ fn reveal_next(audits: &mut Audits) {
 }
 
 #[test]
-fn one_lost_payload_among_first_leaves_costs_its_own_amount_and_the_rest_is_audited() {
+fn one_lost_payload_among_first_leaves_costs_five_thirds_of_it_and_the_rest_is_audited() {
     let mut audits = served(&common::params(), 6);
     let host = audits.host(0);
     reveal_next(&mut audits);
@@ -74,13 +74,13 @@ fn one_lost_payload_among_first_leaves_costs_its_own_amount_and_the_rest_is_audi
     let leaves = audits.play(&[], &|_, _, _| CLEAN);
     assert_eq!(leaves.len(), 5);
     let record = audits.record(0);
-    assert_eq!((record.withheld, record.forfeited), (1, Amount(100)));
+    assert_eq!((record.withheld, record.forfeited), (1, Amount(167)));
     assert_eq!((record.walked, record.audited, record.missing), (5, 5, 0));
     assert!(audits.evidence(0).highest() < Wealth::ONE);
 }
 
 #[test]
-fn one_lost_payload_of_a_draw_costs_its_amount_over_its_chance_and_the_rest_is_audited() {
+fn one_lost_payload_of_a_draw_costs_five_thirds_over_its_chance_and_the_rest_is_audited() {
     let mut audits = served(&drawn_half(), 6);
     let host = audits.host(0);
     let offset = audits.pending(0).unwrap();
@@ -91,7 +91,7 @@ fn one_lost_payload_of_a_draw_costs_its_amount_over_its_chance_and_the_rest_is_a
     // three draws of six leaves: each was drawn with a chance of one half
     assert_eq!(
         (record.withheld, record.forfeited, record.audited),
-        (1, Amount(200), 2)
+        (1, Amount(334), 2)
     );
 }
 
@@ -124,6 +124,27 @@ fn nobody_gives_up_for_another_host_nor_what_is_not_asked_for() {
 }
 
 #[test]
+fn what_a_host_gives_up_before_a_first_leaf_does_not_choose_its_auditor() {
+    let auditors = |crumbs: &[u128]| {
+        let mut audits = served(&common::params(), 6);
+        let host = audits.host(0);
+        for ends in crumbs.windows(2) {
+            let msg = give_up(&audits, receipts(ends[0]), ends[1]);
+            audits.must(&host, &msg);
+        }
+        audits.reveal(0);
+        let auditors: Vec<_> = audits.leaves().into_iter().map(|leaf| leaf.auditor).collect();
+        auditors
+    };
+    let all = auditors(&[]);
+    assert_eq!(all.len(), 6);
+    for crumbs in [&[0, 100][..], &[0, 1, 2, 3, 100], &[0, 50, 200]] {
+        let shown = auditors(crumbs);
+        assert_eq!(shown, all[6 - shown.len()..], "{crumbs:?}");
+    }
+}
+
+#[test]
 fn first_leaves_cannot_be_used_up_by_giving_up_crumbs_of_them() {
     let rates = RateParams {
         first_leaves: 3,
@@ -146,7 +167,8 @@ fn first_leaves_cannot_be_used_up_by_giving_up_crumbs_of_them() {
     audits.must(&host, &msg);
     audits.play(&[], &|_, _, _| CLEAN);
     let record = audits.record(0);
-    assert_eq!((record.withheld, record.forfeited), (6, Amount(100)));
+    // five thirds of 1 five times, and of 95
+    assert_eq!((record.withheld, record.forfeited), (6, Amount(5 * 2 + 159)));
     assert_eq!(record.walked, 3, "what was given up is no first leaf");
 }
 
@@ -289,7 +311,7 @@ proptest! {
         }
         audits.play(&[], &|_, _, _| CLEAN);
         let record = audits.record(0);
-        let each = if half { 200 } else { 100 };
+        let each = if half { 334 } else { 167 };
         prop_assert_eq!((record.withheld, record.audited), (given, shown));
         prop_assert_eq!(record.forfeited, Amount(u128::from(given) * each));
     }

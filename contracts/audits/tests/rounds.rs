@@ -171,6 +171,24 @@ fn one_payer_alone_can_freeze_a_host_but_not_convict_it() {
 }
 
 #[test]
+fn a_step_that_begins_the_draw_of_a_host_counts_as_a_whole_one() {
+    let mut audits = Audits::new(10);
+    audits.until(Phase::Draw);
+    for _ in 0..4 {
+        audits.world.block();
+    }
+    for (steps, left) in [(4, true), (5, true), (2, false)] {
+        let advance = ExecuteMsg::Advance { steps };
+        let answer = audits.send(&name("stranger"), &advance).unwrap();
+        let mut attributes = answer.events.iter().flat_map(|event| &event.attributes);
+        let done = attributes.find(|attribute| attribute.key == "steps").unwrap();
+        // ten hosts, and the step that finds no other
+        assert_eq!(done.value, if left { steps } else { 2 }.to_string());
+        assert_eq!(audits.round().phase == Phase::Draw, left);
+    }
+}
+
+#[test]
 fn in_a_small_group_a_conviction_refunds_and_removes_but_cuts_no_coins() {
     let mut audits = Audits::new(5);
     let sessions = three_payers(&mut audits, 0);
@@ -193,9 +211,9 @@ fn a_host_that_withholds_forfeits_all_that_its_walk_would_have_reached() {
     let record = audits.record(0);
     assert_eq!(
         (record.withheld, record.forfeited, record.audited),
-        (1, Amount(300), 0)
+        (1, Amount(500), 0)
     );
-    assert_eq!(standing(&audits, 0).forfeit, Amount(300));
+    assert_eq!(standing(&audits, 0).forfeit, Amount(500));
     assert_eq!(
         audits.evidence(0).highest(),
         quern_evidence::Wealth::ONE,
@@ -204,7 +222,7 @@ fn a_host_that_withholds_forfeits_all_that_its_walk_would_have_reached() {
 }
 
 #[test]
-fn a_missing_payload_costs_its_amount_and_never_enters_the_evidence() {
+fn a_missing_payload_costs_five_thirds_of_its_amount_and_never_enters_the_evidence() {
     let mut audits = Audits::new(10);
     let sessions = three_payers(&mut audits, 0);
     let missing = audits.serve(0, &sessions, 100);
@@ -224,9 +242,9 @@ fn a_missing_payload_costs_its_amount_and_never_enters_the_evidence() {
     let record = audits.record(0);
     assert_eq!(
         (record.missing, record.audited, record.forfeited),
-        (1, 2, Amount(100))
+        (1, 2, Amount(167))
     );
-    assert_eq!(standing(&audits, 0).forfeit, Amount(100));
+    assert_eq!(standing(&audits, 0).forfeit, Amount(167));
 }
 
 #[test]

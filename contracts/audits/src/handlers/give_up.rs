@@ -30,7 +30,7 @@ pub fn give_up(
             let mut drawn = Drawn::load(deps.storage, &env, &round, &host, *offset)?;
             let pending = drawn.case.pending(&drawn.seed, &params)?;
             let base = drawn.case.base;
-            let asked = pending.and_then(|pending| base.checked_add(pending.offset));
+            let asked = pending.and_then(|pending| base.checked_add(pending));
             if asked != Some(*offset) {
                 return Err(not_drawn());
             }

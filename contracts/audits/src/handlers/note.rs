@@ -11,7 +11,7 @@ use crate::say;
 use crate::state::{Group, Leaf, Round, ASSIGNED, HOST_LEAVES, LEAVES, ROUND, SEEN, WORK};
 use crate::table::{Cell, Table};
 
-/// Assigns the auditor that the number of the leaf's offset draws, and notes the leaf. Attributes: `action`,
+/// Assigns the auditor that the leaf's number draws, and notes the leaf. Attributes: `action`,
 /// `round`, `host`, `leaf`, `auditor`.
 pub fn leaf(
     deps: DepsMut,

@@ -35,7 +35,7 @@ pub fn reveal(
     let (batch, before) = chain.batch(&host, shown.batch)?;
     let mut drawn = Drawn::load(deps.storage, &env, &round, &host, before)?;
     let pending = drawn.case.pending(&drawn.seed, &params)?;
-    let pending = pending.ok_or_else(not_drawn)?;
+    pending.ok_or_else(not_drawn)?;
     // an earlier batch is of the round before, as its offsets show
     if batch.height >= round.end || shown.leaf_proof.count != batch.sessions {
         return Err(ContractError::NotInRound);
@@ -56,7 +56,8 @@ pub fn reveal(
     leaf.paid = paid(&params, leaf.positions, shown.receipt.capture)?;
     leaf.stake = stake;
     drawn.save(deps.storage, &host)?;
-    note::leaf(deps, &mut round, leaf, (&draw, pending.index))
+    // by its place alone: whatever else the host gives up or shows, and whichever offset hits it, its auditor is one
+    note::leaf(deps, &mut round, leaf, (&draw, range.start.0 as u64))
 }
 
 /// Where the leaf lies in a span in which its batch begins at `start`.

@@ -30,7 +30,7 @@ pub use draw::{
 pub use error::AuditError;
 pub use locate::{prefix, Reveal};
 pub use opening::{checked, opening_offset, opening_seed, Opening};
-pub use pay::{forfeit, pay};
+pub use pay::{forfeit, hiding, pay};
 pub use prover::{BatchContents, OwnedReveal};
 pub use report::{Finding, Margin, MarginTree, Report, MAX_FINDINGS, MAX_POSITIONS};
 pub use rules::{Profile, StageRule, MAX_SEATS};

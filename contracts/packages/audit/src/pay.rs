@@ -17,3 +17,13 @@ pub fn pay(price: Price, tokens: u64) -> Option<Amount> {
 pub fn forfeit(amount: Amount, total: Amount, count: u32) -> Option<Amount> {
     total.mul_div_ceil(1, count.into())?.checked_add(amount)
 }
+
+/// What hiding costs, where not hiding would have to pay `cost` for every leaf: five thirds of it, rounded up. None
+/// if it does not fit.
+///
+/// Who audits a leaf is known before it is revealed, so a host may show its bad leaves where the auditor is its
+/// friend and hide them from all others. With a part h of the weight in friendly hands it captures 1 and loses
+/// `(1 - h) k`: no gain while `k >= 1 / (1 - h)`, which is 5/3 at h = 0.4.
+pub fn hiding(cost: Amount) -> Option<Amount> {
+    cost.mul_div_ceil(5, 3)
+}

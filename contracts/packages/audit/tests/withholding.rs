@@ -6,7 +6,9 @@
 )]
 
 use proptest::prelude::*;
-use quern_audit::{backlog_seed, draw_count, forfeit, leaf_seed, Range, Sampling};
+use quern_audit::{
+    auditor_seed, backlog_seed, choose, draw_count, forfeit, hiding, leaf_seed, Candidate, Range, Sampling,
+};
 use quern_evidence::{Entry, Null, Params, Process, Score, Status};
 use quern_protocol::{Amount, Hash};
 
@@ -77,6 +79,66 @@ fn giving_up_every_bad_leaf_that_is_drawn_forfeits_all_that_they_captured() {
         let (mean, captured) = (sum as f64 / DRAWS as f64, bad_amount(&leaves) as f64);
         // good leaves leave the draw once shown, which only brings more of it onto the others
         assert!(mean > 0.95 * captured, "{mean} {captured}");
+    }
+}
+
+/// Part of a cheat's captures that it forfeits on average, if it shows a bad leaf to one of its friends, who hold
+/// so many percent of the weight, and gives it up where another audits it.
+fn forfeited_among_friends(leaves: &[Leaf], bps: u32, friends: u64) -> f64 {
+    const DRAWS: u64 = 3_000;
+    let group = [("friend", friends), ("other", 100 - friends)].map(|(host, weight)| Candidate {
+        host: host.into(),
+        weight,
+        funders: vec![],
+    });
+    let total = Amount(leaves.iter().map(|leaf| leaf.0).sum());
+    let count = draw_count(total, MEAN, bps, 256).unwrap();
+    let each = hiding(forfeit(Amount::ZERO, total, count).unwrap()).unwrap();
+    let mut sum = 0;
+    for draw in 0..DRAWS {
+        let beacon = seed(draw);
+        let auditors = auditor_seed("quern-test-1", "quern1host", draw, &beacon);
+        let mut sampling = Sampling::new(beacon, Amount::ZERO, total, count, vec![]).unwrap();
+        while let Some(drawn) = sampling.pending() {
+            let (at, range) = range(leaves, drawn.offset.0);
+            // the number is the leaf's place, so each offset that hits it has the same auditor
+            let auditor = choose(&auditors, range.start.0 as u64, &group.each_ref()).unwrap();
+            if leaves[at].1 && auditor.host == "other" {
+                sampling.withhold().unwrap();
+                sum += each.0;
+            } else {
+                sampling.reveal(range).unwrap();
+            }
+        }
+    }
+    sum as f64 / DRAWS as f64 / bad_amount(leaves) as f64
+}
+
+#[test]
+fn a_cheat_that_hides_from_all_but_its_friends_loses_at_thirty_percent_and_gains_nothing_at_forty() {
+    // exactly: what the others' part of the weight makes it forfeit is at least what it captured
+    for cost in [1_u128, 2, 3, 100, 999, 1 << 90] {
+        let price = hiding(Amount(cost)).unwrap().0;
+        assert!(70 * price > 100 * cost && 60 * price >= 100 * cost, "{cost}");
+        assert!(
+            55 * price < 100 * cost + 100,
+            "no more than that asks for: {cost}"
+        );
+    }
+    for (leaves, bps) in [
+        (regular(200, 2, 100), 500),
+        (regular(200, 20, 100), 500),
+        (regular(400, 3, 37), 2_500),
+        // one that several offsets hit: it must not get another auditor with each
+        (vec![(9_000, true), (500, false), (500, false)], 1_000),
+    ] {
+        let (few, many) = (
+            forfeited_among_friends(&leaves, bps, 30),
+            forfeited_among_friends(&leaves, bps, 40),
+        );
+        // expected: 0.7 and 0.6 times five thirds; a little more, as good leaves leave the draw once shown
+        assert!(few > 1.08, "{few}");
+        assert!(many > 0.95, "{many}");
     }
 }
 
