@@ -16,9 +16,13 @@ use quern_proto::{
     Any,
     cosmos::{
         bank::v1beta1::MsgSend,
+        crypto::multisig::v1beta1::MultiSignature,
         tx::{
             signing::v1beta1::SignMode,
-            v1beta1::{AuthInfo, Fee, ModeInfo, TxBody},
+            v1beta1::{
+                AuthInfo, Fee, ModeInfo, TxBody,
+                mode_info::{self, Sum},
+            },
         },
     },
 };
@@ -274,6 +278,43 @@ fn too_few_strange_or_misplaced_signatures_of_a_team_are_refused() {
     };
     let one = raw(&body, &auth, vec![t.users[0].sign(b"anything")]);
     t.w.refused(one, 1, "expected *signing.MultiSignatureData");
+}
+
+#[test]
+fn multisignatures_nest_only_so_deep_and_cost_nothing_before_they_are_verified() {
+    let mut w = world();
+    let (body, fee) = w.send();
+    let nested = |levels: usize, leaf: Vec<u8>| {
+        let (mut mode, mut signature) = (single(SignMode::Direct), leaf);
+        for _ in 0..levels {
+            mode = ModeInfo {
+                sum: Some(Sum::Multi(mode_info::Multi {
+                    bitarray: None,
+                    mode_infos: vec![mode],
+                })),
+            };
+            signature = MultiSignature {
+                signatures: vec![signature],
+            }
+            .encode_to_vec();
+        }
+        let info = Signer::new(None, mode, 0, 0).info;
+        let auth = AuthInfo {
+            signer_infos: vec![info],
+            fee: Some(fee.clone()),
+            ..Default::default()
+        };
+        raw(&body, &auth, vec![signature])
+    };
+    // Each level would double what events show.
+    let deep = nested(14, vec![7; 50_000]);
+    let simulated = w.chain.simulate(&deep).unwrap_err();
+    assert!(simulated.log.len() < 2000, "{}", simulated.log.len());
+    w.refused(deep, 4, "nest deeper than 3 levels");
+    w.refused(nested(1, vec![7; 1000]), 4, "has 1000 bytes, 128 are the most");
+    // A shallow one of a key that is none fails as before.
+    let check = w.chain.check(&nested(1, vec![7; 64]));
+    assert_ne!(check.code, 0, "{}", check.log);
 }
 
 #[test]

@@ -113,6 +113,24 @@ fn loaded(hosts: u32, serving: usize, leaves: u32) {
 }
 
 #[test]
+fn hosts_whose_bonds_hold_hundreds_of_crumbs_stop_no_round() {
+    let mut network = Network::new();
+    for n in 0..10 {
+        network.join(n);
+    }
+    for funder in 0..300 {
+        for host in 0..8 {
+            network.fund(host, 1_000 + funder, 1);
+        }
+    }
+    network.until("snapshot");
+    network.until("draw");
+    let (gas, blocks) = network.gas["snapshot"];
+    println!("8 of 10 hosts with 300 funders of 1 nqrn: most gas {gas} in a block's end, {blocks} blocks of work");
+    assert!(gas * 5 / 4 < HookGas::default().end_block, "{gas}");
+}
+
+#[test]
 fn a_loaded_round_of_ten_hosts_fits_its_hooks_and_loses_nothing() {
     loaded(10, 10, 50);
 }

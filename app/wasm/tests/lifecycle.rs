@@ -7,6 +7,7 @@ mod common;
 use std::io::Write;
 
 use common::{Chain, account, artifact, coin, execute_msg, probe};
+use quern_auth::{Schedule, Vesting};
 use quern_proto::cosmwasm::wasm::v1::{
     AccessConfig, AccessType, MsgClearAdmin, MsgInstantiateContract2, MsgInstantiateContract2Response,
     MsgMigrateContract, MsgPinCodes, MsgStoreCode, MsgStoreCodeResponse, MsgSudoContract, MsgUnpinCodes,
@@ -190,6 +191,37 @@ fn instantiate2_lands_on_the_predicted_address_once() {
         done.response::<MsgInstantiateContract2Response>().address,
         predicted.to_string()
     );
+}
+
+#[test]
+fn a_contract_frees_no_coins_that_were_locked_where_it_comes_to_be() {
+    let mut chain = Chain::new();
+    let code = chain.store(&account(1), probe());
+    let checksum = cosmwasm_std::Checksum::generate(&probe());
+    let place = address::predictable(checksum.as_slice(), &account(1), b"salt", b"").unwrap();
+    let cx = chain.tx(1_000_000);
+    let locked = "70nqrn".parse().unwrap();
+    let vesting = Vesting::new(locked, i64::MAX, Schedule::Delayed).unwrap();
+    quern_auth::create_vesting(&cx, &place, vesting).unwrap();
+    cx.merge();
+    chain.fund(&place, "70nqrn,5other");
+    chain.fund(&account(1), "3nqrn");
+    let msg = MsgInstantiateContract2 {
+        sender: account(1).to_string(),
+        code_id: code,
+        label: "two".into(),
+        msg: b"{}".to_vec(),
+        funds: vec![coin(3, "nqrn")],
+        salt: b"salt".to_vec(),
+        ..Default::default()
+    };
+    chain.deliver(&msg).unwrap();
+    assert_eq!(
+        chain.balance(&place, "nqrn"),
+        3,
+        "what was locked is burned, as in wasmd"
+    );
+    assert_eq!(chain.balance(&place, "other"), 5);
 }
 
 #[test]

@@ -30,6 +30,15 @@ fn message(kind: &MessageDescriptor, json: &Json, depth: usize) -> Result<Dynami
     if name == "google.protobuf.Any" {
         return any_message(kind, members, depth);
     }
+    filled(kind, members.iter(), depth)
+}
+
+fn filled<'a>(
+    kind: &MessageDescriptor,
+    members: impl Iterator<Item = (&'a String, &'a Json)>,
+    depth: usize,
+) -> Result<DynamicMessage, String> {
+    let name = kind.full_name();
     let mut message = DynamicMessage::new(kind.clone());
     for (key, item) in members {
         let field = fields::named(kind, key).ok_or_else(|| format!("unknown field {key:?} in {name}"))?;
@@ -114,10 +123,11 @@ fn any_message(
     let special = matches!(inner.package_name(), "google.protobuf");
     let value = if special {
         message(&inner, members.get("value").unwrap_or(&Json::Null), depth + 1)?
+    } else if depth >= MAX_DEPTH {
+        return Err(format!("nested deeper than {MAX_DEPTH}"));
     } else {
-        let mut rest = members.clone();
-        rest.remove("@type");
-        message(&inner, &Json::Object(rest), depth + 1)?
+        let rest = members.iter().filter(|(key, _)| *key != "@type");
+        filled(&inner, rest, depth + 1)?
     };
     let mut any = DynamicMessage::new(kind.clone());
     let set = any

@@ -1,5 +1,7 @@
 //! Query strings and the fields that they set.
 
+use std::collections::BTreeMap;
+
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage, Value};
 
 use crate::json::{named, read_text};
@@ -86,12 +88,9 @@ pub(crate) fn set(message: &mut DynamicMessage, path: &str, values: &[String]) -
 /// # Errors
 /// As [`pairs`] and [`set`].
 pub(crate) fn fill(message: &mut DynamicMessage, query: &str, taken: &[&str]) -> Result<(), String> {
-    let mut grouped: Vec<(String, Vec<String>)> = Vec::new();
+    let mut grouped: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in pairs(query)? {
-        match grouped.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, values)) => values.push(value),
-            None => grouped.push((name, vec![value])),
-        }
+        grouped.entry(name).or_default().push(value);
     }
     for (name, values) in grouped {
         let in_path = |taken: &&str| name == **taken || name.starts_with(&format!("{taken}."));

@@ -47,13 +47,16 @@ impl Ante<'_> {
             simulate::missing_signatures(cx, &params, tx, &tx.entries()?)?;
         }
         fee::deduct(cx, tx, self.min_gas_prices)?;
+        pubkey::count(tx)?;
         let keys = tx.keys()?;
         pubkey::set(cx, tx, &keys)?;
         let entries = tx.entries()?;
-        pubkey::emit(cx, tx, &entries)?;
+        entries.iter().try_for_each(|entry| entry.data.require())?;
         limits::signature_count(&params, &keys)?;
         gas::charge(cx, &params, tx, &entries)?;
         signature::verify(cx, tx, &entries, self.verified)?;
+        // What anybody can write without a key has no place in events.
+        pubkey::emit(cx, tx, &entries)?;
         increment_sequences(cx, tx)?;
         Ok(index)
     }

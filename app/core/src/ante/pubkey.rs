@@ -13,15 +13,19 @@ pub(super) const SIMULATION_KEY: PubKey = PubKey::Secp256k1([
     0x1c, 0x0b, 0x74, 0xb6, 0x1a, 0x1a, 0xaa, 0x25, 0x82, 0x34, 0x40, 0x37, 0x15, 0x1e, 0x14, 0x3a,
 ]);
 
-pub(super) fn set(cx: &Cx, tx: &Tx, keys: &[Option<PubKey>]) -> Result<()> {
-    let simulate = cx.mode == Mode::Simulate;
-    if keys.len() > tx.signers.len() {
+/// Refuses more keys than signers, before any key is read.
+pub(super) fn count(tx: &Tx) -> Result<()> {
+    let (signers, keys) = (tx.signers.len(), tx.auth_info.signer_infos.len());
+    if keys > signers {
         return Err(errors::UNAUTHORIZED.wrap(format!(
-            "invalid number of signer;  expected: {}, got {}",
-            tx.signers.len(),
-            keys.len()
+            "invalid number of signer;  expected: {signers}, got {keys}"
         )));
     }
+    Ok(())
+}
+
+pub(super) fn set(cx: &Cx, tx: &Tx, keys: &[Option<PubKey>]) -> Result<()> {
+    let simulate = cx.mode == Mode::Simulate;
     for (index, (key, signer)) in keys.iter().zip(&tx.signers).enumerate() {
         let key = match key {
             Some(key) => key.clone(),

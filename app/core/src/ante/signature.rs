@@ -113,6 +113,10 @@ impl Check<'_> {
             return Err(format!("signature size is incorrect {}", parts.len()));
         }
         let set = bits.iter().filter(|set| **set).count();
+        // The SDK passes over parts beyond the set bits, which anyone could add to another's transaction.
+        if parts.len() != set {
+            return Err(format!("signature size is incorrect {}", parts.len()));
+        }
         if set < threshold {
             return Err(format!(
                 "not enough signatures set, have {set}, expected {threshold}"

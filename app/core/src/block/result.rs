@@ -5,6 +5,9 @@ use tendermint_proto::v0_38::abci as pb;
 
 use crate::execute::Outcome;
 
+/// Bytes of a log.
+const MAX_LOG: usize = 32 * 1024;
+
 pub(crate) fn exec_result(outcome: Outcome) -> pb::ExecTxResult {
     let (code, codespace, log) = status(&outcome);
     pb::ExecTxResult {
@@ -43,9 +46,22 @@ fn status(outcome: &Outcome) -> (u32, String, String) {
             } else {
                 error.code()
             };
-            (code, error.codespace().to_owned(), error.to_string())
+            (code, error.codespace().to_owned(), cut(error.to_string()))
         }
     }
+}
+
+/// Contracts and nested messages add to an error what they like; no result that nodes keep grows with it.
+fn cut(mut log: String) -> String {
+    if log.len() > MAX_LOG {
+        let end = (0..=MAX_LOG)
+            .rev()
+            .find(|at| log.is_char_boundary(*at))
+            .unwrap_or(0);
+        log.truncate(end);
+        log.push_str("...");
+    }
+    log
 }
 
 fn signed(gas: u64) -> i64 {

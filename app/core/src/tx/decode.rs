@@ -1,5 +1,7 @@
 //! Decoding, with the refusals of the SDK's `DefaultTxDecoder`.
 
+use std::collections::BTreeSet;
+
 use prost::Message;
 use quern_auth::PubKey;
 use quern_context::AnyMsg;
@@ -128,9 +130,9 @@ fn fee_granter(fee: Option<&Fee>) -> Result<Option<AccAddress>> {
 }
 
 fn signers(msgs: &[Msg], fee: Option<&Fee>) -> Result<Vec<AccAddress>> {
-    let mut signers: Vec<AccAddress> = Vec::new();
+    let (mut signers, mut known) = (Vec::new(), BTreeSet::new());
     let mut add = |address: AccAddress| {
-        if !signers.contains(&address) {
+        if known.insert(address.clone()) {
             signers.push(address);
         }
     };

@@ -12,6 +12,11 @@ use quern_types::{Error, Registered, Result, errors};
 
 use super::{AMINO_JSON, Tx};
 
+/// Levels of multisignatures in multisignatures. The SDK has no bound, and its events double in size with each level.
+const MAX_NESTED: usize = 3;
+/// Longest signature of one key within a multisignature: twice that of every key there is.
+const MAX_PART: usize = 128;
+
 /// What the SDK returns without registering it.
 static EMPTY: Registered = Registered::new("undefined", 1, "got empty SignatureData");
 static UNRECOGNIZED: Registered = Registered::new(
@@ -54,7 +59,7 @@ impl Tx {
             .map(|(info, bytes)| match &info.mode_info {
                 Some(mode) if mode.sum.is_some() => Ok(Entry {
                     sequence: info.sequence,
-                    data: read(mode, bytes)?,
+                    data: read(mode, bytes, 0)?,
                 }),
                 _ => Ok(Entry {
                     sequence: 0,
@@ -65,9 +70,18 @@ impl Tx {
     }
 }
 
-fn read(mode: &ModeInfo, bytes: &[u8]) -> Result<SigData> {
+fn read(mode: &ModeInfo, bytes: &[u8], depth: usize) -> Result<SigData> {
     match &mode.sum {
         None => Err(panicked("unexpected ModeInfo data type <nil>")),
+        Some(Sum::Single(_)) if depth > 0 && bytes.len() > MAX_PART => {
+            Err(errors::UNAUTHORIZED.wrap(format!(
+                "a signature within a multisignature has {} bytes, {MAX_PART} are the most",
+                bytes.len()
+            )))
+        }
+        Some(Sum::Multi(_)) if depth >= MAX_NESTED => {
+            Err(errors::UNAUTHORIZED.wrap(format!("multisignatures nest deeper than {MAX_NESTED} levels")))
+        }
         Some(Sum::Single(single)) => Ok(SigData::Single {
             mode: single.mode,
             signature: bytes.to_vec(),
@@ -85,7 +99,7 @@ fn read(mode: &ModeInfo, bytes: &[u8]) -> Result<SigData> {
                 .mode_infos
                 .iter()
                 .zip(&signatures)
-                .map(|(mode, bytes)| read(mode, bytes))
+                .map(|(mode, bytes)| read(mode, bytes, depth + 1))
                 .collect::<Result<Vec<_>>>()?;
             parts.resize(signatures.len(), SigData::Missing);
             Ok(SigData::Multi {
@@ -120,6 +134,18 @@ pub(crate) fn panicked(text: &'static str) -> Error {
 }
 
 impl SigData {
+    /// Checks that something was signed everywhere.
+    ///
+    /// # Errors
+    /// `undefined/1` where nothing was.
+    pub(crate) fn require(&self) -> Result<()> {
+        match self {
+            Self::Missing => Err((&EMPTY).into()),
+            Self::Single { .. } => Ok(()),
+            Self::Multi { parts, .. } => parts.iter().try_for_each(Self::require),
+        }
+    }
+
     /// All signatures of the tree as events show them: each part, then the parts together.
     ///
     /// # Errors

@@ -12,6 +12,9 @@ use crate::{
     state,
 };
 
+/// Bytes that an error shows of a message.
+const SHOWN: usize = 1024;
+
 /// Executes the messages of `msg`, each for its own signer. Returns the bytes of their responses.
 pub(crate) fn exec(cx: &Cx, router: &Arc<dyn Router>, msg: &MsgExec) -> Result<Vec<Vec<u8>>> {
     let grantee = AccAddress::from_bech32(&msg.grantee)
@@ -83,8 +86,21 @@ fn fail(error: Error, msg: &AnyMsg) -> Error {
     if error.is_halt() || error.is(&errors::OUT_OF_GAS) {
         return error;
     }
-    let shown = compact::text(&msg.type_url, &msg.value);
+    let shown = cut(compact::text(&msg.type_url, &msg.value));
     error.wrap(format!("failed to execute message; message {shown}"))
+}
+
+/// Messages hold each other, and each level shows the whole of the next: the SDK's log has no bound.
+fn cut(mut text: String) -> String {
+    if text.len() > SHOWN {
+        let end = (0..=SHOWN)
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
 }
 
 fn to_any_msg(any: &Any) -> AnyMsg {

@@ -1,5 +1,7 @@
 //! What a grantee may still spend, and how a fee is drawn from it. No state here.
 
+use std::collections::BTreeSet;
+
 use quern_context::Cx;
 use quern_types::{Coins, Result, Timestamp, errors};
 
@@ -78,9 +80,10 @@ impl Allowance {
                 for _ in messages.iter() {
                     cx.gas.consume(GAS_PER_MESSAGE, "check msg")?;
                 }
+                let allowed: BTreeSet<&str> = messages.iter().map(String::as_str).collect();
                 for ty in types {
                     cx.gas.consume(GAS_PER_MESSAGE, "check msg")?;
-                    if !messages.iter().any(|allowed| allowed == ty) {
+                    if !allowed.contains(ty) {
                         return Err(MESSAGE_NOT_ALLOWED.wrap("message does not exist in allowed messages"));
                     }
                 }

@@ -6,7 +6,7 @@ use quern_context::{Cx, Router};
 use quern_proto::cosmwasm::wasm::v1::{
     CodeInfo, ContractCodeHistoryEntry, ContractCodeHistoryOperationType, ContractInfo,
 };
-use quern_types::{AccAddress, Coins, Event, Result, errors as sdk};
+use quern_types::{AccAddress, Coin, Coins, Event, Result, errors as sdk, module_address};
 
 use super::{
     Authority, Wasm,
@@ -144,12 +144,36 @@ fn claim_account(cx: &Cx, contract: &AccAddress) -> Result<()> {
     match quern_auth::get(cx, contract)? {
         None => quern_auth::create(cx, contract).map(drop),
         Some(mut a) if a.sequence == 0 && a.pub_key.is_none() && a.module.is_none() => {
-            // nobody shall lock coins of a contract by making its account ahead
-            match a.vesting.take() {
-                Some(_) => quern_auth::set(cx, &a),
-                None => Ok(()),
-            }
+            // Nobody shall lock coins of a contract by making its account ahead, nor free locked ones by making a
+            // contract where they are: as in wasmd, what was meant to vest is burned.
+            let Some(vesting) = a.vesting.take() else {
+                return Ok(());
+            };
+            quern_auth::set(cx, &a)?;
+            burn_balances(cx, contract, &vesting.original)
         }
         Some(_) => Err(errors::ACCOUNT_EXISTS.wrap("address is claimed by external account")),
     }
+}
+
+/// Burns all that an account has of the denominations of `coins`.
+fn burn_balances(cx: &Cx, of: &AccAddress, coins: &Coins) -> Result<()> {
+    let mut held = Vec::new();
+    for coin in coins {
+        let amount = quern_bank::balance(cx, of, &coin.denom)?;
+        if amount > 0 {
+            held.push(Coin {
+                denom: coin.denom.clone(),
+                amount,
+            });
+        }
+    }
+    let held = Coins::try_from_sorted(held)?;
+    if held.is_empty() {
+        return Ok(());
+    }
+    quern_auth::module_account(cx, keys::STORE, &["burner"])?;
+    let module = module_address(keys::STORE);
+    quern_bank::send_coins(cx, of, &module, &held)?;
+    quern_bank::burn(cx, &module, &held)
 }

@@ -159,6 +159,14 @@ impl Network {
         self.call(&host, BONDING, json!({"bond": {"host": host.to_string()}}), BOND);
     }
 
+    /// Somebody bonds to a host.
+    pub fn fund(&mut self, host: u32, funder: u32, amount: u128) {
+        let funder = operator(funder);
+        self.chain.fund(&funder, "1000nqrn");
+        let bond = json!({"bond": {"host": operator(host).to_string()}});
+        self.call(&funder, BONDING, bond, amount);
+    }
+
     pub fn ask<T: DeserializeOwned>(&self, contract: usize, msg: Value) -> T {
         let answer = self.chain.ask(&self.addresses[contract], msg).unwrap();
         serde_json::from_value(answer).unwrap()
