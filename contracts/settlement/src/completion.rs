@@ -1,6 +1,7 @@
 //! How much of what hosts were asked for they served: what a draw weighs their capacity with.
 
 use cosmwasm_std::{Addr, Storage};
+use quern_protocol::{Amount, Price};
 
 use crate::error::Result;
 use crate::state::COMPLETION;
@@ -9,6 +10,17 @@ use crate::state::COMPLETION;
 const WINDOW: u64 = 1_000;
 /// Requests that every host is taken to have served, so that a first miss says little.
 const PRIOR: u64 = 20;
+/// Weighted tokens of the shortest request that counts, served or missed.
+const MIN_TOKENS: u128 = 16;
+/// Refusals, and time-outs, of a seat in one session that count: who marks a host down pays an open fee for each few.
+pub const MAX_COUNTED: u64 = 2;
+
+/// How many requests an amount pays for at a price, each of at least 16 weighted tokens.
+pub fn requests(amount: Amount, price: Price) -> u64 {
+    let tokens = amount.mul_div_floor(Price::UNIT, price.atomics());
+    let tokens = tokens.unwrap_or_default().0;
+    u64::try_from(tokens / MIN_TOKENS).unwrap_or(u64::MAX)
+}
 
 /// Requests of a host for a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +42,7 @@ impl Completion {
         while sum.served.saturating_add(sum.missed) > WINDOW {
             sum = Self {
                 served: sum.served / 2,
-                missed: sum.missed / 2,
+                missed: sum.missed.div_ceil(2),
             };
         }
         sum
@@ -58,13 +70,12 @@ pub fn missed(storage: &mut dyn Storage, host: &Addr, model: &str) -> Result<()>
     Ok(COMPLETION.save(storage, (host, model), &(sum.served, sum.missed))?)
 }
 
-/// More were served. A host without misses needs no record.
-pub fn served(storage: &mut dyn Storage, host: &Addr, model: &str, receipts: u64) -> Result<()> {
-    let before = of(storage, host, model)?;
-    if before == Completion::default() {
+/// More were served and paid for.
+pub fn served(storage: &mut dyn Storage, host: &Addr, model: &str, requests: u64) -> Result<()> {
+    if requests == 0 {
         return Ok(());
     }
-    let sum = before.plus(receipts, 0);
+    let sum = of(storage, host, model)?.plus(requests, 0);
     Ok(COMPLETION.save(storage, (host, model), &(sum.served, sum.missed))?)
 }
 
@@ -87,6 +98,20 @@ mod tests {
             better = better.plus(300, 0);
         }
         assert!(better.weigh(300) > 290);
+    }
+
+    #[test]
+    fn a_host_of_a_million_served_and_no_miss_keeps_its_weight_through_20_refusals() {
+        let mut record = Completion::default();
+        for _ in 0..10_000 {
+            record = record.plus(100, 0);
+        }
+        for _ in 0..20 {
+            record = record.plus(0, 1);
+        }
+        assert!(record.weigh(1_000) > 950, "{record:?}");
+        // and none of them is lost where the counts are halved
+        assert_eq!(record.missed, 20);
     }
 
     proptest! {

@@ -18,10 +18,13 @@ use quern_protocol::{Amount, Price};
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::funds;
-use crate::state::{Cover, Member, Session, COVERS, DEMAND, HOST_DEMAND, PARAMS, REFUSED};
+use crate::state::{Cover, Member, OfLate, Session, COVERS, DEMAND, HOST_DEMAND, OF_LATE, PARAMS, REFUSED};
 
-/// Refusals count up to what was served, divided by this.
+/// Refusals count up to what was served of late, divided by this.
 const REFUSED_PART: u128 = 4;
+/// Blocks of a span: what was served in this one and the one before is of late. Two periods of pricing on the standard
+/// profile.
+const SPAN: u64 = 20;
 
 /// Refuses a division of a batch that breaks a rule: it names each model once, in order, and adds up.
 pub fn check(models: &[ModelAmount], sum: Amount) -> Result<()> {
@@ -87,9 +90,10 @@ fn uncounted(storage: &dyn Storage, host: &Addr, model: &str, most: Amount) -> R
 }
 
 /// Counts what [`weigh`] found.
-pub fn count(storage: &mut dyn Storage, host: &Addr, counted: &[(&str, Demand)]) -> Result<()> {
+pub fn count(storage: &mut dyn Storage, host: &Addr, counted: &[(&str, Demand)], height: u64) -> Result<()> {
     for (model, more) in counted {
         let mut all = DEMAND.may_load(storage, model)?.unwrap_or_default();
+        of_late(storage, model, all.amount, height)?;
         add(&mut all, more)?;
         DEMAND.save(storage, model, &all)?;
         let mut own = HOST_DEMAND.may_load(storage, (host, model))?.unwrap_or_default();
@@ -99,12 +103,43 @@ pub fn count(storage: &mut dyn Storage, host: &Addr, counted: &[(&str, Demand)])
     Ok(())
 }
 
-/// A refused request is demand, all of a model's together up to a fourth of what was served.
-pub fn refused(storage: &mut dyn Storage, model: &str, ceiling: Amount, price: Price) -> Result<()> {
-    let served = DEMAND.may_load(storage, model)?.unwrap_or_default();
+/// The spans of now; `served` is all that was served so far. To be asked before anything is added.
+fn of_late(storage: &mut dyn Storage, model: &str, served: Amount, height: u64) -> Result<OfLate> {
+    let span = height / SPAN;
+    let mut late = OF_LATE.may_load(storage, model)?.unwrap_or_default();
+    if span > late.span {
+        let follows = span.saturating_sub(late.span) == 1;
+        late = OfLate {
+            span,
+            served,
+            served_before: if follows { late.served } else { served },
+            refused: Amount::ZERO,
+            refused_before: if follows { late.refused } else { Amount::ZERO },
+        };
+        OF_LATE.save(storage, model, &late)?;
+    }
+    Ok(late)
+}
+
+/// A refused request is demand, all of a model's together up to a fourth of what was served of late: in this span and the
+/// one before, less the refusals that counted in them.
+pub fn refused(
+    storage: &mut dyn Storage,
+    model: &str,
+    ceiling: Amount,
+    price: Price,
+    height: u64,
+) -> Result<()> {
+    let served = DEMAND.may_load(storage, model)?.unwrap_or_default().amount;
+    let mut late = of_late(storage, model, served, height)?;
+    let most = Amount(served.saturating_sub(late.served_before).0 / REFUSED_PART);
+    let amount = most
+        .saturating_sub(late.refused)
+        .saturating_sub(late.refused_before)
+        .min(ceiling);
+    funds::add(&mut late.refused, amount)?;
+    OF_LATE.save(storage, model, &late)?;
     let mut sum = REFUSED.may_load(storage, model)?.unwrap_or_default();
-    let most = Amount(served.amount.0 / REFUSED_PART).saturating_sub(sum.amount);
-    let amount = ceiling.min(most);
     let weighted = amount.mul_div_floor(Price::UNIT, price.atomics());
     let weighted = weighted.ok_or(ContractError::Overflow)?;
     add(&mut sum, &Demand { amount, weighted })?;
@@ -188,22 +223,34 @@ mod tests {
 
     proptest! {
         #[test]
-        fn refusals_never_count_more_than_a_fourth_of_what_was_served_and_no_sum_falls(
-            steps in prop::collection::vec((any::<bool>(), 0_u128..1 << 90, 1_u128..1_000), 1..40),
+        fn refusals_never_count_more_than_a_fourth_of_what_was_served_of_late_and_no_sum_falls(
+            steps in prop::collection::vec((any::<bool>(), 0_u128..1 << 90, 1_u128..1_000, 0_u64..30), 1..60),
         ) {
             let (mut storage, host) = (MockStorage::new(), MockApi::default().addr_make("host"));
-            let mut before = Demand::default();
-            for (serves, amount, price) in steps {
+            let (mut before, mut height) = (Demand::default(), 1_000);
+            let mut ended: Vec<(u64, u128, u128)> = vec![];
+            for (serves, amount, price, blocks) in steps {
+                height += blocks;
                 let (amount, price) = (Amount(amount), Price::from_atomics(price * Price::UNIT));
                 if serves {
                     let weighted = amount.mul_div_floor(Price::UNIT, price.atomics()).unwrap();
-                    count(&mut storage, &host, &[("m", Demand { amount, weighted })]).unwrap();
+                    count(&mut storage, &host, &[("m", Demand { amount, weighted })], height).unwrap();
                 } else {
-                    refused(&mut storage, "m", amount, price).unwrap();
+                    refused(&mut storage, "m", amount, price, height).unwrap();
                 }
                 let served = DEMAND.may_load(&storage, "m").unwrap().unwrap_or_default();
                 let after = all(&storage, "m").unwrap();
-                prop_assert!(after.amount.0 - served.amount.0 <= served.amount.0 / 4);
+                let refused = after.amount.0 - served.amount.0;
+                prop_assert!(refused <= served.amount.0 / 4);
+                // in any two spans in a row, of those and the one before them
+                let before_span = |back| {
+                    let last = ended.iter().rev().find(|(span, ..)| span + back <= height / SPAN);
+                    last.copied().unwrap_or_default()
+                };
+                let (refused_of_late, served_of_late) =
+                    (refused - before_span(2).2, served.amount.0 - before_span(3).1);
+                prop_assert!(refused_of_late <= served_of_late / 4 + 1);
+                ended.push((height / SPAN, served.amount.0, refused));
                 prop_assert!(after.amount >= before.amount && after.weighted >= before.weighted);
                 before = after;
             }

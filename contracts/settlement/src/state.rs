@@ -54,6 +54,12 @@ pub struct Member {
     pub cover: Amount,
     /// Highest nonce of its misses.
     pub missed: u64,
+    /// Refusals that count against it.
+    pub refusals: u64,
+    /// Time-outs that do.
+    pub timeouts: u64,
+    /// Sum of the ceilings of all.
+    pub ceilings: Amount,
 }
 
 /// A session. Parameters that it was opened under stay.
@@ -146,6 +152,21 @@ pub struct Cover {
     pub claimed: Amount,
 }
 
+/// The last span of blocks in which demand for a model changed, and the one before it.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct OfLate {
+    /// Number of the last one.
+    pub span: u64,
+    /// What had been served in all when it began.
+    pub served: Amount,
+    /// When the one before began.
+    pub served_before: Amount,
+    /// Refusals that counted in it.
+    pub refused: Amount,
+    /// In the one before.
+    pub refused_before: Amount,
+}
+
 /// Key of a conviction: host, model, generation.
 pub type Standing<'a> = (&'a Addr, &'a str, u32);
 
@@ -199,7 +220,9 @@ pub const DEMAND: Map<&str, Demand> = Map::new("demand");
 pub const HOST_DEMAND: Map<(&Addr, &str), Demand> = Map::new("host_demand");
 /// Refusals that count as demand, by model.
 pub const REFUSED: Map<&str, Demand> = Map::new("refused");
-/// Requests that hosts served and missed of late, by host and model; of those that ever missed something.
+/// What was served and refused of late, by model.
+pub const OF_LATE: Map<&str, OfLate> = Map::new("of_late");
+/// Requests that hosts served and missed of late, by host and model.
 pub const COMPLETION: Map<(&Addr, &str), (u64, u64)> = Map::new("completion");
 /// What covers it.
 pub const COVERS: Map<(&Addr, &str), Cover> = Map::new("covers");

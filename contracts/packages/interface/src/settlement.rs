@@ -47,7 +47,7 @@ pub struct Params {
     pub fault_slash_bps: u32,
     /// Slashed bond goes to payers of the voided claims up to their amount times this, in basis points.
     pub restitution_bps: u32,
-    /// Of a host's word for a model, what counts as demand beyond twice its paid claims.
+    /// Of a host's word for a model, what counts as demand beyond twice its paid claims: far less than the host's entry fee.
     pub free_demand: Amount,
 }
 
@@ -232,8 +232,9 @@ pub enum ExecuteMsg {
         /// To this address.
         to: String,
     },
-    /// Payer, agent or router: requests of a session that hosts refused, or did not answer before witnesses. Each counts
-    /// in the host's completion; refusals are demand as well.
+    /// Payer, agent or router: requests of a session that hosts refused, or did not answer before witnesses. The first two
+    /// of each kind count in the host's completion, and no third time-out is taken; refusals are demand as well. Ceilings
+    /// of a host's are in all at most its limit, and each pays for at least 16 weighted tokens.
     NoteMisses {
         /// Session.
         session: u64,

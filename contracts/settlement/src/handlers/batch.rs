@@ -56,7 +56,7 @@ pub fn commit(deps: DepsMut, env: Env, info: MessageInfo, given: Given) -> Resul
         return Err(ContractError::BadBatch("one batch a block"));
     }
     let counted = demand::weigh(&Chain::load(deps.as_ref())?, &host, &models, height)?;
-    demand::count(deps.storage, &host, &counted)?;
+    demand::count(deps.storage, &host, &counted, height)?;
     let demand = Amount::sum(counted.iter().map(|(_, more)| more.amount)).unwrap_or_default();
     let before = last.map_or(Amount::ZERO, |last| last.committed);
     let batch = Batch {

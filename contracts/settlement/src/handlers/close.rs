@@ -16,7 +16,7 @@ use crate::{completion, demand, funds, restitution, sessions};
 
 /// Pays hosts, router, audits and burn, and returns the rest: at most 13 payments. Attributes: `action`,
 /// `session`, `paid`, `router_fee`, `burned`, `audits`, `refund`, `voided`, `restitution`.
-pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
+pub fn close(mut deps: DepsMut, env: Env, id: u64) -> Result<Response> {
     let (mut session, ledger) = sessions::drawn(deps.storage, id, env.block.height)?;
     if env.block.height < session.payable_at() {
         return Err(ContractError::TooEarly(session.payable_at()));
@@ -24,6 +24,7 @@ pub fn close(deps: DepsMut, env: Env, id: u64) -> Result<Response> {
     held_back(deps.storage, &session, &ledger, env.block.height)?;
     let void = void_seats(&Chain::load(deps.as_ref())?, &session)?;
     let division = ledger.divide(&void)?;
+    note_served(deps.branch(), &session, &ledger, &void, env.block.height)?;
     let extra = drop_claims(deps.storage, &session, &ledger, &void, id)?;
     let audited = CONFIG.load(deps.storage)?.audits.is_some();
     let shares = Shares::of(&session, &ledger, &division, &void, audited)?;
@@ -103,6 +104,24 @@ fn void_seats(chain: &Chain, session: &Session) -> Result<Vec<bool>> {
         .collect())
 }
 
+/// What hosts completed: their word on how many requests that were, as far as the pay makes it likely. A price that cannot
+/// be had keeps nobody from their money.
+fn note_served(deps: DepsMut, session: &Session, ledger: &Ledger, void: &[bool], height: u64) -> Result<()> {
+    if ledger.seats.iter().all(|seat| seat.claimed.is_zero()) {
+        return Ok(());
+    }
+    let Ok(price) = Chain::load(deps.as_ref())?.price_at(&session.model, height) else {
+        return Ok(());
+    };
+    for ((member, seat), void) in session.committee.iter().zip(&ledger.seats).zip(void) {
+        if !void {
+            let requests = seat.receipts.min(completion::requests(seat.claimed, price));
+            completion::served(deps.storage, &member.host, &session.model, requests)?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes the session's claims out of the books; answers the payer's part of slashed bonds.
 fn drop_claims(
     storage: &mut dyn Storage,
@@ -118,8 +137,6 @@ fn drop_claims(
         let standing = (&member.host, session.model.as_str(), member.generation);
         if *void {
             funds::add(&mut extra, restitution::draw(storage, standing, seat.claimed)?)?;
-        } else {
-            completion::served(storage, &member.host, &session.model, seat.receipts)?;
         }
         if !seat.claimed.is_zero() {
             let mut sum = CLAIMS.may_load(storage, standing)?.unwrap_or_default();

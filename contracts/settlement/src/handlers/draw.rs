@@ -61,6 +61,9 @@ fn committee(chain: &Chain, chain_id: &str, id: u64, session: &Session, size: u3
         generation: member.generation,
         cover: Amount::ZERO,
         missed: 0,
+        refusals: 0,
+        timeouts: 0,
+        ceilings: Amount::ZERO,
     });
     let mut members: Vec<Member> = members.collect();
     for member in &mut members {

@@ -2,50 +2,85 @@
 
 use cosmwasm_std::{DepsMut, Env, MessageInfo, Response};
 use quern_interface::settlement::MAX_MISSES;
-use quern_protocol::Miss;
+use quern_protocol::{Amount, Miss};
 
 use crate::chain::Chain;
 use crate::completion;
 use crate::demand;
 use crate::error::{ContractError, Result};
-use crate::sessions;
-use crate::state::{Session, SESSIONS};
+use crate::state::{Member, Session, SESSIONS};
+use crate::{funds, sessions};
 
-/// Takes refusals and time-outs of one session into the records of its hosts; a refusal is demand too. Attributes:
-/// `action`, `session`, `misses`.
+/// Takes refusals and time-outs of one session into the records of its hosts, of each kind the first two of a host; every
+/// refusal is demand. Attributes: `action`, `session`, `misses`.
 pub fn note_misses(deps: DepsMut, env: Env, info: MessageInfo, id: u64, misses: &[Miss]) -> Result<Response> {
     if misses.is_empty() || misses.len() > MAX_MISSES {
         return Err(ContractError::BadMiss("send 1 to 8 of them"));
     }
-    let (mut session, _) = sessions::drawn(deps.storage, id, env.block.height)?;
+    let height = env.block.height;
+    let (mut session, ledger) = sessions::drawn(deps.storage, id, height)?;
     if !session.governs(&info.sender) {
         return Err(ContractError::Unauthorized("payer, agent or router"));
     }
-    let mut noted = Vec::with_capacity(misses.len());
-    {
-        let chain = Chain::load(deps.as_ref())?;
-        for miss in misses {
-            let seat = check(&chain, &env, id, &session, miss)?;
-            let Some(member) = session.committee.get_mut(seat) else {
-                return Err(ContractError::BadMiss("no such seat"));
-            };
-            member.missed = miss.voucher.nonce;
-            let refused = miss.reason.map(|_| miss.voucher.ceiling);
-            noted.push((member.host.clone(), refused));
+    let chain = Chain::load(deps.as_ref())?;
+    let price = chain.price_at(&session.model, height)?;
+    let mut marked = Vec::with_capacity(misses.len());
+    for miss in misses {
+        if completion::requests(miss.voucher.ceiling, price) == 0 {
+            return Err(ContractError::BadMiss("its ceiling pays for less than 16 tokens"));
+        }
+        let index = check(&chain, &env, id, &session, miss)?;
+        let seat = ledger.seats.get(index);
+        let (Some(member), Some(seat)) = (session.committee.get_mut(index), seat) else {
+            return Err(ContractError::BadMiss("no such seat"));
+        };
+        if add(member, miss, seat.limit)? {
+            marked.push(member.host.clone());
         }
     }
-    for (host, refused) in noted {
+    // limits move between seats; each coin backs one request
+    let ceilings = Amount::sum(session.committee.iter().map(|member| member.ceilings));
+    if ceilings.is_none_or(|sum| sum > session.escrow) {
+        return Err(ContractError::BadMiss("their ceilings are above the escrow"));
+    }
+    for host in marked {
         completion::missed(deps.storage, &host, &session.model)?;
-        if let Some(ceiling) = refused {
-            let price = Chain::load(deps.as_ref())?.price_at(&session.model, env.block.height)?;
-            demand::refused(deps.storage, &session.model, ceiling, price)?;
-        }
+    }
+    for miss in misses.iter().filter(|miss| miss.reason.is_some()) {
+        demand::refused(deps.storage, &session.model, miss.voucher.ceiling, price, height)?;
     }
     SESSIONS.save(deps.storage, id, &session)?;
     Ok(Response::new()
         .add_attribute("action", "note_misses")
         .add_attribute("session", id.to_string())
         .add_attribute("misses", misses.len().to_string()))
+}
+
+/// Adds a miss to those of a seat; answers whether it counts against the host.
+fn add(member: &mut Member, miss: &Miss, limit: Amount) -> Result<bool> {
+    member.missed = miss.voucher.nonce;
+    funds::add(&mut member.ceilings, miss.voucher.ceiling)?;
+    if member.ceilings > limit {
+        return Err(ContractError::BadMiss(
+            "ceilings of its misses are above the limit",
+        ));
+    }
+    let refused = miss.reason.is_some();
+    let count = if refused {
+        &mut member.refusals
+    } else {
+        &mut member.timeouts
+    };
+    if *count < completion::MAX_COUNTED {
+        *count = count.saturating_add(1);
+        return Ok(true);
+    }
+    if refused {
+        return Ok(false);
+    }
+    Err(ContractError::BadMiss(
+        "two time-outs of a host count in a session",
+    ))
 }
 
 /// The seat that a miss is about, if it is proven. A seat's nonces must rise, so that each counts once.

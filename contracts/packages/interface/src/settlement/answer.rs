@@ -182,7 +182,7 @@ pub struct RouterBond {
 #[serde(deny_unknown_fields)]
 pub struct Demand {
     /// Captures that hosts committed, as far as their limits covered them, and ceilings of what they refused, up to a
-    /// fourth of that.
+    /// fourth of what was served of late.
     pub amount: Amount,
     /// The same in tokens weighted by the model's coefficients: each amount over the price at its commit, rounded
     /// down.
