@@ -1,6 +1,6 @@
 //! An engine for tests: what it answers follows from the whole sequence.
 
-use quern_engine::{Engine, EngineError, Logits, Slot};
+use quern_engine::{Engine, EngineError, Logits, Opening, Room, Slot};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,11 +13,15 @@ pub(crate) const END: u32 = 2;
 pub(crate) enum Did {
     Prefill(usize, usize),
     Decode(Vec<usize>),
+    Extend(usize, usize),
 }
 
 /// Logits follow from the whole sequence, so that an output tells whether its slot held the right one.
 pub(crate) struct Hashing {
     slots: Vec<Option<Vec<u32>>>,
+    /// Tokens of the whole cache, and those that each slot was promised.
+    room: usize,
+    promised: Vec<usize>,
     pause: Duration,
     did: Arc<Mutex<Vec<Did>>>,
 }
@@ -26,9 +30,20 @@ impl Hashing {
     pub(crate) fn new(slots: usize, pause: Duration, did: Arc<Mutex<Vec<Did>>>) -> Self {
         Self {
             slots: vec![None; slots],
+            room: usize::MAX,
+            promised: vec![0; slots],
             pause,
             did,
         }
+    }
+
+    /// With a cache of so many tokens.
+    pub(crate) fn with_room(self, room: usize) -> Self {
+        Self { room, ..self }
+    }
+
+    fn free(&self) -> usize {
+        self.room - self.promised.iter().sum::<usize>()
     }
 
     fn row(&self, slot: Slot) -> Vec<f32> {
@@ -60,7 +75,21 @@ impl Engine for Hashing {
         self.slots[free] = Some(Vec::new());
         Ok(Slot(free))
     }
+    fn begin(&mut self, opening: &Opening<'_>) -> Result<(Slot, usize), EngineError> {
+        let (asked, free) = (opening.tokens, self.free());
+        if asked > free {
+            return Err(EngineError::NoRoom { asked, free });
+        }
+        let slot = self.open()?;
+        self.promised[slot.0] = asked;
+        Ok((slot, 0))
+    }
+    fn room(&self) -> Option<Room> {
+        let (tokens, free) = (self.room, self.free());
+        Some(Room { tokens, free })
+    }
     fn close(&mut self, slot: Slot) {
+        self.promised[slot.0] = 0;
         self.slots[slot.0] = None;
     }
     fn prefill(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
@@ -80,8 +109,15 @@ impl Engine for Hashing {
         }
         Ok(Logits { values, vocab: VOCAB })
     }
-    fn extend(&mut self, _: Slot, _: &[u32]) -> Result<Logits, EngineError> {
-        Err(EngineError::Request("not needed"))
+    fn extend(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
+        std::thread::sleep(self.pause);
+        self.did.lock().unwrap().push(Did::Extend(slot.0, tokens.len()));
+        let mut values = Vec::new();
+        for token in tokens {
+            self.slots[slot.0].as_mut().unwrap().push(*token);
+            values.extend(self.row(slot));
+        }
+        Ok(Logits { values, vocab: VOCAB })
     }
     fn score(&mut self, _: &[u32]) -> Result<Logits, EngineError> {
         Err(EngineError::Request("not needed"))

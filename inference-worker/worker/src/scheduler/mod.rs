@@ -221,7 +221,7 @@ impl Loop {
             if !self.receive(idle, fills.len() > 0, &mut waiting, &mut background) {
                 return fills.clear(engine);
             }
-            self.admit(engine, &mut waiting, &mut active, &mut fills);
+            self.admit(engine, &mut waiting, &mut active, &mut fills, background.holds());
             self.drop_ended(engine, &mut active);
             if self.abort.load(Ordering::Relaxed) {
                 background.clear(engine);
@@ -279,13 +279,15 @@ impl Loop {
         }
     }
 
-    /// Gives requests the slots and the room that are free, and those of the filler.
+    /// Gives requests the slots and the room that are free, and those of the filler. What a score holds comes back by
+    /// itself.
     fn admit(
         &self,
         engine: &mut impl Engine,
         waiting: &mut VecDeque<Ticket>,
         active: &mut Vec<Active>,
         fills: &mut Fills,
+        scoring: bool,
     ) {
         waiting.retain(|ticket| {
             let gone = ticket.events.is_closed();
@@ -317,11 +319,16 @@ impl Loop {
             if active.len() + fills.len() >= self.slots {
                 fills.give_way(engine);
             }
+            let never = engine.room().is_some_and(|room| opening.tokens > room.tokens);
+            let full = |opened: &Result<_, EngineError>| {
+                let full = matches!(opened, Err(EngineError::NoRoom { .. } | EngineError::NoSlot(_)));
+                full && !never
+            };
             let mut opened = engine.begin(&opening);
-            while matches!(opened, Err(EngineError::NoRoom { .. })) && fills.give_way(engine) {
+            while full(&opened) && fills.give_way(engine) {
                 opened = engine.begin(&opening);
             }
-            if matches!(opened, Err(EngineError::NoRoom { .. })) && !active.is_empty() {
+            if full(&opened) && (scoring || !active.is_empty()) {
                 // Nobody passes it, or it might wait for ever.
                 return;
             }

@@ -47,6 +47,11 @@ impl Background {
         self.waiting.is_empty() && self.current.is_none()
     }
 
+    /// Whether a slot and room are taken.
+    pub(super) fn holds(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Drops everything.
     pub(super) fn clear(&mut self, engine: &mut impl Engine) {
         if let Some(current) = self.current.take() {
@@ -112,9 +117,18 @@ impl Background {
                 tokens: ticket.tokens.len(),
                 salt: None,
             };
-            let Ok((slot, _)) = engine.begin(&opening) else {
-                self.waiting.push_front(ticket);
-                return None;
+            let room = engine.room();
+            let never = room.is_some_and(|room| opening.tokens > room.tokens);
+            let slot = match engine.begin(&opening) {
+                Ok((slot, _)) => slot,
+                Err(error) if never => {
+                    let _ = ticket.reply.send(Err(error));
+                    continue;
+                }
+                Err(_) => {
+                    self.waiting.push_front(ticket);
+                    return None;
+                }
             };
             let rows = Logits {
                 values: Vec::new(),

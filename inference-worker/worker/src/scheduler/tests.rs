@@ -68,12 +68,16 @@ struct Bench {
 }
 
 fn bench(slots: usize, pause: Duration, jobs: &Arc<Jobs>) -> Bench {
+    bench_with_room(slots, pause, usize::MAX, jobs)
+}
+
+fn bench_with_room(slots: usize, pause: Duration, room: usize, jobs: &Arc<Jobs>) -> Bench {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
     let tokenizer = Arc::new(Tokenizer::load(&model).unwrap());
     let (scheduler, serving) = Scheduler::new(4, slots, Metrics::new().unwrap(), tokenizer);
     let serving = serving.with_filler(Some(jobs.clone()));
     let did = Arc::new(Mutex::new(Vec::new()));
-    let mut engine = Hashing::new(slots, pause, did.clone());
+    let mut engine = Hashing::new(slots, pause, did.clone()).with_room(room);
     let thread = std::thread::spawn(move || serving.run(&mut engine));
     scheduler.wake();
     Bench {
@@ -196,4 +200,40 @@ fn the_loop_ends_with_its_schedulers_though_jobs_are_left() {
     wait("jobs under way", || bench.did.lock().unwrap().len() > 20);
     drop(bench.scheduler);
     bench.thread.join().unwrap();
+}
+
+#[test]
+fn a_request_waits_for_the_slot_and_the_room_of_a_score_and_fails_only_if_it_can_never_fit() {
+    // Room for one of both alone; then a single slot.
+    for (slots, room) in [(2, 1_000), (1, 10_000)] {
+        let bench = bench_with_room(slots, Duration::from_millis(2), room, &Jobs::new(0, 1, 1));
+        let (reply, mut scored) = tokio::sync::oneshot::channel();
+        let ticket = ScoreTicket {
+            tokens: vec![300; 900],
+            from: 899,
+            reply,
+        };
+        bench.scheduler.score(ticket).unwrap();
+        wait("a score under way", || !bench.did.lock().unwrap().is_empty());
+        let mut events = bench.scheduler.submit(job(vec![5; 7], 300, 99)).unwrap();
+        let first = events.blocking_recv().unwrap();
+        assert!(matches!(first, Event::Token { completion: 1, .. }), "{first:?}");
+        assert!(scored.try_recv().unwrap().is_ok());
+        drop(events);
+
+        let mut events = bench.scheduler.submit(job(vec![5; 7], 10_000, 99)).unwrap();
+        let first = events.blocking_recv().unwrap();
+        assert!(
+            matches!(&first, Event::End(end) if end.finish == FinishReason::Error),
+            "{first:?}"
+        );
+        let (reply, scored) = tokio::sync::oneshot::channel();
+        let ticket = ScoreTicket {
+            tokens: vec![300; 10_001],
+            from: 0,
+            reply,
+        };
+        bench.scheduler.score(ticket).unwrap();
+        assert!(scored.blocking_recv().unwrap().is_err());
+    }
 }

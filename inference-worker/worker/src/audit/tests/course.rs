@@ -2,6 +2,7 @@ use super::contract::{Contracts, SILENT, silent_leaf};
 use super::receipts::Lie;
 use super::workers::{Running, World};
 use super::{HOST, SESSION};
+use crate::paid::record::Record;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use quern_audit::Vote;
@@ -232,6 +233,20 @@ async fn a_payload_goes_to_who_was_drawn_while_it_is_judged_and_to_nobody_else()
     let payload: ReceiptPayload = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(payload.receipt.voucher.nonce, 1);
     assert!(payload.body.contains("river, number 1"));
+    // Another session beside it ends, so that what is still needed is written again.
+    let store = &host.paid().store;
+    let number = |nonce| store.book().find(SESSION).unwrap().receipts[&nonce].record;
+    let first = number(1);
+    let mut other = store.read(first).unwrap();
+    if let Record::Receipt { signed, .. } = &mut other {
+        signed.receipt.voucher.session = SESSION + 1;
+    }
+    store.append(other).await.unwrap();
+    let (session, height) = (SESSION + 1, 1);
+    store.append(Record::Closed { session, height }).await.unwrap();
+    store.forget(|height| height == 1).await.unwrap();
+    assert_ne!(number(1), first);
+    assert_eq!(ask(&host, key(), 1).await, (StatusCode::OK, bytes));
     let (status, bytes) = ask(&host, stranger(), 1).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(!String::from_utf8_lossy(&bytes).contains("river"));
