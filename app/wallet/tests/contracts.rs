@@ -365,7 +365,8 @@ async fn what_cannot_work_is_refused_before_anything_is_signed() {
         ("declare-maintenance 9 9".into(), "no block"),
         ("set-offers quern-small=9".into(), "quern-small=CAPACITY:PROFILE"),
         ("requalify m".into(), "--entry-fee"),
-        (open.into(), "--open-fee and --blocks"),
+        (open.into(), "--open-fee"),
+        (format!("{open} --open-fee 1qrn"), "--blocks"),
         (
             format!("{open} --open-fee 1qrn --blocks 5 --router {h}"),
             "--router-fee-bps",
