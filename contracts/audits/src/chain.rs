@@ -5,44 +5,33 @@ use cosmwasm_std::{
     QueryRequest, StdError, SystemResult, WasmMsg, WasmQuery,
 };
 use quern_audit::MAX_FUNDERS;
+use quern_interface::bonding;
 use quern_interface::poc_weights::QueryMsg as Proofs;
 use quern_interface::registry::{GroupMember, QueryMsg as Registry};
 use quern_interface::settlement::{BatchInfo, BatchPlace, QueryMsg as Settlement};
-use quern_interface::{bonding, MAX_PAGE};
 use quern_protocol::{Amount, Bytes, Coefficients, Hash, Node, ProofShape};
-use serde::{de::DeserializeOwned, Deserialize, Serialize};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{ContractError, Result};
 use crate::state::{Config, CONFIG};
 use crate::table::Cell;
 
 const BEACON: &str = "/quern.beacon.v1.Query/Beacon";
-/// Pages of a host's positions that are searched for large funders.
-const FUNDER_PAGES: u32 = 3;
 
 /// What counts of a host here. Answers are read in part: less code, and room for what they gain later.
 #[derive(Deserialize)]
-struct Named {
-    host: String,
+pub struct Named {
+    /// Host.
+    pub host: String,
+    /// Models that it offers.
+    pub memberships: Vec<IgnoredAny>,
 }
 
 /// What counts of a warm key here.
 #[derive(Deserialize)]
 struct Warm {
     address: String,
-}
-
-/// What counts of a bond here.
-#[derive(Deserialize)]
-struct Bond {
-    active: Amount,
-}
-
-/// What counts of a position here.
-#[derive(Deserialize)]
-struct Stake {
-    funder: String,
-    active: Amount,
 }
 
 /// What counts of a session here.
@@ -79,9 +68,11 @@ struct Membership {
 
 /// What counts of an offer here.
 #[derive(Deserialize)]
-struct Offer {
-    model: String,
-    profile: String,
+pub struct Offer {
+    /// Model.
+    pub model: String,
+    /// Hardware profile.
+    pub profile: String,
 }
 
 /// What counts of a launch package here.
@@ -154,11 +145,11 @@ impl<'a> Chain<'a> {
     }
 
     /// Hosts by address after one.
-    pub fn next_host(&self, start_after: Option<String>) -> Result<Option<String>> {
+    pub fn next_host(&self, start_after: Option<String>) -> Result<Option<Named>> {
         let limit = Some(1);
         let question = Registry::Hosts { start_after, limit };
         let hosts: Vec<Named> = self.ask(&self.config.registry, &question)?;
-        Ok(hosts.into_iter().next().map(|host| host.host))
+        Ok(hosts.into_iter().next())
     }
 
     /// Members of a group by address.
@@ -197,32 +188,16 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Who holds at least `bps` of a host's bond: looked for among its first 300 positions by address.
+    /// Who holds a part of a host's bond that counts.
     pub fn large_funders(&self, host: &str, profile: &quern_audit::Profile) -> Result<Vec<String>> {
-        let question = bonding::QueryMsg::HostBond {
+        let question = bonding::QueryMsg::LargestFunders {
             host: host.to_owned(),
+            limit: MAX_FUNDERS as u32,
         };
-        let bond: Bond = self.ask(&self.config.bonding, &question)?;
-        let mut large = Vec::new();
-        let mut start_after = None;
-        for _ in 0..FUNDER_PAGES {
-            let question = bonding::QueryMsg::Positions {
-                host: host.to_owned(),
-                start_after: start_after.take(),
-                limit: Some(MAX_PAGE),
-            };
-            let page: Vec<Stake> = self.ask(&self.config.bonding, &question)?;
-            let whole = page.len() >= MAX_PAGE as usize;
-            start_after = page.last().map(|position| position.funder.clone());
-            let counts =
-                |position: &Stake| position.funder != host && profile.counts(position.active, bond.active);
-            large.extend(page.into_iter().filter(counts).map(|position| position.funder));
-            if !whole {
-                break;
-            }
-        }
-        large.truncate(MAX_FUNDERS);
-        Ok(large)
+        let found: bonding::LargestFunders = self.ask(&self.config.bonding, &question)?;
+        let funders = found.funders.into_iter();
+        let large = funders.filter(|funder| profile.counts(funder.active, found.active));
+        Ok(large.map(|funder| funder.funder).collect())
     }
 
     /// A host's last batch at or before a height.
@@ -253,13 +228,19 @@ impl<'a> Chain<'a> {
         found.map_err(|_| ContractError::BadSession("no such session"))
     }
 
-    /// Hardware profile with which a host offers a model now.
-    pub fn profile(&self, host: &str, model: &str) -> Result<Option<String>> {
+    /// What a host offers now.
+    pub fn offers(&self, host: &str) -> Result<Vec<Offer>> {
         let host = host.to_owned();
         let record: Record = self.ask(&self.config.registry, &Registry::Host { host })?;
-        let offers = record.memberships.into_iter().map(|membership| membership.offer);
-        let mut offers = offers.filter(|offer| offer.model == model);
-        Ok(offers.next().map(|offer| offer.profile))
+        let memberships = record.memberships.into_iter();
+        Ok(memberships.map(|membership| membership.offer).collect())
+    }
+
+    /// Hardware profile with which a host offers a model now.
+    pub fn profile(&self, host: &str, model: &str) -> Result<Option<String>> {
+        let mut offers = self.offers(host)?.into_iter();
+        let found = offers.find(|offer| offer.model == model);
+        Ok(found.map(|offer| offer.profile))
     }
 
     /// What tokens of a model count.

@@ -272,8 +272,14 @@ fn hiding_answers_that_were_not_computed_earns_less_weight_than_leaving_them_out
     // eight draws a sprint in each of sixteen sprints, as in the standard profile; a sprint with a hidden answer
     // counts as eight failed ones
     let (draws, sprints) = (8, 16);
-    for bad in [0.01, 0.05, 0.1, 0.3, 0.6, 0.9] {
-        let whole: f64 = (1.0_f64 - bad).powi(draws);
+    // it may show what the friends among its auditors, with a part of the weight, call clean
+    let friends = [0.0, 0.3, 0.4];
+    let bads = [0.01, 0.05, 0.1, 0.3, 0.6, 0.9];
+    for (bad, friends) in bads
+        .into_iter()
+        .flat_map(|bad| friends.map(|friends| (bad, friends)))
+    {
+        let whole: f64 = (1.0_f64 - bad * (1.0 - friends)).powi(draws);
         let believed: f64 = (0..=sprints)
             .map(|good: u32| {
                 let chance = choose(sprints, good)
@@ -283,7 +289,7 @@ fn hiding_answers_that_were_not_computed_earns_less_weight_than_leaving_them_out
                 chance * f64::from(quern_weights::quality(clean, failed)) / 1e6
             })
             .sum();
-        assert!(believed < 1.0 - bad, "{bad}: {believed}");
+        assert!(believed < 1.0 - bad, "{bad} {friends}: {believed}");
     }
 }
 

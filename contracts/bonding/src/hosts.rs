@@ -7,7 +7,7 @@ use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
 use crate::math::{bucket, counted, Stake};
-use crate::state::{Host, BUCKETS, BY_BOND, BY_FUNDER, ENTRIES, HOSTS, PARAMS, POSITIONS, TOTALS};
+use crate::state::{Host, BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, ENTRIES, HOSTS, PARAMS, POSITIONS, TOTALS};
 
 /// Most buckets of a host that can be slashed.
 pub const MAX_BUCKETS: usize = 32;
@@ -40,13 +40,13 @@ pub fn save(storage: &mut dyn Storage, host: &Addr, record: &mut Host) -> Result
     Ok(record.counted)
 }
 
-/// Key under which a higher bond comes first.
+/// Key under which more comes first.
 pub fn rank(counted: Amount) -> u128 {
     u128::MAX.saturating_sub(counted.0)
 }
 
-/// The counted bond of such a key.
-pub fn counted_at(rank: u128) -> Amount {
+/// The amount of such a key.
+pub fn amount_at(rank: u128) -> Amount {
     Amount(u128::MAX.saturating_sub(rank))
 }
 
@@ -75,7 +75,8 @@ pub fn credit(
     if host != funder && !record.open {
         return Err(ContractError::HostClosed(host.to_string()));
     }
-    let mut stake = POSITIONS.may_load(storage, (host, funder))?.unwrap_or_default();
+    let old = POSITIONS.may_load(storage, (host, funder))?.unwrap_or_default();
+    let mut stake = old;
     record
         .active
         .of(host, funder)
@@ -85,7 +86,7 @@ pub fn credit(
     if host != funder && !operator_share_kept(&record, min_bps)? {
         return Err(ContractError::OperatorShare { min_bps });
     }
-    POSITIONS.save(storage, (host, funder), &stake)?;
+    set_stake(storage, host, funder, (&old, &stake))?;
     BY_FUNDER.save(storage, (funder, host), &Empty {})?;
     update_totals(storage, |totals| {
         totals.active = totals.active.checked_add(amount)?;
@@ -120,7 +121,8 @@ pub fn debit(
         host, funder, amount, ..
     } = *debit;
     let mut record = load(storage, host, height)?;
-    let mut stake = POSITIONS.may_load(storage, (host, funder))?.unwrap_or_default();
+    let old = POSITIONS.may_load(storage, (host, funder))?.unwrap_or_default();
+    let mut stake = old;
     let pool = record.active.of(host, funder);
     let value = pool.value(&stake);
     if amount.is_zero() {
@@ -156,7 +158,7 @@ pub fn debit(
         .ok_or(ContractError::AmountTooSmall)?;
     BUCKETS.save(storage, (host, end), &tranches)?;
     ENTRIES.save(storage, (host, funder, end), &entry)?;
-    POSITIONS.save(storage, (host, funder), &stake)?;
+    set_stake(storage, host, funder, (&old, &stake))?;
     update_totals(storage, |totals| {
         totals.active = totals.active.checked_sub(amount)?;
         totals.unbonding = totals.unbonding.checked_add(amount)?;
@@ -177,9 +179,31 @@ pub fn tidy(storage: &mut dyn Storage, host: &Addr, funder: &Addr) -> Result<()>
         .is_some();
     if worthless && !waits {
         POSITIONS.remove(storage, (host, funder));
+        BY_STAKE.remove(storage, place(host, funder, &stake));
         BY_FUNDER.remove(storage, (funder, host));
     }
     Ok(())
+}
+
+/// Keeps a stake, and a funder's in the order of stakes.
+fn set_stake(
+    storage: &mut dyn Storage,
+    host: &Addr,
+    funder: &Addr,
+    (old, new): (&Stake, &Stake),
+) -> Result<()> {
+    if host != funder {
+        BY_STAKE.remove(storage, place(host, funder, old));
+        if !new.shares.is_zero() {
+            BY_STAKE.save(storage, place(host, funder, new), &Empty {})?;
+        }
+    }
+    Ok(POSITIONS.save(storage, (host, funder), new)?)
+}
+
+/// Place in the order of stakes.
+fn place<'a>(host: &'a Addr, funder: &'a Addr, stake: &Stake) -> (&'a Addr, u32, (u128, &'a Addr)) {
+    (host, stake.generation, (rank(stake.shares), funder))
 }
 
 fn is_stale(record: &Host, host: &Addr, funder: &Addr, stake: &Stake) -> bool {

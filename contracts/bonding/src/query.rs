@@ -2,14 +2,18 @@
 
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order};
 use cw_storage_plus::Bound;
-use quern_interface::bonding::{CountedBond, HostBond, Position, QueryMsg, SlashRecord, UnbondingEntry};
+use quern_interface::bonding::{
+    CountedBond, FunderStake, HostBond, LargestFunders, Position, QueryMsg, SlashRecord, UnbondingEntry,
+};
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
 use crate::hosts;
 use crate::math::Stake;
-use crate::state::{BUCKETS, BY_BOND, BY_FUNDER, ENTRIES, PARAMS, POSITIONS, SLASHES, SLASHES_OF, TOTALS};
+use crate::state::{
+    BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, ENTRIES, PARAMS, POSITIONS, SLASHES, SLASHES_OF, TOTALS,
+};
 
 /// Most entries listed of one position: the oldest.
 const MAX_ENTRIES: usize = 64;
@@ -50,6 +54,9 @@ pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
             start_after,
             limit,
         } => to_json_binary(&positions(deps, &address(&host)?, start_after, limit, height)?),
+        QueryMsg::LargestFunders { host, limit } => {
+            to_json_binary(&largest_funders(deps, &address(&host)?, limit, height)?)
+        }
         QueryMsg::Slashes {
             host,
             start_after,
@@ -112,7 +119,7 @@ fn counted_bonds(deps: Deps, after: Option<&CountedBond>, limit: u32) -> Result<
         .map(|(after, host)| Bound::exclusive((hosts::rank(after.counted), host)));
     let bond = |(rank, host): (u128, Addr)| CountedBond {
         host: host.into(),
-        counted: hosts::counted_at(rank),
+        counted: hosts::amount_at(rank),
     };
     BY_BOND
         .keys(deps.storage, start, None, Order::Ascending)
@@ -188,6 +195,31 @@ fn positions(
         .take(page(limit))
         .map(|funder| position(deps, host, &funder?, height))
         .collect()
+}
+
+fn largest_funders(deps: Deps, host: &Addr, limit: u32, height: u64) -> Result<LargestFunders> {
+    let tranches = hosts::load(deps.storage, host, height)?.active;
+    let pool = tranches.funders;
+    let funder = |(rank, funder): (u128, Addr)| {
+        let stake = Stake {
+            shares: hosts::amount_at(rank),
+            generation: pool.generation,
+        };
+        FunderStake {
+            funder: funder.into(),
+            active: pool.value(&stake),
+        }
+    };
+    let funders = BY_STAKE
+        .prefix((host, pool.generation))
+        .keys(deps.storage, None, None, Order::Ascending)
+        .take(limit.min(MAX_PAGE) as usize)
+        .map(|key| key.map(funder).map_err(Into::into))
+        .collect::<Result<_>>()?;
+    Ok(LargestFunders {
+        active: tranches.coins().ok_or(ContractError::Overflow)?,
+        funders,
+    })
 }
 
 fn slashes(

@@ -99,6 +99,8 @@ pub const BY_BOND: Map<(u128, &Addr), Empty> = Map::new("by_bond");
 pub const BUCKETS: Map<(&Addr, u64), Tranches> = Map::new("buckets");
 /// Active stakes by host and funder; kept, if only with nothing in it, while an entry is left.
 pub const POSITIONS: Map<(&Addr, &Addr), Stake> = Map::new("positions");
+/// Funders' stakes by host, generation of its pool, and falling shares: `u128::MAX - shares`, funder.
+pub const BY_STAKE: Map<(&Addr, u32, (u128, &Addr)), Empty> = Map::new("by_stake");
 /// The same pairs by funder and host.
 pub const BY_FUNDER: Map<(&Addr, &Addr), Empty> = Map::new("by_funder");
 /// Parts of buckets by host, funder and bucket.

@@ -9,7 +9,7 @@ mod common;
 
 use common::{host, params, who, Chain, DENOM};
 use cosmwasm_std::coin;
-use quern_interface::bonding::{ExecuteMsg, HostBond, Position, QueryMsg};
+use quern_interface::bonding::{ExecuteMsg, HostBond, LargestFunders, Position, QueryMsg};
 use quern_interface::registry::ExecuteMsg as Registry;
 use quern_protocol::Amount;
 
@@ -48,6 +48,46 @@ fn only_the_chains_coin_bonds_and_only_to_a_host_that_serves() {
     );
     chain.registry_call(&host(1), Registry::RetireHost {});
     chain.refuse(&ann, to(host(1).to_string()), &[coin(5, DENOM)], "host_inactive");
+}
+
+#[test]
+fn the_largest_funders_are_found_among_hundreds_of_crumbs_with_as_little_work_as_among_few() {
+    let crumbs: Vec<_> = (0..300).map(|n| who(&format!("crumb{n}"))).collect();
+    let mut users = vec![host(1), who("ann"), who("bob")];
+    users.extend(crumbs.iter().cloned());
+    let mut chain = Chain::new(&users);
+    chain.register(1);
+    for (funder, amount) in [(host(1), 1_000), (who("ann"), 500), (who("bob"), 700)] {
+        chain.bond(&funder, &host(1), amount).unwrap();
+    }
+    let ask = |chain: &mut Chain| {
+        let mut found = None;
+        let reads = chain.reads(|chain| {
+            let question = QueryMsg::LargestFunders {
+                host: host(1).into(),
+                limit: 2,
+            };
+            found = Some(chain.query::<LargestFunders>(question));
+        });
+        (found.unwrap(), reads)
+    };
+    let (few, reads_of_few) = ask(&mut chain);
+    assert_eq!(few.active, Amount(2_200));
+    for crumb in &crumbs {
+        chain.bond(crumb, &host(1), 2).unwrap();
+        chain.unbond(crumb, &host(1), 1).unwrap();
+    }
+    let (many, reads_of_many) = ask(&mut chain);
+    assert_eq!(many.active, Amount(2_500));
+    let funders = |found: &LargestFunders| found.funders.clone();
+    assert_eq!(funders(&many), funders(&few));
+    let names: Vec<_> = many
+        .funders
+        .iter()
+        .map(|f| (f.funder.as_str(), f.active.0))
+        .collect();
+    assert_eq!(names, [(who("bob").as_str(), 700), (who("ann").as_str(), 500)]);
+    assert_eq!(reads_of_many, reads_of_few);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod common;
 use common::{host, who, Chain};
 use cosmwasm_std::Addr;
 use proptest::prelude::*;
-use quern_interface::bonding::{HostBond, QueryMsg};
+use quern_interface::bonding::{FunderStake, HostBond, LargestFunders, QueryMsg};
 use quern_protocol::Amount;
 
 const HOSTS: u64 = 3;
@@ -86,6 +86,25 @@ fn check(chain: &Chain, paid_in: u128) -> Result<(), TestCaseError> {
             .map(|who| chain.position(who, &host(n as u64)).active.0)
             .sum::<u128>();
         prop_assert!(positions <= bond.active.0 && bond.active.0 - positions <= 5);
+        let found: LargestFunders = chain.query(QueryMsg::LargestFunders {
+            host: host(n as u64).into(),
+            limit: 100,
+        });
+        prop_assert_eq!(found.active, bond.active);
+        let others = people().into_iter().filter(|who| *who != host(n as u64));
+        let mut others: Vec<FunderStake> = others
+            .map(|who| FunderStake {
+                active: chain.position(&who, &host(n as u64)).active,
+                funder: who.into(),
+            })
+            .collect();
+        let mut listed = found.funders;
+        prop_assert!(listed.windows(2).all(|pair| pair[0].active >= pair[1].active));
+        for funders in [&mut listed, &mut others] {
+            funders.retain(|funder| !funder.active.is_zero());
+            funders.sort_by_key(|funder| funder.funder.clone());
+        }
+        prop_assert_eq!(listed, others);
     }
     let listed: Vec<HostBond> = chain.query(QueryMsg::HostBonds {
         start_after: None,

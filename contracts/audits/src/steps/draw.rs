@@ -18,11 +18,14 @@ impl Worker<'_> {
     /// Begins the draw of the next host.
     pub(super) fn draw(&mut self) -> Result<()> {
         let chain = Chain::load(self.deps.as_ref())?;
-        let Ok(Some(host)) = chain.next_host(self.round.name.clone()) else {
+        let Ok(Some(next)) = chain.next_host(self.round.name.clone()) else {
             self.enter(Phase::Reveal);
             return Ok(());
         };
+        let host = next.host;
         let span = span(&chain, &host, self.round.start, self.round.end);
+        // the registry's answer takes as much as there are offers
+        self.spend(next.memberships.len() / 2);
         self.round.name = Some(host.clone());
         let address = Addr::unchecked(&host);
         let old = BACKLOG.find(self.deps.storage, &address)?;

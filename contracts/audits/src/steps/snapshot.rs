@@ -22,15 +22,21 @@ impl Worker<'_> {
             self.enter(Phase::Draw);
             return Ok(());
         };
-        let mut group = Group::default();
+        let (mut group, mut work) = (Group::default(), 0_usize);
         let chain = Chain::load(self.deps.as_ref())?;
         let page = chain
             .group(&model, self.round.below.clone(), PAGE)
             .unwrap_or_default();
         for member in page.iter().filter(|member| member.capacity > 0) {
             let funders = chain.large_funders(&member.host, &self.params.profile);
-            let profile = chain.profile(&member.host, &model);
-            group.profiles.push(profile.ok().flatten().unwrap_or_default());
+            let offers = chain.offers(&member.host).unwrap_or_default();
+            // two questions to other contracts, of which one takes as much as there are offers
+            work = work.saturating_add(offers.len()).saturating_add(4);
+            let mut offers = offers.into_iter();
+            let profile = offers.find(|offer| offer.model == model);
+            group
+                .profiles
+                .push(profile.map(|offer| offer.profile).unwrap_or_default());
             group.candidates.push(Candidate {
                 host: member.host.clone(),
                 weight: member.capacity,
@@ -40,8 +46,7 @@ impl Worker<'_> {
         if self.round.below.is_none() {
             self.round.leaf = 0;
         }
-        // each candidate takes three questions
-        self.spend(group.candidates.len().saturating_mul(5));
+        self.spend(work);
         let number = u32::try_from(self.round.leaf).map_err(|_| ContractError::Overflow)?;
         GROUPS.write(self.deps.storage, (&model, number), &group)?;
         count(&mut self.round.leaf)?;

@@ -76,7 +76,7 @@ fn propose(deps: Deps, params: &Params) -> Result<ProposedSet> {
         .take(most.saturating_mul(2))
     {
         let (rank, host) = key?;
-        let counted = hosts::counted_at(rank);
+        let counted = hosts::amount_at(rank);
         if counted < params.min_validator_bond {
             break;
         }

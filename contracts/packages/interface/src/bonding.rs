@@ -152,6 +152,13 @@ pub enum QueryMsg {
         /// At most this many.
         limit: Option<u32>,
     },
+    /// [`LargestFunders`] of one host.
+    LargestFunders {
+        /// Host.
+        host: String,
+        /// At most this many, and at most 100.
+        limit: u32,
+    },
     /// `Vec<SlashRecord>` of one host, or of all, oldest first.
     Slashes {
         /// Host.
@@ -209,6 +216,26 @@ pub struct Position {
     pub active: Amount,
     /// On its way out.
     pub unbonding: Vec<UnbondingEntry>,
+}
+
+/// Who holds most of a host's active coins, its operator left out. Takes as much work as there are funders in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LargestFunders {
+    /// Active coins of the host, operator's and others'.
+    pub active: Amount,
+    /// By falling value, ties to the lower address.
+    pub funders: Vec<FunderStake>,
+}
+
+/// The active part of a funder behind a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FunderStake {
+    /// Funder.
+    pub funder: String,
+    /// Active value.
+    pub active: Amount,
 }
 
 /// Coins on their way out.
