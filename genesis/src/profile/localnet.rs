@@ -30,8 +30,8 @@ pub(super) fn profile() -> Profile {
     profile.settlement.lapse_blocks = 60;
     profile.settlement.appeal_blocks = 2 * AUDIT_ROUND + 6;
     profile.settlement.max_session_blocks = 2_000;
-    // nobody waits here for the first sessions to be paid before prices move
-    profile.settlement.free_demand = Amount(1_000_000_000_000);
+    // nobody waits here for the first sessions to be paid before prices move: ten times what the demonstration asks of a host
+    profile.settlement.free_demand = Amount(10_000_000);
     profile.audits.round_blocks = AUDIT_ROUND;
     // 64 blocks of waiting in 80: the rest is for work that lags
     profile.audits.draw_delay = 2;

@@ -200,6 +200,22 @@ mod tests {
     }
 
     #[test]
+    fn a_host_s_word_without_pay_behind_it_is_worth_far_less_than_its_entry_fee() {
+        for name in ProfileName::value_variants() {
+            let Profile {
+                settlement, registry, ..
+            } = name.profile();
+            assert!(settlement.free_demand.0 <= registry.entry_fee.0 / 100, "{name:?}");
+        }
+        let standard = ProfileName::Standard.profile();
+        let said = standard.settlement.free_demand.0 * u128::from(standard.registry.max_offers);
+        assert!(
+            said < standard.registry.entry_fee.0 / 50,
+            "of all models that it offers"
+        );
+    }
+
+    #[test]
     fn a_price_is_kept_as_long_as_any_voucher_can_be_paid_or_judged_by_it() {
         for name in ProfileName::value_variants() {
             let Profile {

@@ -63,8 +63,8 @@ pub(super) fn profile() -> Profile {
             // Void claims go back to their payers out of the escrow, which makes them whole. More, out of the bond,
             // would let an operator that pays itself convict itself and take its funders' coins.
             restitution_bps: 0,
-            // what a host may say before it was paid: as much as its entry fee burned
-            free_demand: Amount(QRN),
+            // what a host may say before it was paid, of each model: a thousandth of what its entry fee burned
+            free_demand: Amount(QRN / 1_000),
         },
         audits: audits::Params {
             denom: denom(),
