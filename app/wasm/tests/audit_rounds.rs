@@ -123,10 +123,9 @@ fn hosts_whose_bonds_hold_hundreds_of_crumbs_stop_no_round() {
             network.fund(host, 1_000 + funder, 1);
         }
     }
-    network.until("snapshot");
     network.until("draw");
-    let (gas, blocks) = network.gas["snapshot"];
-    println!("8 of 10 hosts with 300 funders of 1 nqrn: most gas {gas} in a block's end, {blocks} blocks of work");
+    let gas = network.gas.values().map(|(gas, _)| *gas).max().unwrap();
+    println!("8 of 10 hosts with 300 funders of 1 nqrn: most gas {gas} in a block's end");
     assert!(gas * 5 / 4 < HookGas::default().end_block, "{gas}");
 }
 
