@@ -25,8 +25,15 @@ use std::time::{Duration, Instant};
 const PAGE: u32 = 50;
 /// Largest manifest.
 const MOST_MANIFEST: usize = 4 << 20;
-/// For a host to answer, and to send the next piece.
+/// For a host to answer, and to send [`LEAST`] more bytes.
 const PATIENCE: Duration = Duration::from_secs(30);
+const LEAST: u64 = 64 << 10;
+/// Times that a host is asked again which says that it is busy.
+const RETRIES: u32 = 6;
+/// For a busy host that does not say how long.
+const BUSY: Duration = Duration::from_secs(10);
+/// The longest that is waited for a busy host.
+const MOST_BUSY: u64 = 60;
 /// Bytes between two words about the progress.
 const PROGRESS: u64 = 256 << 20;
 
@@ -207,10 +214,52 @@ impl Place {
             manifest.size(),
             manifest.files.len()
         );
+        let mut missing = Vec::new();
         for file in &manifest.files {
             if !self.is_here(file)? {
-                self.download_file(client, own, source, file).await?;
+                missing.push(file);
             }
+        }
+        self.check_room(&missing)?;
+        for file in missing {
+            let mut done = self.download_file(client, own, source, file).await;
+            let other =
+                |error: &anyhow::Error| error.downcast_ref::<OtherHash>().is_some_and(|it| it.resumed);
+            if done.as_ref().is_err_and(other) {
+                eprintln!(
+                    "{}: what was here of it was wrong; it comes again from its first byte",
+                    file.name
+                );
+                done = self.download_file(client, own, source, file).await;
+            }
+            // A disk that is full should not stay so.
+            if done
+                .as_ref()
+                .is_err_and(|error| error.downcast_ref::<OwnDisk>().is_some())
+            {
+                let _ = std::fs::remove_file(self.part(file));
+            }
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Sizes are the host's word, which no hash covers: whoever names more than fits is not asked for it.
+    fn check_room(&self, missing: &[&ModelFile]) -> anyhow::Result<()> {
+        let more = |file: &&ModelFile| {
+            let kept = std::fs::metadata(self.part(file)).map_or(0, |found| found.len());
+            file.size.saturating_sub(kept)
+        };
+        let wanted = missing.iter().map(more).fold(0, u64::saturating_add);
+        let disk = rustix::fs::statvfs(&self.folder).map_err(io::Error::from);
+        let disk = disk.with_context(|| format!("cannot tell the room in {}", self.folder.display()))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if wanted > free {
+            bail!(
+                "{wanted} bytes are still to come by its manifest, but {} has room for {free}: if the model is that \
+                 large, make room or name another folder",
+                self.folder.display()
+            );
         }
         Ok(())
     }
@@ -245,9 +294,11 @@ impl Place {
             .map_err(OwnDisk)
             .with_context(|| self.cannot_write(&part))?;
         let (mut body, mut length) = (answer.into_body(), start);
+        let due = || tokio::time::Instant::now() + PATIENCE;
+        let (mut until, mut noted) = (due(), start);
         loop {
-            let frame = tokio::time::timeout(PATIENCE, body.frame()).await;
-            let Some(frame) = frame.context("it sends nothing any more")? else {
+            let frame = tokio::time::timeout_at(until, body.frame()).await;
+            let Some(frame) = frame.context("it sends too slowly")? else {
                 break;
             };
             let frame = frame.with_context(|| format!("{} broke off", file.name))?;
@@ -255,6 +306,9 @@ impl Place {
             length += data.len() as u64;
             if length > file.size {
                 bail!("it sends more than the {} bytes of {}", file.size, file.name);
+            }
+            if length - noted >= LEAST {
+                (until, noted) = (due(), length);
             }
             hasher.update(&data);
             output
@@ -271,7 +325,11 @@ impl Place {
         if Hash::new(hasher.finalize().into()) != file.sha256 {
             // Whoever sent the wrong piece, none of it can be told apart.
             std::fs::remove_file(&part).map_err(OwnDisk)?;
-            bail!("what came as {} has another hash; it is thrown away", file.name);
+            return Err(OtherHash {
+                name: file.name.clone(),
+                resumed: start > 0,
+            }
+            .into());
         }
         drop(output);
         self.keep(file)
@@ -336,6 +394,15 @@ impl Place {
 #[error(transparent)]
 struct OwnDisk(#[from] io::Error);
 
+/// A whole file is not the chain's.
+#[derive(Debug, thiserror::Error)]
+#[error("what came as {name} has another hash; it is thrown away")]
+struct OtherHash {
+    name: String,
+    /// Its beginning was here already, perhaps from another host.
+    resumed: bool,
+}
+
 /// A file to write on from a position; what lay behind it is dropped.
 fn open_at(path: &Path, position: u64) -> io::Result<File> {
     let mut file = OpenOptions::new()
@@ -348,7 +415,7 @@ fn open_at(path: &Path, position: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// Asks a host for a path, from a byte on.
+/// Asks a host for a path, from a byte on; one that is busy a few times.
 async fn get(
     client: &Client,
     own: &str,
@@ -358,11 +425,26 @@ async fn get(
 ) -> anyhow::Result<
     http::Response<impl HttpBody<Data = Bytes, Error: StdError + Send + Sync + 'static> + Unpin + use<>>,
 > {
-    let mut request = Request::get(format!("{}{path}", source.endpoint)).header(HOST_HEADER, own);
-    if start > 0 {
-        request = request.header(header::RANGE, format!("bytes={start}-"));
+    let mut tries = 0;
+    loop {
+        let mut request = Request::get(format!("{}{path}", source.endpoint)).header(HOST_HEADER, own);
+        if start > 0 {
+            request = request.header(header::RANGE, format!("bytes={start}-"));
+        }
+        let call = client.request(source.transport_key, request.body(Full::default())?);
+        let answer = tokio::time::timeout(PATIENCE, call).await;
+        let answer = answer.context("it does not answer")??;
+        if answer.status() != StatusCode::TOO_MANY_REQUESTS || tries == RETRIES {
+            return Ok(answer);
+        }
+        tries += 1;
+        tokio::time::sleep(busy_for(answer.headers())).await;
     }
-    let call = client.request(source.transport_key, request.body(Full::default())?);
-    let answer = tokio::time::timeout(PATIENCE, call).await;
-    Ok(answer.context("it does not answer")??)
+}
+
+/// How long a busy host wants to be left alone.
+fn busy_for(headers: &http::HeaderMap) -> Duration {
+    let seconds = headers.get(header::RETRY_AFTER);
+    let seconds = seconds.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    seconds.map_or(BUSY, |seconds| Duration::from_secs(seconds.min(MOST_BUSY)))
 }

@@ -1,7 +1,7 @@
 //! Giving a model's files to other hosts.
 //!
-//! The files are no secret, but sending them takes the line that answers need: only registered hosts get them, few at
-//! once, and whoever reads slowly is cut off.
+//! The files are no secret, but sending them takes the line that answers need: only registered hosts get them, each one
+//! at a time and few at once, and whoever reads slowly is cut off.
 
 use crate::package::manifest::Manifest;
 use crate::paid::Paid;
@@ -10,16 +10,17 @@ use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures_core::Stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use quern_inference_api::ApiError;
 use quern_transport::Peer;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -30,12 +31,14 @@ pub(crate) const FILES_PATH: &str = "/v1/model/files";
 pub(crate) const HOST_HEADER: &str = "x-quern-host";
 
 /// Files that are sent at once; beyond them comes 429.
-const TRANSFERS: usize = 2;
+const TRANSFERS: usize = 4;
+/// For a host's last transfer to end, which it may have read to its end before this side has noticed.
+const TURN: Duration = Duration::from_secs(1);
 /// Seconds after which to ask again.
 const RETRY: u32 = 10;
 const CHUNK: usize = 256 * 1024;
-/// For a reader to take one chunk.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// For a reader to take one chunk: whoever takes less than 51 KiB/s is cut off.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The files of the model that is served.
 #[derive(Debug)]
@@ -43,7 +46,16 @@ pub(crate) struct Package {
     folder: PathBuf,
     manifest: Manifest,
     transfers: Arc<Semaphore>,
+    /// Of each host that has a transfer: one permit.
+    lines: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
+
+/// The registered host that asks.
+#[derive(Clone, Debug)]
+pub(super) struct Asking(pub(super) String);
+
+/// What a transfer holds.
+type Turn = (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit);
 
 impl Package {
     pub(crate) fn new(folder: PathBuf, manifest: Manifest) -> Arc<Self> {
@@ -52,7 +64,28 @@ impl Package {
             folder,
             manifest,
             transfers,
+            lines: Mutex::default(),
         })
+    }
+
+    /// A host's own line, on which one transfer goes.
+    fn line(&self, host: &str) -> Arc<Semaphore> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|_, line| Arc::strong_count(line) > 1);
+        let line = lines.entry(host.to_owned());
+        line.or_insert_with(|| Arc::new(Semaphore::new(1))).clone()
+    }
+
+    /// Leave to begin a transfer; none if the host has one, or too many others have.
+    async fn turn(&self, asking: Option<&Asking>) -> Option<Turn> {
+        let own = match asking {
+            Some(Asking(host)) => {
+                let free = tokio::time::timeout(TURN, self.line(host).acquire_owned());
+                Some(free.await.ok()?.ok()?)
+            }
+            None => None,
+        };
+        Some((own, self.transfers.clone().try_acquire_owned().ok()?))
     }
 }
 
@@ -72,7 +105,7 @@ pub(super) fn open_routes(package: Arc<Package>) -> Router {
 async fn only_hosts(
     State(paid): State<Arc<Paid>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let host = request
@@ -86,10 +119,12 @@ async fn only_hosts(
         error.status = StatusCode::FORBIDDEN;
         error
     };
-    let place = paid.audits.place(&paid, host.ok_or_else(denied)?).await;
+    let host = host.ok_or_else(denied)?.to_owned();
+    let place = paid.audits.place(&paid, &host).await;
     if place.map_err(|_| denied())?.transport_key != peer.key {
         return Err(denied());
     }
+    request.extensions_mut().insert(Asking(host));
     Ok(next.run(request).await)
 }
 
@@ -100,6 +135,7 @@ async fn manifest(State(package): State<Arc<Package>>) -> Json<Manifest> {
 /// A file, or its rest after a range of the form `bytes=N-`.
 async fn file(
     State(package): State<Arc<Package>>,
+    asking: Option<Extension<Asking>>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -121,8 +157,8 @@ async fn file(
             known.size
         ))
     })?;
-    let permit = package.transfers.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::busy(RETRY))?;
+    let turn = package.turn(asking.as_deref()).await;
+    let turn = turn.ok_or_else(|| ApiError::busy(RETRY))?;
     let path = package.folder.join(&known.name);
     let opened = tokio::task::spawn_blocking(move || {
         let mut file = File::open(path)?;
@@ -132,7 +168,7 @@ async fn file(
     let gone = || ApiError::unavailable("The file cannot be read any more.");
     let file = opened.await.map_err(|_| gone())?.map_err(|_| gone())?;
     let (sender, chunks) = mpsc::channel(1);
-    tokio::spawn(send(file, sender, permit));
+    tokio::spawn(send(file, sender, turn));
     let status = if start == 0 {
         StatusCode::OK
     } else {
@@ -168,7 +204,7 @@ fn first_byte(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Sends a file until it ends, cannot be read, or nobody takes it.
-async fn send(mut file: File, sender: mpsc::Sender<io::Result<Bytes>>, _permit: OwnedSemaphorePermit) {
+async fn send(mut file: File, sender: mpsc::Sender<io::Result<Bytes>>, _turn: Turn) {
     loop {
         let read = tokio::task::spawn_blocking(move || {
             let mut chunk = Vec::with_capacity(CHUNK);

@@ -1,10 +1,19 @@
 //! What a joining host, and a host that gives wrong files, would notice.
 
 use crate::package::fetch::{Place, Source};
-use crate::package::give::{Package, open_routes};
+use crate::package::give::{Asking, FILES_PATH, HOST_HEADER, Package, open_routes};
 use crate::package::manifest::{Manifest, model_hash};
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http_body_util::Full;
 use quern_transport::{Client, Peer, SecureListener, TransportKey};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// A model folder: two small files and one of several chunks.
@@ -20,6 +29,11 @@ fn model() -> tempfile::TempDir {
 
 /// A host over real TLS. It gives `folder`, whatever the manifest of `claimed` says.
 async fn host(name: &str, claimed: &Path, folder: &Path) -> Source {
+    let package = Package::new(folder.to_owned(), Manifest::of(claimed).unwrap());
+    serve(name, open_routes(package)).await
+}
+
+async fn serve(name: &str, routes: Router) -> Source {
     let key = TransportKey::from_secret([name.len() as u8; 32].into());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listener = SecureListener::new(listener, &key).unwrap();
@@ -27,8 +41,7 @@ async fn host(name: &str, claimed: &Path, folder: &Path) -> Source {
         "https://{}",
         axum::serve::Listener::local_addr(&listener).unwrap().address
     );
-    let package = Package::new(folder.to_owned(), Manifest::of(claimed).unwrap());
-    let service = open_routes(package).into_make_service_with_connect_info::<Peer>();
+    let service = routes.into_make_service_with_connect_info::<Peer>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     Source {
         host: name.to_owned(),
@@ -133,4 +146,84 @@ fn a_local_folder_is_copied_if_it_is_the_chains_model_and_refused_if_not() {
     std::fs::write(to.path().join("chat_template.jinja"), "x").unwrap();
     let error = place.finish().unwrap_err().to_string();
     assert!(error.contains("chat_template.jinja"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_beginning_comes_again_from_the_same_host_and_a_size_that_does_not_fit_is_refused() {
+    let (good, to) = (model(), tempfile::tempdir().unwrap());
+    let hash = model_hash(good.path()).unwrap();
+    let part = to.path().join(".model.safetensors.part");
+    std::fs::write(&part, vec![9; 1_000_000]).unwrap();
+    let mut place = Place::new(to.path(), hash).unwrap();
+    // What another host had sent is no reason to leave this one, but too large a size is: no hash covers it.
+    let mut boasts = Manifest::of(good.path()).unwrap();
+    boasts.files[1].size = 1 << 60;
+    assert_eq!(boasts.hash(), hash);
+    let boaster = Package::new(good.path().to_owned(), boasts);
+    let boaster = serve("a", open_routes(boaster)).await;
+    let error = place.download(&client(), "me", &[boaster]).await.unwrap_err();
+    assert!(error.to_string().contains("has room for"), "{error}");
+    assert_eq!(std::fs::metadata(&part).unwrap().len(), 1_000_000);
+    let honest = host("bb", good.path(), good.path()).await;
+    place.download(&client(), "me", &[honest]).await.unwrap();
+    place.finish().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_busy_is_asked_again() {
+    let (good, to) = (model(), tempfile::tempdir().unwrap());
+    let package = Package::new(good.path().to_owned(), Manifest::of(good.path()).unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let sometimes = move |request: Request, next: Next| {
+        let busy = count.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        async move {
+            match busy {
+                true => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")]).into_response(),
+                false => next.run(request).await,
+            }
+        }
+    };
+    let source = serve("a", open_routes(package).layer(from_fn(sometimes))).await;
+    let mut place = Place::new(to.path(), model_hash(good.path()).unwrap()).unwrap();
+    place.download(&client(), "me", &[source]).await.unwrap();
+    place.finish().unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 8);
+}
+
+/// As if what the header says had been checked.
+async fn believing(mut request: Request, next: Next) -> Response {
+    let host = request.headers()[HOST_HEADER].to_str().unwrap().to_owned();
+    request.extensions_mut().insert(Asking(host));
+    next.run(request).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_gets_one_file_at_a_time_four_do_together_and_who_does_not_read_is_cut_off() {
+    let good = model();
+    let weights = std::fs::File::create(good.path().join("model.safetensors")).unwrap();
+    // More than lies between the two sides.
+    weights.set_len(64 << 20).unwrap();
+    let package = Package::new(good.path().to_owned(), Manifest::of(good.path()).unwrap());
+    let source = serve("a", open_routes(package).layer(from_fn(believing))).await;
+    let url = format!("{}{FILES_PATH}/model.safetensors", source.endpoint);
+    let ask = async |who: &str| {
+        let request = http::Request::get(&url).header(HOST_HEADER, who);
+        let request = request.body(Full::default()).unwrap();
+        client().request(source.transport_key, request).await.unwrap()
+    };
+    let mut open = Vec::new();
+    for who in ["a", "b", "c"] {
+        open.push(ask(who).await);
+        assert_eq!(open.last().unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(ask("a").await.status(), StatusCode::TOO_MANY_REQUESTS);
+    open.push(ask("d").await);
+    assert_eq!(open[3].status(), StatusCode::OK);
+    assert_eq!(ask("e").await.status(), StatusCode::TOO_MANY_REQUESTS);
+    // Nobody reads.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    for who in ["a", "e"] {
+        assert_eq!(ask(who).await.status(), StatusCode::OK);
+    }
 }
