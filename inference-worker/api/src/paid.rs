@@ -39,6 +39,11 @@ use std::time::Duration;
 pub const VOUCHER_HEADER: &str = "quern-voucher";
 /// Header of an answer in one piece: a [`SignedReceipt`], see [`to_header`].
 pub const RECEIPT_HEADER: &str = "quern-receipt";
+/// Header of a request: a word for whoever holds the router's API key. Requests share cached prompts only with those
+/// of the same word. It is outside of what is hashed, as it changes no answer.
+pub const CACHE_PART_HEADER: &str = "quern-cache-part";
+/// Longest such word, in bytes.
+pub const MAX_CACHE_PART: usize = 128;
 /// Name of the event that carries a [`SignedReceipt`].
 pub const RECEIPT_EVENT: &str = "quern.receipt";
 /// Name of the event that carries [`Progress`].

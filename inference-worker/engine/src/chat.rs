@@ -60,7 +60,9 @@ const WITH_TOOLS: &str = "tool_use";
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Option<Environment<'static>>,
+    /// The text of the template that chats take, and that of the one for chats with tools if it is another.
     source: String,
+    source_with_tools: Option<String>,
     tokens: Map<String, Value>,
 }
 
@@ -84,14 +86,19 @@ impl ChatTemplate {
                 _ => None,
             };
         }
-        let Some((_, _, source)) = sources.iter().find(|(name, ..)| name == PLAIN) else {
+        let source = |wanted: &str| {
+            let found = sources.iter().rfind(|(name, ..)| name == wanted);
+            found.map(|(.., source)| source.clone())
+        };
+        let source_with_tools = source(WITH_TOOLS);
+        let Some(source) = source(PLAIN) else {
             return Ok(Self {
                 environment: None,
                 source: String::new(),
+                source_with_tools: None,
                 tokens,
             });
         };
-        let source = source.clone();
         let mut environment = template::environment();
         for (name, path, source) in sources {
             environment
@@ -104,6 +111,7 @@ impl ChatTemplate {
         Ok(Self {
             environment: Some(environment),
             source,
+            source_with_tools,
             tokens,
         })
     }
@@ -139,14 +147,8 @@ impl ChatTemplate {
     pub fn render_chat_at(&self, chat: &Chat<'_>, now: SystemTime) -> Result<String, ChatError> {
         let environment = self.environment.as_ref().ok_or(ChatError::NoTemplate)?;
         let refused = |e: Error| ChatError::Refused(e.detail().map_or_else(|| e.to_string(), str::to_owned));
-        let with_tools = environment
-            .get_template(WITH_TOOLS)
-            .ok()
-            .filter(|_| !chat.tools.is_empty());
-        let template = match with_tools {
-            Some(template) => template,
-            None => environment.get_template(PLAIN).map_err(refused)?,
-        };
+        let name = self.name(!chat.tools.is_empty());
+        let template = environment.get_template(name).map_err(refused)?;
         let values = context! {
             messages => chat.messages,
             tools => (!chat.tools.is_empty()).then_some(chat.tools),
@@ -161,21 +163,31 @@ impl ChatTemplate {
         template.render(values).map_err(refused)
     }
 
-    /// Whether the template reads a variable of this name: what it does not read, it cannot show to the model.
+    /// Whether a template of the model reads a variable of this name.
     pub fn reads(&self, variable: &str) -> bool {
-        let Some(environment) = &self.environment else {
-            return false;
-        };
-        let templates = [PLAIN, WITH_TOOLS].map(|name| environment.get_template(name));
-        templates
-            .iter()
-            .flatten()
-            .any(|template| template.undeclared_variables(false).contains(variable))
+        [false, true].iter().any(|tools| self.shows(*tools, variable))
     }
 
-    /// The template's text; empty if there is none.
-    pub fn source(&self) -> &str {
-        &self.source
+    /// Whether the template of chats with or without tools reads a variable: what it does not read, it cannot show to
+    /// the model.
+    pub fn shows(&self, tools: bool, variable: &str) -> bool {
+        let environment = self.environment.as_ref();
+        let template = environment.and_then(|environment| environment.get_template(self.name(tools)).ok());
+        template.is_some_and(|template| template.undeclared_variables(false).contains(variable))
+    }
+
+    /// The text of the template that renders chats with or without tools; empty if there is none.
+    pub fn source(&self, tools: bool) -> &str {
+        let own = self.source_with_tools.as_ref().filter(|_| tools);
+        own.unwrap_or(&self.source)
+    }
+
+    /// The name of the template that renders chats with or without tools.
+    fn name(&self, tools: bool) -> &'static str {
+        match self.source_with_tools {
+            Some(_) if tools => WITH_TOOLS,
+            _ => PLAIN,
+        }
     }
 }
 
@@ -186,21 +198,11 @@ fn sources(
     config: &Value,
 ) -> Result<Vec<(String, PathBuf, String)>, TokenizerError> {
     let mut found = Vec::new();
-    let files = [
-        (PLAIN, folder.join("chat_template.jinja")),
-        (
-            WITH_TOOLS,
-            folder.join("additional_chat_templates/tool_use.jinja"),
-        ),
-    ];
-    for (name, path) in files {
-        if path.exists() {
-            let source = String::from_utf8_lossy(&read(&path)?).into_owned();
-            found.push((name.to_owned(), path, source));
-        }
-    }
-    if !found.is_empty() {
-        return Ok(found);
+    // These two files alone: the model's hash covers them, and every host and auditor has them.
+    let path = folder.join("chat_template.jinja");
+    if path.exists() {
+        let source = String::from_utf8_lossy(&read(&path)?).into_owned();
+        return Ok(vec![(PLAIN.to_owned(), path, source)]);
     }
     let mut add = |name: &str, source: &str| {
         found.push((name.to_owned(), config_path.to_owned(), source.to_owned()));

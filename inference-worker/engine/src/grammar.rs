@@ -4,12 +4,18 @@
 //! and never time, and every sequence starts from caches as the compiler left them. So an auditor rebuilds a host's
 //! masks from the request.
 
+mod deep;
+mod lark;
+mod schema;
+
+pub use schema::prepared;
+
 use crate::sampler::TokenMask;
 use crate::tokenizer::Tokenizer;
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, InferenceCapabilities, TokEnv, TokRxInfo, TokTrie};
-use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
-use serde_json::{Map, Value, json};
+use llguidance::{Matcher, ParserFactory};
+use serde_json::{Value, json};
 use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -21,6 +27,14 @@ pub const MAX_DEPTH: usize = 48;
 pub const MAX_VALUES: usize = 10_000;
 /// Most ways in which the alternatives below one `allOf` combine.
 pub const MAX_COMBINATIONS: usize = 1_000;
+/// Most levels of all that a JSON schema refers to, laid one after the other.
+pub const MAX_LEVELS: usize = 1_000;
+/// Most values in a JSON schema in which schemas meet, written out with what it refers to.
+pub const MAX_EXPANDED: usize = 50_000;
+/// Most `patternProperties` in a JSON schema.
+pub const MAX_PATTERNS: usize = 16;
+/// Longest grammar of a client, in bytes.
+pub const MAX_LARK_BYTES: usize = 16 * 1024;
 /// Tokens that are tried when a constraint is compiled.
 const PROBED: usize = 8;
 
@@ -33,8 +47,10 @@ pub enum Constraint {
     JsonSchema(Value),
     /// A regular expression in the syntax of Rust's `regex`.
     Regex(String),
-    /// A grammar in llguidance's dialect of Lark.
+    /// A client's grammar in llguidance's dialect of Lark, of which some parts are not taken.
     Lark(String),
+    /// A grammar that this server wrote, of parts that it checked.
+    Written(String),
     /// One of several texts.
     Choice(Vec<String>),
 }
@@ -103,13 +119,16 @@ impl Grammars {
             return Err(GrammarError::Constraint(words));
         }
         let grammar = top_level(constraint).map_err(GrammarError::Constraint)?;
-        let matcher = Matcher::new(factory.create_parser(grammar));
-        if let Some(error) = matcher.get_error() {
-            return Err(GrammarError::Constraint(brief(&error)));
-        }
-        probe(&matcher).map_err(GrammarError::Constraint)?;
+        let compile = || {
+            let matcher = Matcher::new(factory.create_parser(grammar.clone()));
+            if let Some(error) = matcher.get_error() {
+                return Err(brief(&error));
+            }
+            probe(&matcher).map(|()| matcher)
+        };
+        let matcher = deep::run(compile).unwrap_or_else(|| Err("the compiler failed on it".into()));
         Ok(Grammar {
-            fresh: Mutex::new(matcher),
+            fresh: Mutex::new(matcher.map_err(GrammarError::Constraint)?),
             canonical,
         })
     }
@@ -180,7 +199,7 @@ fn canonical(constraint: &Constraint) -> String {
         Constraint::JsonObject => "json_object".into(),
         Constraint::JsonSchema(schema) => format!("json_schema {schema}"),
         Constraint::Regex(text) => format!("regex {text}"),
-        Constraint::Lark(text) => format!("lark {text}"),
+        Constraint::Lark(text) | Constraint::Written(text) => format!("lark {text}"),
         Constraint::Choice(texts) => format!("choice {}", json!(texts)),
     }
 }
@@ -235,7 +254,11 @@ fn top_level(constraint: &Constraint) -> Result<TopLevelGrammar, String> {
         }
         Constraint::JsonSchema(schema) => TopLevelGrammar::from_json_schema(prepared(schema, true)?),
         Constraint::Regex(text) => TopLevelGrammar::from_regex(text),
-        Constraint::Lark(text) => TopLevelGrammar::from_lark(text.clone()),
+        Constraint::Lark(text) => {
+            lark::check(text)?;
+            TopLevelGrammar::from_lark(text.clone())
+        }
+        Constraint::Written(text) => TopLevelGrammar::from_lark(text.clone()),
         Constraint::Choice(texts) if texts.is_empty() => return Err("there is nothing to choose from".into()),
         Constraint::Choice(texts) => {
             let texts: Vec<String> = texts.iter().map(|text| lark_string(text)).collect();
@@ -247,84 +270,4 @@ fn top_level(constraint: &Constraint) -> Result<TopLevelGrammar, String> {
 /// A text as a literal of a Lark grammar.
 pub fn lark_string(text: &str) -> String {
     Value::from(text).to_string()
-}
-
-/// A schema with this project's way of writing JSON, checked for what the compiler does not bound itself. Where it is not
-/// `strict`, keywords that the compiler does not know are left out of account.
-///
-/// # Errors
-/// Why it is not taken.
-pub fn prepared(schema: &Value, strict: bool) -> Result<Value, String> {
-    let mut schema = match schema {
-        Value::Object(fields) => fields.clone(),
-        Value::Bool(true) => Map::new(),
-        _ => return Err("a schema must be a JSON object".into()),
-    };
-    // Options of the compiler are this server's matter; one of them would drop keywords in silence.
-    schema.remove("x-guidance");
-    let schema = Value::Object(schema);
-    let mut values = 0;
-    measure(&schema, 0, &mut values)?;
-    let options = JsonCompileOptions {
-        whitespace_flexible: true,
-        // One space at most: endless blanks are a way never to end.
-        whitespace_pattern: Some("[ ]".into()),
-        lenient: !strict,
-        ..JsonCompileOptions::default()
-    };
-    let mut schema = schema;
-    options.apply_to(&mut schema);
-    Ok(schema)
-}
-
-/// Checks depth, size and combinations. Returns the number of alternatives that a value stands for.
-fn measure(value: &Value, depth: usize, values: &mut usize) -> Result<usize, String> {
-    *values += 1;
-    if depth > MAX_DEPTH {
-        return Err(format!("it is nested more than {MAX_DEPTH} levels deep"));
-    }
-    if *values > MAX_VALUES {
-        return Err(format!("it has more than {MAX_VALUES} values"));
-    }
-    let fields = match value {
-        Value::Array(items) => {
-            for item in items {
-                measure(item, depth + 1, values)?;
-            }
-            return Ok(1);
-        }
-        Value::Object(fields) => fields,
-        _ => return Ok(1),
-    };
-    // Every list of alternatives beside the others multiplies with them, and so does every part of an `allOf`.
-    let mut combinations = 1usize;
-    for (name, value) in fields {
-        let own = match (name.as_str(), value) {
-            ("anyOf" | "oneOf", Value::Array(items)) => {
-                let mut sum = 0usize;
-                for item in items {
-                    sum = sum.saturating_add(measure(item, depth + 1, values)?);
-                }
-                sum.max(1)
-            }
-            ("allOf", Value::Array(items)) => {
-                let mut product = 1usize;
-                for item in items {
-                    product = product.saturating_mul(measure(item, depth + 1, values)?);
-                }
-                product
-            }
-            _ => {
-                measure(value, depth + 1, values)?;
-                1
-            }
-        };
-        combinations = combinations.saturating_mul(own);
-    }
-    if combinations > MAX_COMBINATIONS {
-        return Err(format!(
-            "its alternatives combine in more than {MAX_COMBINATIONS} ways"
-        ));
-    }
-    Ok(combinations)
 }

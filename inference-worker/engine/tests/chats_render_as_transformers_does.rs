@@ -73,7 +73,28 @@ fn a_model_with_two_templates_uses_the_one_for_tools_where_there_are_tools() {
         (render(&[]), render(&[json!({})])),
         ("plain".into(), "with 1".into())
     );
-    assert!(template.reads("tools"));
+    assert!(template.reads("tools") && template.shows(true, "tools") && !template.shows(false, "tools"));
+    assert_eq!(
+        (template.source(false), template.source(true)),
+        ("plain", "with {{ tools | length }}")
+    );
+}
+
+#[test]
+fn a_file_that_the_models_hash_does_not_cover_changes_no_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = folder.path().join("additional_chat_templates");
+    std::fs::create_dir(&more).unwrap();
+    std::fs::write(more.join("tool_use.jinja"), "other").unwrap();
+    std::fs::write(folder.path().join("chat_template.jinja"), "plain").unwrap();
+    let template = ChatTemplate::load(folder.path()).unwrap();
+    let chat = Chat {
+        messages: &[],
+        tools: &[json!({})],
+        extra: &Map::new(),
+    };
+    assert_eq!(template.render_chat(&chat).unwrap(), "plain");
+    assert_eq!(template.source(true), "plain");
 }
 
 #[test]

@@ -22,13 +22,13 @@ enum Attempt {
     Failed(String),
 }
 
-/// Sends a checked request body to the workers of its model in turn.
+/// Sends a checked request body to the workers of its model in turn, with the word that parts cached prompts.
 pub(crate) async fn forward(
     pool: &Pool,
     metrics: &Metrics,
     endpoint: Endpoint,
     model: &str,
-    body: Bytes,
+    (part, body): (&str, Bytes),
 ) -> Result<Response, ApiError> {
     let candidates = pool.candidates(model);
     if candidates.is_empty() {
@@ -46,7 +46,7 @@ pub(crate) async fn forward(
         if index > 0 {
             metrics.retries.inc();
         }
-        match attempt(pool, metrics, endpoint, &worker, body.clone()).await {
+        match attempt(pool, metrics, endpoint, &worker, (part, body.clone())).await {
             Attempt::Answered(response) => return Ok(response),
             Attempt::Busy(after) => busy = Some(after),
             Attempt::Failed(reason) => {
@@ -70,14 +70,14 @@ async fn attempt(
     metrics: &Metrics,
     endpoint: Endpoint,
     worker: &Arc<Worker>,
-    body: Bytes,
+    (part, body): (&str, Bytes),
 ) -> Attempt {
     let in_flight = worker.begin();
     let path = match endpoint {
         Endpoint::Chat => "/v1/chat/completions",
         Endpoint::Completions => "/v1/completions",
     };
-    let answer = match pool.post(worker, path, body).await {
+    let answer = match pool.post(worker, path, part, body).await {
         Ok(answer) => answer,
         Err(error) => {
             worker.mark_down();

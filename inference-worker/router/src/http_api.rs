@@ -1,7 +1,7 @@
 //! The HTTP interface of the router.
 
 use crate::forward::forward;
-use crate::keys::{Holder, Keys};
+use crate::keys::{Holder, Keys, Parting};
 use crate::metrics::Metrics;
 use crate::paid::{self, Gateway};
 use crate::pool::Pool;
@@ -33,6 +33,7 @@ pub(crate) enum Backend {
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) keys: Keys,
+    pub(crate) parting: Parting,
     pub(crate) backend: Backend,
     pub(crate) metrics: Metrics,
     /// Unix time of the start, which stands for the models' age.
@@ -226,11 +227,14 @@ async fn relay(
     let body = read_body(body).await?;
     // Refused here, a bad request costs no worker anything.
     let request = Request::parse(endpoint, &body)?;
+    let part = service.parting.of(holder);
     match &service.backend {
-        Backend::Direct(pool) => forward(pool, &service.metrics, endpoint, &request.model, body).await,
+        Backend::Direct(pool) => {
+            forward(pool, &service.metrics, endpoint, &request.model, (&part, body)).await
+        }
         Backend::Paid(gateway) => {
             request.check_payable()?;
-            paid::forward(gateway, holder, endpoint, &request, body, arrived).await
+            paid::forward(gateway, (holder, part), endpoint, &request, body, arrived).await
         }
     }
 }

@@ -127,6 +127,24 @@ impl Holder {
     }
 }
 
+/// Makes words for holders that tell nothing of them, and are others after every start.
+#[derive(Clone, Debug)]
+pub(crate) struct Parting([u8; 32]);
+
+impl Parting {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|e| anyhow::anyhow!("no randomness from the system: {e}"))?;
+        Ok(Self(secret))
+    }
+
+    /// The word by which hosts keep a holder's cached prompts apart from those of others.
+    pub(crate) fn of(&self, holder: &Holder) -> String {
+        let hash = Sha256::new().chain_update(self.0).chain_update(&holder.name);
+        hex::encode(hash.finalize())
+    }
+}
+
 /// A fresh key and its line for the keys file.
 pub(crate) fn new_key(name: &str) -> anyhow::Result<(String, String)> {
     if name.is_empty() || name.chars().any(char::is_control) {
@@ -158,6 +176,16 @@ mod tests {
         ] {
             assert_eq!(keys.holder(wrong), None);
         }
+    }
+
+    #[test]
+    fn holders_are_parted_by_words_that_do_not_name_them() {
+        let holder = |name: &str| Holder::parse(name).unwrap();
+        let (parting, later) = (Parting::new().unwrap(), Parting::new().unwrap());
+        let ann = parting.of(&holder("ann"));
+        assert_eq!(ann, parting.of(&holder("ann budget=5")));
+        assert_ne!(ann, parting.of(&holder("bob")));
+        assert_ne!(ann, later.of(&holder("ann")));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use quern_inference_api::paid::CACHE_PART_HEADER;
 use quern_inference_api::response::{Model, ModelList};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -137,12 +138,14 @@ impl Pool {
         &self,
         worker: &Worker,
         path: &str,
+        part: &str,
         body: Bytes,
     ) -> anyhow::Result<http::Response<Incoming>> {
         let request = http::Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", worker.base))
             .header(header::CONTENT_TYPE, "application/json")
+            .header(CACHE_PART_HEADER, part)
             .body(Full::new(body))?;
         Ok(self.client.request(request).await?)
     }

@@ -1,7 +1,7 @@
 //! `quern-router serve`: probes, HTTP server, orderly end.
 
 use crate::http_api::{self, Backend};
-use crate::keys::Keys;
+use crate::keys::{Keys, Parting};
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::setup::{ChainArgs, Running};
@@ -71,6 +71,7 @@ impl Serve {
         println!("listening on http://{address}");
         let service = http_api::Service {
             keys,
+            parting: Parting::new()?,
             backend,
             metrics,
             started: SystemTime::now()

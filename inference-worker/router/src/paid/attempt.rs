@@ -12,8 +12,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use quern_chain_client::verify;
 use quern_inference_api::paid::{
-    Authority, RECEIPT_HEADER, RefusalBody, SignedReceipt, SignedRefusal, SignedVoucher, VOUCHER_HEADER,
-    from_header, to_header,
+    Authority, CACHE_PART_HEADER, RECEIPT_HEADER, RefusalBody, SignedReceipt, SignedRefusal, SignedVoucher,
+    VOUCHER_HEADER, from_header, to_header,
 };
 use quern_protocol::{Amount, RefusalReason};
 use std::sync::Arc;
@@ -90,6 +90,7 @@ async fn call(
         http::Request::post(url)
             .header(header::CONTENT_TYPE, "application/json")
             .header(VOUCHER_HEADER, voucher)
+            .header(CACHE_PART_HEADER, &order.part)
             .body(Full::new(order.body.clone()))
             .ok()
     });

@@ -31,6 +31,8 @@ pub(super) fn path(endpoint: Endpoint) -> &'static str {
 pub(super) struct Order<'a> {
     pub(super) endpoint: Endpoint,
     pub(super) body: &'a Bytes,
+    /// The word that parts the holder's cached prompts from those of others.
+    pub(super) part: String,
     pub(super) stream: bool,
     pub(super) model: &'a str,
     pub(super) coefficients: Coefficients,
@@ -42,7 +44,7 @@ pub(super) struct Order<'a> {
 /// Sends a checked request to the hosts of a session in rank.
 pub(crate) async fn forward(
     gateway: &Arc<Gateway>,
-    holder: &Holder,
+    (holder, part): (&Holder, String),
     endpoint: Endpoint,
     request: &Request,
     body: Bytes,
@@ -95,6 +97,7 @@ pub(crate) async fn forward(
     let order = Order {
         endpoint,
         body: &body,
+        part,
         stream: request.stream,
         model: &package.id,
         coefficients,

@@ -105,6 +105,7 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = http_api::router(Service {
             keys,
+            parting: crate::keys::Parting::new().unwrap(),
             backend: Backend::Paid(gateway.clone()),
             metrics,
             started: 0,

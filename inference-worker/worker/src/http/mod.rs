@@ -10,7 +10,7 @@ mod tests;
 mod texts;
 pub(crate) mod tools;
 
-pub(crate) use prepare::prepare;
+pub(crate) use prepare::{part_cache, prepare};
 
 use answer::Source;
 
@@ -55,7 +55,8 @@ pub(crate) fn router(service: Service) -> Router {
     let mut router = Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
-        .merge(texts::routes())
+        // Work that nobody pays for is not done beside work that is paid.
+        .merge(if service.paid.is_some() { Router::new() } else { texts::routes() })
         .merge(openapi::routes())
         .merge(status_routes());
     if service.paid.is_some() {
@@ -148,7 +149,7 @@ async fn completions(
     endpoint: Endpoint,
 ) -> Response {
     let response = match (&service.paid, peer) {
-        (None, _) => start(&service, body, endpoint)
+        (None, _) => start(&service, &headers, body, endpoint)
             .await
             .unwrap_or_else(IntoResponse::into_response),
         (Some(paid), Some(Extension(ConnectInfo(peer)))) => {
@@ -176,7 +177,12 @@ async fn completions(
     response
 }
 
-async fn start(service: &Service, body: Body, endpoint: Endpoint) -> Result<Response, ApiError> {
+async fn start(
+    service: &Service,
+    headers: &http::HeaderMap,
+    body: Body,
+    endpoint: Endpoint,
+) -> Result<Response, ApiError> {
     let body = read_body(body).await?;
     let request = Request::parse(endpoint, &body)?;
     if request.model != service.model_id {
@@ -184,6 +190,7 @@ async fn start(service: &Service, body: Body, endpoint: Endpoint) -> Result<Resp
     }
     // A long prompt takes the tokenizer a while.
     let mut job = tokio::task::block_in_place(|| prepare(service, &request))?;
+    part_cache(&mut job, headers);
     let seed = request.seed.map_or_else(random_seed, Ok);
     let seed = seed.map_err(|e| ApiError::internal(e.to_string()))?;
     job.seed = local_seed(&service.model_id, &job, seed);

@@ -3,11 +3,13 @@
 use crate::generate::{Job, Shape};
 use crate::http::Service;
 use crate::http::tools::{self, Style};
+use http::{HeaderMap, HeaderValue};
 use quern_engine::chat::Chat;
 use quern_engine::grammar::Constraint;
 use quern_engine::sampler::SamplingParams;
 use quern_engine::seed::Seed;
 use quern_inference_api::format::Format;
+use quern_inference_api::paid::{CACHE_PART_HEADER, MAX_CACHE_PART};
 use quern_inference_api::{ApiError, Input, Message, Request};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -69,6 +71,18 @@ pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiEr
     })
 }
 
+/// Parts a request's cached prompt from those of other holders of the router's keys: how soon a first token comes tells
+/// what was cached, and so what others asked.
+pub(crate) fn part_cache(job: &mut Job, headers: &HeaderMap) {
+    let part = headers.get(CACHE_PART_HEADER).map(HeaderValue::as_bytes);
+    let Some(part) = part.filter(|part| part.len() <= MAX_CACHE_PART) else {
+        return;
+    };
+    let (length, part) = (part.len(), String::from_utf8_lossy(part));
+    let own = job.shape.cache_salt.take().unwrap_or_default();
+    job.shape.cache_salt = Some(format!("{length} {part}{own}"));
+}
+
 fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
     let text = &service.text;
     let calls = request.tools.are_active();
@@ -110,19 +124,20 @@ fn constraint(format: &Format) -> Constraint {
 /// The prompt of a chat. What the template does not show to the model is refused.
 fn render(service: &Service, request: &Request, messages: &[Message]) -> Result<String, ApiError> {
     let chat = &service.text.chat;
-    if let Some(variable) = request.template.keys().find(|name| !chat.reads(name)) {
+    let tools = request.tools.are_active();
+    if let Some(variable) = request.template.keys().find(|name| !chat.shows(tools, name)) {
         return Err(match variable.as_str() {
             "reasoning_effort" => ApiError::unsupported(variable),
             _ => ApiError::unsupported(&format!("chat_template_kwargs.{variable}")),
         });
     }
-    let shows_calls = chat.source().contains("tool_calls");
+    let shows_calls = chat.source(tools).contains("tool_calls");
     let calls = |message: &Message| message.extra.contains_key("tool_calls");
     if let Some(index) = messages.iter().position(calls).filter(|_| !shows_calls) {
         return Err(ApiError::unsupported(&format!("messages[{index}].tool_calls")));
     }
     let messages: Vec<Value> = messages.iter().map(value).collect();
-    let tools: Vec<Value> = match request.tools.are_active() {
+    let tools: Vec<Value> = match tools {
         true => request.tools.list.iter().map(|tool| tool.raw.clone()).collect(),
         false => Vec::new(),
     };

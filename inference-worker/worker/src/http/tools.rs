@@ -23,10 +23,10 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    /// The style that a model was taught, by the words of its chat template.
+    /// The style that a model was taught, by the words of the chat template that shows it the tools.
     pub(crate) fn of(text: &Text) -> Self {
-        let source = text.chat.source();
-        if !text.chat.reads("tools") {
+        let source = text.chat.source(true);
+        if !text.chat.shows(true, "tools") {
             Self::Untaught
         } else if source.contains("[TOOL_CALLS]") {
             Self::Listed
@@ -130,7 +130,7 @@ pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiEr
             start = format!("{start} | free");
         }
     }
-    Ok(Constraint::Lark(format!("start: {start}\n{rules}")))
+    Ok(Constraint::Written(format!("start: {start}\n{rules}")))
 }
 
 /// Text that announces no call. No special token is text.

@@ -1,7 +1,7 @@
 //! The HTTP side of paid work.
 
 use crate::generate::Job;
-use crate::http::{Service, prepare};
+use crate::http::{Service, part_cache, prepare};
 use crate::paid::admit;
 use crate::paid::answer::{Denied, Part, refusal_error, rejection_error};
 use crate::paid::batch;
@@ -157,6 +157,7 @@ pub(crate) async fn begin(
         facts.map_err(|e| ApiError::unavailable(format!("The chain does not tell the price: {e}.")))?;
     // A long prompt takes the tokenizer a while.
     let mut prepared = tokio::task::block_in_place(|| prepare(service, &request))?;
+    part_cache(&mut prepared, headers);
     let chain_id = &paid.config.chain_id;
     let (request_hash, seed) = receipts::hash_and_seed(
         chain_id,
