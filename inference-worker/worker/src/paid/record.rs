@@ -53,9 +53,12 @@ pub(crate) enum Record {
     AuditBallot(Box<KeptBallot>),
 }
 
+/// A receipt and what it is about.
+pub(crate) type Served = (Box<SignedReceipt>, Box<Payload>);
+
 impl Record {
     /// A receipt with what it is about, whether it lies where it was first written or was written again.
-    pub(crate) fn into_receipt(self) -> Option<(Box<SignedReceipt>, Box<Payload>)> {
+    pub(crate) fn into_receipt(self) -> Option<Served> {
         match self {
             Self::Receipt { signed, payload } | Self::Carried { signed, payload, .. } => {
                 Some((signed, payload))

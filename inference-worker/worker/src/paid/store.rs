@@ -1,9 +1,8 @@
 //! The book with the journal under it.
 
 use crate::paid::book::{Account, Book};
-use crate::paid::record::{Payload, Record};
+use crate::paid::record::{Record, Served};
 use anyhow::Context;
-use quern_inference_api::paid::SignedReceipt;
 use quern_journal::{Journal, JournalError, Options, salvage, set_aside};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,11 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// When the disk does not give them.
-    pub(crate) fn payload(
-        &self,
-        session: u64,
-        nonce: u64,
-    ) -> Result<Option<(Box<SignedReceipt>, Box<Payload>)>, JournalError> {
+    pub(crate) fn payload(&self, session: u64, nonce: u64) -> Result<Option<Served>, JournalError> {
         let find = || {
             let book = self.book();
             let receipts = &book.find(session)?.receipts;

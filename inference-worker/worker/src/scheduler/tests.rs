@@ -121,7 +121,7 @@ fn a_request_takes_a_slot_at_the_next_step_and_the_job_that_lost_it_goes_on_wher
     drop(undisturbed);
 
     let jobs = Jobs::new(2, 40, 400);
-    let bench = bench(2, Duration::from_millis(1), &jobs);
+    let bench = bench(2, Duration::from_millis(5), &jobs);
     let steps = || bench.did.lock().unwrap().len();
     wait("jobs under way", || steps() > 60);
     let before = steps();
