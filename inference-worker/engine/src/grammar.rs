@@ -30,7 +30,7 @@ pub const MAX_COMBINATIONS: usize = 1_000;
 /// Most levels of all that a JSON schema refers to, laid one after the other.
 pub const MAX_LEVELS: usize = 1_000;
 /// Most values in a JSON schema in which schemas meet, written out with what it refers to.
-pub const MAX_EXPANDED: usize = 50_000;
+pub const MAX_EXPANDED: usize = 100_000;
 /// Most `patternProperties` in a JSON schema.
 pub const MAX_PATTERNS: usize = 16;
 /// Longest grammar of a client, in bytes.

@@ -267,6 +267,191 @@ fn what_is_no_constraint_or_too_much_of_one_is_refused_in_words() {
     }
 }
 
+/// Definitions that lead from one to the next.
+fn chain(links: usize, link: impl Fn(Value) -> Value) -> Value {
+    let mut definitions: serde_json::Map<String, Value> = (0..links)
+        .map(|n| {
+            let next = json!({"$ref": format!("#/$defs/a{}", n + 1)});
+            (format!("a{n}"), link(next))
+        })
+        .collect();
+    definitions.insert(format!("a{links}"), json!({"type": "null"}));
+    json!({"$ref": "#/$defs/a0", "$defs": definitions})
+}
+
+#[test]
+fn what_would_end_the_process_or_hold_it_up_is_refused_or_taken_at_once() {
+    let bench = Bench::new();
+    bench.compile(&Constraint::Regex("a".into())).unwrap();
+    let repeat = |text: &str, times: usize| text.repeat(times);
+    let lark = |text: String| Constraint::Lark(text);
+    // Rules and terminals in as long chains as fit, each in as many groups.
+    let rules = |count: usize, groups: usize, upper: bool| {
+        let name = |n: usize| {
+            let digits = [n / 676, n / 26 % 26, n % 26].map(|d| (b'a' + d as u8) as char);
+            let name: String = digits.iter().collect();
+            if upper { name.to_uppercase() } else { name }
+        };
+        let (open, close) = (repeat("(", groups), repeat(")", groups));
+        let rule = |n: usize| format!("{}:{open}{}{close}\n", name(n), name(n + 1));
+        let rules: String = (0..count).map(rule).collect();
+        format!("start: {}\n{rules}{}: \"y\"", name(0), name(count))
+    };
+    let two: Vec<Value> = ["p", "q"]
+        .iter()
+        .map(|name| json!({"$ref": format!("#/$defs/{name}")}))
+        .collect();
+    let wide = |letter: &str| -> Value {
+        (0..200)
+            .map(|n| json!({"properties": {letter: {"const": n}}, "required": [letter]}))
+            .collect()
+    };
+    let doubling = |links: usize| {
+        let mut all = json!({format!("d{links}"): {"type": "null"}});
+        for n in 0..links {
+            let part = json!({"allOf": [{"$ref": format!("#/$defs/d{}", n + 1)}, {"type": "object"}]});
+            all[format!("d{n}")] = json!({"properties": {"l": part, "r": part}});
+        }
+        json!({"$ref": "#/$defs/d0", "$defs": all})
+    };
+    // One definition by many names.
+    let name = |n: usize| -> String {
+        let letter = |bit: usize| if n >> bit & 1 == 1 { "%61" } else { "a" };
+        (0..10).map(letter).collect()
+    };
+    let written: serde_json::Map<String, Value> = (0..600)
+        .map(|n| (format!("p{n}"), json!({"$ref": format!("#/$defs/{}", name(n))})))
+        .collect();
+    let patterns: serde_json::Map<String, Value> = (0..400)
+        .map(|n| (format!("^(a|b){{{n}}}c$"), json!({})))
+        .collect();
+    for (constraint, word) in [
+        (lark(format!("start: {}", repeat("a{", 8000))), "repetitions"),
+        (
+            lark(format!("start: \"a\" %if {}", repeat("not(", 4000))),
+            "%ignore",
+        ),
+        (
+            lark(format!("start: {}\"a\"{}", repeat("(", 8000), repeat(")", 8000))),
+            "nested",
+        ),
+        (lark(format!("start: {}\"a\"", repeat("[", 8000))), "nested"),
+        (
+            lark(format!(
+                "start: {}\"a\"{}",
+                repeat("%lark { start: ", 900),
+                repeat("}", 900)
+            )),
+            "%ignore",
+        ),
+        (
+            lark(format!("start: %json {{\"type\": {}", repeat("[", 120))),
+            "%ignore",
+        ),
+        (
+            lark(format!(
+                "start: %regex {{\"substring_chars\": \"{}\"}}",
+                repeat("ab", 4000)
+            )),
+            "%ignore",
+        ),
+        (lark(format!("start: \"{}\"", repeat("a", 20_000))), "bytes"),
+        (lark(rules(2000, 0, false)), ""),
+        (lark(rules(2000, 0, true)), ""),
+        (lark(rules(280, 24, false)), ""),
+        (lark(rules(280, 24, true)), ""),
+        (Constraint::JsonSchema(chain(1800, |next| next)), "levels"),
+        (
+            Constraint::JsonSchema(chain(700, |next| json!({"allOf": [next, {"type": "null"}]}))),
+            "levels",
+        ),
+        (
+            Constraint::JsonSchema(chain(240, |next| json!({"allOf": [next, {"type": "null"}]}))),
+            "",
+        ),
+        (
+            Constraint::JsonSchema(chain(330, |next| json!({"type": "array", "items": next}))),
+            "",
+        ),
+        (
+            Constraint::JsonSchema(json!({"allOf": two, "$defs": {
+                "p": {"oneOf": wide("p")}, "q": {"oneOf": wide("q")}}})),
+            "combine",
+        ),
+        (Constraint::JsonSchema(doubling(30)), "written out"),
+        (Constraint::JsonSchema(doubling(12)), ""),
+        (
+            Constraint::JsonSchema(json!({"properties": written, "$defs": {"aaaaaaaaaa": {}}})),
+            "",
+        ),
+        (
+            Constraint::JsonSchema(json!({"patternProperties": patterns})),
+            "patternProperties",
+        ),
+        (
+            Constraint::JsonSchema(json!({"properties": {"a": {"$id": "http://x/", "$ref": "#/b"}}})),
+            "",
+        ),
+        (
+            Constraint::JsonSchema(json!({"items": {"$id": "http://x/"}})),
+            "top",
+        ),
+        (
+            Constraint::JsonSchema(json!({"$ref": "#name", "$defs": {"a": {"$anchor": "name"}}})),
+            "lead",
+        ),
+        (
+            Constraint::Regex(format!("{}a{}", repeat("(", 20_000), repeat(")", 20_000))),
+            "",
+        ),
+    ] {
+        let begun = std::time::Instant::now();
+        let outcome = bench
+            .compile(&constraint)
+            .map(|grammar| bench.generate(&grammar, 3, 20).map(|output| output.masks.len()));
+        println!(
+            "{:?} {:.60} -> {:.90}",
+            begun.elapsed(),
+            format!("{constraint:?}"),
+            format!("{outcome:?}")
+        );
+        if !word.is_empty() {
+            let why = outcome.unwrap_err().to_string();
+            assert!(why.contains(word), "{constraint:.80?}: {why}");
+        }
+    }
+}
+
+#[test]
+fn references_that_schemas_use_are_taken() {
+    let bench = Bench::new();
+    let tree = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://x.example/tree",
+        "$ref": "#/$defs/Tree%3Cint%3E", "$defs": {"Tree<int>": {
+            "type": "object", "required": ["id"], "additionalProperties": false,
+            "properties": {"id": {"enum": [1, 2]}, "$ref": {"type": "null"},
+                "leaves": {"type": "array", "items": {"$ref": "#/$defs/Tree%3Cint%3E"}, "maxItems": 1}},
+            "examples": [{"id": "any", "$ref": "nowhere"}]}}});
+    bench.holds(&Constraint::JsonSchema(tree), |text| {
+        parsed(text).is_some_and(|value| value["id"] == 1 || value["id"] == 2)
+    });
+    let kinds = 40;
+    // Each may hold each: no schema meets another, so nothing is written out.
+    let any: Vec<Value> = (0..kinds)
+        .map(|n| json!({"$ref": format!("#/$defs/k{n}")}))
+        .collect();
+    let definitions: serde_json::Map<String, Value> = (0..kinds)
+        .map(|n| {
+            let fields = json!({"kind": {"const": n}, "of": {"anyOf": any}});
+            (
+                format!("k{n}"),
+                json!({"type": "object", "properties": fields, "required": ["kind"]}),
+            )
+        })
+        .collect();
+    let every = json!({"anyOf": any, "$defs": definitions});
+    bench.compile(&Constraint::JsonSchema(every)).unwrap();
+}
+
 #[test]
 fn bombs_end_at_their_limits_and_the_next_request_is_served() {
     let bench = Bench::new();
