@@ -308,6 +308,9 @@ async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderMap, body: B
         signature: authority.signature,
     };
     host.take(&signed, true);
+    if !headers.contains_key(CACHE_PART_HEADER) {
+        host.with(|book| book.complaints.push("cache part".into()));
+    }
     if voucher.salt_commitment != salt_commitment(CHAIN_ID, place.0, place.1, &authority.salt.0) {
         host.with(|book| book.complaints.push("salt".into()));
     }
