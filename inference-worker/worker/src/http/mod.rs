@@ -56,7 +56,11 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
         // Work that nobody pays for is not done beside work that is paid.
-        .merge(if service.paid.is_some() { Router::new() } else { texts::routes() })
+        .merge(if service.paid.is_some() {
+            Router::new()
+        } else {
+            texts::routes()
+        })
         .merge(openapi::routes())
         .merge(status_routes());
     if service.paid.is_some() {

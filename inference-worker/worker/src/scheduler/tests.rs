@@ -133,7 +133,8 @@ fn a_request_takes_a_slot_at_the_next_step_and_the_job_that_lost_it_goes_on_wher
         .iter()
         .skip(before)
         .position(|did| matches!(did, Did::Prefill(_, 7)));
-    assert!(begun.unwrap() <= 1, "the request waited for {begun:?} steps");
+    // After the step under way; this engine notes the other job's token of the request's own step first.
+    assert!(begun.unwrap() <= 2, "the request waited behind {begun:?} others");
     // The job with the higher number lost its slot; the other one stayed.
     while !matches!(events.blocking_recv(), Some(Event::End(_)) | None) {}
     wait("all jobs", || jobs.done() == 2);
