@@ -1,7 +1,7 @@
 //! The OpenAI-compatible surface that worker and router share.
 //!
 //! - [`request`]: a body becomes a [`Request`] in which every parameter is either honoured or refused by name;
-//! - [`format`], [`tools`]: what the output has to match, and what the model may call;
+//! - [`mod@format`], [`tools`]: what the output has to match, and what the model may call;
 //! - [`response`]: what goes back, whole or in chunks;
 //! - [`error`]: OpenAI's error shape with stable codes;
 //! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker;

@@ -15,7 +15,7 @@ const ROWS: usize = 6;
 /// Multiplications below which waking another thread costs more than it saves.
 const SMALL: usize = 1 << 18;
 
-/// A matrix of weights, in panels of [`PANEL`] outputs: all of them for the first input, then for the second, so that
+/// A matrix of weights, in panels of `PANEL` outputs: all of them for the first input, then for the second, so that
 /// a batch of any size reads it once and from front to back.
 #[derive(Debug)]
 pub struct Weight {
