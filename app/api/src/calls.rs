@@ -73,6 +73,11 @@ impl Calls {
         })
     }
 
+    /// The places that are left for requests.
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
+    }
+
     /// Which messages the chain executes.
     pub(crate) const fn messages(&self) -> &Messages {
         &self.messages

@@ -4,6 +4,7 @@
 //! under the REST route that its descriptor names, without code of its own. Methods that need CometBFT
 //! (transactions, blocks, node information) are answered through its RPC.
 
+mod bodies;
 mod calls;
 mod grpc;
 mod json;

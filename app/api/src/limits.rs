@@ -13,6 +13,9 @@ const HEAVY: [&str; 2] = [
     "/cosmwasm.wasm.v1.Query/SmartContractState",
 ];
 
+/// Most bytes of requests held at a time, unless the operator admits a longer body.
+const BODIES: usize = 64 * 1024 * 1024;
+
 /// Bounds of the queries that the application answers for gRPC, gRPC-web and REST together.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -24,6 +27,8 @@ pub struct Limits {
     pub comet: usize,
     /// Most queries that wait; one more is refused.
     pub queue: usize,
+    /// Most bytes of requests held at a time, those on their way included; what goes beyond is refused.
+    pub bodies: usize,
     /// Longest time that a query waits for its turn.
     pub wait: Duration,
     /// Longest time that a caller waits for a query that runs. Gas limits end the query itself.
@@ -40,6 +45,7 @@ impl Limits {
             heavy: parallel / 2,
             comet: parallel * 8,
             queue: parallel * 64,
+            bodies: BODIES,
             wait: Duration::from_secs(5),
             run: Duration::from_secs(15),
         }
@@ -54,6 +60,7 @@ pub(crate) struct Places {
     heavy: Arc<Semaphore>,
     all: Arc<Semaphore>,
     comet: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
 }
 
 /// A query's place among those that run; dropping it makes room.
@@ -71,12 +78,19 @@ impl Places {
             heavy: Arc::new(Semaphore::new(limits.heavy)),
             all: Arc::new(Semaphore::new(limits.parallel)),
             comet: Arc::new(Semaphore::new(limits.comet)),
+            bodies: Arc::new(Semaphore::new(limits.bodies.min(Semaphore::MAX_PERMITS))),
         }
     }
 
     /// Longest time that a caller waits for a query that runs.
     pub(crate) const fn run(&self) -> Duration {
         self.limits.run
+    }
+
+    /// Counts bytes of a request; `None` where those of others leave no room.
+    pub(crate) fn count(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.bodies).try_acquire_many_owned(bytes).ok()
     }
 
     /// Waits for leave to ask CometBFT.
@@ -120,8 +134,9 @@ impl Places {
     }
 }
 
-fn busy() -> Status {
-    Status::resource_exhausted("this node answers as many queries as it can: try again later")
+/// What is answered where there is no room.
+pub(crate) fn busy() -> Status {
+    Status::resource_exhausted("this node answers as many requests as it can: try again later")
 }
 
 #[cfg(test)]
@@ -136,6 +151,7 @@ mod tests {
             heavy: 1,
             comet: 1,
             queue,
+            bodies: 1_000,
             wait: Duration::from_millis(20),
             run: Duration::from_secs(1),
         })

@@ -106,11 +106,15 @@ fn application(path: &str, data: &[u8], height: u64) -> ResponseQuery {
 }
 
 async fn start(options: RestOptions) -> String {
+    start_with(Limits::for_cores(4), options).await
+}
+
+async fn start_with(limits: Limits, options: RestOptions) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let api = Options {
         rpc: "http://127.0.0.1:1".to_owned(),
-        limits: Limits::for_cores(4),
+        limits,
         messages: Messages::new(|_| false),
     };
     let api = Api::new(Arc::new(application), api).unwrap();
@@ -305,6 +309,57 @@ async fn bodies_are_read_by_either_name_and_bounded() {
         ask(&address, "POST", path, &[], long.as_bytes()).await.status,
         400
     );
+}
+
+#[tokio::test]
+async fn slow_bodies_fill_no_more_than_their_room_and_hinder_no_request_without_one() {
+    let limits = Limits {
+        bodies: 2_000,
+        ..Limits::for_cores(4)
+    };
+    let options = RestOptions {
+        read_timeout: std::time::Duration::from_millis(1_500),
+        ..RestOptions::default()
+    };
+    let address = start_with(limits, options).await;
+    let path = "/cosmos/tx/v1beta1/simulate";
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: node\r\ncontent-length: 1500\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&[b' '; 1_000]).await.unwrap();
+        slow.push(stream);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let refused = ask(&address, "POST", path, &[], b"{}").await;
+    assert_eq!((refused.status, refused.json()["code"].clone()), (429, json!(8)));
+    let balances = "/cosmos/bank/v1beta1/balances/me";
+    assert_eq!(get(&address, balances).await.status, 200);
+    // They are cut off in their time, and there is room again.
+    for mut stream in slow {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 408");
+    }
+    let answer = ask(&address, "POST", path, &[], b"{}").await;
+    assert_eq!(answer.json()["message"], "0 bytes");
+}
+
+#[tokio::test]
+async fn urls_of_the_longest_form_are_read_and_endless_heads_are_not() {
+    let address = start(RestOptions::default()).await;
+    let long = format!("/cosmos/bank/v1beta1/balances/me?what={}", "a".repeat(65_000));
+    assert_eq!(get(&address, &long).await.status, 200);
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let mut request = "GET /cosmos/bank/v1beta1/balances/me HTTP/1.1\r\n".to_owned();
+    for number in 0..40 {
+        request.push_str(&format!("x-{number}: {}\r\n", "b".repeat(8_000)));
+    }
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 431");
 }
 
 #[tokio::test]

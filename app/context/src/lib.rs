@@ -9,6 +9,7 @@ mod frame;
 mod gas;
 mod kv;
 mod page;
+mod query;
 mod router;
 
 pub use cx::{BlockFacts, Cx, Mode, TxFacts};
@@ -17,6 +18,7 @@ pub use frame::CallFrame;
 pub use gas::{Gas, GasMeter};
 pub use kv::{Kv, KvRange};
 pub use page::paginate;
+pub use query::answer;
 pub use router::{AnyMsg, MsgOutput, Router};
 
 /// Converts a storage failure, which no transaction can cause, into the error that stops the node.

@@ -21,7 +21,7 @@ use quern_proto::{
     },
 };
 use quern_testkit::{Chain, GENESIS_TIME, Genesis, QueryError, User, any, bank_send, coins};
-use support::{attribute_list, open};
+use support::{attribute_list, deliver, exported_twice, failed, started};
 use tendermint_proto::v0_38::abci::ExecTxResult;
 
 struct World {
@@ -33,14 +33,11 @@ struct World {
 }
 
 fn world() -> World {
-    let dir = tempfile::tempdir().unwrap();
     let (alice, bob) = (User::new("alice"), User::new("bob"));
-    let genesis = Genesis::new().fund(&alice, "1000000nqrn").fund(&bob, "100nqrn");
-    let app = open(dir.path());
-    let mut chain = Chain::start(app.clone(), genesis);
-    chain.empty_blocks(1);
+    let (_dir, app, chain) =
+        started(Genesis::new().fund(&alice, "1000000nqrn").fund(&bob, "100nqrn"));
     World {
-        _dir: dir,
+        _dir,
         app,
         chain,
         alice,
@@ -65,7 +62,7 @@ fn basic(limit: &str, until: Option<Timestamp>) -> Any {
 impl World {
     fn run(&mut self, user: &User, message: Any) -> ExecTxResult {
         let tx = self.chain.tx(user).message(message).fee("10nqrn").sign(user);
-        self.chain.block([tx]).tx_results.remove(0)
+        deliver(&mut self.chain, tx)
     }
 
     fn grant(&mut self, allowance: Any) -> ExecTxResult {
@@ -87,7 +84,7 @@ impl World {
             .fee(fee);
         tx.fee.granter = self.alice.address().to_string();
         let tx = tx.sign(&self.bob);
-        self.chain.block([tx]).tx_results.remove(0)
+        deliver(&mut self.chain, tx)
     }
 
     fn allowance(&self) -> Result<QueryAllowanceResponse, QueryError> {
@@ -108,21 +105,6 @@ impl World {
             .map(|c| (c.amount, c.denom))
             .collect()
     }
-}
-
-#[track_caller]
-fn failed(result: &ExecTxResult, codespace: &str, code: u32, log: &str) {
-    assert_eq!(
-        (result.codespace.as_str(), result.code),
-        (codespace, code),
-        "{}",
-        result.log
-    );
-    assert!(
-        result.log.ends_with(log),
-        "{:?} does not end with {log:?}",
-        result.log
-    );
 }
 
 #[test]
@@ -369,18 +351,7 @@ fn allowances_are_listed_exported_imported_and_pruned_by_anybody() {
     let pruned = w.run(&bob, any(&prune));
     assert_eq!(pruned.code, 0, "{}", pruned.log);
     assert!(pruned.events.iter().any(|e| e.r#type == "prune_feegrant"));
-    let exported = w.app.export(0).unwrap();
+    let (exported, again) = exported_twice(&w.app);
     assert_eq!(exported.feegrant.allowances.len(), 1);
-    let json = serde_json::to_vec(&exported).unwrap();
-    let state = quern_genesis::AppState::from_json(&json).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let app = open(dir.path());
-    let mut again = Chain::start(
-        app.clone(),
-        Genesis::new()
-            .first_height(w.app.last_height() + 1)
-            .state(|s| *s = state),
-    );
-    again.empty_blocks(1);
-    assert_eq!(app.export(0).unwrap().feegrant, exported.feegrant);
+    assert_eq!(again.feegrant, exported.feegrant);
 }

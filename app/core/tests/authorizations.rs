@@ -25,7 +25,7 @@ use quern_proto::{
     },
 };
 use quern_testkit::{Chain, GENESIS_TIME, Genesis, User, any, bank_send, coins};
-use support::{attribute_list, open};
+use support::{attribute_list, deliver, exported_twice, failed, started};
 use tendermint_proto::v0_38::abci::ExecTxResult;
 
 const SEND: &str = "/cosmos.bank.v1beta1.MsgSend";
@@ -40,17 +40,14 @@ struct World {
 }
 
 fn world() -> World {
-    let dir = tempfile::tempdir().unwrap();
     let (alice, bob, carol) = (User::new("alice"), User::new("bob"), User::new("carol"));
     let genesis = Genesis::new()
         .fund(&alice, "1000nqrn")
         .fund(&bob, "1000nqrn")
         .fund(&carol, "1000nqrn");
-    let app = open(dir.path());
-    let mut chain = Chain::start(app.clone(), genesis);
-    chain.empty_blocks(1);
+    let (_dir, app, chain) = started(genesis);
     World {
-        _dir: dir,
+        _dir,
         app,
         chain,
         alice,
@@ -73,7 +70,7 @@ fn exec(user: &User, msgs: Vec<Any>) -> Any {
 impl World {
     fn run(&mut self, user: &User, message: Any) -> ExecTxResult {
         let tx = self.chain.tx(user).message(message).sign(user);
-        self.chain.block([tx]).tx_results.remove(0)
+        deliver(&mut self.chain, tx)
     }
 
     /// Alice lets bob.
@@ -113,21 +110,6 @@ impl World {
             .unwrap();
         found.grants
     }
-}
-
-#[track_caller]
-fn failed(result: &ExecTxResult, codespace: &str, code: u32, log: &str) {
-    assert_eq!(
-        (result.codespace.as_str(), result.code),
-        (codespace, code),
-        "{}",
-        result.log
-    );
-    assert!(
-        result.log.ends_with(log),
-        "{:?} does not end with {log:?}",
-        result.log
-    );
 }
 
 #[test]
@@ -419,19 +401,8 @@ fn grants_are_revoked_listed_exported_and_imported() {
     assert_eq!((by_alice.grants.len(), &by_alice.grants), (2, &for_bob.grants));
     assert_eq!(by_alice.grants[0].grantee, w.bob.address().to_string());
 
-    let exported = w.app.export(0).unwrap();
-    let json = serde_json::to_vec(&exported).unwrap();
-    let state = quern_genesis::AppState::from_json(&json).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let app = open(dir.path());
-    let mut again = Chain::start(
-        app.clone(),
-        Genesis::new()
-            .first_height(w.app.last_height() + 1)
-            .state(|s| *s = state),
-    );
-    again.empty_blocks(1);
-    assert_eq!(app.export(0).unwrap().authz, exported.authz);
+    let (exported, again) = exported_twice(&w.app);
+    assert_eq!(again.authz, exported.authz);
     assert_eq!(
         exported.authz.authorization[1].expiration.as_deref(),
         Some("2026-01-12T13:46:40Z")

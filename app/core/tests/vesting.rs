@@ -23,7 +23,7 @@ use quern_proto::{
     },
 };
 use quern_testkit::{Chain, GENESIS_TIME, Genesis, TxBuilder, User, any, bank_send, coins};
-use support::open;
+use support::{deliver, exported_twice, failed, started};
 use tendermint_proto::v0_38::abci::ExecTxResult;
 
 struct World {
@@ -35,13 +35,10 @@ struct World {
 }
 
 fn world() -> World {
-    let dir = tempfile::tempdir().unwrap();
     let (alice, new) = (User::new("alice"), User::new("new"));
-    let app = open(dir.path());
-    let mut chain = Chain::start(app.clone(), Genesis::new().fund(&alice, "1000000nqrn"));
-    chain.empty_blocks(1);
+    let (_dir, app, chain) = started(Genesis::new().fund(&alice, "1000000nqrn"));
     World {
-        _dir: dir,
+        _dir,
         app,
         chain,
         alice,
@@ -52,7 +49,7 @@ fn world() -> World {
 impl World {
     fn run(&mut self, message: Any) -> ExecTxResult {
         let tx = self.chain.tx(&self.alice).message(message).sign(&self.alice);
-        self.chain.block([tx]).tx_results.remove(0)
+        deliver(&mut self.chain, tx)
     }
 
     fn account(&self) -> Any {
@@ -86,7 +83,7 @@ impl World {
         let tx = TxBuilder::new(1, sequence)
             .message(bank_send(&self.new, &self.alice, amount))
             .sign(&self.new);
-        self.chain.block([tx]).tx_results.remove(0)
+        deliver(&mut self.chain, tx)
     }
 
     fn until(&mut self, height: i64) {
@@ -97,34 +94,9 @@ impl World {
 
     /// The state survives the way through a genesis document.
     fn survives_export(&self) {
-        let exported = self.app.export(0).unwrap();
-        let state = quern_genesis::AppState::from_json(&serde_json::to_vec(&exported).unwrap()).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let app = open(dir.path());
-        let mut again = Chain::start(
-            app.clone(),
-            Genesis::new()
-                .first_height(self.app.last_height() + 1)
-                .state(|s| *s = state),
-        );
-        again.empty_blocks(1);
-        assert_eq!(app.export(0).unwrap().auth, exported.auth);
+        let (exported, again) = exported_twice(&self.app);
+        assert_eq!(again.auth, exported.auth);
     }
-}
-
-#[track_caller]
-fn failed(result: &ExecTxResult, codespace: &str, code: u32, log: &str) {
-    assert_eq!(
-        (result.codespace.as_str(), result.code),
-        (codespace, code),
-        "{}",
-        result.log
-    );
-    assert!(
-        result.log.ends_with(log),
-        "{:?} does not end with {log:?}",
-        result.log
-    );
 }
 
 #[test]

@@ -21,38 +21,29 @@ pub(crate) fn answer(
     request: &[u8],
 ) -> Option<Result<Vec<u8>>> {
     Some(match path.strip_prefix("/cosmwasm.wasm.v1.Query/")? {
-        "ContractInfo" => reply(request, |r| contract_info(cx, r)),
-        "ContractHistory" => reply(request, |r| contract_history(cx, r)),
-        "ContractsByCode" => reply(request, |r| contracts_by_code(cx, r)),
-        "ContractsByCreator" => reply(request, |r| contracts_by_creator(cx, r)),
-        "AllContractState" => reply(request, |r| all_state(cx, r)),
-        "RawContractState" => reply(request, |r| raw_state(cx, r)),
-        "SmartContractState" => reply(request, |r| smart(wasm, cx, router, r)),
-        "Code" => reply(request, |r| code(wasm, cx, r)),
-        "Codes" => reply(request, |r| codes(cx, r)),
-        "CodeInfo" => reply(request, |r| code_info(cx, r)),
-        "PinnedCodes" => reply(request, |r| pinned_codes(cx, r)),
-        "Params" => reply(request, |_: wire::QueryParamsRequest| {
+        "ContractInfo" => quern_context::answer(request, |r| contract_info(cx, r)),
+        "ContractHistory" => quern_context::answer(request, |r| contract_history(cx, r)),
+        "ContractsByCode" => quern_context::answer(request, |r| contracts_by_code(cx, r)),
+        "ContractsByCreator" => quern_context::answer(request, |r| contracts_by_creator(cx, r)),
+        "AllContractState" => quern_context::answer(request, |r| all_state(cx, r)),
+        "RawContractState" => quern_context::answer(request, |r| raw_state(cx, r)),
+        "SmartContractState" => quern_context::answer(request, |r| smart(wasm, cx, router, r)),
+        "Code" => quern_context::answer(request, |r| code(wasm, cx, r)),
+        "Codes" => quern_context::answer(request, |r| codes(cx, r)),
+        "CodeInfo" => quern_context::answer(request, |r| code_info(cx, r)),
+        "PinnedCodes" => quern_context::answer(request, |r| pinned_codes(cx, r)),
+        "Params" => quern_context::answer(request, |_: wire::QueryParamsRequest| {
             let params = Some(state::params(cx)?);
             Ok(wire::QueryParamsResponse { params })
         }),
-        "WasmLimitsConfig" => reply(request, |_: wire::QueryWasmLimitsConfigRequest| {
+        "WasmLimitsConfig" => quern_context::answer(request, |_: wire::QueryWasmLimitsConfigRequest| {
             // No limit differs from the VM's default, which wasmd writes as an empty object.
             let config = "{}".to_owned();
             Ok(wire::QueryWasmLimitsConfigResponse { config })
         }),
-        "BuildAddress" => reply(request, |r| build_address(cx, r)),
+        "BuildAddress" => quern_context::answer(request, |r| build_address(cx, r)),
         _ => return None,
     })
-}
-
-fn reply<Q, A>(request: &[u8], handle: impl FnOnce(Q) -> Result<A>) -> Result<Vec<u8>>
-where
-    Q: Message + Default,
-    A: Message,
-{
-    let request = Q::decode(request).map_err(|e| sdk::INVALID_REQUEST.wrap(e.to_string()))?;
-    Ok(handle(request)?.encode_to_vec())
 }
 
 /// The page asked for. Counting and skipping would cost without bound, so they are refused.

@@ -30,16 +30,21 @@ struct Reflection {
     calls: Calls,
 }
 
+/// Longest request of the protocol, which holds a name.
+const MAX_REQUEST_BYTES: usize = 16 * 1024;
+
 type Answers<A> = Pin<Box<dyn Stream<Item = Result<A, Status>> + Send>>;
 
 /// The service in version v1.
 pub(super) fn v1(calls: &Calls) -> v1::ServerReflectionServer<impl v1::ServerReflection> {
-    v1::ServerReflectionServer::new(Reflection { calls: calls.clone() })
+    let server = v1::ServerReflectionServer::new(Reflection { calls: calls.clone() });
+    server.max_decoding_message_size(MAX_REQUEST_BYTES)
 }
 
 /// The service in version v1alpha, whose messages have the same wire form.
 pub(super) fn v1alpha(calls: &Calls) -> v1alpha::ServerReflectionServer<impl v1alpha::ServerReflection> {
-    v1alpha::ServerReflectionServer::new(Reflection { calls: calls.clone() })
+    let server = v1alpha::ServerReflectionServer::new(Reflection { calls: calls.clone() });
+    server.max_decoding_message_size(MAX_REQUEST_BYTES)
 }
 
 #[async_trait]

@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tonic::codegen::{BoxFuture, Service};
@@ -8,11 +9,18 @@ use tonic::server::{Grpc, UnaryService};
 use tonic::{Request, Response, Status};
 
 use super::codec::RawCodec;
+use crate::bodies;
 use crate::calls::Calls;
 use crate::server::MAX_REQUEST_BYTES;
 
 /// Metadata key for the height a query reads, in the request and in the answer.
 pub const BLOCK_HEIGHT: &str = "x-cosmos-block-height";
+
+/// Longest time that a request may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// Bytes before a message: whether it is compressed, and its length.
+const PREFIX: usize = 5;
 
 /// Serves any unary method by its path.
 #[derive(Clone)]
@@ -77,7 +85,14 @@ impl Service<http::Request<axum::body::Body>> for Unary {
             calls: self.calls.clone(),
             path: request.uri().path().to_owned(),
         };
+        let (head, body) = request.into_parts();
         Box::pin(async move {
+            let most = MAX_REQUEST_BYTES + PREFIX;
+            let held = match bodies::hold(call.calls.places(), body, most, ARRIVAL).await {
+                Ok(held) => held,
+                Err(status) => return Ok(status.into_http()),
+            };
+            let request = http::Request::from_parts(head, axum::body::Body::from(held.bytes.clone()));
             let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(MAX_REQUEST_BYTES);
             Ok(grpc.unary(call, request).await)
         })

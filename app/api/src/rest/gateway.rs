@@ -1,14 +1,14 @@
 use std::sync::{Arc, OnceLock};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use prost_reflect::DynamicMessage;
-use tokio::time::timeout;
 use tonic::Status;
 
 use super::failure::{self, Response};
 use super::{RestOptions, Routes, open_api, query, request};
+use crate::bodies;
 use crate::calls::Calls;
 use crate::grpc::{BLOCK_HEIGHT, height_of};
 use crate::json;
@@ -59,21 +59,10 @@ impl Gateway {
             .find(&head.method, &parts)
             .ok_or_else(failure::no_route)?;
         let height = requested_height(&head.headers)?;
-        let body = timeout(
-            self.options.read_timeout,
-            to_bytes(body, self.options.max_body_bytes),
-        );
-        let body = body
-            .await
-            .map_err(|_| Status::cancelled("the request's body did not arrive"))?;
-        let body = body.map_err(|_| {
-            let most = self.options.max_body_bytes;
-            Status::invalid_argument(format!(
-                "the request's body is broken or longer than {most} bytes"
-            ))
-        })?;
+        let (most, time) = (self.options.max_body_bytes, self.options.read_timeout);
+        let body = bodies::hold(self.calls.places(), body, most, time).await?;
         let search = head.uri.query().unwrap_or_default();
-        let data = match request::encode(route, &variables, search, &body) {
+        let data = match request::encode(route, &variables, search, &body.bytes) {
             Ok(data) => data,
             // Of a module that the chain lacks, even a wrong request is answered as any unknown route.
             Err(_) if !self.calls.served().contains(&route.path) => return Err(failure::no_route()),

@@ -27,6 +27,9 @@ use crate::grpc;
 /// Lists the methods of the OpenAPI document.
 const PAGE: &str = include_str!("page.html");
 
+/// Most bytes of a connection that are read ahead, and with it its longest head: the longest URL, and headers.
+const MAX_HEAD_BYTES: usize = 128 * 1024;
+
 /// Longest wait for open requests when the server stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -40,6 +43,7 @@ pub(crate) async fn serve(
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
+        .max_buf_size(MAX_HEAD_BYTES)
         .header_read_timeout(options.read_timeout);
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let router = router(calls, options);

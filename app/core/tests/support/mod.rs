@@ -8,7 +8,10 @@ pub mod system;
 use std::path::Path;
 
 use quern_core::{App, Options};
-use tendermint_proto::v0_38::abci::Event;
+use quern_genesis::AppState;
+use quern_testkit::{Chain, Genesis};
+use tempfile::TempDir;
+use tendermint_proto::v0_38::abci::{Event, ExecTxResult};
 
 /// Opens the application in a folder, with defaults.
 pub fn open(dir: &Path) -> App {
@@ -22,4 +25,45 @@ pub fn attribute_list(event: &Event) -> Vec<String> {
         .iter()
         .map(|a| format!("{}={}", a.key, a.value))
         .collect()
+}
+
+/// A chain in a folder of its own, after its first block.
+pub fn started(genesis: Genesis) -> (TempDir, App, Chain<App>) {
+    let dir = tempfile::tempdir().unwrap();
+    let app = open(dir.path());
+    let mut chain = Chain::start(app.clone(), genesis);
+    chain.empty_blocks(1);
+    (dir, app, chain)
+}
+
+/// A block with one transaction: what came of it.
+pub fn deliver(chain: &mut Chain<App>, tx: Vec<u8>) -> ExecTxResult {
+    chain.block([tx]).tx_results.remove(0)
+}
+
+/// The state as it is exported, and again after its way through a genesis document into another chain.
+pub fn exported_twice(app: &App) -> (AppState, AppState) {
+    let exported = app.export(0).unwrap();
+    let state = AppState::from_json(&serde_json::to_vec(&exported).unwrap()).unwrap();
+    let genesis = Genesis::new()
+        .first_height(app.last_height() + 1)
+        .state(|s| *s = state);
+    let (_dir, again, _chain) = started(genesis);
+    (exported, again.export(0).unwrap())
+}
+
+/// Checks that a transaction failed with this code and a log that ends so.
+#[track_caller]
+pub fn failed(result: &ExecTxResult, codespace: &str, code: u32, log: &str) {
+    assert_eq!(
+        (result.codespace.as_str(), result.code),
+        (codespace, code),
+        "{}",
+        result.log
+    );
+    assert!(
+        result.log.ends_with(log),
+        "{:?} does not end with {log:?}",
+        result.log
+    );
 }

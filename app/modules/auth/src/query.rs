@@ -1,7 +1,6 @@
 //! Queries of `cosmos.auth.v1beta1.Query`.
 
-use prost::Message;
-use quern_context::{Cx, Kv, paginate};
+use quern_context::{Cx, Kv, answer, paginate};
 use quern_proto::cosmos::auth::v1beta1 as wire;
 use quern_types::{AccAddress, BECH32_ACCOUNT, Error, Result, errors};
 
@@ -106,15 +105,6 @@ fn find(cx: &Cx, address: &str) -> Result<Account> {
 
 fn below(cx: &Cx, prefix: &[u8]) -> Kv {
     cx.kv(MODULE).under(prefix)
-}
-
-fn answer<Q, A>(request: &[u8], handle: impl FnOnce(Q) -> Result<A>) -> Result<Vec<u8>>
-where
-    Q: Message + Default,
-    A: Message,
-{
-    let request = Q::decode(request).map_err(|e| errors::INVALID_REQUEST.wrap(e.to_string()))?;
-    Ok(handle(request)?.encode_to_vec())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Queries of `cosmos.authz.v1beta1.Query`.
 
-use prost::Message;
-use quern_context::{Cx, paginate};
+use quern_context::{Cx, answer, paginate};
 use quern_proto::cosmos::authz::v1beta1 as wire;
 use quern_types::{AccAddress, Error, Result, errors};
 
@@ -83,15 +82,6 @@ fn with_parties(
 
 fn corrupt() -> Error {
     Error::halt("corrupt key of a grant in state")
-}
-
-fn answer<Q, A>(request: &[u8], handle: impl FnOnce(Q) -> Result<A>) -> Result<Vec<u8>>
-where
-    Q: Message + Default,
-    A: Message,
-{
-    let request = Q::decode(request).map_err(|e| errors::INVALID_REQUEST.wrap(e.to_string()))?;
-    Ok(handle(request)?.encode_to_vec())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Queries of `cosmos.bank.v1beta1.Query`.
 
-use prost::Message;
-use quern_context::{Cx, paginate};
+use quern_context::{Cx, answer, paginate};
 use quern_proto::cosmos::{bank::v1beta1 as wire, base::v1beta1 as base};
 use quern_types::{AccAddress, Coin, Denom, Error, Result, errors};
 
@@ -204,15 +203,6 @@ fn to_wire(coin: &Coin) -> base::Coin {
         denom: coin.denom.to_string(),
         amount: coin.amount.to_string(),
     }
-}
-
-fn answer<Q, A>(request: &[u8], handle: impl FnOnce(Q) -> Result<A>) -> Result<Vec<u8>>
-where
-    Q: Message + Default,
-    A: Message,
-{
-    let request = Q::decode(request).map_err(|e| errors::INVALID_REQUEST.wrap(e.to_string()))?;
-    Ok(handle(request)?.encode_to_vec())
 }
 
 #[cfg(test)]

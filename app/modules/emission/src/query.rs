@@ -30,7 +30,7 @@ struct EmissionResponse {
     burned: String,
 }
 
-/// Answers a query of this module; `None` for another's path. `sdk/38` on a chain that mints nothing.
+/// Answers a query of this module; `None` for another's path. `sdk/22` on a chain that mints nothing.
 pub fn query(cx: &Cx, path: &str, _request: &[u8]) -> Option<Result<Vec<u8>>> {
     (path == "/quern.emission.v1.Query/Emission").then(|| {
         let schedule =

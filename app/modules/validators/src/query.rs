@@ -1,7 +1,7 @@
 //! Queries of `quern.validators.v1.Query`.
 
 use prost::Message;
-use quern_context::Cx;
+use quern_context::{Cx, answer};
 use quern_types::{Result, consensus_bech32, errors};
 
 use crate::{MODULE, consensus_address, current, keys, state::Validator};
@@ -43,7 +43,7 @@ fn info(key: [u8; 32], power: u64) -> Info {
 pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
     match path.strip_prefix("/quern.validators.v1.Query/")? {
         "Validators" => Some(validators(cx)),
-        "Validator" => Some(validator(cx, request)),
+        "Validator" => Some(answer(request, |r| validator(cx, r))),
         _ => None,
     }
 }
@@ -54,14 +54,12 @@ fn validators(cx: &Cx) -> Result<Vec<u8>> {
     Ok(ValidatorsResponse { validators }.encode_to_vec())
 }
 
-fn validator(cx: &Cx, request: &[u8]) -> Result<Vec<u8>> {
-    let bad = |text: String| errors::INVALID_REQUEST.wrap(text);
-    let request = ValidatorRequest::decode(request).map_err(|e| bad(e.to_string()))?;
+fn validator(cx: &Cx, request: ValidatorRequest) -> Result<Info> {
     let address = <[u8; 20]>::try_from(request.consensus_address)
-        .map_err(|_| bad("a consensus address has 20 bytes".into()))?;
+        .map_err(|_| errors::INVALID_REQUEST.wrap("a consensus address has 20 bytes"))?;
     let found = cx.kv(MODULE).get(&keys::validator(&address))?.ok_or_else(|| {
         errors::KEY_NOT_FOUND.wrap(format!("validator {} not found", consensus_bech32(&address)))
     })?;
     let (key, power) = Validator::read(&found)?;
-    Ok(info(key, power).encode_to_vec())
+    Ok(info(key, power))
 }

@@ -76,7 +76,7 @@ async fn serve(
             tokio::select! { _ = page => {}, () = done => {} }
         }));
     }
-    let api = api(&app, home)?;
+    let api = api(&app, home, config)?;
     if config.grpc.enable {
         let listener = bind(config.grpc.address, "grpc").await?;
         let (api, done) = (api.clone(), done(finished.clone()));
@@ -113,10 +113,15 @@ async fn serve(
 }
 
 /// The node's methods for gRPC and REST.
-fn api(app: &App, home: &Home) -> Outcome<Api> {
+fn api(app: &App, home: &Home, config: &AppConfig) -> Outcome<Api> {
+    let limits = limits();
     let options = quern_api::Options {
         rpc: rpc_url(home)?,
-        limits: limits(),
+        limits: Limits {
+            // Room for the longest body that the operator admits.
+            bodies: limits.bodies.max(config.api.rpc_max_body_bytes),
+            ..limits
+        },
         messages: Messages::new(executes),
     };
     let source = app.clone();
