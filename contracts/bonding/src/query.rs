@@ -142,9 +142,14 @@ fn position(deps: Deps, host: &Addr, funder: &Addr, height: u64) -> Result<Posit
     {
         let (end, entry) = entry?;
         let bucket = BUCKETS.may_load(deps.storage, (host, end))?.unwrap_or_default();
+        // what matured before a freeze is out of its reach
+        let last = match record.buckets.contains(&end) {
+            true => record.freeze.last(end),
+            false => end,
+        };
         unbonding.push(UnbondingEntry {
             amount: sum([value(bucket, &entry.leaving), value(bucket, &entry.moving)])?,
-            matures_at: record.freeze.last(end).saturating_add(1),
+            matures_at: last.saturating_add(1),
         });
     }
     Ok(Position {

@@ -269,6 +269,35 @@ fn a_host_that_goes_silent_locks_its_funders_for_one_freeze_and_no_longer() {
 }
 
 #[test]
+fn what_a_freeze_holds_keeps_back_nothing_that_matured_after_it() {
+    let mut chain = two_hosts();
+    let ann = who("ann");
+    chain.bond(&ann, &host(1), 900).unwrap();
+    chain.unbond(&ann, &host(1), 300).unwrap();
+    chain.advance(10);
+    chain.unbond(&ann, &host(1), 200).unwrap();
+    let ends = |chain: &Chain| -> Vec<u64> {
+        let position = chain.position(&ann, &host(1));
+        position
+            .unbonding
+            .iter()
+            .map(|entry| entry.matures_at - 1)
+            .collect()
+    };
+    let [first, second] = ends(&chain)[..] else {
+        panic!("two entries")
+    };
+    chain.advance(first - 25 - chain.height());
+    chain.freeze(&host(1), true);
+    assert_eq!(ends(&chain), [first + 25, second]);
+    chain.advance(second + 1 - chain.height());
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 200);
+    assert_eq!(ends(&chain), [first + 25]);
+    chain.advance(first + 26 - chain.height());
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 300);
+}
+
+#[test]
 fn a_cheat_that_goes_silent_as_its_coins_mature_is_still_judged_with_them() {
     let mut chain = two_hosts();
     chain.unbond(&host(1), &host(1), 1_000).unwrap();

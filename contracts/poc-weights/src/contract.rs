@@ -3,7 +3,7 @@
 use cosmwasm_std::{entry_point, Binary, Deps, DepsMut, Empty, Env, MessageInfo, Response};
 use quern_interface::poc_weights::{ExecuteMsg, InstantiateMsg, QueryMsg};
 use quern_interface::sudo::SudoMsg;
-use semver::Version;
+use quern_interface::version;
 
 use crate::error::{ContractError, Result};
 use crate::state::{Config, Epoch, CONFIG, EPOCH, LAST_SPRINT, PARAMS};
@@ -95,17 +95,15 @@ pub fn query(deps: Deps, _env: Env, msg: QueryMsg) -> Result<Binary> {
     answers::answer(deps, msg)
 }
 
-/// Moves to this version: of this contract only, and never back.
+/// Moves to this version: of this contract only, and only from one whose records it reads
+/// ([`quern_interface::version::reads`]).
 ///
 /// # Errors
 /// `bad_migration`.
 #[entry_point]
 pub fn migrate(deps: DepsMut, _env: Env, _msg: Empty) -> Result<Response> {
     let stored = cw2::get_contract_version(deps.storage)?;
-    let parsed = Version::parse(&stored.version)
-        .ok()
-        .zip(Version::parse(VERSION).ok());
-    if stored.contract != NAME || parsed.is_none_or(|(stored, this)| stored > this) {
+    if stored.contract != NAME || !version::reads(VERSION, &stored.version) {
         return Err(ContractError::BadMigration {
             name: stored.contract,
             version: stored.version,

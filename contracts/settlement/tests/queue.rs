@@ -71,11 +71,15 @@ fn whoever_is_taken_is_drawn_within_ten_delays_of_its_beacon_however_full_the_qu
     }
     assert_eq!(queue(&world).waiting, 160);
     refuse(&mut world, rich, "queue_full");
-    let drawn_at = world.session(last).drawn_at;
+    let (drawn_at, closes_at) = (world.session(last).drawn_at, world.session(last).closes_at);
     world.until(drawn_at + 10 * 8 - 1);
     assert_eq!(world.session(last).status, SessionStatus::Pending);
     world.block();
-    assert_eq!(world.session(last).status, SessionStatus::Open);
+    let session = world.session(last);
+    assert_eq!(session.status, SessionStatus::Open);
+    // by a beacon that nobody could know while it waited, and with all of its time
+    assert_eq!(session.drawn_at, drawn_at + 10 * 8 - 1);
+    assert_eq!(session.closes_at, closes_at + 10 * 8 - 1);
     world.reconcile();
 }
 

@@ -108,8 +108,9 @@ pub fn withdraw(deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Res
         .collect::<Result<_, _>>()?;
     let (mut paid, mut moved, mut ended, mut messages) = (Amount::ZERO, Amount::ZERO, 0_u32, vec![]);
     for (end, mut entry) in ripe {
+        // a freeze may hold an older one longer than this
         if record.buckets.contains(&end) {
-            break;
+            continue;
         }
         ended = ended.saturating_add(1);
         let (leaving, moving) = claim(&mut *deps.storage, &host, &funder, end, &mut entry)?;

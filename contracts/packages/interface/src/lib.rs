@@ -12,6 +12,7 @@ pub mod registry;
 pub mod rewards;
 pub mod settlement;
 pub mod sudo;
+pub mod version;
 
 /// Basis points in one.
 pub const BPS: u128 = 10_000;

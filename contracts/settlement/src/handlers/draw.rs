@@ -28,7 +28,11 @@ pub fn end_block(mut deps: DepsMut, env: Env) -> Result<Response> {
     let mut response = Response::new();
     for (drawn_at, id) in due {
         PENDING.remove(deps.storage, (drawn_at, id));
-        let session = sessions::load(deps.storage, id)?;
+        let mut session = sessions::load(deps.storage, id)?;
+        // one that had to wait is drawn by a beacon that nobody knew before, when capacities could still be changed, and
+        // has all of its time
+        session.drawn_at = height;
+        session.closes_at = session.closes_at.saturating_add(height.saturating_sub(drawn_at));
         let committee = Chain::load(deps.as_ref())
             .and_then(|chain| committee(&chain, &env.block.chain_id, id, &session, params.committee_size))
             .unwrap_or(None);
