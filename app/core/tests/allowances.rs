@@ -34,8 +34,7 @@ struct World {
 
 fn world() -> World {
     let (alice, bob) = (User::new("alice"), User::new("bob"));
-    let (_dir, app, chain) =
-        started(Genesis::new().fund(&alice, "1000000nqrn").fund(&bob, "100nqrn"));
+    let (_dir, app, chain) = started(Genesis::new().fund(&alice, "1000000nqrn").fund(&bob, "100nqrn"));
     World {
         _dir,
         app,
