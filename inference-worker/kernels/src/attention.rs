@@ -233,7 +233,7 @@ impl Task<'_> {
             let (k, v) = self.pool[place..place + g.part()].split_at(PAGE * padded);
             // SAFETY: q holds R rows of `padded`, k as many rows of PAGE.
             unsafe {
-                tile::<V, R>(
+                tile::<V, R, false>(
                     q.as_ptr(),
                     padded,
                     k.as_ptr(),
@@ -279,7 +279,7 @@ impl Task<'_> {
             for chunk in (0..padded).step_by(CHUNK) {
                 // SAFETY: scores hold R rows of PAGE, v PAGE rows of `padded`, sums R rows of `padded`.
                 unsafe {
-                    add_tile::<V, R>(
+                    tile::<V, R, true>(
                         scores.as_ptr().cast(),
                         PAGE,
                         v.as_ptr().add(chunk),
@@ -319,13 +319,14 @@ fn tree(values: &[f32; PAGE], join: impl Fn(f32, f32) -> f32) -> f32 {
     left[0]
 }
 
-/// `to = a * b` for R rows of a, `length` long, and two vectors of columns of b.
+/// `to = a * b` for R rows of a, `length` long, and two vectors of columns of b; each sum goes on from what is there if
+/// ADD says so.
 ///
 /// # Safety
 /// The instructions of V are there, and the pointers are good for rows that are the given strides apart.
 #[inline(always)]
 #[expect(unsafe_code, reason = "vectors")]
-unsafe fn tile<V: Lanes, const R: usize>(
+unsafe fn tile<V: Lanes, const R: usize, const ADD: bool>(
     a: *const f32,
     a_stride: usize,
     b: *const f32,
@@ -337,79 +338,33 @@ unsafe fn tile<V: Lanes, const R: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         let mut lanes = [[V::splat(0.0); 2]; R];
-        accumulate::<V, R>(a, a_stride, b, b_stride, length, &mut lanes);
-        let mut to = to;
-        for lanes in lanes {
-            lanes[0].store(to);
-            lanes[1].store(to.add(LANES));
-            to = to.wrapping_add(to_stride);
+        if ADD {
+            let mut from = to;
+            for lanes in &mut lanes {
+                *lanes = [V::load(from), V::load(from.add(LANES))];
+                from = from.wrapping_add(to_stride);
+            }
         }
-    }
-}
-
-/// `to += a * b`, as [`tile`], each sum going on from what is there.
-///
-/// # Safety
-/// As [`tile`].
-#[inline(always)]
-#[expect(unsafe_code, reason = "vectors")]
-unsafe fn add_tile<V: Lanes, const R: usize>(
-    a: *const f32,
-    a_stride: usize,
-    b: *const f32,
-    b_stride: usize,
-    length: usize,
-    to: *mut f32,
-    to_stride: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut lanes = [[V::splat(0.0); 2]; R];
-        let mut from = to;
-        for lanes in &mut lanes {
-            *lanes = [V::load(from), V::load(from.add(LANES))];
-            from = from.wrapping_add(to_stride);
-        }
-        accumulate::<V, R>(a, a_stride, b, b_stride, length, &mut lanes);
-        let mut to = to;
-        for lanes in lanes {
-            lanes[0].store(to);
-            lanes[1].store(to.add(LANES));
-            to = to.wrapping_add(to_stride);
-        }
-    }
-}
-
-/// # Safety
-/// As [`tile`].
-#[inline(always)]
-#[expect(unsafe_code, reason = "vectors")]
-unsafe fn accumulate<V: Lanes, const R: usize>(
-    a: *const f32,
-    a_stride: usize,
-    b: *const f32,
-    b_stride: usize,
-    length: usize,
-    lanes: &mut [[V; 2]; R],
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut sums = *lanes;
         let (mut a, mut b) = (a, b);
         let end = a.add(length);
         while a < end {
             let (b0, b1) = (V::load(b), V::load(b.add(LANES)));
             let mut row = a;
-            for sums in &mut sums {
+            for lanes in &mut lanes {
                 let a = V::splat(*row);
-                sums[0] = a.fma(b0, sums[0]);
-                sums[1] = a.fma(b1, sums[1]);
+                lanes[0] = a.fma(b0, lanes[0]);
+                lanes[1] = a.fma(b1, lanes[1]);
                 row = row.wrapping_add(a_stride);
             }
             a = a.add(1);
             b = b.wrapping_add(b_stride);
         }
-        *lanes = sums;
+        let mut to = to;
+        for lanes in lanes {
+            lanes[0].store(to);
+            lanes[1].store(to.add(LANES));
+            to = to.wrapping_add(to_stride);
+        }
     }
 }
 

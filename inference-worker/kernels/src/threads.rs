@@ -1,8 +1,10 @@
 //! Threads that share the tasks of one operation.
 //!
 //! An operation never waits for a thread that has not begun to help: on a busy machine it would wait for the system's
-//! scheduler.
+//! scheduler. A task that panics ends its operation, on whichever thread it ran.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -25,6 +27,9 @@ pub fn set_threads(threads: usize) {
 }
 
 /// Runs `task` for each of `0 .. tasks`, in no order.
+///
+/// # Panics
+/// When a task does: what it was to write is not written.
 pub(crate) fn each(tasks: usize, task: impl Fn(usize) + Sync) {
     let helpers = HELPERS.read().unwrap_or_else(PoisonError::into_inner).clone();
     let next = AtomicUsize::new(0);
@@ -57,6 +62,8 @@ struct State {
     open: Option<Open>,
     /// Helpers that are at it.
     inside: usize,
+    /// What a helper panicked with.
+    panic: Option<Box<dyn Any + Send>>,
     over: bool,
 }
 
@@ -118,25 +125,19 @@ impl Helpers {
         }
         state.open = Some(open);
         self.news.fetch_add(1, Ordering::Release);
+        state.panic = None;
         drop(state);
         let close = Close(self);
         self.wake.notify_all();
         work();
         drop(close);
+        let panic = self.state().panic.take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
     }
 
     fn run(&self) {
-        /// Leaves the operation, however it ends.
-        struct Inside<'a>(&'a Helpers);
-        impl Drop for Inside<'_> {
-            fn drop(&mut self) {
-                let mut state = self.0.state();
-                state.inside -= 1;
-                if state.inside == 0 {
-                    self.0.left.notify_all();
-                }
-            }
-        }
         let mut seen = 0;
         loop {
             let mut looks = 0;
@@ -155,13 +156,20 @@ impl Helpers {
             let Some(Open(work)) = state.open else { continue };
             state.inside += 1;
             drop(state);
-            let inside = Inside(self);
-            // SAFETY: `share` waits for those inside.
-            #[expect(unsafe_code, reason = "operations borrow from their caller")]
-            unsafe {
-                (*work)();
+            // The thread lives on; whoever shares the work is told.
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                // SAFETY: `share` waits for those inside.
+                #[expect(unsafe_code, reason = "operations borrow from their caller")]
+                unsafe {
+                    (*work)();
+                }
+            }));
+            let mut state = self.state();
+            state.panic = state.panic.take().or(outcome.err());
+            state.inside -= 1;
+            if state.inside == 0 {
+                self.left.notify_all();
             }
-            drop(inside);
         }
     }
 }
@@ -193,5 +201,32 @@ mod tests {
             }
         }
         set_threads(1);
+    }
+
+    #[test]
+    fn a_task_that_panics_on_another_thread_ends_its_operation_and_the_next_one_runs() {
+        // Helpers of its own: other tests change those of the process.
+        let helpers = Helpers::start(1);
+        let caller = std::thread::current().id();
+        for round in 0..3 {
+            let helped = Mutex::new(0);
+            let work = || {
+                if std::thread::current().id() != caller {
+                    *helped.lock().unwrap() += 1;
+                    if round != 1 {
+                        std::panic::panic_any("for the test");
+                    }
+                    return;
+                }
+                // Until the helper is at it.
+                while *helped.lock().unwrap() == 0 {
+                    std::thread::yield_now();
+                }
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(|| helpers.share(&work)));
+            let panic = outcome.err().and_then(|panic| panic.downcast_ref::<&str>().copied());
+            assert_eq!(panic, (round != 1).then_some("for the test"), "round {round}");
+        }
+        helpers.end();
     }
 }
