@@ -224,7 +224,9 @@ mod tests {
                 }
             };
             let outcome = catch_unwind(AssertUnwindSafe(|| helpers.share(&work)));
-            let panic = outcome.err().and_then(|panic| panic.downcast_ref::<&str>().copied());
+            let panic = outcome
+                .err()
+                .and_then(|panic| panic.downcast_ref::<&str>().copied());
             assert_eq!(panic, (round != 1).then_some("for the test"), "round {round}");
         }
         helpers.end();
