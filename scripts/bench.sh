@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prints the project's figures beside their comparators and merges them into target/bench/report.json:
-# a list of {name, ours, comparator, ratio, target, unit, holds}. Arguments select benchmarks by name.
+# a list of {name, ours, comparator, ratio, target, unit, holds}. Arguments select benchmarks by name: abci
+# node contract store inference. Wants a quiet machine; half an hour.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$ROOT"
@@ -17,6 +18,12 @@ wanted() {
 # Each leaves target/bench/NAME.json.
 if wanted abci; then cargo run --locked -p quern-abci --example bench_listener; fi
 if wanted node; then cargo build --locked -p quern-node && cargo run --locked -p quern-node --example bench_idle; fi
+# The contracts are what a build left, or are built here.
+if wanted contract; then
+    [ -f contracts/artifacts/probe.wasm ] || scripts/contracts.sh
+    cargo run --locked -p quern-wasm --example contract_call
+fi
+if wanted store; then cargo run --locked -p quern-store --example bench_database -- 1000000 target/bench-database redb; fi
 if wanted inference; then inference-worker/bench.sh; fi
 
 python3 - <<'PY'
