@@ -50,6 +50,9 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
         ExecuteMsg::Unbond { host, amount } => handlers::unbond(deps, env, info, host, amount),
         ExecuteMsg::Withdraw { host } => handlers::withdraw(deps, env, info, host),
         ExecuteMsg::Move { from, to, amount } => handlers::move_position(deps, env, info, from, to, amount),
+        ExecuteMsg::CancelUnbond { host, bucket, amount } => {
+            handlers::cancel_unbond(deps, env, info, host, bucket, amount)
+        }
         ExecuteMsg::SetOpen { open } => handlers::set_open(deps, env, info, open),
         ExecuteMsg::Slash {
             host,

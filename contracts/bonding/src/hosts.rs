@@ -7,7 +7,9 @@ use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
 use crate::math::{bucket, counted, Stake};
-use crate::state::{Host, BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, ENTRIES, HOSTS, PARAMS, POSITIONS, TOTALS};
+use crate::state::{
+    Host, Tranches, BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, ENTRIES, HOSTS, PARAMS, POSITIONS, TOTALS,
+};
 
 /// Most buckets of a host that can be slashed.
 pub const MAX_BUCKETS: usize = 32;
@@ -165,6 +167,56 @@ pub fn debit(
         Some(())
     })?;
     Ok((save(storage, host, &mut record)?, end))
+}
+
+/// What bonds again.
+pub struct Recall<'a> {
+    /// Behind this host.
+    pub host: &'a Addr,
+    /// From this funder's part of the bucket.
+    pub funder: &'a Addr,
+    /// The bucket's end.
+    pub bucket: u64,
+    /// This much.
+    pub amount: Amount,
+}
+
+/// Puts coins that were to be paid out back into the position, under the rules of new ones; returns the
+/// host's counted bond. Only what can still be slashed comes back: the rest answers for nothing any more.
+pub fn recall(storage: &mut dyn Storage, params: &Params, recall: &Recall, height: u64) -> Result<Amount> {
+    let Recall {
+        host,
+        funder,
+        bucket: end,
+        amount,
+    } = *recall;
+    let held = load(storage, host, height)?.buckets.contains(&end);
+    let mut tranches = match held {
+        true => BUCKETS.may_load(storage, (host, end))?.unwrap_or_default(),
+        false => Tranches::default(),
+    };
+    let mut entry = ENTRIES
+        .may_load(storage, (host, funder, end))?
+        .unwrap_or_default();
+    let pool = tranches.of(host, funder);
+    let value = pool.value(&entry.leaving);
+    if amount.is_zero() {
+        return Err(ContractError::AmountTooSmall);
+    }
+    pool.withdraw(&mut entry.leaving, amount)
+        .ok_or(ContractError::InsufficientPosition(value))?;
+    // checks too, so it goes first
+    let counted = credit(storage, params, host, funder, amount, height)?;
+    BUCKETS.save(storage, (host, end), &tranches)?;
+    match entry.leaving.shares.is_zero() && entry.moving.shares.is_zero() {
+        true => ENTRIES.remove(storage, (host, funder, end)),
+        false => ENTRIES.save(storage, (host, funder, end), &entry)?,
+    }
+    update_totals(storage, |totals| {
+        totals.unbonding = totals.unbonding.checked_sub(amount)?;
+        Some(())
+    })?;
+    Ok(counted)
 }
 
 /// Forgets a position that holds nothing and waits for nothing.

@@ -147,8 +147,12 @@ fn position(deps: Deps, host: &Addr, funder: &Addr, height: u64) -> Result<Posit
             true => record.freeze.last(end),
             false => end,
         };
+        let moving = value(bucket, &entry.moving);
         unbonding.push(UnbondingEntry {
-            amount: sum([value(bucket, &entry.leaving), value(bucket, &entry.moving)])?,
+            bucket: end,
+            amount: sum([value(bucket, &entry.leaving), moving])?,
+            moving,
+            to: entry.to.map(Into::into),
             matures_at: last.saturating_add(1),
         });
     }

@@ -190,6 +190,40 @@ fn coins_come_back_after_the_delay_and_not_a_block_before() {
 }
 
 #[test]
+fn what_leaves_can_bond_again_until_it_matures_and_what_moves_cannot() {
+    let mut chain = two_hosts();
+    let ann = who("ann");
+    chain.bond(&ann, &host(1), 500).unwrap();
+    chain.unbond(&ann, &host(1), 300).unwrap();
+    chain.move_to(&ann, &host(1), &host(2), 100).unwrap();
+    let entry = chain.position(&ann, &host(1)).unbonding.remove(0);
+    assert_eq!((entry.amount, entry.moving), (Amount(400), Amount(100)));
+    assert_eq!(entry.to, Some(host(2).to_string()));
+    let cancel = |bucket, amount| ExecuteMsg::CancelUnbond {
+        host: host(1).to_string(),
+        bucket,
+        amount: Amount(amount),
+    };
+    chain.refuse(&ann, cancel(entry.bucket, 301), &[], "insufficient_position");
+    chain.refuse(&ann, cancel(entry.bucket, 0), &[], "amount_too_small");
+    chain.refuse(&ann, cancel(entry.bucket + 10, 1), &[], "insufficient_position");
+    chain.refuse(&who("bob"), cancel(entry.bucket, 1), &[], "insufficient_position");
+    chain.call(&ann, cancel(entry.bucket, 200)).unwrap();
+    let position = chain.position(&ann, &host(1));
+    assert_eq!(
+        (position.active, position.unbonding[0].amount),
+        (Amount(300), Amount(200))
+    );
+    chain.call(&host(1), ExecuteMsg::SetOpen { open: false }).unwrap();
+    chain.refuse(&ann, cancel(entry.bucket, 1), &[], "host_closed");
+    chain.call(&host(1), ExecuteMsg::SetOpen { open: true }).unwrap();
+    chain.advance(entry.matures_at - chain.height());
+    chain.refuse(&ann, cancel(entry.bucket, 1), &[], "insufficient_position");
+    assert_eq!(chain.withdraw(&ann, &host(1)).unwrap(), 100);
+    assert_eq!(chain.position(&ann, &host(2)).active, Amount(100));
+}
+
+#[test]
 fn moved_coins_answer_for_the_first_host_until_they_land() {
     let mut chain = two_hosts();
     let ann = who("ann");

@@ -21,6 +21,7 @@ enum Step {
     Unbond(usize, u64, u128),
     Move(usize, u64, u64, u128),
     Withdraw(usize, u64),
+    Cancel(usize, u64, u128),
     Slash(u64, u32, u128),
     Freeze(u64, bool),
     Height(u64),
@@ -37,7 +38,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (who.clone(), host.clone(), 1..=10_000_u128).prop_map(|(w, h, bps)| Step::Unbond(w, h, bps)),
         2 => (who.clone(), host.clone(), host.clone(), 1..=10_000_u128)
             .prop_map(|(w, h, to, bps)| Step::Move(w, h, to, bps)),
-        4 => (who, host.clone()).prop_map(|(w, h)| Step::Withdraw(w, h)),
+        4 => (who.clone(), host.clone()).prop_map(|(w, h)| Step::Withdraw(w, h)),
+        2 => (who, host.clone(), 1..=10_000_u128).prop_map(|(w, h, bps)| Step::Cancel(w, h, bps)),
         3 => (host.clone(), prop_oneof![4 => 1..10_000_u32, 1 => Just(10_000)], 0..20_000_u128)
             .prop_map(|(h, bps, restitution)| Step::Slash(h, bps, restitution)),
         1 => (host, any::<bool>()).prop_map(|(h, frozen)| Step::Freeze(h, frozen)),
@@ -158,6 +160,16 @@ proptest! {
                     let ripe: u128 = entries.iter().filter(|e| e.matures_at <= height).map(|e| e.amount.0).sum();
                     if let Ok(received) = chain.withdraw(&people[w], &host(n)) {
                         prop_assert!(received <= ripe);
+                    }
+                }
+                Step::Cancel(w, n, bps) => {
+                    actor = Some(w);
+                    let height = chain.height();
+                    let entries = chain.position(&people[w], &host(n)).unbonding;
+                    if let Some(entry) = entries.last() {
+                        let amount = (entry.amount.0 - entry.moving.0) * bps / 10_000;
+                        let done = chain.cancel_unbond(&people[w], &host(n), entry.bucket, amount).is_ok();
+                        prop_assert!(!done || entry.matures_at > height, "what matured answers for nothing");
                     }
                 }
                 Step::Slash(n, bps, restitution) => {

@@ -225,6 +225,9 @@ mod tests {
             active: Amount(2_000_000_000),
             unbonding: vec![UnbondingEntry {
                 amount: Amount(5),
+                bucket: 899,
+                moving: Amount(0),
+                to: None,
                 matures_at: 900,
             }],
         };

@@ -4,7 +4,7 @@ use cosmwasm_std::{Addr, DepsMut, Env, MessageInfo, Order, Response};
 use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
-use crate::hosts::{self, Debit};
+use crate::hosts::{self, Debit, Recall};
 use crate::state::{Entry, BUCKETS, ENTRIES, PARAMS};
 use crate::{funds, registry};
 
@@ -40,6 +40,36 @@ pub fn unbond(deps: DepsMut, env: Env, info: MessageInfo, host: String, amount: 
     let host = deps.api.addr_validate(&host)?;
     let response = leave(deps, &env, &host, &info.sender, amount, None)?;
     Ok(response.add_attribute("action", "unbond"))
+}
+
+/// Bonds again what was to be paid out. Attributes: `action`, `host`, `funder`, `amount`, `bond`, `bucket`.
+pub fn cancel_unbond(
+    deps: DepsMut,
+    env: Env,
+    info: MessageInfo,
+    host: String,
+    bucket: u64,
+    amount: Amount,
+) -> Result<Response> {
+    funds::none(&info)?;
+    let params = PARAMS.load(deps.storage)?;
+    let host = deps.api.addr_validate(&host)?;
+    registry::expect_active(deps.as_ref(), &host)?;
+    let recall = Recall {
+        host: &host,
+        funder: &info.sender,
+        bucket,
+        amount,
+    };
+    let counted = hosts::recall(deps.storage, &params, &recall, env.block.height)?;
+    Ok(Response::new()
+        .add_message(registry::set_bond(deps.as_ref(), &host, counted)?)
+        .add_attribute("action", "cancel_unbond")
+        .add_attribute("host", host)
+        .add_attribute("funder", info.sender)
+        .add_attribute("amount", amount.to_string())
+        .add_attribute("bond", counted.to_string())
+        .add_attribute("bucket", bucket.to_string()))
 }
 
 /// Starts to move coins to another host: they stay in this host's bucket until it matures and are bonded

@@ -6,7 +6,7 @@ mod hooks;
 mod judge;
 mod operator;
 
-pub use funder::{bond, move_position, unbond, withdraw};
+pub use funder::{bond, cancel_unbond, move_position, unbond, withdraw};
 pub use governance::{check_params, update_params};
 pub use hooks::{end_block, end_epoch, misbehavior};
 pub use judge::{freeze, slash};

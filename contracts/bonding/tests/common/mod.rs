@@ -251,6 +251,17 @@ impl Chain {
         self.call(funder, ExecuteMsg::Unbond { host, amount })
     }
 
+    pub fn cancel_unbond(
+        &mut self,
+        funder: &Addr,
+        host: &Addr,
+        bucket: u64,
+        amount: u128,
+    ) -> Result<AppResponse, String> {
+        let (host, amount) = (host.to_string(), Amount(amount));
+        self.call(funder, ExecuteMsg::CancelUnbond { host, bucket, amount })
+    }
+
     pub fn move_to(
         &mut self,
         funder: &Addr,

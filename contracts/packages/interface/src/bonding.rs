@@ -75,6 +75,16 @@ pub enum ExecuteMsg {
         /// Amount.
         amount: Amount,
     },
+    /// Bonds again what the sender took out behind a host and is not on its way to another, as far as it can
+    /// still be slashed: what has matured is withdrawn instead.
+    CancelUnbond {
+        /// Host.
+        host: String,
+        /// [`UnbondingEntry::bucket`].
+        bucket: u64,
+        /// Amount, at most what of the entry is leaving.
+        amount: Amount,
+    },
     /// The sender, a host, opens or closes itself to other funders. New hosts are open.
     SetOpen {
         /// Whether others may fund.
@@ -242,8 +252,14 @@ pub struct FunderStake {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnbondingEntry {
+    /// Last block in which it can be slashed unless a freeze holds it: what names the entry.
+    pub bucket: u64,
     /// Value.
     pub amount: Amount,
+    /// The part of it that is bonded to [`UnbondingEntry::to`] in the end; the rest is paid out.
+    pub moving: Amount,
+    /// Where that part goes.
+    pub to: Option<String>,
     /// First height at which it can be withdrawn and no longer slashed, unless a freeze begins or is renewed.
     pub matures_at: u64,
 }
