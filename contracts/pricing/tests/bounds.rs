@@ -84,6 +84,8 @@ fn answer(models: &Models, asked: &Cell<usize>, msg: &Binary) -> StdResult<Binar
                     context: 4096,
                     precision: "fp32".into(),
                     sampler: 1,
+                    rendering: 1,
+                    grammar: 1,
                     price: "2".parse().unwrap(),
                     coefficients: Coefficients {
                         input: 1,

@@ -87,11 +87,13 @@ fn old_prices_go_but_the_one_that_still_counts_stays() {
 #[test]
 fn what_receipts_were_made_under_cannot_change() {
     let mut registry = Registry::new();
-    let changes: [fn(&mut LaunchPackage); 5] = [
+    let changes: [fn(&mut LaunchPackage); 7] = [
         |m| m.hash = Hash::new([1; 32]),
         |m| m.context = 1,
         |m| m.precision = "bf16".into(),
         |m| m.sampler = 2,
+        |m| m.rendering = 2,
+        |m| m.grammar = 2,
         |m| m.coefficients.output = 1,
     ];
     for change in changes {

@@ -77,6 +77,8 @@ fn answer(question: &QueryMsg) -> cosmwasm_std::StdResult<cosmwasm_std::Binary> 
             context: 4096,
             precision: "fp32".into(),
             sampler: 1,
+            rendering: 1,
+            grammar: 1,
             price: "2".parse().unwrap(),
             coefficients: Coefficients {
                 input: 1,

@@ -222,6 +222,8 @@ fn one_model(m: &LaunchPackage) -> String {
         ("context", text(format!("{} tokens", m.context))),
         ("precision", text(&m.precision)),
         ("sampler", number(m.sampler)),
+        ("rendering", number(m.rendering)),
+        ("grammar", number(m.grammar)),
         ("launch price", text(format!("{} nqrn per token", m.price))),
         (
             "coefficients",

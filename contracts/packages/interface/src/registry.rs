@@ -53,6 +53,12 @@ pub struct LaunchPackage {
     pub precision: String,
     /// Version of the seeded sampler.
     pub sampler: u32,
+    /// Version of how a request becomes a prompt's tokens: templates, tools, special tokens.
+    #[serde(default = "first")]
+    pub rendering: u32,
+    /// Version of how schemas and grammars become the sampler's masks.
+    #[serde(default = "first")]
+    pub grammar: u32,
     /// Price at launch, per token.
     pub price: Price,
     /// What each kind of token costs of it.
@@ -61,6 +67,11 @@ pub struct LaunchPackage {
     pub profiles: Vec<String>,
     /// State.
     pub state: ModelState,
+}
+
+/// Packages from before these versions say nothing of them.
+const fn first() -> u32 {
+    1
 }
 
 /// A model that a host offers.

@@ -93,6 +93,8 @@ fn package(id: &str) -> LaunchPackage {
         context: 512,
         precision: "fp32".into(),
         sampler: 1,
+        rendering: 1,
+        grammar: 1,
         price: "2".parse().unwrap(),
         coefficients: Coefficients {
             input: 1_000_000,
@@ -234,6 +236,7 @@ impl World {
                 max_validators: 10,
                 max_power_bps: 3_000,
                 double_sign_bps: 500,
+                commission_rise_bps: 100,
             },
         };
         let found = app.instantiate_contract(code, gov.clone(), &init, &[], "bonding", None);

@@ -178,6 +178,8 @@ impl Market {
             context: 4096,
             precision: "fp32".into(),
             sampler: 1,
+            rendering: 1,
+            grammar: 1,
             price: "7".parse().unwrap(),
             coefficients: chain::coefficients(),
             profiles: vec!["cpu".into()],

@@ -118,6 +118,8 @@ fn check_fixed(old: &LaunchPackage, new: &LaunchPackage) -> Result<()> {
         (old.context == new.context, "context"),
         (old.precision == new.precision, "precision"),
         (old.sampler == new.sampler, "sampler"),
+        (old.rendering == new.rendering, "rendering"),
+        (old.grammar == new.grammar, "grammar"),
         (old.coefficients == new.coefficients, "coefficients"),
     ];
     if let Some((_, field)) = fixed.iter().find(|(same, _)| !same) {

@@ -102,6 +102,8 @@ pub fn model(id: &str, state: ModelState) -> LaunchPackage {
         context: 4096,
         precision: "fp32".into(),
         sampler: 1,
+        rendering: 1,
+        grammar: 1,
         price: "2".parse().unwrap(),
         coefficients: Coefficients {
             input: 300_000,

@@ -466,6 +466,8 @@ fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool, judge
             context: 4096,
             precision: "fp32".into(),
             sampler: 1,
+            rendering: 1,
+            grammar: 1,
             price: price(),
             coefficients: coefficients(),
             profiles: vec!["cpu".into()],
@@ -523,5 +525,6 @@ fn bonding_params() -> bonding_api::Params {
         max_validators: 100,
         max_power_bps: 3_000,
         double_sign_bps: 500,
+        commission_rise_bps: 100,
     }
 }

@@ -63,6 +63,8 @@ pub(super) fn package() -> LaunchPackage {
         context: 4_096,
         precision: "fp32".into(),
         sampler: 1,
+        rendering: 1,
+        grammar: 1,
         price: Price::FLOOR,
         coefficients: COEFFICIENTS,
         profiles: Vec::new(),

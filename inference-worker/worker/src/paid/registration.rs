@@ -4,6 +4,14 @@ use quern_chain_client::SigningKey;
 use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage, ModelState};
 use quern_protocol::Hash;
 
+/// Versions of what makes a request's tokens in this release. Each rises with a change that makes other tokens of any
+/// request: hosts and auditors of a model must have the same, or honest answers would look like fraud.
+const SAMPLER: u32 = 1;
+/// From messages and tools to the prompt's tokens.
+const RENDERING: u32 = 1;
+/// From schemas and grammars to the sampler's masks.
+const GRAMMAR: u32 = 1;
+
 /// What the worker is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Worker<'a> {
@@ -37,6 +45,18 @@ pub(crate) fn check(
         return Err(format!(
             "the model's files have hash {}, but model {:?} has {} on chain; fetch the right files",
             worker.model_hash, worker.model, model.hash,
+        ));
+    }
+    let versions = [
+        ("sampler", model.sampler, SAMPLER),
+        ("rendering", model.rendering, RENDERING),
+        ("grammar", model.grammar, GRAMMAR),
+    ];
+    if let Some((rules, theirs, own)) = versions.iter().find(|(_, theirs, own)| theirs != own) {
+        let id = worker.model;
+        return Err(format!(
+            "model {id:?} is launched with version {theirs} of the {rules}, but this release has {own}, so auditors would take \
+             its answers for fraud; run the release of Quern that has version {theirs}",
         ));
     }
     if model.state == ModelState::Retired {
@@ -172,6 +192,17 @@ mod tests {
         for (worker, advice) in cases {
             let error = check(&host(None), &model, worker).err().unwrap();
             assert!(error.contains(advice), "{error}");
+        }
+        let others: [fn(&mut LaunchPackage); 3] = [|m| m.sampler = 2, |m| m.rendering = 2, |m| m.grammar = 2];
+        for (change, name) in others.into_iter().zip(["sampler", "rendering", "grammar"]) {
+            let mut other = model.clone();
+            change(&mut other);
+            let error = check(&host(None), &other, worker).err().unwrap();
+            assert!(
+                error.contains(&format!("with version 2 of the {name}")),
+                "{error}"
+            );
+            assert!(error.contains("run the release"), "{error}");
         }
         let retired = HostInfo {
             status: HostStatus::Retired,

@@ -212,6 +212,8 @@ fn package() -> LaunchPackage {
         context: 2_048,
         precision: "fp32".into(),
         sampler: 1,
+        rendering: 1,
+        grammar: 1,
         price: Price::FLOOR,
         coefficients: Coefficients {
             input: 1_000_000,
