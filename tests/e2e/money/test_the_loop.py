@@ -25,6 +25,23 @@ def chat(client, number):
     return client.chat.completions.create(**options).choices[0].message.content
 
 
+# Whatever shapes an answer has to reach the auditor with the request, or an honest host is condemned.
+SHAPED = [
+    {"response_format": {"type": "json_object"}},
+    {"response_format": {"type": "json_schema", "json_schema": {"name": "pair", "strict": True, "schema": {
+        "type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}},
+        "required": ["a", "b"], "additionalProperties": False}}}},
+    {"tool_choice": "required", "tools": [{"type": "function", "function": {"name": "pick", "parameters": {
+        "type": "object", "properties": {"k": {"enum": ["p", "q"]}}, "required": ["k"],
+        "additionalProperties": False}}}]},
+    {"extra_body": {"structured_outputs": {"regex": "[a-f]{8,12}"}}},
+    {"extra_body": {"top_k": 5, "min_p": 0.02, "repetition_penalty": 1.2}},
+    {"logprobs": True, "top_logprobs": 3, "frequency_penalty": 0.5, "presence_penalty": 0.3},
+    {"logit_bias": {"300": -100, "301": 4}, "top_p": 0.7, "seed": 11},
+    {"stop": ["the"], "temperature": 0.5},
+]
+
+
 class TheLoop(unittest.TestCase):
     """In order: the names count."""
 
@@ -78,6 +95,10 @@ class TheLoop(unittest.TestCase):
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             texts = list(pool.map(lambda n: chat(client, n), range(24)))
         self.assertTrue(all(texts), texts)
+        for number, options in enumerate(SHAPED):
+            messages = [{"role": "user", "content": PROMPTS[number]}]
+            answer = client.chat.completions.create(model=MODEL, messages=messages, max_tokens=60, **options)
+            self.assertIn(answer.choices[0].finish_reason, ("stop", "length", "tool_calls"), options)
         session = self.network.sessions()[0]
         self.assertEqual(session["status"], "open")
         limits = sum(int(member["limit"]) for member in session["committee"])
