@@ -40,6 +40,9 @@ pub enum StoreError {
         /// The version that was given.
         got: u64,
     },
+    /// A block came while the state is being restored.
+    #[error("the state is being restored from a snapshot; no block can be committed meanwhile")]
+    Restoring,
     /// A state key was empty, which no proof could express.
     #[error("a state key is empty")]
     EmptyKey,

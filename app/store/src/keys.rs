@@ -40,6 +40,10 @@ pub(crate) enum Meta {
     First = 4,
     /// Where pruning goes on.
     Sweep = 5,
+    /// A restoration of this version has begun and not ended.
+    Restoring = 6,
+    /// A rollback to this version has begun and not ended.
+    Rollback = 7,
 }
 
 pub(crate) fn meta(field: Meta) -> Key {

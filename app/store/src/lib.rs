@@ -23,7 +23,10 @@ mod prepare;
 mod proof;
 mod prune;
 mod range;
+mod restore;
+mod rollback;
 mod snapshot;
+pub mod statesync;
 
 pub use branch::Branch;
 pub use commit::{CommitInfo, StoreRoot};
@@ -34,6 +37,7 @@ pub use prepare::Pending;
 pub use proof::{Proof, jellyfish_spec};
 pub use prune::Pruning;
 pub use range::{Order, Range, prefix_end};
+pub use restore::Restore;
 pub use snapshot::Snapshot;
 
 use std::collections::BTreeMap;

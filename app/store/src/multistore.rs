@@ -9,11 +9,13 @@ use crate::head::{Head, number, read_number};
 use crate::history::{self, StateAt};
 use crate::keys::{self, Meta};
 use crate::prepare::Pending;
-use crate::prune::{Pruning, prune};
+use crate::prune::{Pruning, prune, prune_all};
+use crate::restore::{Restore, clear, unfinished};
+use crate::rollback;
 use crate::snapshot::View;
 use crate::{ChangeSet, Key, Proof, ProveError, Snapshot, SnapshotError, StoreError, Value};
 use parking_lot::{Mutex, RwLock};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The on-disk format. A change of anything in `keys.rs` or of a row's content needs a new one.
@@ -37,15 +39,15 @@ pub struct Config {
 /// Committed state of all kept versions. A handle: clones share it.
 #[derive(Clone)]
 pub struct MultiStore {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    backend: Arc<dyn Backend>,
+pub(crate) struct Inner {
+    pub backend: Arc<dyn Backend>,
     pruning: Pruning,
-    head: RwLock<Head>,
-    /// Held by whoever commits or rolls back.
-    writer: Mutex<()>,
+    pub head: RwLock<Head>,
+    /// Held by whoever commits, rolls back or restores; whether a restoration goes on.
+    pub writer: Mutex<bool>,
 }
 
 impl MultiStore {
@@ -83,7 +85,14 @@ impl MultiStore {
         {
             return Err(StoreError::Corrupt("its file is empty".into()));
         }
-        Self::on_backend(Arc::new(RedbBackend::open(&file, config.verify)?), config.pruning)
+        let backend = RedbBackend::open(&file, config.verify)?;
+        if unfinished(backend.view()?.as_ref())? {
+            // A crash interrupted a restoration. The file may be large, so it goes as a whole.
+            drop(backend);
+            std::fs::remove_file(&file).map_err(|error| failed("remove an unfinished file", error))?;
+            return Self::open(config);
+        }
+        Self::on_backend(Arc::new(backend), config.pruning)
     }
 
     /// A multistore that lives as long as the process, for tests.
@@ -118,13 +127,17 @@ impl MultiStore {
                 rows = backend.view()?;
             }
         }
-        let head = RwLock::new(Head::read(rows, None)?);
+        if unfinished(rows.as_ref())? {
+            clear(backend.as_ref())?;
+        }
+        rollback::resume(backend.as_ref())?;
+        let head = RwLock::new(Head::read(backend.view()?, None)?);
         Ok(Self {
             inner: Arc::new(Inner {
                 backend,
                 pruning,
                 head,
-                writer: Mutex::new(()),
+                writer: Mutex::new(false),
             }),
         })
     }
@@ -177,7 +190,10 @@ impl MultiStore {
     /// Writes `pending`, durable when this returns, and forgets a bounded amount of old state.
     /// After an error the node must stop: what is on disk is either version, whole.
     pub fn commit(&self, pending: Pending) -> Result<CommitInfo, StoreError> {
-        let _writer = self.inner.writer.lock();
+        let restoring = self.inner.writer.lock();
+        if *restoring {
+            return Err(StoreError::Restoring);
+        }
         let head = self.head();
         let Pending {
             base,
@@ -222,7 +238,7 @@ impl MultiStore {
         batch.push((keys::commit(version), Some(info.encode())));
         batch.push(number(Meta::Latest, version));
         batch.push(number(Meta::Oldest, horizon));
-        self.write(batch, Some(upper))?;
+        self.inner.write(batch, Some(upper))?;
         Ok(info)
     }
 
@@ -269,45 +285,67 @@ impl MultiStore {
         ))
     }
 
-    /// Removes the latest version, as if it had never been committed.
-    pub fn rollback_one(&self) -> Result<CommitInfo, StoreError> {
+    /// Begins to fill this database, which must be empty, with the state of `version`.
+    ///
+    /// # Errors
+    /// If the database has a version, or is being restored already.
+    pub fn restore(&self, version: u64) -> Result<Restore, StoreError> {
+        Restore::begin(self.inner.clone(), version)
+    }
+
+    /// Forgets every version but the latest `keep` (at least 2) and all rows that only they needed; how many
+    /// rows that were. For a stopped node: a running one forgets as it commits.
+    ///
+    /// # Errors
+    /// A failure of the database. What was removed until then was not needed.
+    pub fn prune(&self, keep: u64) -> Result<u64, StoreError> {
         let _writer = self.inner.writer.lock();
         let head = self.head();
-        let latest = head.info.as_ref().map_or(0, |info| info.version);
-        let before = latest.saturating_sub(1);
-        let info = match head.commit(before) {
-            Ok(info) => info,
-            Err(SnapshotError::Store(error)) => return Err(error),
-            Err(_) => return Err(StoreError::NothingBefore { latest }),
-        };
-        let journal = head.rows.get(&keys::journal(latest))?;
-        let journal = journal.ok_or(StoreError::NothingBefore { latest })?;
-        let groups = commit::decode_journal(&journal)?;
-        let mut batch: Batch = groups
-            .iter()
-            .map(|group| (keys::row(group, latest), None))
-            .collect();
-        batch.push((keys::journal(latest), None));
-        batch.push((keys::commit(latest), None));
-        batch.push(number(Meta::Latest, before));
-        for spec in STORES {
-            batch.push((keys::upper_changes(spec.id, latest), None));
-            batch.push((keys::upper_all(spec.id, latest), None));
-        }
-        self.write(batch, None)?;
-        Ok(info)
+        let Some(info) = &head.info else { return Ok(0) };
+        let horizon = Pruning::KeepRecent(keep).horizon(info.version, head.oldest);
+        self.inner.write(vec![number(Meta::Oldest, horizon)], None)?;
+        let removed = prune_all(self.inner.backend.as_ref(), info.version, horizon)?;
+        self.inner.write(Batch::new(), None)?;
+        Ok(removed)
     }
 
-    fn head(&self) -> Head {
+    /// Oldest version that can be read, 0 before the first commit.
+    pub fn oldest(&self) -> u64 {
+        self.inner.head.read().oldest
+    }
+
+    /// Gives the free space in the file of a closed database back to the disk; the bytes of the file before
+    /// and after.
+    ///
+    /// # Errors
+    /// If the database is in use, or corrupt.
+    pub fn compact(path: &Path) -> Result<(u64, u64), StoreError> {
+        let file = path.join(FILE);
+        let length = || {
+            file.metadata()
+                .map(|data| data.len())
+                .map_err(|error| StoreError::Io {
+                    action: "open its file",
+                    reason: error.to_string(),
+                })
+        };
+        let before = length()?;
+        RedbBackend::compact(&file)?;
+        Ok((before, length()?))
+    }
+
+    pub(crate) fn head(&self) -> Head {
         self.inner.head.read().clone()
     }
+}
 
+impl Inner {
     /// Writes `batch` and shows its result to readers.
-    fn write(&self, mut batch: Batch, upper: Option<Vec<Upper>>) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, mut batch: Batch, upper: Option<Vec<Upper>>) -> Result<(), StoreError> {
         batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        self.inner.backend.write(batch)?;
-        let head = Head::read(self.inner.backend.view()?, upper)?;
-        *self.inner.head.write() = head;
+        self.backend.write(batch)?;
+        let head = Head::read(self.backend.view()?, upper)?;
+        *self.head.write() = head;
         Ok(())
     }
 }

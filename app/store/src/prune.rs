@@ -4,7 +4,7 @@
 //! needed go later: each commit sweeps on over a stretch of rows in proportion to what it wrote, so
 //! garbage stays a fixed share of the state however fast it is written.
 
-use crate::backend::{Batch, Bounds, ReadView};
+use crate::backend::{Backend, Batch, Bounds, ReadView};
 use crate::commitment::STORES;
 use crate::keys::{self, Meta};
 use crate::{Key, Order, StoreError};
@@ -82,6 +82,44 @@ pub(crate) fn prune(
         batch.push((keys::meta(Meta::Sweep), Some(swept.cursor)));
     }
     Ok(())
+}
+
+/// Rows that are looked at, and removed, at once by [`prune_all`].
+const STEP: usize = 8_192;
+
+/// Removes all that nothing from `horizon` on reads; how many rows that were.
+pub(crate) fn prune_all(backend: &dyn Backend, latest: u64, horizon: u64) -> Result<u64, StoreError> {
+    let mut removed = 0u64;
+    let mut write = |mut batch: Batch| {
+        removed = removed.saturating_add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        backend.write(batch)
+    };
+    loop {
+        let mut records = Batch::new();
+        prune(
+            backend.view()?.as_ref(),
+            Pruning::Nothing,
+            latest,
+            horizon,
+            &mut records,
+        )?;
+        if records.is_empty() {
+            break;
+        }
+        write(records)?;
+    }
+    let mut cursor = Vec::new();
+    loop {
+        let swept = sweep(backend.view()?.as_ref(), horizon, STEP, &cursor)?;
+        if !swept.garbage.is_empty() {
+            write(swept.garbage.into_iter().map(|key| (key, None)).collect())?;
+        }
+        cursor = swept.cursor;
+        if cursor.is_empty() {
+            return Ok(removed);
+        }
+    }
 }
 
 struct Swept {

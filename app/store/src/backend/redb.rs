@@ -47,6 +47,20 @@ impl RedbBackend {
         })
     }
 
+    /// Moves the content of a closed file to its front and cuts the rest off.
+    pub fn compact(path: &Path) -> Result<(), StoreError> {
+        Self::guarded("compact its file", || {
+            let mut database =
+                Database::open(path).map_err(|error| failure("open its file", error.into()))?;
+            // Each call frees what the one before could not reach.
+            while database
+                .compact()
+                .map_err(|error| failure("compact its file", error.into()))?
+            {}
+            Ok(())
+        })
+    }
+
     /// A database that lives as long as the process.
     pub fn in_memory() -> Result<Self, StoreError> {
         Self::on_storage(InMemoryBackend::new())

@@ -110,6 +110,11 @@ impl Upper {
         if self.rows < MOST_ROWS && self.bytes < due {
             return Some(UpperRow::Changes(row));
         }
+        Some(UpperRow::All(self.all()))
+    }
+
+    /// The row of all nodes, from which changes are counted anew.
+    pub fn all(&mut self) -> Value {
         (self.rows, self.bytes) = (0, 0);
         let mut all = Value::new();
         for (path, node) in &self.nodes {
@@ -119,7 +124,7 @@ impl Upper {
                 }
             }
         }
-        Some(UpperRow::All(all))
+        all
     }
 
     fn count(&mut self, row: &[u8]) {
