@@ -120,6 +120,32 @@ async fn bonding_commands_say_what_bonding_reads() {
             bonding::ExecuteMsg::SetOpen { open: false },
             "",
         ),
+        (
+            "set-commission 7.5%".into(),
+            bonding::ExecuteMsg::SetCommission { rate_bps: 750 },
+            "",
+        ),
+        (
+            "withdraw-commission".into(),
+            bonding::ExecuteMsg::WithdrawCommission {},
+            "",
+        ),
+        (
+            format!("withdraw-rewards {h1}"),
+            bonding::ExecuteMsg::WithdrawRewards {
+                host: h1.clone(),
+                to: None,
+            },
+            "",
+        ),
+        (
+            format!("withdraw-rewards {h1} --to {h2}"),
+            bonding::ExecuteMsg::WithdrawRewards {
+                host: h1.clone(),
+                to: Some(h2.clone()),
+            },
+            "",
+        ),
     ] {
         assert_eq!(
             call(&args).await,
@@ -391,6 +417,8 @@ async fn what_cannot_work_is_refused_before_anything_is_signed() {
         "set-offers =5".into(),
         "rotate-warm-key KEY32".into(),
         "set-open perhaps".into(),
+        "set-commission 5".into(),
+        "withdraw-rewards nobody".into(),
         format!("{open} --router-fee-bps 5"),
     ] {
         assert!(parse(&args).is_err(), "{args}");

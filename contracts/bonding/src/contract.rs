@@ -31,6 +31,10 @@ pub fn instantiate(deps: DepsMut, _env: Env, info: MessageInfo, msg: Instantiate
         authority: deps.api.addr_validate(&msg.authority)?,
         registry: deps.api.addr_validate(&msg.registry)?,
         judges: judges.collect::<Result<_, _>>()?,
+        rewards: msg
+            .rewards
+            .map(|rewards| deps.api.addr_validate(&rewards))
+            .transpose()?,
     };
     CONFIG.save(deps.storage, &config)?;
     PARAMS.save(deps.storage, &msg.params)?;
@@ -54,6 +58,10 @@ pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> R
             handlers::cancel_unbond(deps, env, info, host, bucket, amount)
         }
         ExecuteMsg::SetOpen { open } => handlers::set_open(deps, env, info, open),
+        ExecuteMsg::SetCommission { rate_bps } => handlers::set_commission(deps, info, rate_bps),
+        ExecuteMsg::WithdrawCommission {} => handlers::withdraw_commission(deps, info),
+        ExecuteMsg::WithdrawRewards { host, to } => handlers::withdraw_rewards(deps, info, host, to),
+        ExecuteMsg::WithdrawHost { host } => handlers::withdraw_host(deps, info, host),
         ExecuteMsg::Slash {
             host,
             offence,

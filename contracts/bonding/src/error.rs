@@ -46,6 +46,12 @@ pub enum ContractError {
     /// Another move of the same bucket goes elsewhere.
     #[error("move_conflict: what you move now already goes to {0}; wait for the next bucket")]
     MoveConflict(String),
+    /// Nothing vested for the sender since it was paid last.
+    #[error("nothing_earned: there is nothing to pay; more vests with every epoch")]
+    NothingEarned,
+    /// A commission that rises too fast.
+    #[error("commission_too_high: at most {0} basis points in this epoch; it can always be lowered")]
+    CommissionTooHigh(u32),
     /// The offence was slashed before.
     #[error("offence_known: {0} was slashed before")]
     OffenceKnown(String),

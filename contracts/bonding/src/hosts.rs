@@ -1,14 +1,15 @@
 //! Positions and pools in the store. Every function checks first and writes last, so one that fails wrote
-//! nothing.
+//! nothing. Whoever changes active coins divides what vested before: [`income::advance`].
 
 use cosmwasm_std::{Addr, Empty, Order, Storage};
 use quern_interface::bonding::{Params, Totals};
 use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
+use crate::income;
 use crate::math::{bucket, counted, Stake};
 use crate::state::{
-    Host, Tranches, BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, ENTRIES, HOSTS, PARAMS, POSITIONS, TOTALS,
+    Host, Tranches, BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, EARNERS, ENTRIES, HOSTS, PARAMS, POSITIONS, TOTALS,
 };
 
 /// Most buckets of a host that can be slashed.
@@ -219,7 +220,7 @@ pub fn recall(storage: &mut dyn Storage, params: &Params, recall: &Recall, heigh
     Ok(counted)
 }
 
-/// Forgets a position that holds nothing and waits for nothing.
+/// Forgets a position that holds nothing, waits for nothing and is owed nothing.
 pub fn tidy(storage: &mut dyn Storage, host: &Addr, funder: &Addr) -> Result<()> {
     let stake = POSITIONS.may_load(storage, (host, funder))?.unwrap_or_default();
     let record = HOSTS.may_load(storage, host)?.unwrap_or_default();
@@ -229,15 +230,22 @@ pub fn tidy(storage: &mut dyn Storage, host: &Addr, funder: &Addr) -> Result<()>
         .keys(storage, None, None, Order::Ascending)
         .next()
         .is_some();
-    if worthless && !waits {
-        POSITIONS.remove(storage, (host, funder));
-        BY_STAKE.remove(storage, place(host, funder, &stake));
-        BY_FUNDER.remove(storage, (funder, host));
+    if !worthless || waits {
+        return Ok(());
     }
+    if host != funder {
+        if !income::settle(storage, host, funder, &stake)?.owed.is_zero() {
+            return Ok(());
+        }
+        EARNERS.remove(storage, (host, funder));
+    }
+    POSITIONS.remove(storage, (host, funder));
+    BY_STAKE.remove(storage, place(host, funder, &stake));
+    BY_FUNDER.remove(storage, (funder, host));
     Ok(())
 }
 
-/// Keeps a stake, and a funder's in the order of stakes.
+/// Keeps a stake, and a funder's in the order of stakes; what the old one earned is the funder's.
 fn set_stake(
     storage: &mut dyn Storage,
     host: &Addr,
@@ -245,6 +253,7 @@ fn set_stake(
     (old, new): (&Stake, &Stake),
 ) -> Result<()> {
     if host != funder {
+        income::settle(storage, host, funder, old)?;
         BY_STAKE.remove(storage, place(host, funder, old));
         if !new.shares.is_zero() {
             BY_STAKE.save(storage, place(host, funder, new), &Empty {})?;

@@ -3,17 +3,18 @@
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order};
 use cw_storage_plus::Bound;
 use quern_interface::bonding::{
-    CountedBond, FunderStake, HostBond, LargestFunders, Position, QueryMsg, SlashRecord, UnbondingEntry,
+    CountedBond, FunderRewards, FunderStake, HostBond, HostIncome, LargestFunders, Position, QueryMsg,
+    SlashRecord, UnbondingEntry,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::Amount;
 
 use crate::error::{ContractError, Result};
-use crate::hosts;
 use crate::math::Stake;
 use crate::state::{
     BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, ENTRIES, PARAMS, POSITIONS, SLASHES, SLASHES_OF, TOTALS,
 };
+use crate::{hosts, income};
 
 /// Most entries listed of one position: the oldest.
 const MAX_ENTRIES: usize = 64;
@@ -54,6 +55,15 @@ pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
             start_after,
             limit,
         } => to_json_binary(&positions(deps, &address(&host)?, start_after, limit, height)?),
+        QueryMsg::Commission { host } => to_json_binary(&host_income(deps, &address(&host)?)?),
+        QueryMsg::FunderRewards { host, funder } => {
+            to_json_binary(&funder_rewards(deps, &address(&host)?, &address(&funder)?)?)
+        }
+        QueryMsg::RewardsOf {
+            funder,
+            start_after,
+            limit,
+        } => to_json_binary(&rewards_of(deps, &address(&funder)?, start_after, limit)?),
         QueryMsg::LargestFunders { host, limit } => {
             to_json_binary(&largest_funders(deps, &address(&host)?, limit, height)?)
         }
@@ -203,6 +213,52 @@ fn positions(
         )
         .take(page(limit))
         .map(|funder| position(deps, host, &funder?, height))
+        .collect()
+}
+
+fn host_income(deps: Deps, host: &Addr) -> Result<HostIncome> {
+    let (income, epoch, _) = income::view(deps, host)?;
+    Ok(HostIncome {
+        host: host.to_string(),
+        rate_bps: income.rate_bps,
+        may_set_bps: income.most(epoch, PARAMS.load(deps.storage)?.commission_rise_bps),
+        changed_epoch: income.epoch,
+        vested: income.seen,
+        commission: income.commission,
+        own: income.own,
+        funders: income.funders,
+    })
+}
+
+fn funder_rewards(deps: Deps, host: &Addr, funder: &Addr) -> Result<FunderRewards> {
+    let (income, ..) = income::view(deps, host)?;
+    let stake = POSITIONS
+        .may_load(deps.storage, (host, funder))?
+        .unwrap_or_default();
+    let amount = match host == funder {
+        true => income.own,
+        false => income::earned(deps.storage, host, funder, &stake, &income)?.owed,
+    };
+    Ok(FunderRewards {
+        host: host.to_string(),
+        funder: funder.to_string(),
+        amount,
+    })
+}
+
+fn rewards_of(
+    deps: Deps,
+    funder: &Addr,
+    after: Option<String>,
+    limit: Option<u32>,
+) -> Result<Vec<FunderRewards>> {
+    let after = after.map(Addr::unchecked);
+    let start = after.as_ref().map(Bound::exclusive);
+    BY_FUNDER
+        .prefix(funder)
+        .keys(deps.storage, start, None, Order::Ascending)
+        .take(page(limit))
+        .map(|host| funder_rewards(deps, &host?, funder))
         .collect()
 }
 

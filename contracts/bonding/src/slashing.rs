@@ -7,7 +7,7 @@ use quern_protocol::Amount;
 use crate::error::{ContractError, Result};
 use crate::math::apportion;
 use crate::state::{Tranches, BUCKETS, OFFENCES, REMOVALS, SLASHES, SLASHES_OF, SLASH_COUNT};
-use crate::{funds, hosts, registry};
+use crate::{funds, hosts, income, registry};
 
 /// Longest text of an offence in bytes.
 const MAX_OFFENCE: usize = 200;
@@ -103,6 +103,7 @@ struct Loss {
 
 /// Cuts the pools: at most 33 pairs, however many own them.
 fn take(deps: &mut DepsMut, host: &Addr, fraction_bps: u32, height: u64) -> Result<Loss> {
+    income::advance(deps, host)?;
     let mut record = hosts::load(deps.storage, host, height)?;
     let mut all = vec![record.active];
     for end in &record.buckets {
@@ -122,7 +123,11 @@ fn take(deps: &mut DepsMut, host: &Addr, fraction_bps: u32, height: u64) -> Resu
         }
     }
     let mut cut = all.into_iter();
+    let generation = record.active.funders.generation;
     record.active = cut.next().unwrap_or(Tranches::default());
+    if record.active.funders.generation != generation {
+        income::end(deps.storage, host, generation)?;
+    }
     for (end, tranches) in record.buckets.iter().zip(cut) {
         BUCKETS.save(deps.storage, (host, *end), &tranches)?;
     }

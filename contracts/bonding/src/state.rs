@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::freeze::Freeze;
 use crate::math::{Pool, Stake};
+use crate::sharing::{Earner, Income};
 
 /// Who may call what.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub struct Config {
     pub registry: Addr,
     /// Contracts that may slash and freeze.
     pub judges: Vec<Addr>,
+    /// The contract `rewards`, if there is one.
+    pub rewards: Option<Addr>,
 }
 
 /// Two pools that lose one after the other: the operator's first.
@@ -105,6 +108,12 @@ pub const BY_STAKE: Map<(&Addr, u32, (u128, &Addr)), Empty> = Map::new("by_stake
 pub const BY_FUNDER: Map<(&Addr, &Addr), Empty> = Map::new("by_funder");
 /// Parts of buckets by host, funder and bucket.
 pub const ENTRIES: Map<(&Addr, &Addr, u64), Entry> = Map::new("entries");
+/// Rewards by host.
+pub const INCOMES: Map<&Addr, Income> = Map::new("incomes");
+/// What funders earned, by host and funder; of those that ever had a stake behind it and were not forgotten.
+pub const EARNERS: Map<(&Addr, &Addr), Earner> = Map::new("earners");
+/// Index of a host's rewards at which a generation of its funders' pool lost everything.
+pub const ENDS: Map<(&Addr, u32), Amount> = Map::new("ends");
 /// Number of the slash by host and offence.
 pub const OFFENCES: Map<(&Addr, &str), u64> = Map::new("offences");
 /// Number of slashes so far.

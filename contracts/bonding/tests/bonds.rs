@@ -424,7 +424,8 @@ fn parameters_must_keep_the_work_bounded() {
     let mut chain = two_hosts();
     let gov = who("gov");
     chain.refuse(&host(1), ExecuteMsg::UpdateParams(params()), &[], "unauthorized");
-    let changes: [fn(&mut quern_interface::bonding::Params); 9] = [
+    let changes: [fn(&mut quern_interface::bonding::Params); 10] = [
+        |p| p.commission_rise_bps = 10_001,
         |p| p.unbonding_blocks = 211,
         |p| p.max_freeze_blocks = 271,
         |p| p.freeze_blocks = 0,

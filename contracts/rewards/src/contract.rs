@@ -48,6 +48,7 @@ pub fn instantiate(deps: DepsMut, _env: Env, info: MessageInfo, msg: Instantiate
 pub fn execute(deps: DepsMut, _env: Env, info: MessageInfo, msg: ExecuteMsg) -> Result<Response> {
     match msg {
         ExecuteMsg::Claim { host } => handlers::claim(deps, info, host),
+        ExecuteMsg::Pay { host, to, amount } => handlers::pay(deps, info, host, to, amount),
         ExecuteMsg::UpdateParams(params) => handlers::update_params(deps, info, params),
     }
 }

@@ -1,6 +1,7 @@
 //! Every failure of this contract. The text starts with a stable name; what follows is for people.
 
 use cosmwasm_std::StdError;
+use quern_protocol::Amount;
 use thiserror::Error;
 
 /// Why a call was refused.
@@ -18,6 +19,9 @@ pub enum ContractError {
     /// Nothing of the host's has vested since its last claim.
     #[error("nothing_vested: {0} has nothing to claim; more vests with every epoch")]
     NothingVested(String),
+    /// More than has vested.
+    #[error("not_vested: {0} has vested and is not paid")]
+    NotVested(Amount),
     /// The chain says something that no chain says to this contract.
     #[error("not_handled: this contract has no {0}")]
     NotHandled(&'static str),

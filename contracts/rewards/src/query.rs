@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cosmwasm_std::{to_json_binary, Binary, Deps, Order};
 use cw_storage_plus::Bound;
-use quern_interface::rewards::{EpochInfo, Grant, HostInfo, Phase, QueryMsg, Status};
+use quern_interface::rewards::{EpochInfo, Grant, HostInfo, Phase, QueryMsg, Status, Vested};
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 
 use crate::accounts;
@@ -19,6 +19,7 @@ pub fn answer(deps: Deps, msg: QueryMsg) -> Result<Binary> {
         QueryMsg::Epoch { epoch } => to_json_binary(&EPOCHS.may_load(deps.storage, epoch)?),
         QueryMsg::Epochs { before, limit } => to_json_binary(&epochs(deps, before, limit)?),
         QueryMsg::Host { host } => to_json_binary(&host_info(deps, host)?),
+        QueryMsg::Vested { host } => to_json_binary(&vested(deps, &host)?),
         QueryMsg::Hosts { start_after, limit } => to_json_binary(&hosts(deps, start_after, limit)?),
         QueryMsg::Totals {} => to_json_binary(&TOTALS.load(deps.storage)?),
     };
@@ -74,6 +75,15 @@ fn host_info(deps: Deps, host: String) -> Result<HostInfo> {
         clawed_back: account.clawed_back,
         grants: grants.collect(),
         open,
+    })
+}
+
+fn vested(deps: Deps, host: &str) -> Result<Vested> {
+    let (account, _) = accounts::view(deps.storage, host)?;
+    let vested = account.claimable.checked_add(account.claimed);
+    Ok(Vested {
+        epoch: WORK.may_load(deps.storage)?.map_or(0, |work| work.epoch),
+        vested: vested.ok_or(ContractError::Overflow)?,
     })
 }
 

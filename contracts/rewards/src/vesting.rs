@@ -93,10 +93,11 @@ impl Account {
         Some(taken)
     }
 
-    /// Takes what is claimable. None on overflow.
-    pub fn claim(&mut self) -> Option<Amount> {
-        let taken = std::mem::take(&mut self.claimable);
-        self.claimed = self.claimed.checked_add(taken)?;
-        Some(taken)
+    /// Takes out of what is claimable. None, and nothing changes, if it is less.
+    pub fn pay(&mut self, amount: Amount) -> Option<()> {
+        let left = self.claimable.checked_sub(amount)?;
+        self.claimed = self.claimed.checked_add(amount)?;
+        self.claimable = left;
+        Some(())
     }
 }

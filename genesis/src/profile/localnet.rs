@@ -59,6 +59,7 @@ pub(super) fn profile() -> Profile {
     profile.pricing.keep_blocks = 2_000 + 60 + 2 * (2 * AUDIT_ROUND + 6);
     profile.pricing.block_ms = 500;
     // what an epoch earns is claimed within two minutes
+    profile.bonding.commission_rise_bps = 100;
     profile.rewards.vesting_epochs = 4;
     profile.rewards.sustain_epochs = 2;
     profile.rewards.ramp_epochs = 4;

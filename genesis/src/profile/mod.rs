@@ -87,7 +87,7 @@ impl Profile {
     ) -> Result<SystemGenesis> {
         let authority = module_address("gov").to_string();
         let addresses = predict(CONTRACTS);
-        let [registry, bonding, settlement, audits, poc_weights, pricing, _] = CONTRACTS.map(|name| {
+        let [registry, bonding, settlement, audits, poc_weights, pricing, rewards] = CONTRACTS.map(|name| {
             let found = addresses.iter().find(|a| a.0 == name);
             found.map(|a| a.1.to_string()).unwrap_or_default()
         });
@@ -110,6 +110,7 @@ impl Profile {
                 authority: authority.clone(),
                 registry: registry.clone(),
                 judges: vec![settlement.clone(), audits.clone()],
+                rewards: Some(rewards),
                 params: self.bonding.clone(),
             })?,
             json(&settlement::InstantiateMsg {

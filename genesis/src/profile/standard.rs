@@ -42,6 +42,8 @@ pub(super) fn profile() -> Profile {
             max_validators: 64,
             max_power_bps: 3_000,
             double_sign_bps: 500,
+            // some 1.2 % a day
+            commission_rise_bps: 5,
         },
         settlement: settlement::Params {
             denom: denom(),

@@ -1,6 +1,6 @@
 //! Bonding's lists: bonds, positions, slashes.
 
-use quern_interface::bonding::{HostBond, Position, QueryMsg, SlashRecord};
+use quern_interface::bonding::{FunderRewards, HostBond, HostIncome, Position, QueryMsg, SlashRecord};
 use quern_protocol::Amount;
 use quern_types::AccAddress;
 
@@ -31,6 +31,24 @@ pub enum Command {
         #[arg(value_parser = account, required_unless_present = "host")]
         funder: Option<AccAddress>,
         /// Behind this host only; without a funder, everyone's behind it
+        #[arg(long, value_name = "ADDRESS", value_parser = account)]
+        host: Option<AccAddress>,
+        /// Page.
+        #[command(flatten)]
+        page: ListFlags,
+    },
+    /// What a host keeps of its rewards, and whose they are until they are paid
+    Commission {
+        /// Host's address
+        #[arg(value_parser = account)]
+        host: AccAddress,
+    },
+    /// What a funder's coins behind hosts earned and was not paid yet
+    FunderRewards {
+        /// Funder's address
+        #[arg(value_parser = account)]
+        funder: AccAddress,
+        /// Behind this host only
         #[arg(long, value_name = "ADDRESS", value_parser = account)]
         host: Option<AccAddress>,
         /// Page.
@@ -95,6 +113,35 @@ impl Command {
                 show(asker, format, of, &question, |list: Vec<Position>| {
                     let last = list.last().map(|p| if by_funder { &p.host } else { &p.funder });
                     positions(&list) + &page.more(list.len(), last)
+                })
+                .await
+            }
+            Self::Commission { host } => {
+                let host = host.to_string();
+                show(asker, format, of, &QueryMsg::Commission { host }, |i| income(&i)).await
+            }
+            Self::FunderRewards {
+                funder,
+                host: Some(host),
+                ..
+            } => {
+                let (host, funder) = (host.to_string(), funder.to_string());
+                let question = QueryMsg::FunderRewards { host, funder };
+                show(asker, format, of, &question, |r: FunderRewards| earned(&[r])).await
+            }
+            Self::FunderRewards {
+                funder,
+                host: None,
+                page,
+            } => {
+                let question = QueryMsg::RewardsOf {
+                    funder: funder.to_string(),
+                    start_after: page.after(),
+                    limit: page.limit(),
+                };
+                show(asker, format, of, &question, |list: Vec<FunderRewards>| {
+                    let more = page.more(list.len(), list.last().map(|r| &r.host));
+                    earned(&list) + &more
                 })
                 .await
             }
@@ -175,6 +222,33 @@ fn positions(list: &[Position]) -> String {
     };
     table(
         &["HOST", "FUNDER", "ACTIVE", "MATURES"],
+        list.iter().map(row).collect(),
+        "no positions",
+    )
+}
+
+/// A rate in percent.
+fn percent(bps: u32) -> String {
+    format!("{}.{:02} %", bps / 100, bps % 100)
+}
+
+fn income(i: &HostIncome) -> String {
+    sheet(vec![
+        ("host", text(&i.host)),
+        ("commission", text(percent(i.rate_bps))),
+        ("may be set to", text(percent(i.may_set_bps))),
+        ("changed in epoch", number(i.changed_epoch)),
+        ("vested", amount(i.vested)),
+        ("commission to pay", amount(i.commission)),
+        ("operator's to pay", amount(i.own)),
+        ("funders' to pay", amount(i.funders)),
+    ])
+}
+
+fn earned(list: &[FunderRewards]) -> String {
+    let row = |r: &FunderRewards| vec![text(&r.host), text(&r.funder), amount(r.amount)];
+    table(
+        &["HOST", "FUNDER", "REWARDS"],
         list.iter().map(row).collect(),
         "no positions",
     )

@@ -49,6 +49,23 @@ pub enum Command {
         #[arg(value_parser = qrn::amount)]
         amount: Amount,
     },
+    /// Set what the signing host keeps of its rewards before its funders share the rest; it may rise slowly only
+    SetCommission {
+        /// Rate, for example 5% or 12.25%
+        #[arg(value_parser = rate)]
+        rate: u32,
+    },
+    /// Pay the signing host's commission to its payout address
+    WithdrawCommission,
+    /// Take what the signer's coins behind a host earned
+    WithdrawRewards {
+        /// Host's address
+        #[arg(value_parser = account)]
+        host: AccAddress,
+        /// Pay this address and not the signer
+        #[arg(long, value_name = "ADDRESS", value_parser = account)]
+        to: Option<AccAddress>,
+    },
     /// Say whether others may fund the signing host
     SetOpen {
         /// true or false
@@ -87,8 +104,56 @@ impl Command {
                 },
                 Amount::ZERO,
             ),
+            Self::SetCommission { rate } => (ExecuteMsg::SetCommission { rate_bps: *rate }, Amount::ZERO),
+            Self::WithdrawCommission => (ExecuteMsg::WithdrawCommission {}, Amount::ZERO),
+            Self::WithdrawRewards { host, to } => (
+                ExecuteMsg::WithdrawRewards {
+                    host: host.to_string(),
+                    to: to.as_ref().map(ToString::to_string),
+                },
+                Amount::ZERO,
+            ),
             Self::SetOpen { open } => (ExecuteMsg::SetOpen { open: *open }, Amount::ZERO),
         };
         Ok(Call::new(System::Bonding, &msg)?.with(funds))
+    }
+}
+
+/// Basis points of a percentage with at most two digits after the point.
+fn rate(text: &str) -> std::result::Result<u32, String> {
+    let wrong = || "give a percentage from 0% to 100%, such as 5% or 12.25%".to_owned();
+    let number = text.strip_suffix('%').ok_or_else(wrong)?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str, most: usize| {
+        let fits = (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        fits.then(|| text.parse::<u32>().ok()).flatten()
+    };
+    let part = digits(part, 2)
+        .map(|value| if part.len() == 1 { value * 10 } else { value })
+        .ok_or_else(wrong)?;
+    let bps = digits(whole, 3).ok_or_else(wrong)? * 100 + part;
+    (bps <= 10_000).then_some(bps).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_percentages_of_two_digits_and_nothing_else() {
+        for (text, bps) in [
+            ("5%", 500),
+            ("0%", 0),
+            ("100%", 10_000),
+            ("12.25%", 1_225),
+            ("0.5%", 50),
+        ] {
+            assert_eq!(rate(text), Ok(bps), "{text}");
+        }
+        for text in [
+            "5", "", "%", "100.01%", "-1%", "1.234%", "1.%", ".5%", "+1%", "1e1%", "0x5%", "9999%",
+        ] {
+            assert!(rate(text).is_err(), "{text}");
+        }
     }
 }

@@ -6,17 +6,18 @@ use quern_protocol::Amount;
 use crate::error::{ContractError, Result};
 use crate::hosts::{self, Debit, Recall};
 use crate::state::{Entry, BUCKETS, ENTRIES, PARAMS};
-use crate::{funds, registry};
+use crate::{funds, income, registry};
 
 /// Most buckets that one withdrawal visits.
 const MAX_WITHDRAWN: usize = 8;
 
 /// Adds the funds to the sender's position. Attributes: `action`, `host`, `funder`, `amount`, `bond`.
-pub fn bond(deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Result<Response> {
+pub fn bond(mut deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Result<Response> {
     let params = PARAMS.load(deps.storage)?;
     let amount = funds::paid(&info, &params.denom)?;
     let host = deps.api.addr_validate(&host)?;
     registry::expect_active(deps.as_ref(), &host)?;
+    income::advance(&mut deps, &host)?;
     let counted = hosts::credit(
         deps.storage,
         &params,
@@ -44,7 +45,7 @@ pub fn unbond(deps: DepsMut, env: Env, info: MessageInfo, host: String, amount: 
 
 /// Bonds again what was to be paid out. Attributes: `action`, `host`, `funder`, `amount`, `bond`, `bucket`.
 pub fn cancel_unbond(
-    deps: DepsMut,
+    mut deps: DepsMut,
     env: Env,
     info: MessageInfo,
     host: String,
@@ -55,6 +56,7 @@ pub fn cancel_unbond(
     let params = PARAMS.load(deps.storage)?;
     let host = deps.api.addr_validate(&host)?;
     registry::expect_active(deps.as_ref(), &host)?;
+    income::advance(&mut deps, &host)?;
     let recall = Recall {
         host: &host,
         funder: &info.sender,
@@ -96,7 +98,7 @@ pub fn move_position(
 }
 
 fn leave(
-    deps: DepsMut,
+    mut deps: DepsMut,
     env: &Env,
     host: &Addr,
     funder: &Addr,
@@ -106,6 +108,7 @@ fn leave(
     let params = PARAMS.load(deps.storage)?;
     // Asked only where it matters: of a host that stopped, everybody may leave.
     let operator_free = host == funder && registry::identity(deps.as_ref(), host)?.is_none();
+    income::advance(&mut deps, host)?;
     let debit = Debit {
         host,
         funder,
@@ -126,7 +129,7 @@ fn leave(
 /// Pays out what has matured of the sender's, the oldest 8 buckets at most, and bonds what moves. What
 /// cannot be bonded where it should go is paid out. Attributes: `action`, `host`, `funder`, `amount`,
 /// `moved`.
-pub fn withdraw(deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Result<Response> {
+pub fn withdraw(mut deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Result<Response> {
     funds::none(&info)?;
     let params = PARAMS.load(deps.storage)?;
     let (host, funder, height) = (deps.api.addr_validate(&host)?, info.sender, env.block.height);
@@ -150,7 +153,10 @@ pub fn withdraw(deps: DepsMut, env: Env, info: MessageInfo, host: String) -> Res
         };
         let landed = match registry::identity(deps.as_ref(), &to)? {
             None => Err(ContractError::HostInactive(to.to_string())),
-            Some(_) => hosts::credit(deps.storage, &params, &to, &funder, moving, height),
+            Some(_) => {
+                income::advance(&mut deps, &to)?;
+                hosts::credit(deps.storage, &params, &to, &funder, moving, height)
+            }
         };
         match landed {
             Ok(counted) => {

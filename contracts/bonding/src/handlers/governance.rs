@@ -50,6 +50,10 @@ pub fn check_params(params: &Params) -> Result<()> {
             params.double_sign_bps > 0 && fraction(params.double_sign_bps),
             "double_sign_bps must be 1 to 10000",
         ),
+        (
+            fraction(params.commission_rise_bps),
+            "commission_rise_bps is above 10000",
+        ),
     ];
     match rules.iter().find(|(kept, _)| !kept) {
         Some((_, broken)) => Err(ContractError::BadParams(broken)),

@@ -1,15 +1,18 @@
 //! Bonding and registry on one simulated chain.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod earnings;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use cosmwasm_std::testing::MockApi;
-use cosmwasm_std::{coin, from_json, Addr, Api, Coin, Order, Record, Storage};
+use cosmwasm_std::{coin, from_json, Addr, Api, Coin, Empty, Order, Record, Storage};
 use cw_multi_test::{App, AppBuilder, AppResponse, BankKeeper, ContractWrapper, Executor};
 use quern_interface::bonding::{
-    ExecuteMsg, HostBond, InstantiateMsg, Params, Position, QueryMsg, SlashRecord, Totals,
+    ExecuteMsg, FunderRewards, HostBond, HostIncome, InstantiateMsg, Params, Position, QueryMsg, SlashRecord,
+    Totals,
 };
 use quern_interface::registry::{self as reg, HostDetails, HostInfo};
 use quern_interface::sudo::{Misbehavior, ProposedSet, Removals, SudoMsg};
@@ -71,6 +74,7 @@ pub struct Chain {
     pub app: App<BankKeeper, MockApi, Store>,
     pub bonding: Addr,
     pub registry: Addr,
+    pub rewards: Addr,
     reads: Rc<Cell<usize>>,
 }
 
@@ -94,6 +98,7 @@ pub fn params() -> Params {
         max_validators: 10,
         max_power_bps: 3000,
         double_sign_bps: 500,
+        commission_rise_bps: 100,
     }
 }
 
@@ -144,6 +149,10 @@ impl Chain {
         });
         app.update_block(|block| block.height = 100);
         let (gov, judge) = (who("gov"), who("judge"));
+        let code = app.store_code(earnings::contract());
+        let rewards = app
+            .instantiate_contract(code, gov.clone(), &Empty {}, &[], "rewards", None)
+            .unwrap();
         use registry::contract as r;
         let code = app.store_code(Box::new(ContractWrapper::new_with_empty(
             r::execute,
@@ -176,6 +185,7 @@ impl Chain {
             authority: gov.to_string(),
             registry: registry_address.to_string(),
             judges: vec![judge.to_string()],
+            rewards: Some(rewards.to_string()),
             params,
         };
         let bonding = app
@@ -185,6 +195,7 @@ impl Chain {
             app,
             bonding,
             registry,
+            rewards,
             reads,
         }
     }
@@ -350,6 +361,52 @@ impl Chain {
             .wrap()
             .query_wasm_smart(self.bonding.clone(), &msg)
             .unwrap()
+    }
+
+    /// So much of a host's rewards vests now.
+    pub fn vest(&mut self, host: &Addr, amount: u128) {
+        let coins = coin(amount, DENOM);
+        let mint = cw_multi_test::BankSudo::Mint {
+            to_address: self.rewards.to_string(),
+            amount: vec![coins],
+        };
+        self.app.sudo(cw_multi_test::SudoMsg::Bank(mint)).unwrap();
+        let (host, amount) = (host.to_string(), Amount(amount));
+        self.tell_rewards(&earnings::Msg::Vest { host, amount });
+    }
+
+    pub fn epoch(&mut self, epoch: u64) {
+        let broken = false;
+        self.tell_rewards(&earnings::Msg::Epoch { epoch, broken });
+    }
+
+    pub fn tell_rewards(&mut self, msg: &earnings::Msg) {
+        self.app
+            .execute_contract(who("gov"), self.rewards.clone(), msg, &[])
+            .unwrap();
+    }
+
+    pub fn set_commission(&mut self, host: &Addr, rate_bps: u32) -> Result<AppResponse, String> {
+        self.call(host, ExecuteMsg::SetCommission { rate_bps })
+    }
+
+    pub fn income(&self, host: &Addr) -> HostIncome {
+        let host = host.to_string();
+        self.query(QueryMsg::Commission { host })
+    }
+
+    pub fn earned(&self, funder: &Addr, host: &Addr) -> u128 {
+        let (host, funder) = (host.to_string(), funder.to_string());
+        let answer: FunderRewards = self.query(QueryMsg::FunderRewards { host, funder });
+        answer.amount.0
+    }
+
+    /// Takes a position's rewards; what the funder's balance grew by.
+    pub fn take_rewards(&mut self, funder: &Addr, host: &Addr) -> Result<u128, String> {
+        let before = self.balance(funder);
+        let (host, to) = (host.to_string(), None);
+        self.call(funder, ExecuteMsg::WithdrawRewards { host, to })?;
+        Ok(self.balance(funder) - before)
     }
 
     pub fn host_bond(&self, host: &Addr) -> HostBond {

@@ -28,6 +28,8 @@ pub struct Params {
     pub max_power_bps: u32,
     /// Slashed for signing two blocks, in basis points.
     pub double_sign_bps: u32,
+    /// Most by which a host may raise its commission in an epoch, in basis points.
+    pub commission_rise_bps: u32,
 }
 
 /// First message.
@@ -40,6 +42,8 @@ pub struct InstantiateMsg {
     pub registry: String,
     /// Contracts that may slash and freeze: settlement, later the audits.
     pub judges: Vec<String>,
+    /// The contract `rewards`; none if hosts earn nothing that funders share.
+    pub rewards: Option<String>,
     /// Parameters.
     pub params: Params,
 }
@@ -89,6 +93,27 @@ pub enum ExecuteMsg {
     SetOpen {
         /// Whether others may fund.
         open: bool,
+    },
+    /// The sender, a host, sets the part of its rewards that it keeps before the rest is divided by coins. Of a host
+    /// that never set it, all. Lower at any time; higher by at most `commission_rise_bps` in an epoch, counted from
+    /// the lowest of that epoch.
+    SetCommission {
+        /// In basis points, at most 10,000.
+        rate_bps: u32,
+    },
+    /// Pays the sender's, a host's, commission to its payout address.
+    WithdrawCommission {},
+    /// Pays what the sender's position behind a host earned; of an operator, what its own coins earned.
+    WithdrawRewards {
+        /// Host.
+        host: String,
+        /// To this address; to the sender if none.
+        to: Option<String>,
+    },
+    /// Pays a host's commission and what its operator's own coins earned to its payout address. From anyone.
+    WithdrawHost {
+        /// Host.
+        host: String,
     },
     /// From a judge: slashes once per offence. The answer's data is the [`SlashRecord`] in JSON.
     Slash {
@@ -162,6 +187,27 @@ pub enum QueryMsg {
         /// At most this many.
         limit: Option<u32>,
     },
+    /// [`HostIncome`].
+    Commission {
+        /// Host.
+        host: String,
+    },
+    /// [`FunderRewards`].
+    FunderRewards {
+        /// Host.
+        host: String,
+        /// Funder.
+        funder: String,
+    },
+    /// `Vec<FunderRewards>` of one funder's positions, by host; those that earned nothing too.
+    RewardsOf {
+        /// Funder.
+        funder: String,
+        /// After this host.
+        start_after: Option<String>,
+        /// At most this many.
+        limit: Option<u32>,
+    },
     /// [`LargestFunders`] of one host.
     LargestFunders {
         /// Host.
@@ -226,6 +272,40 @@ pub struct Position {
     pub active: Amount,
     /// On its way out.
     pub unbonding: Vec<UnbondingEntry>,
+}
+
+/// How a host's vested rewards are divided: `vested = commission + own + funders` and what was paid out of each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostIncome {
+    /// Host.
+    pub host: String,
+    /// What it keeps of its rewards before the rest is divided by coins, in basis points.
+    pub rate_bps: u32,
+    /// Highest rate that it may set in this epoch, in basis points.
+    pub may_set_bps: u32,
+    /// Epoch of the rate's last change; 0 before the first.
+    pub changed_epoch: u64,
+    /// Rewards that ever vested.
+    pub vested: Amount,
+    /// Commission, not paid yet.
+    pub commission: Amount,
+    /// Earned by the operator's own coins, not paid yet.
+    pub own: Amount,
+    /// Earned by other funders' coins, not paid yet. What rounding keeps from each stays in it.
+    pub funders: Amount,
+}
+
+/// What a position earned and was not paid yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FunderRewards {
+    /// Host.
+    pub host: String,
+    /// Funder.
+    pub funder: String,
+    /// Amount.
+    pub amount: Amount,
 }
 
 /// Who holds most of a host's active coins, its operator left out. Takes as much work as there are funders in it.

@@ -56,10 +56,20 @@ pub struct InstantiateMsg {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum ExecuteMsg {
-    /// Pays a host's vested rewards to its payout address. From anyone.
+    /// Pays a host's part of its vested rewards to its payout address: its commission, and what its own coins earned.
+    /// From anyone.
     Claim {
         /// Host.
         host: String,
+    },
+    /// From bonding, which divides them among a host and its funders: pays out of a host's vested rewards.
+    Pay {
+        /// Host.
+        host: String,
+        /// To this address; to the host's payout address if none.
+        to: Option<String>,
+        /// Amount.
+        amount: Amount,
     },
     /// From governance.
     UpdateParams(Params),
@@ -87,6 +97,11 @@ pub enum QueryMsg {
     },
     /// [`HostInfo`]; zeros for a host that never earned.
     Host {
+        /// Host.
+        host: String,
+    },
+    /// [`Vested`].
+    Vested {
         /// Host.
         host: String,
     },
@@ -189,6 +204,16 @@ pub struct Grant {
     pub vested: Amount,
 }
 
+/// What of a host's rewards has vested: what bonding divides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vested {
+    /// Last epoch that ended; 0 before the first.
+    pub epoch: u64,
+    /// Vested so far, paid or not: it never falls.
+    pub vested: Amount,
+}
+
 /// A host's rewards: `by_weight + by_fees = vesting + claimable + claimed + clawed_back`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -201,9 +226,9 @@ pub struct HostInfo {
     pub by_fees: Amount,
     /// Not vested yet.
     pub vesting: Amount,
-    /// Vested and not claimed.
+    /// Vested and not paid; a part of it may be its funders', which bonding knows.
     pub claimable: Amount,
-    /// Claimed so far.
+    /// Paid so far, to it and to its funders.
     pub claimed: Amount,
     /// Burned by slashes so far, before it vested.
     pub clawed_back: Amount,
@@ -227,7 +252,7 @@ pub struct Totals {
     pub to_community: Amount,
     /// Earned by hosts so far, vested or not.
     pub to_hosts: Amount,
-    /// Claimed by hosts so far.
+    /// Paid to hosts and their funders so far.
     pub claimed: Amount,
     /// Burned by slashes so far.
     pub clawed_back: Amount,

@@ -225,6 +225,7 @@ impl World {
             authority: gov.to_string(),
             registry: registry.to_string(),
             judges: vec![judge.to_string()],
+            rewards: None,
             params: bond::Params {
                 denom: DENOM.into(),
                 unbonding_blocks: 400,

@@ -4,6 +4,6 @@ mod claim;
 mod governance;
 mod hooks;
 
-pub use claim::claim;
+pub use claim::{claim, pay};
 pub use governance::{check_params, update_params};
 pub use hooks::{end_block, end_epoch};

@@ -1,12 +1,15 @@
 //! The contracts around, playing what a test tells them.
 
-use cosmwasm_std::{to_json_binary, Binary, Deps, DepsMut, Empty, Env, MessageInfo, Response, StdResult};
+use cosmwasm_std::{
+    to_json_binary, Binary, Deps, DepsMut, Empty, Env, MessageInfo, Response, StdResult, WasmMsg,
+};
 use cw_multi_test::{Contract, ContractWrapper};
 use cw_storage_plus::Item;
 use quern_interface::bonding::{self, SlashRecord};
 use quern_interface::poc_weights::{self, EpochInfo, ProofModel, WeightInfo};
 use quern_interface::pricing::{self, PriceInfo};
 use quern_interface::registry;
+use quern_interface::rewards;
 use quern_interface::settlement::{self, Demand, HostEarned};
 use quern_protocol::Bytes;
 use serde::{Deserialize, Serialize};
@@ -97,6 +100,38 @@ fn bonds(deps: Deps, _: Env, msg: bonding::QueryMsg) -> StdResult<Binary> {
     }
 }
 
+/// What a test tells bonding, or what `rewards` does.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    World(Box<World>),
+    Message(bonding::ExecuteMsg),
+}
+
+/// A bonding where nobody funds but operators: all that vested is the host's.
+fn bond(deps: DepsMut, _: Env, info: MessageInfo, said: Said) -> StdResult<Response> {
+    let host = match said {
+        Said::World(world) => {
+            WORLD.save(deps.storage, &world)?;
+            return Ok(Response::new());
+        }
+        Said::Message(bonding::ExecuteMsg::WithdrawHost { host }) => host,
+        Said::Message(other) => panic!("{other:?}"),
+    };
+    let question = rewards::QueryMsg::Host { host: host.clone() };
+    let info_of: rewards::HostInfo = deps.querier.query_wasm_smart(&info.sender, &question)?;
+    let pay = rewards::ExecuteMsg::Pay {
+        host,
+        to: None,
+        amount: info_of.claimable,
+    };
+    Ok(Response::new().add_message(WasmMsg::Execute {
+        contract_addr: info.sender.into(),
+        msg: to_json_binary(&pay)?,
+        funds: vec![],
+    }))
+}
+
 fn hosts(deps: Deps, _: Env, msg: registry::QueryMsg) -> StdResult<Binary> {
     let world = WORLD.load(deps.storage)?;
     let registry::QueryMsg::Host { host } = msg else {
@@ -128,7 +163,7 @@ fn hosts(deps: Deps, _: Env, msg: registry::QueryMsg) -> StdResult<Binary> {
 pub fn all() -> [Box<dyn Contract<Empty>>; 5] {
     [
         Box::new(ContractWrapper::new(execute, instantiate, hosts)),
-        Box::new(ContractWrapper::new(execute, instantiate, bonds)),
+        Box::new(ContractWrapper::new(bond, instantiate, bonds)),
         Box::new(ContractWrapper::new(execute, instantiate, settle)),
         Box::new(ContractWrapper::new(execute, instantiate, weights)),
         Box::new(ContractWrapper::new(execute, instantiate, price)),

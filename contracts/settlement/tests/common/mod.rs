@@ -492,6 +492,7 @@ fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool, judge
             authority: gov.to_string(),
             registry: known[0].to_string(),
             judges: others().chain([known[2].to_string()]).collect(),
+            rewards: None,
             params: bonding_params(),
         };
         app.instantiate_contract(bonding, gov.clone(), &second, &[], "bonding", None)
