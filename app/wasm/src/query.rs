@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use prost::Message;
 use quern_context::{Cx, GasMeter, Router, paginate};
 use quern_proto::{
     cosmos::base::query::v1beta1::PageRequest,

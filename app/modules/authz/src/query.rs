@@ -2,7 +2,7 @@
 
 use quern_context::{Cx, answer, paginate};
 use quern_proto::cosmos::authz::v1beta1 as wire;
-use quern_types::{AccAddress, Error, Result, errors};
+use quern_types::{AccAddress, Error, Result};
 
 use crate::{MODULE, NO_AUTHORIZATION_FOUND, keys, state};
 
