@@ -1,0 +1,216 @@
+//! Parameters, as the wire has them, and the numbers in them.
+
+use prost::Message;
+use prost_types::Duration;
+use quern_context::Cx;
+use quern_proto::cosmos::gov::v1::Params;
+use quern_types::{AccAddress, Amount, BASE_DENOM, Coins, Error, Result};
+
+use crate::{MODULE, convert, dec, error::INVALID_PARAMS, keys};
+
+const DAY: i64 = 86_400;
+const QRN: Amount = 1_000_000_000;
+/// Longest period: no sum with a time of this millennium is out of range.
+const MAX_PERIOD: i64 = 100 * 365 * DAY;
+
+/// Shares that decide, in units of 10^-18, and what burns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub quorum: u128,
+    pub threshold: u128,
+    pub expedited: u128,
+    pub veto: u128,
+    pub burn_quorum: bool,
+    pub burn_veto: bool,
+}
+
+/// Those of the SDK, with deposits in the chain's coin.
+pub(crate) fn default() -> Params {
+    let coins = |amount: Amount| convert::wire_coins(&native(amount));
+    let days = |n: i64| {
+        Some(Duration {
+            seconds: n.saturating_mul(DAY),
+            nanos: 0,
+        })
+    };
+    Params {
+        min_deposit: coins(100 * QRN),
+        max_deposit_period: days(2),
+        voting_period: days(2),
+        quorum: "0.334000000000000000".into(),
+        threshold: "0.500000000000000000".into(),
+        veto_threshold: "0.334000000000000000".into(),
+        min_initial_deposit_ratio: "0.000000000000000000".into(),
+        proposal_cancel_ratio: "0.500000000000000000".into(),
+        proposal_cancel_dest: String::new(),
+        expedited_voting_period: days(1),
+        expedited_threshold: "0.667000000000000000".into(),
+        expedited_min_deposit: coins(500 * QRN),
+        burn_vote_quorum: false,
+        burn_proposal_deposit_prevote: false,
+        burn_vote_veto: true,
+        min_deposit_ratio: "0.010000000000000000".into(),
+    }
+}
+
+fn native(amount: Amount) -> Coins {
+    format!("{amount}{BASE_DENOM}").parse().unwrap_or_default()
+}
+
+/// Current parameters.
+///
+/// # Errors
+/// `sdk/11` out of gas, or a halt.
+pub(crate) fn get(cx: &Cx) -> Result<Params> {
+    match cx.kv(MODULE).get(keys::PARAMS)? {
+        None => Ok(default()),
+        Some(bytes) => Params::decode(bytes.as_slice())
+            .map_err(|e| Error::halt(format!("corrupt governance parameters in state: {e}"))),
+    }
+}
+
+/// Replaces the parameters.
+///
+/// # Errors
+/// `undefined/1` if one is invalid.
+pub(crate) fn set(cx: &Cx, params: &Params) -> Result<()> {
+    validate(params).map_err(|text| INVALID_PARAMS.wrap(text))?;
+    cx.kv(MODULE).set(keys::PARAMS, params.encode_to_vec())
+}
+
+/// The shares of checked parameters.
+pub(crate) fn rules(params: &Params) -> Result<Rules> {
+    Ok(Rules {
+        quorum: share(&params.quorum)?,
+        threshold: share(&params.threshold)?,
+        expedited: share(&params.expedited_threshold)?,
+        veto: share(&params.veto_threshold)?,
+        burn_quorum: params.burn_vote_quorum,
+        burn_veto: params.burn_vote_veto,
+    })
+}
+
+/// A share of checked parameters.
+pub(crate) fn share(text: &str) -> Result<u128> {
+    dec::parse(text).map_err(|e| Error::halt(format!("corrupt governance parameter {text:?}: {e}")))
+}
+
+/// What a proposal must collect.
+pub(crate) fn min_deposit(params: &Params, expedited: bool) -> Result<Coins> {
+    convert::stored_coins(if expedited {
+        &params.expedited_min_deposit
+    } else {
+        &params.min_deposit
+    })
+}
+
+/// The SDK's rules (`Params.ValidateBasic`), a share for the least deposit included, and bounds on periods.
+fn validate(params: &Params) -> Result<(), String> {
+    let coins = |wire, name: &str| {
+        let coins = convert::coins(wire).map_err(|e| format!("invalid {name}: {e}"))?;
+        match coins.is_empty() {
+            true => Err(format!("invalid {name}: {coins}")),
+            false => Ok(coins),
+        }
+    };
+    let least = coins(&params.min_deposit, "minimum deposit")?;
+    let expedited = coins(&params.expedited_min_deposit, "expedited minimum deposit")?;
+    if expedited.is_all_lte(&least) {
+        return Err(format!(
+            "expedited minimum deposit must be greater than minimum deposit: {expedited}"
+        ));
+    }
+    let accepted = |coin: &quern_types::Coin| least.amount_of(&coin.denom) > 0;
+    if !expedited.iter().all(accepted) {
+        // such a deposit would be asked for and refused
+        return Err(format!(
+            "expedited minimum deposit {expedited} has a denomination that the minimum deposit lacks"
+        ));
+    }
+    period(params.max_deposit_period.as_ref(), "maximum deposit period")?;
+    let voting = period(params.voting_period.as_ref(), "voting period")?;
+    if period(params.expedited_voting_period.as_ref(), "expedited voting period")? >= voting {
+        return Err("expedited voting period must be strictly less than the regular voting period".into());
+    }
+    fraction(&params.quorum, "quorum", true)?;
+    let threshold = fraction(&params.threshold, "vote threshold", false)?;
+    if fraction(&params.expedited_threshold, "expedited vote threshold", false)? <= threshold {
+        return Err("expedited vote threshold must be greater than the regular threshold".into());
+    }
+    fraction(&params.veto_threshold, "veto threshold", false)?;
+    fraction(
+        &params.min_initial_deposit_ratio,
+        "minimum initial deposit ratio",
+        true,
+    )?;
+    fraction(
+        &params.proposal_cancel_ratio,
+        "burn rate of cancel proposal",
+        true,
+    )?;
+    fraction(&params.min_deposit_ratio, "minimum deposit ratio", true)?;
+    let dest = &params.proposal_cancel_dest;
+    if !dest.is_empty() && AccAddress::from_bech32(dest).is_err() {
+        return Err(format!("deposits destination address is invalid: {dest:.100}"));
+    }
+    Ok(())
+}
+
+fn fraction(text: &str, name: &str, zero: bool) -> Result<u128, String> {
+    let share = dec::parse(text).map_err(|e| format!("invalid {name} string {text:.40?}: {e}"))?;
+    match share {
+        0 if !zero => Err(format!("{name} must be positive: {text}")),
+        _ if share > dec::ONE => Err(format!("{name} too large: {text}")),
+        _ => Ok(share),
+    }
+}
+
+fn period(duration: Option<&Duration>, name: &str) -> Result<(i64, i32), String> {
+    let duration = duration.ok_or_else(|| format!("{name} must not be nil"))?;
+    quern_proto::time::check_duration(duration).map_err(|e| format!("{name}: {e}"))?;
+    let period = (duration.seconds, duration.nanos);
+    if period <= (0, 0) {
+        return Err(format!("{name} must be positive"));
+    }
+    if duration.seconds > MAX_PERIOD {
+        return Err(format!("{name} is longer than a hundred years"));
+    }
+    Ok(period)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(validate(&default()), Ok(()));
+    }
+
+    #[test]
+    fn parameters_that_would_break_governance_are_refused() {
+        let broken: [fn(&mut Params); 16] = [
+            |p| p.min_deposit.clear(),
+            |p| p.expedited_min_deposit = p.min_deposit.clone(),
+            |p| p.expedited_min_deposit[0].denom = "uother".into(),
+            |p| p.max_deposit_period = None,
+            |p| p.voting_period = p.expedited_voting_period,
+            |p| p.voting_period.as_mut().unwrap().seconds = 0,
+            |p| p.voting_period.as_mut().unwrap().seconds = i64::MAX,
+            |p| p.quorum = "1.1".into(),
+            |p| p.quorum = "-0.1".into(),
+            |p| p.threshold = "0".into(),
+            |p| p.threshold = p.expedited_threshold.clone(),
+            |p| p.veto_threshold = "x".into(),
+            |p| p.min_initial_deposit_ratio = "2".into(),
+            |p| p.proposal_cancel_ratio = String::new(),
+            |p| p.proposal_cancel_dest = "quern1x".into(),
+            |p| p.min_deposit_ratio = "1.5".into(),
+        ];
+        for (i, break_it) in broken.iter().enumerate() {
+            let mut params = default();
+            break_it(&mut params);
+            assert!(validate(&params).is_err(), "case {i}");
+        }
+    }
+}
