@@ -11,7 +11,7 @@ use std::path::Path;
 use clap::Parser;
 use prost::Message;
 use quern_interface::{
-    bonding,
+    bonding, pricing,
     registry::{self, HostDetails, HostUpdate, Offer, RouterDetails},
     settlement::{self, SignedBy},
 };
@@ -153,6 +153,19 @@ async fn bonding_commands_say_what_bonding_reads() {
             "{args}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_posters_command_says_what_pricing_reads() {
+    let usd = "0.25".parse().unwrap();
+    assert_eq!(
+        call("post-quote 0.25").await,
+        (
+            contract_address(6, 6).to_string(),
+            json(&pricing::ExecuteMsg::PostQuote { usd }),
+            String::new()
+        )
+    );
 }
 
 #[tokio::test]
@@ -417,6 +430,8 @@ async fn what_cannot_work_is_refused_before_anything_is_signed() {
         "set-offers =5".into(),
         "rotate-warm-key KEY32".into(),
         "set-open perhaps".into(),
+        "post-quote a lot".into(),
+        "post-quote -1".into(),
         "set-commission 5".into(),
         "withdraw-rewards nobody".into(),
         format!("{open} --router-fee-bps 5"),

@@ -7,7 +7,7 @@ use quern_interface::version;
 
 use crate::error::{ContractError, Result};
 use crate::state::{Config, CONFIG, PARAMS};
-use crate::{params, query as answers, update};
+use crate::{params, query as answers, quote, update};
 
 const NAME: &str = "quern-pricing";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -25,7 +25,7 @@ fn no_funds(info: &MessageInfo) -> Result<()> {
 /// # Errors
 /// A parameter that breaks a rule.
 #[entry_point]
-pub fn instantiate(deps: DepsMut, _env: Env, info: MessageInfo, msg: InstantiateMsg) -> Result<Response> {
+pub fn instantiate(mut deps: DepsMut, _env: Env, info: MessageInfo, msg: InstantiateMsg) -> Result<Response> {
     no_funds(&info)?;
     cw2::set_contract_version(deps.storage, NAME, VERSION)?;
     params::check(&msg.params)?;
@@ -39,6 +39,7 @@ pub fn instantiate(deps: DepsMut, _env: Env, info: MessageInfo, msg: Instantiate
             .transpose()?,
     };
     CONFIG.save(deps.storage, &config)?;
+    quote::set(deps.branch(), &msg.params.quote)?;
     PARAMS.save(deps.storage, &msg.params)?;
     Ok(Response::new().add_attribute("action", "instantiate"))
 }
@@ -48,10 +49,11 @@ pub fn instantiate(deps: DepsMut, _env: Env, info: MessageInfo, msg: Instantiate
 /// # Errors
 /// See [`ContractError`]; nothing changes then.
 #[entry_point]
-pub fn execute(deps: DepsMut, _env: Env, info: MessageInfo, msg: ExecuteMsg) -> Result<Response> {
+pub fn execute(deps: DepsMut, env: Env, info: MessageInfo, msg: ExecuteMsg) -> Result<Response> {
     no_funds(&info)?;
     match msg {
         ExecuteMsg::UpdateParams(params) => params::update(deps, info, params),
+        ExecuteMsg::PostQuote { usd } => quote::post(deps, &env, info, usd),
     }
 }
 

@@ -18,6 +18,9 @@ pub enum ContractError {
     /// A parameter breaks a rule.
     #[error("bad_params: {0}")]
     BadParams(&'static str),
+    /// A quote of nothing, or too much.
+    #[error("bad_quote: a QRN costs more than 0 and at most 1000000000 US dollars")]
+    BadQuote,
     /// The height is not there yet.
     #[error("future_height: {0} is above the current height, so its price may still change")]
     FutureHeight(u64),

@@ -1,7 +1,8 @@
 //! The `pricing` contract: what a token of each model costs.
 //!
 //! Messages and answers are those of [`quern_interface::pricing`]; the rule is in `docs/spec/pricing.md`.
-//! Arithmetic is [`math`], typed keys are in [`state`], what happens at a block's end in `update`.
+//! Arithmetic is [`math`], typed keys are in [`state`], what happens at a block's end in `update`,
+//! prices in US dollars in [`quote`].
 
 mod chain;
 pub mod contract;
@@ -9,6 +10,7 @@ mod error;
 pub mod math;
 mod params;
 mod query;
+pub mod quote;
 pub mod state;
 mod update;
 

@@ -5,6 +5,7 @@ use quern_interface::pricing::{Params, RATE_ONE};
 
 use crate::error::{ContractError, Result};
 use crate::math::{Rule, MOST, ONE};
+use crate::quote;
 use crate::state::{CONFIG, PARAMS};
 
 /// Longest period, in blocks, and longest block, in milliseconds.
@@ -57,7 +58,8 @@ pub fn check(params: &Params) -> Result<()> {
     rule(
         (1..=RATE_ONE / 2).contains(&params.max_step),
         "max_step is not above 0 and at most a half",
-    )
+    )?;
+    quote::check(&params.quote)
 }
 
 /// Millionths in units of 10^-18.
@@ -77,7 +79,7 @@ pub fn rule(params: &Params) -> Rule {
 }
 
 /// Changes parameters, from the next update on. Attribute: `action`.
-pub fn update(deps: DepsMut, info: MessageInfo, params: Params) -> Result<Response> {
+pub fn update(mut deps: DepsMut, info: MessageInfo, params: Params) -> Result<Response> {
     if info.sender != CONFIG.load(deps.storage)?.authority {
         return Err(ContractError::Unauthorized("the authority"));
     }
@@ -87,6 +89,7 @@ pub fn update(deps: DepsMut, info: MessageInfo, params: Params) -> Result<Respon
             "keep_blocks cannot fall, as vouchers of open sessions need their prices",
         ));
     }
+    quote::set(deps.branch(), &params.quote)?;
     PARAMS.save(deps.storage, &params)?;
     Ok(Response::new().add_attribute("action", "update_params"))
 }

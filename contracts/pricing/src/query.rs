@@ -9,6 +9,7 @@ use quern_protocol::{Amount, Price};
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::math::ONE;
+use crate::quote;
 use crate::state::{Tracked, HISTORY, MODELS, PARAMS};
 
 /// Answers a question.
@@ -20,6 +21,8 @@ pub fn answer(deps: Deps, env: &Env, question: QueryMsg) -> Result<Binary> {
         }
         QueryMsg::Price { model } => to_json_binary(&price(deps, model)?),
         QueryMsg::Prices { start_after, limit } => to_json_binary(&prices(deps, start_after, limit)?),
+        QueryMsg::Quote {} => to_json_binary(&quote::info(deps, env.block.height)?),
+        QueryMsg::UsdPrice { model } => to_json_binary(&quote::of(deps, model, env.block.height)?),
         QueryMsg::History { model, before, limit } => to_json_binary(&history(deps, &model, before, limit)?),
     };
     Ok(json?)

@@ -8,8 +8,8 @@ use quern_protocol::{Amount, Price};
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::math::{self, Rule};
-use crate::params;
 use crate::state::{Judged, Tracked, CURSOR, HISTORY, MODELS, PARAMS};
+use crate::{params, quote};
 
 /// Most old prices that one update removes: more than it adds, so they never pile up.
 const MAX_PRUNED: usize = 2;
@@ -29,6 +29,7 @@ pub fn end_block(mut deps: DepsMut, env: &Env) -> Result<Response> {
         Some(last) if page.len() >= params.max_updates as usize => CURSOR.save(deps.storage, &last.id)?,
         _ => CURSOR.remove(deps.storage),
     }
+    let rate = quote::rate(deps.storage, &params.quote, height)?;
     let mut response = Response::new();
     for package in &page {
         if matches!(package.state, ModelState::Proposed | ModelState::Retired) {
@@ -43,6 +44,11 @@ pub fn end_block(mut deps: DepsMut, env: &Env) -> Result<Response> {
             ),
         };
         response = response.add_events(event);
+        let tracked = MODELS.may_load(deps.storage, &package.id)?;
+        if let (Some(rate), Some(tracked)) = (rate, tracked) {
+            let (id, price) = (package.id.as_str(), tracked.price);
+            quote::follow(deps.storage, &params.quote, id, price, rate, height)?;
+        }
     }
     Ok(response)
 }

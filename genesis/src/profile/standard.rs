@@ -124,6 +124,13 @@ pub(super) fn profile() -> Profile {
             high: 600_000,
             steepness: 100_000,
             max_step: 50_000,
+            // nobody posts until governance names who: then at least three of them, of the last six hours
+            quote: pricing::QuoteParams {
+                posters: Vec::new(),
+                least: 3,
+                max_age: 6 * HOUR,
+                hysteresis: 20_000,
+            },
         },
         rewards: rewards::Params {
             denom: denom(),

@@ -1,6 +1,6 @@
 //! Prices and what moved them.
 
-use quern_interface::pricing::{CapacitySource, PriceInfo, PricePoint, QueryMsg};
+use quern_interface::pricing::{CapacitySource, PriceInfo, PricePoint, QueryMsg, QuoteInfo, UsdPrice};
 use quern_protocol::Price;
 
 use super::list::{ListFlags, show};
@@ -21,6 +21,11 @@ pub enum Command {
         /// At this block [default: the last but one]
         #[arg(long, value_name = "HEIGHT")]
         at: Option<u64>,
+    },
+    /// What posters say that a QRN costs in US dollars, or what a model's million tokens cost by that
+    Quote {
+        /// Model
+        model: Option<String>,
     },
     /// Prices and what moved them, or one model's
     Prices {
@@ -52,6 +57,10 @@ impl Command {
                 })
                 .await
             }
+            Self::Quote { model: Some(model) } => {
+                show(asker, format, of, &QueryMsg::UsdPrice { model }, |q| usd(&q)).await
+            }
+            Self::Quote { model: None } => show(asker, format, of, &QueryMsg::Quote {}, |q| quotes(&q)).await,
             Self::Prices {
                 model: Some(model),
                 history: false,
@@ -138,6 +147,40 @@ fn one(p: &PriceInfo) -> String {
     ])
 }
 
+fn usd(q: &UsdPrice) -> String {
+    let Some(usd) = q.usd else {
+        return format!("{} was never quoted in US dollars", q.model);
+    };
+    let age = match q.fresh {
+        true => "",
+        false => "; old, as too few posters posted of late",
+    };
+    format!(
+        "about {usd} US dollars for a million tokens of {}, since height {}{age}",
+        q.model, q.since
+    )
+}
+
+fn quotes(q: &QuoteInfo) -> String {
+    let rate = match q.usd {
+        Some(usd) => format!("a QRN costs about {usd} US dollars"),
+        None => "too few posters posted of late for a quote".into(),
+    };
+    if q.posts.is_empty() {
+        return rate;
+    }
+    let row = |p: &quern_interface::pricing::QuotePost| {
+        let age = if p.fresh { "counts" } else { "too old" };
+        vec![text(&p.poster), number(p.usd), number(p.height), text(age)]
+    };
+    let posts = table(
+        &["POSTER", "US DOLLARS", "AT HEIGHT", ""],
+        q.posts.iter().map(row).collect(),
+        "",
+    );
+    format!("{rate}\n\n{posts}")
+}
+
 fn history(list: &[PricePoint]) -> String {
     let row = |p: &PricePoint| vec![number(p.from), number(p.price)];
     table(
@@ -150,6 +193,25 @@ fn history(list: &[PricePoint]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quote_says_that_it_is_old_or_was_never_made() {
+        let mut quote = UsdPrice {
+            model: "quern-small".into(),
+            usd: None,
+            since: 0,
+            fresh: false,
+        };
+        assert_eq!(usd(&quote), "quern-small was never quoted in US dollars");
+        (quote.usd, quote.since) = ("0.0005".parse().ok(), 90);
+        let text = "about 0.0005 US dollars for a million tokens of quern-small, since height 90";
+        assert_eq!(
+            usd(&quote),
+            format!("{text}; old, as too few posters posted of late")
+        );
+        quote.fresh = true;
+        assert_eq!(usd(&quote), text);
+    }
 
     #[test]
     fn utilisation_is_a_percentage() {

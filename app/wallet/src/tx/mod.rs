@@ -9,6 +9,7 @@ mod file;
 mod flags;
 pub(crate) mod gentx;
 mod host;
+mod quote;
 mod router;
 mod send;
 mod session;
@@ -56,6 +57,9 @@ pub enum Command {
     /// Pay of auditors, rewards of hosts.
     #[command(flatten)]
     Audits(audits::Command),
+    /// What a QRN costs.
+    #[command(flatten)]
+    Quote(quote::Command),
     /// A host's record.
     #[command(flatten)]
     Host(host::Command),
@@ -122,6 +126,7 @@ impl TxCommand {
         let message = match &self.command {
             Command::Bonding(command) => command.call()?.message(&contracts, from)?,
             Command::Audits(command) => command.call()?.message(&contracts, from)?,
+            Command::Quote(command) => command.call()?.message(&contracts, from)?,
             Command::Host(command) => command.call(&chain).await?.message(&contracts, from)?,
             Command::Router(command) => command.call(from, &chain).await?.message(&contracts, from)?,
             Command::Session(command) => command.call(&chain).await?.message(&contracts, from)?,

@@ -28,6 +28,22 @@ pub struct Params {
     pub steepness: u32,
     /// Most that one update changes a price by.
     pub max_step: u32,
+    /// Quotes in US dollars.
+    pub quote: QuoteParams,
+}
+
+/// Who says what a QRN costs in US dollars, and how quotes follow. Nothing is paid by them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteParams {
+    /// Who may post: at most 15. Without any there are no quotes.
+    pub posters: Vec<String>,
+    /// Fewest posters that must have posted of late.
+    pub least: u32,
+    /// Blocks for which a post counts.
+    pub max_age: u64,
+    /// How far price times rate must be from a model's quote before that follows.
+    pub hysteresis: u32,
 }
 
 /// First message.
@@ -53,6 +69,11 @@ pub struct InstantiateMsg {
 pub enum ExecuteMsg {
     /// From governance.
     UpdateParams(Params),
+    /// From one of [`QuoteParams::posters`]: what a QRN costs.
+    PostQuote {
+        /// US dollars, above 0 and at most 10^9.
+        usd: Price,
+    },
 }
 
 /// Questions.
@@ -79,6 +100,13 @@ pub enum QueryMsg {
         start_after: Option<String>,
         /// At most this many.
         limit: Option<u32>,
+    },
+    /// [`QuoteInfo`].
+    Quote {},
+    /// [`UsdPrice`].
+    UsdPrice {
+        /// Model.
+        model: String,
     },
     /// `Vec<PricePoint>`: changes of a model's price that are kept, newest first.
     History {
@@ -141,4 +169,42 @@ pub struct PricePoint {
     pub from: u64,
     /// Price.
     pub price: Price,
+}
+
+/// What posters say that a QRN costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteInfo {
+    /// US dollars for a QRN: the lower median of the fresh posts; none if too few are.
+    pub usd: Option<Price>,
+    /// The last post of each poster, in the order of the parameters.
+    pub posts: Vec<QuotePost>,
+}
+
+/// What a poster said last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotePost {
+    /// Poster.
+    pub poster: String,
+    /// US dollars for a QRN.
+    pub usd: Price,
+    /// When.
+    pub height: u64,
+    /// Whether it counts.
+    pub fresh: bool,
+}
+
+/// A model's price in US dollars, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsdPrice {
+    /// Model.
+    pub model: String,
+    /// US dollars for a million tokens of coefficient 1; none if it was never quoted.
+    pub usd: Option<Price>,
+    /// Height from which on it is that; 0 if never.
+    pub since: u64,
+    /// Whether enough posters posted of late: if not, it stands as it was when they did.
+    pub fresh: bool,
 }

@@ -16,7 +16,9 @@ use cosmwasm_std::{
 use cw_multi_test::{AppResponse, ContractWrapper, Executor};
 use cw_storage_plus::Item;
 use quern_interface::poc_weights::QueryMsg as Weights;
-use quern_interface::pricing::{ExecuteMsg, InstantiateMsg, Params, PriceInfo, PricePoint, QueryMsg};
+use quern_interface::pricing::{
+    ExecuteMsg, InstantiateMsg, Params, PriceInfo, PricePoint, QueryMsg, QuoteParams,
+};
 use quern_interface::registry::{ExecuteMsg as Registry, LaunchPackage, ModelState};
 use quern_interface::sudo::SudoMsg;
 use quern_protocol::{Amount, Price};
@@ -33,6 +35,14 @@ pub fn params() -> Params {
         high: 600_000,
         steepness: 100_000,
         max_step: 50_000,
+        quote: QuoteParams {
+            posters: ["ann", "bob", "cleo"]
+                .map(|poster| name(poster).to_string())
+                .into(),
+            least: 2,
+            max_age: 50,
+            hysteresis: 20_000,
+        },
     }
 }
 

@@ -1,0 +1,109 @@
+//! What became of a transaction on the two chains.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use tendermint_proto::v0_38::abci::{Event, ExecTxResult, ResponseQuery};
+
+/// Where two answers differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Codespace or code.
+    Code,
+    /// Text of an error.
+    Log,
+    /// Data of the answer.
+    Data,
+    /// Events, in order, with their attributes in order.
+    Events,
+    /// Gas that was wanted.
+    GasWanted,
+    /// Gas that was used.
+    GasUsed,
+    /// Answer of a query.
+    Query,
+}
+
+/// One difference.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// Where.
+    pub kind: Kind,
+    /// What was sent or asked.
+    pub what: String,
+    /// This chain's.
+    pub ours: String,
+    /// wasmd's.
+    pub theirs: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:?} of {}", self.kind, self.what)?;
+        writeln!(f, "    ours:  {}", self.ours)?;
+        write!(f, "    wasmd: {}", self.theirs)
+    }
+}
+
+/// Where the results of a transaction differ.
+pub fn results(what: &str, ours: &ExecTxResult, theirs: &ExecTxResult) -> Vec<Difference> {
+    let code = |r: &ExecTxResult| format!("{}/{}: {}", r.codespace, r.code, r.log);
+    let mut found = Vec::new();
+    let mut differ = |kind, ours: String, theirs: String| {
+        if ours != theirs {
+            found.push(Difference { kind, what: what.to_owned(), ours, theirs });
+        }
+    };
+    if (ours.code, &ours.codespace) != (theirs.code, &theirs.codespace) {
+        differ(Kind::Code, code(ours), code(theirs));
+        return found;
+    }
+    // The text of success is empty or a list of logs, which nobody reads any more.
+    if ours.code != 0 {
+        differ(Kind::Log, ours.log.clone(), theirs.log.clone());
+    }
+    differ(Kind::Data, hex::encode(&ours.data), hex::encode(&theirs.data));
+    differ(Kind::Events, events(&ours.events), events(&theirs.events));
+    differ(Kind::GasWanted, ours.gas_wanted.to_string(), theirs.gas_wanted.to_string());
+    differ(Kind::GasUsed, ours.gas_used.to_string(), theirs.gas_used.to_string());
+    found
+}
+
+/// Events as text; CometBFT's index flags are a node's own setting.
+pub fn events(events: &[Event]) -> String {
+    let one = |event: &Event| {
+        let attributes: Vec<_> = event.attributes.iter().map(|a| format!("{}={}", a.key, a.value)).collect();
+        format!("{}({})", event.r#type, attributes.join(", "))
+    };
+    events.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// Where the answers to a query differ.
+pub fn answers(what: &str, ours: &ResponseQuery, theirs: &ResponseQuery) -> Option<Difference> {
+    let text = |r: &ResponseQuery| {
+        if r.code == 0 { hex::encode(&r.value) } else { format!("{}/{}: {}", r.codespace, r.code, r.log) }
+    };
+    let (ours, theirs) = (text(ours), text(theirs));
+    (ours != theirs).then(|| Difference { kind: Kind::Query, what: what.to_owned(), ours, theirs })
+}
+
+/// How many transactions ended how.
+#[derive(Default)]
+pub struct Tally(BTreeMap<(String, u32), u64>);
+
+impl Tally {
+    /// Counts one.
+    pub fn count(&mut self, result: &ExecTxResult) {
+        *self.0.entry((result.codespace.clone(), result.code)).or_default() += 1;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for ((codespace, code), count) in &self.0 {
+            let name = if *code == 0 { "accepted".to_owned() } else { format!("{codespace}/{code}") };
+            writeln!(f, "{count:8}  {name}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! A wasmd node without its consensus engine, in a folder of its own.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use quern_testkit::{CHAIN_ID, Chain, GENESIS_TIME, Genesis};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tendermint_abci::Application;
+use tendermint_proto::google::protobuf::Timestamp;
+use tendermint_proto::v0_38::abci::RequestInitChain;
+use tendermint_proto::v0_38::types::{BlockParams, ConsensusParams, EvidenceParams, ValidatorParams};
+
+use crate::remote::Remote;
+
+/// A running wasmd; it ends with this value.
+pub struct Wasmd {
+    child: Child,
+    _home: TempDir,
+    /// Where its application listens.
+    pub address: SocketAddr,
+}
+
+impl Drop for Wasmd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, and the folder of its VM's library.
+pub struct Program {
+    /// wasmd, built with the account prefix of this chain.
+    pub binary: PathBuf,
+    /// Folder of `libwasmvm.x86_64.so`.
+    pub library: PathBuf,
+}
+
+impl Program {
+    fn command(&self, home: &Path) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.env("LD_LIBRARY_PATH", &self.library).arg("--home").arg(home);
+        command
+    }
+
+    fn run(&self, home: &Path, arguments: &[&str]) -> String {
+        let output = self.command(home).args(arguments).output().expect("wasmd runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "wasmd {arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Starts a node whose users have the coins that `genesis` gives them.
+    pub fn start(&self, genesis: &Genesis) -> (Wasmd, Chain<Remote>) {
+        let home = tempfile::tempdir().expect("a folder");
+        let state = self.genesis(home.path(), genesis);
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let log = fs::File::create(home.path().join("log")).expect("a file");
+        let child = self
+            .command(home.path())
+            .args(["start", "--with-comet=false", "--transport", "socket"])
+            .args(["--minimum-gas-prices", "0nqrn", "--grpc.enable=false", "--api.enable=false"])
+            .args(["--pruning", "custom", "--pruning-keep-recent", "1000", "--pruning-interval", "1000"])
+            .args(["--iavl-disable-fastnode=false", "--address", &format!("tcp://{address}")])
+            .stdout(log.try_clone().expect("a file"))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .expect("wasmd starts");
+        let node = Wasmd { child, _home: home, address };
+        let remote = Remote::connect(address, Duration::from_secs(60)).expect("wasmd listens");
+        let answer = remote.init_chain(state);
+        let proposer = answer.validators.first().and_then(|v| v.pub_key.clone());
+        assert!(proposer.is_some(), "wasmd has a validator");
+        let chain = Chain {
+            app: remote,
+            height: 0,
+            app_hash: answer.app_hash.to_vec(),
+            proposer: [0; 20],
+        };
+        (node, chain)
+    }
+
+    /// Genesis as wasmd's own commands write it, with a validator, and with our users besides.
+    fn genesis(&self, home: &Path, genesis: &Genesis) -> RequestInitChain {
+        self.run(home, &["init", "diff", "--chain-id", CHAIN_ID, "--default-denom", "stake"]);
+        self.run(home, &["keys", "add", "validator", "--keyring-backend", "test"]);
+        let keyring = ["--keyring-backend", "test"];
+        let add = ["genesis", "add-genesis-account", "validator", "100000000000stake"];
+        self.run(home, &[&add[..], &keyring].concat());
+        let signed = ["genesis", "gentx", "validator", "70000000000stake", "--chain-id", CHAIN_ID];
+        self.run(home, &[&signed[..], &keyring].concat());
+        self.run(home, &["genesis", "collect-gentxs"]);
+        let path = home.join("config/genesis.json");
+        let text = fs::read(&path).expect("a genesis");
+        let mut document: Value = serde_json::from_slice(&text).expect("JSON");
+        merge(&mut document["app_state"], genesis);
+        RequestInitChain {
+            time: Some(Timestamp { seconds: GENESIS_TIME, nanos: 0 }),
+            chain_id: CHAIN_ID.into(),
+            consensus_params: Some(ConsensusParams {
+                block: Some(BlockParams { max_bytes: 4 << 20, max_gas: -1 }),
+                evidence: Some(EvidenceParams {
+                    max_age_num_blocks: 100_000,
+                    max_age_duration: Some(tendermint_proto::google::protobuf::Duration {
+                        seconds: 172_800,
+                        nanos: 0,
+                    }),
+                    max_bytes: 1 << 20,
+                }),
+                validator: Some(ValidatorParams { pub_key_types: vec!["ed25519".into()] }),
+                ..Default::default()
+            }),
+            validators: vec![],
+            app_state_bytes: document["app_state"].to_string().into_bytes().into(),
+            initial_height: 1,
+        }
+    }
+}
+
+/// Adds the users of our genesis to wasmd's.
+fn merge(state: &mut Value, genesis: &Genesis) {
+    let ours = serde_json::to_value(&genesis.document().app_state).expect("our own state");
+    let mut supply = 0_u128;
+    for balance in ours["bank"]["balances"].as_array().expect("balances") {
+        for coin in balance["coins"].as_array().expect("coins") {
+            supply += coin["amount"].as_str().expect("an amount").parse::<u128>().expect("a number");
+        }
+        push(&mut state["bank"]["balances"], balance.clone());
+        let number = state["auth"]["accounts"].as_array().map_or(0, Vec::len);
+        let account = json!({
+            "@type": "/cosmos.auth.v1beta1.BaseAccount", "address": balance["address"],
+            "pub_key": null, "account_number": number.to_string(), "sequence": "0",
+        });
+        push(&mut state["auth"]["accounts"], account);
+    }
+    let coin = json!({"denom": "nqrn", "amount": supply.to_string()});
+    let all = &mut state["bank"]["supply"];
+    push(all, coin);
+    // Genesis wants coins by name.
+    if let Some(list) = all.as_array_mut() {
+        list.sort_by_key(|coin| coin["denom"].as_str().map(str::to_owned));
+    }
+}
+
+fn push(list: &mut Value, entry: Value) {
+    list.as_array_mut().expect("a list").push(entry);
+}
