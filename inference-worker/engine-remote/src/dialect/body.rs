@@ -1,0 +1,159 @@
+//! The body that an engine is sent. Everything that shapes the output is said, because engines' defaults differ.
+
+use super::{format, repetition_penalty};
+use crate::capabilities::{Capabilities, EngineKind};
+use quern_inference_api::tools::ToolChoice;
+use quern_inference_api::{Endpoint, Input, Message, Request};
+use serde_json::{Map, Value, json};
+
+/// The engine's path for a request.
+pub fn path(endpoint: Endpoint) -> &'static str {
+    endpoint.path()
+}
+
+/// What the engine is sent for a request that [`super::check`] let through.
+pub fn body(request: &Request, capabilities: &Capabilities) -> Value {
+    let kind = capabilities.kind;
+    let mut body = Map::new();
+    let mut put = |name: &str, value: Value| {
+        body.insert(name.to_owned(), value);
+    };
+    put("model", json!(capabilities.model));
+    match &request.input {
+        Input::Chat(messages) => put("messages", messages.iter().map(message).collect()),
+        Input::Text(text) => put("prompt", json!(text)),
+        Input::Tokens(ids) => put("prompt", json!(ids)),
+    }
+    if let Some(most) = request.max_tokens {
+        put("max_tokens", json!(most));
+    }
+    put("temperature", json!(request.temperature));
+    put("top_p", json!(request.top_p));
+    put("frequency_penalty", json!(request.frequency_penalty));
+    put("presence_penalty", json!(request.presence_penalty));
+    if capabilities.top_k {
+        let off = if matches!(kind, EngineKind::Vllm | EngineKind::Sglang) {
+            -1
+        } else {
+            0
+        };
+        put(
+            "top_k",
+            json!(if request.top_k == 0 {
+                off
+            } else {
+                i64::from(request.top_k)
+            }),
+        );
+    }
+    if capabilities.min_p {
+        put("min_p", json!(request.min_p));
+    }
+    if let Some(name) = repetition_penalty(kind) {
+        put(name, json!(request.repetition_penalty));
+    }
+    if !request.logit_bias.is_empty() {
+        let biases = request
+            .logit_bias
+            .iter()
+            .map(|(id, bias)| (id.to_string(), json!(bias)));
+        put("logit_bias", Value::Object(biases.collect()));
+    }
+    if let Some(seed) = request.seed {
+        put("seed", json!(folded(seed, kind)));
+    }
+    if !request.stop.is_empty() {
+        put("stop", json!(request.stop));
+    }
+    if request.n > 1 {
+        put("n", json!(request.n));
+    }
+    if let Some(top) = request.logprobs {
+        match request.endpoint {
+            Endpoint::Chat => {
+                put("logprobs", json!(true));
+                put("top_logprobs", json!(top));
+            }
+            Endpoint::Completions => put("logprobs", json!(top)),
+        }
+    }
+    if !request.tools.list.is_empty() {
+        put(
+            "tools",
+            request.tools.list.iter().map(|tool| tool.raw.clone()).collect(),
+        );
+        put("tool_choice", choice(&request.tools.choice));
+        if !request.tools.parallel {
+            put("parallel_tool_calls", json!(false));
+        }
+    }
+    let mut template = request.template.clone();
+    if let Some(effort) = template.remove("reasoning_effort") {
+        put("reasoning_effort", effort);
+    }
+    if !template.is_empty() {
+        put("chat_template_kwargs", Value::Object(template));
+    }
+    if let Some(salt) = &request.cache_salt {
+        put("cache_salt", json!(salt));
+    }
+    put("stream", json!(request.stream));
+    if request.stream && capabilities.stream_usage {
+        put("stream_options", json!({"include_usage": true}));
+    }
+    if let Some(asked) = &request.format {
+        format::put(&asked.format, kind, &mut body);
+    }
+    Value::Object(body)
+}
+
+fn choice(choice: &ToolChoice) -> Value {
+    match choice {
+        ToolChoice::None => json!("none"),
+        ToolChoice::Auto => json!("auto"),
+        ToolChoice::Required => json!("required"),
+        ToolChoice::Named(name) => json!({"type": "function", "function": {"name": name}}),
+    }
+}
+
+/// Most engines hold a seed in 32 bits, and take a negative one for none.
+fn folded(seed: i64, kind: EngineKind) -> i64 {
+    match kind {
+        EngineKind::Vllm => seed,
+        _ => (seed ^ (seed >> 31)) & 0x7fff_ffff,
+    }
+}
+
+/// A message as a client sent it: templates here take the arguments of calls as objects, engines as text.
+fn message(message: &Message) -> Value {
+    let mut value = json!({"role": message.role, "content": message.content});
+    if let Value::Object(fields) = &mut value {
+        fields.extend(message.extra.clone());
+    }
+    if let Some(calls) = value.get_mut("tool_calls").and_then(Value::as_array_mut) {
+        for call in calls {
+            let Some(arguments) = call.pointer_mut("/function/arguments") else {
+                continue;
+            };
+            if !arguments.is_string() {
+                *arguments = arguments.to_string().into();
+            }
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_fit_engines_that_hold_31_bits() {
+        for seed in [0, 1, -1, i64::MIN, i64::MAX, 1 << 40] {
+            let folded = folded(seed, EngineKind::LlamaCpp);
+            assert!((0..=i64::from(i32::MAX)).contains(&folded), "{seed}");
+        }
+        assert_eq!(folded(7, EngineKind::LlamaCpp), 7);
+        assert_ne!(folded(-1, EngineKind::Vllm), folded(-1, EngineKind::LlamaCpp));
+    }
+}

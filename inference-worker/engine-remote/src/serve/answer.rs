@@ -1,0 +1,205 @@
+//! One request: checked, sent on, answered.
+
+use super::Remote;
+use super::chunks::{self, random};
+use super::count;
+use crate::dialect;
+use crate::error::UpstreamError;
+use crate::wire::{Assembly, Delta, RawAnswer};
+use axum::Json;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use quern_inference_api::logprobs::{self, Token};
+use quern_inference_api::response::{Choice, FinishReason, Frame};
+use quern_inference_api::{ApiError, Endpoint, Request, read_body};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// How long a client may take to send its request.
+const BODY: Duration = Duration::from_secs(30);
+/// Header that names an answer.
+const REQUEST_ID: &str = "x-request-id";
+
+/// A request on its way.
+pub(super) struct Order {
+    pub(super) request: Request,
+    pub(super) body: Value,
+    pub(super) frame: Frame,
+    pub(super) number: u64,
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+pub(super) async fn answer(
+    remote: &Arc<Remote>,
+    body: Body,
+    endpoint: Endpoint,
+) -> Result<Response, ApiError> {
+    let order = admit(remote, body, endpoint).await?;
+    let request_id = HeaderValue::from_str(&order.frame.id);
+    let mut response = match order.request.stream {
+        true => chunks::stream(remote, order).await?,
+        false => whole(remote, order).await?,
+    };
+    if let Ok(id) = request_id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    Ok(response)
+}
+
+/// Refuses early what cannot be answered: there is no queue here, as the engine has one of its own.
+async fn admit(remote: &Remote, body: Body, endpoint: Endpoint) -> Result<Order, ApiError> {
+    let known = remote.known();
+    if let Some(problem) = &known.problem {
+        return Err(UpstreamError::Down(problem.clone()).to_api(remote.upstream.config().label()));
+    }
+    if remote.slots.available_permits() == 0 {
+        return Err(ApiError::busy(1));
+    }
+    let reading = remote.readers.try_acquire().map_err(|_| ApiError::busy(1))?;
+    let read = tokio::time::timeout(BODY, read_body(body)).await;
+    let bytes = read.map_err(|_| ApiError::body("The request body took too long to arrive."))??;
+    let request = Request::parse(endpoint, &bytes)?;
+    drop(reading);
+    if request.model != remote.options.model_id {
+        return Err(ApiError::no_model(&request.model));
+    }
+    dialect::check(&request, &known.capabilities)?;
+    let context = known.capabilities.context;
+    if let Some(most) = request.max_tokens.filter(|most| *most >= context) {
+        let message =
+            format!("'max_tokens' is {most}, but prompt and output share a context of {context} tokens.");
+        return Err(ApiError {
+            code: Some("context_length_exceeded"),
+            ..ApiError::invalid("max_tokens", message)
+        });
+    }
+    let permit = remote
+        .slots
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| ApiError::busy(1))?;
+    let number = random()?;
+    let prefix = if endpoint == Endpoint::Chat {
+        "chatcmpl"
+    } else {
+        "cmpl"
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Ok(Order {
+        body: dialect::body(&request, &known.capabilities),
+        frame: Frame {
+            id: format!("{prefix}-{number:016x}"),
+            created: now.map_or(0, |age| age.as_secs()),
+            model: request.model.clone(),
+            endpoint,
+        },
+        request,
+        number,
+        permit,
+    })
+}
+
+/// Asks for a whole answer. A client that goes away takes the question with it.
+async fn whole(remote: &Remote, order: Order) -> Result<Response, ApiError> {
+    let Order {
+        request,
+        body,
+        frame,
+        number,
+        permit,
+    } = order;
+    let active = remote.metrics.begin();
+    let wait = remote.upstream.config().timeouts.whole;
+    let answer = remote.upstream.ask(frame.endpoint.path(), &body, wait).await;
+    let mut assembly = Assembly::new(request.n, number);
+    let read = answer.and_then(RawAnswer::from_value).and_then(|raw| {
+        let deltas = assembly.push(raw)?;
+        match assembly.is_over() {
+            true => Ok(deltas),
+            false => Err(UpstreamError::Garbage(
+                "a choice is missing, or does not say why it ended".into(),
+            )),
+        }
+    });
+    drop((permit, active));
+    let deltas = read.map_err(|error| remote.failed(&error))?;
+    let texts = deltas.iter().map(|delta| delta.text.as_str());
+    let usage = match assembly.usage() {
+        Some(usage) => Some(usage),
+        None => count::usage(remote.vocabulary.as_deref(), &request, texts),
+    };
+    remote.metrics.ended(usage);
+    Ok(Json(rendered(&frame, &request, deltas, usage)).into_response())
+}
+
+fn rendered(
+    frame: &Frame,
+    request: &Request,
+    deltas: Vec<Delta>,
+    usage: Option<quern_inference_api::response::Usage>,
+) -> Value {
+    let mut deltas = deltas;
+    deltas.sort_by_key(|delta| delta.choice);
+    let reasoning: Vec<String> = deltas
+        .iter_mut()
+        .map(|delta| std::mem::take(&mut delta.reasoning))
+        .collect();
+    let choices: Vec<Choice> = deltas
+        .into_iter()
+        .map(|delta| choice(frame.endpoint, request, delta))
+        .collect();
+    let mut answer = frame.whole(&choices, usage.unwrap_or_default());
+    if usage.is_none() {
+        answer["usage"] = Value::Null;
+    }
+    for (index, thought) in reasoning
+        .into_iter()
+        .enumerate()
+        .filter(|(_, thought)| !thought.is_empty())
+    {
+        if let Some(message) = answer.pointer_mut(&format!("/choices/{index}/message")) {
+            message["reasoning_content"] = thought.into();
+        }
+    }
+    answer
+}
+
+fn choice(endpoint: Endpoint, request: &Request, delta: Delta) -> Choice {
+    let shown: &[Token] = if request.logprobs.is_some() {
+        &delta.tokens
+    } else {
+        &[]
+    };
+    Choice {
+        logprobs: match shown {
+            [] => Value::Null,
+            tokens => logprobs::render(endpoint, tokens, &mut 0),
+        },
+        text: delta.text,
+        calls: delta.calls,
+        finish: delta.finish.unwrap_or(FinishReason::Stop),
+    }
+}
+
+impl Remote {
+    /// What a client is told of a failure, which is also written down.
+    pub(super) fn failed(&self, error: &UpstreamError) -> ApiError {
+        self.metrics.failed(error);
+        if error.is_gone() {
+            self.doubt.notify_one();
+        }
+        let label = self.upstream.config().label();
+        match error {
+            UpstreamError::Status {
+                status: 400 | 413 | 422 | 429,
+                ..
+            } => {}
+            // The engine's words may repeat a prompt.
+            _ => tracing::warn!(engine = label, kind = error.kind(), "the engine failed"),
+        }
+        error.to_api(label)
+    }
+}

@@ -1,0 +1,186 @@
+//! A stream's chunks, in the dialect that the worker's own engine speaks.
+
+use super::Remote;
+use super::answer::Order;
+use super::count;
+use super::pump::{self, Part};
+use crate::wire::Delta;
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_core::Stream;
+use http::HeaderValue;
+use quern_inference_api::response::{Frame, Usage};
+use quern_inference_api::{ApiError, Request, logprobs};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc::Receiver;
+
+/// How long a stream waits for its first piece before it commits to status 200, and the pause between comments that
+/// keep an idle connection open.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Most bytes of text that are kept to be counted.
+const KEPT: usize = 4 * 1024 * 1024;
+
+/// A random number.
+pub(super) fn random() -> Result<u64, ApiError> {
+    getrandom::u64().map_err(|e| ApiError::internal(format!("no randomness from the system: {e}")))
+}
+
+/// Streams an answer. A failure before the first piece is an ordinary error response, so that a router may try
+/// elsewhere.
+pub(super) async fn stream(remote: &Arc<Remote>, order: Order) -> Result<Response, ApiError> {
+    let (frame, request) = (order.frame.clone(), order.request.clone());
+    let mut parts = pump::begin(remote, order);
+    let first = match tokio::time::timeout(PATIENCE, parts.recv()).await {
+        Ok(Some(Part::Failed(error))) => return Err(remote.failed(&error)),
+        Ok(None) => return Err(ApiError::internal("The stream's task has ended.")),
+        Ok(first) => first,
+        Err(_) => None,
+    };
+    let choices = request.n as usize;
+    let mut chunks = Chunks {
+        remote: remote.clone(),
+        texts: vec![String::new(); choices],
+        offsets: vec![0; choices],
+        parts,
+        frame,
+        request,
+        ready: VecDeque::new(),
+        over: false,
+    };
+    for choice in 0..choices {
+        if let Some(opening) = chunks.frame.opening(choice) {
+            chunks.push_chunk(opening);
+        }
+    }
+    if let Some(first) = first {
+        chunks.take(first);
+    }
+    let mut response = Sse::new(chunks)
+        .keep_alive(KeepAlive::new().interval(PATIENCE))
+        .into_response();
+    // A proxy that gathers what it passes on would take the stream for a slow answer.
+    response
+        .headers_mut()
+        .insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Server-sent events of one answer. Dropping it ends the engine's work.
+struct Chunks {
+    remote: Arc<Remote>,
+    frame: Frame,
+    request: Request,
+    parts: Receiver<Part>,
+    /// Text so far, where it has to be counted here.
+    texts: Vec<String>,
+    /// Characters so far, which old-style log-probabilities name.
+    offsets: Vec<usize>,
+    ready: VecDeque<sse::Event>,
+    over: bool,
+}
+
+impl Chunks {
+    /// Clients expect the same fields in each chunk: usage is null in all but the last, if it was asked for.
+    fn push_chunk(&mut self, mut chunk: Value) {
+        if self.request.include_usage && chunk.get("usage").is_none() {
+            chunk["usage"] = Value::Null;
+        }
+        self.push(&chunk);
+    }
+
+    fn push(&mut self, value: &Value) {
+        self.ready
+            .push_back(sse::Event::default().data(value.to_string()));
+    }
+
+    fn take(&mut self, part: Part) {
+        match part {
+            Part::Deltas(deltas) => deltas.into_iter().for_each(|delta| self.delta(delta)),
+            Part::End(usage) => self.end(usage),
+            Part::Failed(error) => {
+                let error = self.remote.failed(&error);
+                self.remote.metrics.count("failed");
+                self.push(&error.to_json());
+                self.over = true;
+            }
+        }
+    }
+
+    fn delta(&mut self, delta: Delta) {
+        let choice = delta.choice;
+        if self.request.include_usage
+            && self.remote.vocabulary.is_some()
+            && let Some(text) = self.texts.get_mut(choice)
+            && text.len() < KEPT
+        {
+            text.push_str(&delta.text);
+        }
+        let mut told = match (self.request.logprobs, self.offsets.get_mut(choice)) {
+            (Some(_), Some(offset)) if !delta.tokens.is_empty() => {
+                logprobs::render(self.frame.endpoint, &delta.tokens, offset)
+            }
+            _ => Value::Null,
+        };
+        if !delta.reasoning.is_empty() {
+            let mut chunk = self.frame.text(choice, "", Value::Null);
+            chunk["choices"][0]["delta"] = serde_json::json!({"reasoning_content": delta.reasoning});
+            self.push_chunk(chunk);
+        }
+        // Log-probabilities go with the first chunk that there is.
+        if !delta.text.is_empty() || (!told.is_null() && delta.calls.is_empty() && delta.finish.is_none()) {
+            self.push_chunk(self.frame.text(choice, &delta.text, told.take()));
+        }
+        for call in &delta.calls {
+            self.push_chunk(self.frame.call(choice, call, told.take()));
+        }
+        if let Some(finish) = delta.finish {
+            self.push_chunk(self.frame.closing(choice, finish, told.take()));
+        }
+    }
+
+    fn end(&mut self, counted: Option<Usage>) {
+        let texts = self.texts.iter().map(String::as_str);
+        let own = || count::usage(self.remote.vocabulary.as_deref(), &self.request, texts);
+        let usage = match (counted, self.request.include_usage) {
+            (None, true) => own(),
+            (counted, _) => counted,
+        };
+        self.remote.metrics.ended(usage);
+        if let Some(usage) = usage.filter(|_| self.request.include_usage) {
+            self.push_chunk(self.frame.usage(usage));
+        }
+        self.ready.push_back(sse::Event::default().data("[DONE]"));
+        self.over = true;
+    }
+}
+
+impl Stream for Chunks {
+    type Item = Result<sse::Event, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            match self.parts.poll_recv(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(part)) => self.take(part),
+                // A task that ended without a word read to nobody's end.
+                Poll::Ready(None) => {
+                    let error = ApiError::internal("The stream ended before its end.");
+                    self.push(&error.to_json());
+                    self.over = true;
+                }
+            }
+        }
+    }
+}

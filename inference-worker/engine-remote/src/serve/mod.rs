@@ -1,0 +1,132 @@
+//! The worker's HTTP interface over a remote engine: the same dialect, the same errors, the same status pages.
+
+mod answer;
+mod chunks;
+mod count;
+mod metrics;
+mod pages;
+mod pump;
+mod watch;
+
+pub use watch::Known;
+
+use crate::capabilities::Capabilities;
+use crate::client::Upstream;
+use crate::tier::{TIER_HEADER, TrustTier};
+use crate::tokens::Vocabulary;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderValue, Method, Uri};
+use metrics::Metrics;
+use quern_inference_api::{ApiError, Endpoint};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, Semaphore};
+
+/// Requests whose bodies are read at once, for each that the engine may have.
+const READERS: usize = 4;
+
+/// How a remote engine is served.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Id under which the model is served.
+    pub model_id: String,
+    /// Requests that the engine has at once; beyond them comes 429.
+    pub slots: usize,
+    /// Pause between two looks at an idle engine.
+    pub look: Duration,
+}
+
+/// A remote engine that is served.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    upstream: Upstream,
+    options: Options,
+    created: u64,
+    slots: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
+    known: tokio::sync::watch::Sender<Arc<Known>>,
+    /// Asks for a look at the engine now.
+    doubt: Arc<Notify>,
+    vocabulary: Option<Arc<Vocabulary>>,
+    metrics: Metrics,
+}
+
+impl Remote {
+    /// An engine that was probed.
+    ///
+    /// # Errors
+    /// When its metrics cannot be registered.
+    pub fn new(
+        upstream: Upstream,
+        capabilities: Capabilities,
+        vocabulary: Option<Arc<Vocabulary>>,
+        options: Options,
+    ) -> Result<Self, prometheus::Error> {
+        let slots = options.slots.max(1);
+        let metrics = Metrics::new()?;
+        metrics.up.set(1);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Ok(Self {
+            upstream,
+            created: now.map_or(0, |age| age.as_secs()),
+            slots: Arc::new(Semaphore::new(slots)),
+            readers: Arc::new(Semaphore::new(slots.saturating_mul(READERS))),
+            known: tokio::sync::watch::Sender::new(Arc::new(Known {
+                capabilities,
+                problem: None,
+            })),
+            doubt: Arc::default(),
+            vocabulary,
+            metrics,
+            options: Options { slots, ..options },
+        })
+    }
+
+    /// What is known of the engine now.
+    pub fn known(&self) -> Arc<Known> {
+        self.known.borrow().clone()
+    }
+
+    /// What its answers can prove now.
+    pub fn tier(&self) -> TrustTier {
+        TrustTier::of(&self.known().capabilities)
+    }
+
+    /// Everything that is answered.
+    pub fn router(self) -> Router {
+        let chat = |state, body| completions(state, body, Endpoint::Chat);
+        let plain = |state, body| completions(state, body, Endpoint::Completions);
+        Router::new()
+            .route("/v1/chat/completions", post(chat))
+            .route("/v1/completions", post(plain))
+            .route("/v1/models", get(pages::models))
+            .route("/v1/models/{*id}", get(pages::model))
+            .route("/health", get(pages::health))
+            .route("/metrics", get(pages::metrics))
+            .fallback(no_route)
+            .method_not_allowed_fallback(no_route)
+            .with_state(Arc::new(self))
+    }
+}
+
+async fn no_route(method: Method, uri: Uri) -> ApiError {
+    ApiError::no_route(method.as_str(), uri.path())
+}
+
+async fn completions(State(remote): State<Arc<Remote>>, body: Body, endpoint: Endpoint) -> Response {
+    let answer = answer::answer(&remote, body, endpoint).await;
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    match response.status() {
+        http::StatusCode::TOO_MANY_REQUESTS => remote.metrics.count("busy"),
+        status if status.is_client_error() => remote.metrics.count("refused"),
+        status if status.is_server_error() => remote.metrics.count("failed"),
+        _ => {}
+    }
+    let tier = HeaderValue::from_static(remote.tier().as_str());
+    response.headers_mut().insert(TIER_HEADER, tier);
+    response
+}

@@ -1,0 +1,324 @@
+//! Engines that answer with anything but an answer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a surprise"
+)]
+
+mod wire;
+
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use wire::friendly::{self, DEAF, FULL};
+use wire::{Act, Double, able, end, event, head, page, piece, served, text_chunk};
+
+/// What an engine answers to a completion, and what the client is told.
+struct Case {
+    name: &'static str,
+    acts: Vec<Act>,
+    status: u16,
+    code: &'static str,
+}
+
+fn case(name: &'static str, acts: Vec<Act>, status: u16, code: &'static str) -> Case {
+    Case {
+        name,
+        acts,
+        status,
+        code,
+    }
+}
+
+fn raw(text: &str) -> Act {
+    Act::Send(text.as_bytes().to_vec())
+}
+
+fn whole_cases() -> Vec<Case> {
+    let call = |arguments: &str| {
+        let function = json!({"name": "f", "arguments": arguments});
+        let message = json!({"content": null, "tool_calls": [{"id": "a", "function": function}]});
+        json!({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}).to_string()
+    };
+    let answer = |choice: Value| json!({"choices": [choice]}).to_string();
+    vec![
+        case(
+            "refusal",
+            page(400, r#"{"error":{"message":"no","param":"stop"}}"#),
+            400,
+            "engine_refused",
+        ),
+        case(
+            "validation",
+            page(422, r#"{"detail":[{"loc":["body"]}]}"#),
+            400,
+            "engine_refused",
+        ),
+        case("wrong key", page(401, "{}"), 502, "engine_error"),
+        case("no such model", page(404, "{}"), 502, "engine_error"),
+        case("redirect", page(302, ""), 502, "engine_error"),
+        case("failure", page(500, "<html>"), 502, "engine_error"),
+        case("overload", page(503, ""), 503, "engine_unavailable"),
+        case("gateway", page(504, ""), 504, "engine_timeout"),
+        case("html", page(200, "<html>hello</html>"), 502, "engine_garbage"),
+        case("nothing", page(200, ""), 502, "engine_garbage"),
+        case("a number", page(200, "1"), 502, "engine_garbage"),
+        case("no choices", page(200, "{}"), 502, "engine_garbage"),
+        case(
+            "no end",
+            page(200, &answer(json!({"text": "a"}))),
+            502,
+            "engine_garbage",
+        ),
+        case(
+            "wrong type",
+            page(200, &answer(json!({"text": [1], "finish_reason": "stop"}))),
+            502,
+            "engine_garbage",
+        ),
+        case(
+            "wrong index",
+            page(200, &answer(json!({"index": 7, "text": "a"}))),
+            502,
+            "engine_garbage",
+        ),
+        case(
+            "odd end",
+            page(200, &answer(json!({"text": "a", "finish_reason": "abort"}))),
+            502,
+            "engine_broke_off",
+        ),
+        case("bad call", page(200, &call("{\"a\": ")), 502, "engine_garbage"),
+        case(
+            "error in 200",
+            page(200, r#"{"error":{"message":"boom"}}"#),
+            502,
+            "engine_error",
+        ),
+        case("deep", page(200, &"[".repeat(100_000)), 502, "engine_garbage"),
+        case("no HTTP", vec![raw("hello\r\n\r\n")], 503, "engine_unreachable"),
+        case("closed", vec![], 503, "engine_unreachable"),
+        case(
+            "short",
+            vec![raw("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"a\"")],
+            502,
+            "engine_broke_off",
+        ),
+        case("silent", vec![Act::Hang], 504, "engine_timeout"),
+        case(
+            "stalled",
+            vec![raw("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{"), Act::Hang],
+            504,
+            "engine_timeout",
+        ),
+        case(
+            "stalled error",
+            vec![raw("HTTP/1.1 500 X\r\ncontent-length: 50\r\n\r\n{"), Act::Hang],
+            502,
+            "engine_error",
+        ),
+        case(
+            "endless",
+            vec![head(), Act::Flood(flood(b"  "))],
+            502,
+            "engine_garbage",
+        ),
+        case(
+            "endless head",
+            vec![raw("HTTP/1.1 200 OK\r\n"), Act::Flood(b"a: b\r\n".repeat(500))],
+            503,
+            "engine_unreachable",
+        ),
+    ]
+}
+
+fn flood(unit: &[u8]) -> Vec<u8> {
+    let data = unit.repeat(64 * 1024 / unit.len());
+    [
+        format!("{:x}\r\n", data.len()).into_bytes(),
+        data,
+        b"\r\n".to_vec(),
+    ]
+    .concat()
+}
+
+/// Scripts of streams. With status 200 the error comes as an event.
+fn stream_cases() -> Vec<Case> {
+    let said = || event(&text_chunk("a", None));
+    let after = |rest: Vec<Act>| [vec![head(), said()], rest].concat();
+    let done = || piece("data: [DONE]\n\n");
+    vec![
+        case("refusal", page(400, "{}"), 400, "engine_refused"),
+        case("silent", vec![head(), Act::Hang], 504, "engine_timeout"),
+        case(
+            "comments only",
+            vec![head(), Act::Flood(flood(b": hm\n\n"))],
+            504,
+            "engine_timeout",
+        ),
+        case("empty", vec![head(), end()], 502, "engine_broke_off"),
+        case(
+            "done at once",
+            vec![head(), done(), end()],
+            502,
+            "engine_broke_off",
+        ),
+        case("not events", page(200, "{}"), 502, "engine_broke_off"),
+        case(
+            "no JSON",
+            vec![head(), piece("data: {a\n\n"), end()],
+            502,
+            "engine_garbage",
+        ),
+        case(
+            "no UTF-8",
+            vec![
+                head(),
+                piece(b"data: {\"choices\":[{\"text\":\"\xff\"}]}\n\n"),
+                end(),
+            ],
+            502,
+            "engine_garbage",
+        ),
+        case(
+            "endless line",
+            vec![head(), Act::Flood(flood(b"data: aaaaaaa"))],
+            502,
+            "engine_garbage",
+        ),
+        case(
+            "endless event",
+            vec![head(), Act::Flood(flood(b"data: a\n"))],
+            502,
+            "engine_garbage",
+        ),
+        case("half closed", after(vec![]), 200, "engine_broke_off"),
+        case("ended early", after(vec![end()]), 200, "engine_broke_off"),
+        case("done early", after(vec![done(), end()]), 200, "engine_broke_off"),
+        case("stalled", after(vec![Act::Hang]), 200, "engine_timeout"),
+        case(
+            "error",
+            after(vec![event(&json!({"error": {"message": "boom"}})), end()]),
+            200,
+            "engine_error",
+        ),
+        case(
+            "garbage",
+            after(vec![piece("data: ]\n\n"), end()]),
+            200,
+            "engine_garbage",
+        ),
+        case(
+            "goes on",
+            after(vec![event(&text_chunk("", Some("stop"))), said(), end()]),
+            200,
+            "engine_garbage",
+        ),
+        case(
+            "odd end",
+            after(vec![event(&text_chunk("", Some("abort"))), end()]),
+            200,
+            "engine_broke_off",
+        ),
+    ]
+}
+
+fn served_by(acts: Vec<Act>) -> impl Fn(&wire::Asked) -> Vec<Act> + Send + Sync + 'static {
+    move |asked| match asked.path.as_str() {
+        "/v1/models" | "/version" => friendly::answer(asked, FULL),
+        _ => acts.clone(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_broken_answer_is_an_error_that_names_the_engine() {
+    for stream in [false, true] {
+        for case in if stream { stream_cases() } else { whole_cases() } {
+            let double = Double::start(served_by(case.acts)).await;
+            let served = served(&double.url(), able(), 1).await;
+            let reply = served.plain(json!({"stream": stream})).await;
+            assert_eq!(
+                reply.status, case.status,
+                "{} {stream}: {}",
+                case.name, reply.body
+            );
+            let error: Value = match reply.status {
+                200 => serde_json::from_str(reply.events().last().unwrap()).unwrap(),
+                _ => reply.json(),
+            };
+            assert_eq!(
+                error["error"]["code"], case.code,
+                "{} {stream}: {error}",
+                case.name
+            );
+            let message = error["error"]["message"].as_str().unwrap();
+            assert!(
+                message.contains(&double.address.to_string()),
+                "{}: {message}",
+                case.name
+            );
+            // Nothing was kept: the slot is free again.
+            served.until("quern_worker_active_requests 0").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_falls_is_seen_and_one_that_comes_back_is_probed_again() {
+    let features = Arc::new(AtomicU8::new(0));
+    let script = |features: Arc<AtomicU8>| {
+        move |asked: &wire::Asked| {
+            let now = if features.load(Ordering::SeqCst) == 0 {
+                FULL
+            } else {
+                DEAF
+            };
+            friendly::answer(asked, now)
+        }
+    };
+    let double = Double::start(script(features.clone())).await;
+    let address = double.address;
+    let probed = quern_engine_remote::probe::probe(&wire::upstream(&double.url()), None)
+        .await
+        .unwrap();
+    let served = served(&double.url(), probed, 2).await;
+    assert_eq!(served.get("/health").await.json()["trust_tier"], "logprob");
+    drop(double);
+    served.until("quern_worker_engine_up 0").await;
+    let health = served.get("/health").await;
+    assert_eq!(
+        (health.status, health.code().as_str()),
+        (503, "engine_unreachable")
+    );
+    let refused = served.plain(json!({})).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (503, "engine_unreachable")
+    );
+    // It comes back as an engine that can do less.
+    features.store(1, Ordering::SeqCst);
+    let _double = Double::start_at(address, script(features)).await;
+    served.until("quern_worker_engine_up 1").await;
+    assert_eq!(served.get("/health").await.json()["trust_tier"], "unaudited");
+    let models = served.get("/v1/models").await.json();
+    assert_eq!(models["data"][0]["trust_tier"], "unaudited");
+    assert_eq!(
+        served.plain(json!({"logprobs": 1})).await.json()["error"]["param"],
+        "logprobs"
+    );
+    assert_eq!(served.plain(json!({})).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_finds_the_engine_gone_makes_the_worker_look() {
+    let double = Double::start(|asked| friendly::answer(asked, FULL)).await;
+    let url = double.url();
+    let served = served(&url, able(), 2).await;
+    drop(double);
+    assert_eq!(served.plain(json!({})).await.status, 503);
+    served.until("quern_worker_engine_up 0").await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(served.get("/health").await.status, 503);
+}
