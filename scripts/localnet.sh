@@ -7,10 +7,22 @@ cd "$ROOT"
 dir=${LOCALNET_DIR:-localnet/run}
 program=target/debug/quern-localnet
 
+# Whether the process that a network's file names still supervises it: ids are used again, and a crash or a loss of
+# power leaves the file behind.
+supervised() {
+    local pid
+    pid=$(cat "$1")
+    case $pid in '' | *[!0-9]*) return 1 ;; esac
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | head -n 1 | grep -q 'quern-localnet$'
+}
+
 up() {
     if [ -f "$dir/localnet.pid" ]; then
-        echo "a network runs in $dir, or did: \`make localnet-down\` stops it and clears up" >&2
-        return 1
+        if supervised "$dir/localnet.pid"; then
+            echo "a network runs in $dir: \`make localnet-down\` stops it" >&2
+            return 1
+        fi
+        echo "the network in $dir ended without being stopped (its process $(cat "$dir/localnet.pid") is gone): cleared"
     fi
     rm -rf "$dir"
     mkdir -p "$dir"

@@ -24,6 +24,15 @@ def get(url, key=None):
         return None
 
 
+def supervised(pid_file):
+    """Whether the process that a network's file names still supervises it: a crash leaves the file behind."""
+    try:
+        line = (Path("/proc") / pid_file.read_text().strip() / "cmdline").read_bytes()
+    except OSError:
+        return False
+    return line.split(b"\0")[0].endswith(b"quern-localnet")
+
+
 def run(*command):
     """Runs quernd for what it does."""
     words = [str(word) for word in (QUERND, *command)]

@@ -14,7 +14,7 @@ import report
 from chats import MODEL, Collector, Payers
 from checks import Checks
 from joiner import Joiner, compare
-from network import ROOT, Network, get
+from network import ROOT, Network, get, supervised
 
 HOSTS = 5
 PAYERS = 3
@@ -75,8 +75,12 @@ class Demo:
     # --- acts
 
     def start(self):
-        if (self.folder / "localnet.pid").exists():
-            raise RuntimeError(f"a network runs in {self.folder}, or did: `make localnet-down` stops it and clears up")
+        pid_file = self.folder / "localnet.pid"
+        if pid_file.exists():
+            if supervised(pid_file):
+                raise RuntimeError(f"a network runs in {self.folder}: `make localnet-down` stops it")
+            self.say(f"the network in {self.folder} ended without being stopped "
+                     f"(its process {pid_file.read_text().strip()} is gone): cleared")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         options = ["--hosts", HOSTS, "--payers", PAYERS]

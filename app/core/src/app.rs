@@ -1,9 +1,11 @@
 //! The application object and what its connections share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use quern_context::{BlockFacts, Cx, Mode};
+use quern_store::statesync::{Description, Folder, SyncError};
 use quern_store::{Branch, MultiStore, Snapshot};
 use quern_types::{Error, Result};
 use quern_wasm::Wasm;
@@ -14,6 +16,7 @@ use crate::{
     block::{Chain, header},
     execute::Executor,
     router::AppRouter,
+    statesync::{self, StateSync},
 };
 
 /// The application. Clones share everything; each ABCI connection holds one.
@@ -32,7 +35,13 @@ pub(crate) struct Shared {
     pub chain: Mutex<Chain>,
     /// Held by the mempool connection, and by Commit while it replaces it.
     pub check: Mutex<CheckState>,
+    /// Snapshots, made and taken in.
+    pub sync: StateSync,
+    /// Held by the query connection while it works.
+    pub abci_query: Mutex<()>,
     halted: OnceLock<String>,
+    /// Whether the operator planned the halt.
+    pub planned: AtomicBool,
 }
 
 /// State that transactions are admitted against: the last committed block and what was admitted since.
@@ -73,6 +82,7 @@ impl App {
             wasm.check_requirements(&cx)?;
             wasm.recover_pins(&cx).map_err(corrupt)?;
         }
+        let sync = StateSync::open(options.snapshots.clone())?;
         let check = CheckState::at(snapshot, &cx.block).map_err(corrupt)?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -83,7 +93,10 @@ impl App {
                 verified: Verified::default(),
                 chain: Mutex::new(Chain::new(header)),
                 check: Mutex::new(check),
+                sync,
+                abci_query: Mutex::new(()),
                 halted: OnceLock::new(),
+                planned: AtomicBool::new(false),
             }),
         })
     }
@@ -109,6 +122,43 @@ impl App {
     /// Why the node must stop, once it must. The answer to the running request is then void.
     pub fn halted(&self) -> Option<String> {
         self.shared.halted.get().cloned()
+    }
+}
+
+impl App {
+    /// Whether the halt is one that the operator planned, not a failure.
+    pub fn halt_was_planned(&self) -> bool {
+        self.shared.planned.load(Ordering::SeqCst)
+    }
+
+    /// Waits until a snapshot that is being made is there, or failed.
+    pub fn wait_for_snapshot(&self) {
+        self.shared.sync.wait();
+    }
+
+    /// Writes a state-sync snapshot of the state at `height` (0 is the latest) into `folder`.
+    ///
+    /// # Errors
+    /// If the height is not kept, the snapshot is there already, or the disk fails.
+    pub fn snapshot(&self, height: u64, folder: &Folder) -> Result<Description, SyncError> {
+        let store = &self.shared.store;
+        let version = if height == 0 { self.last_height() } else { height };
+        let state = store
+            .snapshot_at(version)
+            .map_err(|error| SyncError::Io(error.to_string()))?;
+        if version == 0 {
+            return Err(SyncError::Io("there is no state yet".to_owned()));
+        }
+        statesync::make(folder, &state, &self.shared.wasm, || false)
+    }
+
+    /// Fills the empty state with a snapshot of one's own: its app hash is taken from the snapshot itself, and
+    /// CometBFT checks it against its own blocks.
+    ///
+    /// # Errors
+    /// If there is a state already, the snapshot is broken, or the disk fails.
+    pub fn restore(&self, height: u64, format: u32, folder: &Folder) -> Result<(), SyncError> {
+        self.shared.restore(height, format, folder)
     }
 }
 

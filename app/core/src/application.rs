@@ -26,6 +26,9 @@ impl Application for App {
     }
 
     fn query(&self, request: pb::RequestQuery) -> pb::ResponseQuery {
+        // Contracts may run for seconds: queries that come by CometBFT's RPC share one core among them all,
+        // whatever the number of connections. Those of gRPC and REST have bounds of their own.
+        let _turn = self.shared.abci_query.lock();
         let height = u64::try_from(request.height).unwrap_or(0);
         Self::query(self, &request.path, &request.data, height, request.prove)
     }
@@ -73,6 +76,26 @@ impl Application for App {
 
     fn commit(&self) -> pb::ResponseCommit {
         self.or_halt(Shared::commit)
+    }
+
+    fn list_snapshots(&self) -> pb::ResponseListSnapshots {
+        pb::ResponseListSnapshots {
+            snapshots: self.shared.sync.list(),
+        }
+    }
+
+    fn offer_snapshot(&self, request: pb::RequestOfferSnapshot) -> pb::ResponseOfferSnapshot {
+        self.shared.offer_snapshot(&request)
+    }
+
+    fn load_snapshot_chunk(&self, request: pb::RequestLoadSnapshotChunk) -> pb::ResponseLoadSnapshotChunk {
+        pb::ResponseLoadSnapshotChunk {
+            chunk: self.shared.sync.load(&request).into(),
+        }
+    }
+
+    fn apply_snapshot_chunk(&self, request: pb::RequestApplySnapshotChunk) -> pb::ResponseApplySnapshotChunk {
+        self.or_halt(|shared| shared.apply_snapshot_chunk(&request))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Export of the state as a genesis document's `app_state`.
 
 use quern_context::Cx;
-use quern_genesis::{AppState, SystemGenesis};
+use quern_genesis::{AppState, Document, SystemGenesis};
 use quern_types::Result;
 
 use crate::App;
@@ -23,6 +23,43 @@ impl App {
             system: self.export_system(&cx)?,
             wasm: self.shared.wasm.export_genesis(&cx)?,
         })
+    }
+
+    /// Fills a genesis document with the chain at `height` (0 is the latest): state, consensus parameters, the
+    /// time of that block, and the height that follows.
+    ///
+    /// # Errors
+    /// As [`App::export`].
+    pub fn export_document(&self, height: u64, document: &mut Document) -> Result<()> {
+        let cx = self.shared.export_cx(height)?;
+        document.app_state = self.export(height)?;
+        document.initial_height = cx.block.height.saturating_add(1);
+        // the new chain's clock must not go back behind what contracts have seen
+        document.genesis_time = cx.block.time.to_string();
+        let now = quern_consensus::get(&cx)?;
+        let params = &mut document.consensus_params;
+        if let Some(block) = now.block {
+            (params.block.max_bytes, params.block.max_gas) = (block.max_bytes, block.max_gas);
+        }
+        if let Some(evidence) = now.evidence {
+            params.evidence.max_age_num_blocks = evidence.max_age_num_blocks;
+            params.evidence.max_bytes = evidence.max_bytes;
+            if let Some(age) = evidence.max_age_duration {
+                let nanos = age.seconds.checked_mul(1_000_000_000);
+                let nanos = nanos.and_then(|nanos| nanos.checked_add(age.nanos.into()));
+                params.evidence.max_age_duration = nanos.unwrap_or(i64::MAX);
+            }
+        }
+        if let Some(validator) = now.validator {
+            params.validator.pub_key_types = validator.pub_key_types;
+        }
+        if let Some(version) = now.version {
+            params.version.app = version.app;
+        }
+        if let Some(abci) = now.abci {
+            params.abci.vote_extensions_enable_height = abci.vote_extensions_enable_height;
+        }
+        Ok(())
     }
 
     fn export_system(&self, cx: &Cx) -> Result<SystemGenesis> {

@@ -18,10 +18,12 @@ mod options;
 mod query;
 mod rewards;
 mod router;
+mod statesync;
 mod system;
 mod tx;
 
 pub use app::App;
 pub use decimal::GasPrices;
 pub use msg::Msg;
-pub use options::{OpenError, Options, Reveals};
+pub use options::{Halt, OpenError, Options, Reveals};
+pub use statesync::Snapshots;

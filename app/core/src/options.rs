@@ -1,11 +1,11 @@
 //! How to open the application.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
 
 use quern_beacon::Hash;
 use quern_store::{Pruning, StoreError};
 
-use crate::GasPrices;
+use crate::{GasPrices, Snapshots};
 
 /// Settings of this node. None of them may change what a block does.
 #[derive(Clone, Debug)]
@@ -18,6 +18,17 @@ pub struct Options {
     pub pruning: Pruning,
     /// Most gas that one query may use; `None` without a limit.
     pub query_gas_limit: Option<u64>,
+    /// Blocks that CometBFT is to keep, at least; 0 keeps all.
+    pub min_retain_blocks: u64,
+    /// Where to stop before executing a block.
+    pub halt: Halt,
+    /// Snapshots to make and to offer; `None` for neither.
+    pub snapshots: Option<Snapshots>,
+    /// Names of upgrades that this binary is said to carry and that need no change of the state. A node that is
+    /// told so of a binary that lacks the upgrade's rules leaves the chain.
+    pub upgrades: BTreeSet<String>,
+    /// Heights at which a plan is dropped instead of made, as operators of most of the voting power agreed.
+    pub skip_upgrades: BTreeSet<u64>,
     /// Whether to check every page of the database on opening.
     pub verify: bool,
     /// This validator's reveals for the beacon.
@@ -25,6 +36,29 @@ pub struct Options {
     /// Whether a proposal that lacks the reveal which its proposer owes is refused. Only operators of most
     /// of the voting power who agree to go on after all onions were lost turn it off.
     pub demand_reveals: bool,
+}
+
+/// A stop that the operator planned. Zero stands for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Halt {
+    /// The first block that is not executed.
+    pub height: u64,
+    /// Blocks of this Unix time in seconds, or later, are not executed.
+    pub time: u64,
+}
+
+impl Halt {
+    /// Why the block of this height and Unix time is not executed, if it is not.
+    pub(crate) fn stops(self, height: u64, time: i64) -> Option<String> {
+        let due = |limit: u64, at: u64| limit > 0 && at >= limit;
+        let by_time = due(self.time, u64::try_from(time).unwrap_or(0));
+        (due(self.height, height) || by_time).then(|| {
+            format!(
+                "halt per configuration before block {height}: halt-height {}, halt-time {}",
+                self.height, self.time
+            )
+        })
+    }
 }
 
 /// Finds the preimage of an anchor, if this node holds the onion that the anchor belongs to.
@@ -64,6 +98,11 @@ impl Options {
             data_dir: data_dir.into(),
             min_gas_prices: GasPrices::default(),
             pruning: Pruning::KeepRecent(100_000),
+            min_retain_blocks: 0,
+            halt: Halt::default(),
+            snapshots: None,
+            upgrades: BTreeSet::new(),
+            skip_upgrades: BTreeSet::new(),
             query_gas_limit: Some(50_000_000),
             verify: false,
             reveals: Reveals::default(),

@@ -10,7 +10,9 @@ use quern_wallet::{
 use serde_json::Value;
 
 use crate::comet::locate;
-use crate::commands::{beacon, comet, config, export, genesis, rollback, state, status, version};
+use crate::commands::{
+    beacon, comet, config, export, genesis, prune, rollback, snapshots, state, status, version,
+};
 use crate::exit::{At, Exit, Outcome};
 use crate::home::Home;
 use crate::init::{InitArgs, init};
@@ -24,9 +26,45 @@ pub struct Cli {
     /// Directory of configuration, keys and data
     #[arg(long, global = true, env = "QUERN_HOME", default_value_os_t = Home::default_root())]
     pub home: PathBuf,
+    /// Log.
+    #[command(flatten)]
+    pub log: LogArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How the node writes its log.
+#[derive(Clone, Debug, Args)]
+pub struct LogArgs {
+    /// Form of the log: of the application, the supervisor and CometBFT
+    #[arg(
+        long,
+        alias = "log_format",
+        global = true,
+        value_enum,
+        env = "QUERN_LOG_FORMAT",
+        default_value = "plain"
+    )]
+    pub log_format: LogFormat,
+    /// Level of the application's log, such as debug or info,quern_core=trace; CometBFT's is in config.toml
+    #[arg(
+        long,
+        alias = "log_level",
+        global = true,
+        env = "QUERN_LOG",
+        default_value = "info"
+    )]
+    pub log_level: String,
+}
+
+/// Form of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Plain,
+    /// One JSON object a line.
+    Json,
 }
 
 /// How a command prints its result.
@@ -117,8 +155,29 @@ pub enum Command {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Take the last block back, in the application and in CometBFT
+    /// Make, list and move the snapshots that new nodes join from
+    Snapshots {
+        /// What to do.
+        #[command(subcommand)]
+        command: snapshots::SnapshotsCommand,
+        /// Output format
+        #[arg(short, long, value_enum, default_value = "text", global = true)]
+        output: Format,
+    },
+    /// Forget past states of the stopped node
+    Prune {
+        /// Its arguments.
+        #[command(flatten)]
+        args: prune::PruneArgs,
+        /// Output.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Take the last blocks back, in the application and in CometBFT
     Rollback {
+        /// Its arguments.
+        #[command(flatten)]
+        args: rollback::RollbackArgs,
         /// CometBFT.
         #[command(flatten)]
         comet: CometArgs,
@@ -151,7 +210,7 @@ pub enum Command {
 pub fn run(cli: Cli) -> Outcome {
     let home = Home::new(&cli.home)?;
     let (format, value) = match cli.command {
-        Command::Start(args) => return start(&args, &home),
+        Command::Start(args) => return start(&args, &cli.log, &home),
         Command::State(args) => return state::state(&args, &home),
         Command::Child(args) => return become_child(&args, &home),
         Command::Genesis(command) => (Format::Text, Value::String(genesis::run(command, &home)?)),
@@ -181,9 +240,11 @@ pub fn run(cli: Cli) -> Outcome {
         ),
         Command::Beacon { command, output } => (output.output, beacon::run(&command, &home)?),
         Command::Config { command, output } => (output.output, config::run(&command, &home)?),
-        Command::Rollback { comet, output } => (
+        Command::Snapshots { command, output } => (output, snapshots::run(&command, &home)?),
+        Command::Prune { args, output } => (output.output, prune::prune(&args, &home)?),
+        Command::Rollback { args, comet, output } => (
             output.output,
-            rollback::rollback(&home, comet.comet_bin.as_ref())?,
+            rollback::rollback(args, &home, comet.comet_bin.as_ref())?,
         ),
         // A genesis document has one form.
         Command::Export(args) => (Format::Json, export::export(&args, &home)?),

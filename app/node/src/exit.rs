@@ -22,6 +22,8 @@ pub enum Exit {
     InUse = 13,
     /// The application halted because it could not store a block.
     Halted = 14,
+    /// The node stopped at its halt-height or halt-time.
+    Planned = 16,
     /// The node crashed more often than its restart limit allows.
     TooManyCrashes = 15,
 }
@@ -36,7 +38,7 @@ impl Exit {
     /// Whether starting again without a change would fail the same way.
     #[must_use]
     pub const fn is_permanent(code: i32) -> bool {
-        matches!(code, 2 | 10 | 11 | 12 | 13)
+        matches!(code, 2 | 10 | 11 | 12 | 13 | 16)
     }
 }
 

@@ -67,6 +67,12 @@ impl Home {
         self.data().join("app")
     }
 
+    /// State-sync snapshots.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.data().join("snapshots")
+    }
+
     /// CometBFT's configuration.
     #[must_use]
     pub fn config_toml(&self) -> PathBuf {

@@ -27,6 +27,9 @@ use crate::grpc;
 /// Lists the methods of the OpenAPI document.
 const PAGE: &str = include_str!("page.html");
 
+/// Adds the chain to the Keplr wallet.
+const KEPLR: &str = include_str!("keplr.html");
+
 /// Most bytes of a connection that are read ahead, and with it its longest head: the longest URL, and headers.
 const MAX_HEAD_BYTES: usize = 128 * 1024;
 
@@ -88,7 +91,8 @@ fn router(calls: Calls, options: RestOptions) -> Router {
                 get(async |State(gateway): State<Gateway>| gateway.document()),
             )
             .route("/swagger", get(async || Html(PAGE)))
-            .route("/swagger/", get(async || Html(PAGE)));
+            .route("/swagger/", get(async || Html(PAGE)))
+            .route("/keplr", get(async || Html(KEPLR)));
     }
     let mut router = router
         .fallback(async |State(gateway): State<Gateway>, request: Request<Body>| {

@@ -1,6 +1,6 @@
 //! FinalizeBlock: executes a decided block and computes the app hash. Nothing is written.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use quern_context::{Cx, Mode};
 use quern_types::{Attribute, Error, Event, Result, errors};
@@ -26,6 +26,10 @@ impl Shared {
             )));
         }
         let time = request.time.unwrap_or_default();
+        if let Some(reason) = self.options.halt.stops(height, time.seconds) {
+            self.planned.store(true, Ordering::SeqCst);
+            return Err(Error::halt(reason));
+        }
         let header = Header {
             chain_id: parent.chain_id.clone(),
             height,

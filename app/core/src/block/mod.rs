@@ -44,6 +44,11 @@ impl Chain {
         }
     }
 
+    /// The chain goes on from a state that was restored.
+    pub fn restored(&mut self, header: Header) {
+        *self = Self::new(Some(header));
+    }
+
     /// The header that the next block builds on.
     fn parent(&self) -> Result<&Header> {
         self.committed

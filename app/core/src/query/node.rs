@@ -24,14 +24,14 @@ fn config(shared: &Shared) -> wire::ConfigResponse {
             Pruning::KeepRecent(versions) => versions.to_string(),
         },
         pruning_interval: "1".to_owned(),
-        halt_height: 0,
+        halt_height: shared.options.halt.height,
     }
 }
 
 fn status(shared: &Shared, cx: &Cx) -> wire::StatusResponse {
     let latest = shared.store.latest();
     wire::StatusResponse {
-        earliest_store_height: 0,
+        earliest_store_height: shared.store.oldest(),
         height: latest.as_ref().map_or(0, |info| info.version),
         timestamp: Some(prost_types::Timestamp {
             seconds: cx.block.time.seconds,

@@ -93,5 +93,10 @@ pub(super) fn json(shared: &Shared, data: &[u8]) -> Result<Vec<u8>> {
 fn run(shared: &Shared, bytes: &[u8]) -> Result<Outcome> {
     let check = shared.check.lock().clone();
     let cx = check.cx(Mode::Simulate).fork();
-    shared.executor(check.max_gas).run(&cx, bytes, Depth::Messages)
+    // What may be asked of a query may be asked of an estimate.
+    let max_gas = match (check.max_gas, shared.options.query_gas_limit) {
+        (Some(block), Some(query)) => Some(block.min(query)),
+        (block, query) => block.or(query),
+    };
+    shared.executor(max_gas).run(&cx, bytes, Depth::Messages)
 }

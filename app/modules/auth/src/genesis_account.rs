@@ -113,7 +113,7 @@ pub(crate) fn to_genesis(account: Account) -> genesis::Account {
 fn key_from_genesis(key: &genesis::PubKey) -> Result<PubKey> {
     Ok(match key {
         genesis::PubKey::Secp256k1 { key } => PubKey::Secp256k1(*key),
-        genesis::PubKey::Secp256r1 { key } => PubKey::Secp256r1(*key),
+        genesis::PubKey::Secp256r1 { key } => PubKey::secp256r1(*key)?,
         genesis::PubKey::Ed25519 { key } => PubKey::Ed25519(*key),
         genesis::PubKey::Multisig {
             threshold,
@@ -134,5 +134,35 @@ fn key_to_genesis(key: PubKey) -> genesis::PubKey {
             threshold: multisig.threshold(),
             public_keys: multisig.keys().iter().cloned().map(key_to_genesis).collect(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_p256_key_that_is_no_point_of_the_curve_is_refused_alone_and_within_others() {
+        // the curve's generator, compressed
+        let x = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+        let key = |head: u8, x: &str| {
+            let byte = |i: usize| u8::from_str_radix(&x[2 * i..2 * i + 2], 16).unwrap();
+            let mut key = [head; 33];
+            for i in 0..32 {
+                key[i + 1] = byte(i);
+            }
+            genesis::PubKey::Secp256r1 { key }
+        };
+        let several = |key: genesis::PubKey| genesis::PubKey::Multisig {
+            threshold: 1,
+            public_keys: vec![key],
+        };
+        assert!(key_from_genesis(&key(3, x)).is_ok());
+        assert!(key_from_genesis(&several(key(3, x))).is_ok());
+        let off = "ff".repeat(32);
+        for wrong in [key(3, &off), key(5, x), several(key(3, &off))] {
+            let error = key_from_genesis(&wrong).unwrap_err();
+            assert_eq!((error.codespace(), error.code()), ("sdk", 8));
+        }
     }
 }

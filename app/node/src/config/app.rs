@@ -17,9 +17,21 @@ pub struct AppConfig {
     /// `default`, `nothing`, `everything` or `custom`.
     pub pruning: Pruning,
     /// States kept with `custom`.
+    #[serde(deserialize_with = "number")]
     pub pruning_keep_recent: u64,
+    /// Read for files of other chains, without effect: each block forgets a bounded amount.
+    #[serde(deserialize_with = "number")]
+    pub pruning_interval: u64,
+    /// First block that is not executed; 0 for none.
+    pub halt_height: u64,
+    /// Unix time in seconds from which blocks are not executed; 0 for none.
+    pub halt_time: u64,
+    /// Blocks that CometBFT keeps at least; 0 keeps all.
+    pub min_retain_blocks: u64,
     /// Most gas that one query may use; 0 leaves the application's own limit.
     pub query_gas_limit: u64,
+    /// Snapshots for nodes that join late.
+    pub state_sync: StateSync,
     /// REST server.
     pub api: Api,
     /// gRPC server.
@@ -31,7 +43,7 @@ pub struct AppConfig {
 }
 
 /// Which past states stay readable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pruning {
     /// The last 362,880 states, as in the Cosmos SDK.
@@ -42,6 +54,32 @@ pub enum Pruning {
     Everything,
     /// `pruning-keep-recent` states.
     Custom,
+}
+
+/// State-sync snapshots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StateSync {
+    /// Heights from one snapshot to the next; 0 makes none.
+    pub snapshot_interval: u64,
+    /// Snapshots that are kept; 0 keeps all.
+    pub snapshot_keep_recent: u32,
+}
+
+/// Numbers that the Cosmos SDK's files hold as text.
+fn number<'a, D: serde::Deserializer<'a>>(from: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u64),
+        Text(String),
+    }
+    match Either::deserialize(from)? {
+        Either::Number(number) => Ok(number),
+        Either::Text(text) => text
+            .parse()
+            .map_err(|_| serde::de::Error::custom(format!("{text:?} is not a number"))),
+    }
 }
 
 /// The REST server.
@@ -131,6 +169,15 @@ impl Default for Api {
     }
 }
 
+impl Default for StateSync {
+    fn default() -> Self {
+        Self {
+            snapshot_interval: 0,
+            snapshot_keep_recent: 2,
+        }
+    }
+}
+
 impl Default for GrpcWeb {
     fn default() -> Self {
         Self { enable: true }
@@ -161,7 +208,12 @@ impl Default for AppConfig {
             minimum_gas_prices: String::new(),
             pruning: Pruning::Default,
             pruning_keep_recent: 0,
+            pruning_interval: 0,
+            halt_height: 0,
+            halt_time: 0,
+            min_retain_blocks: 0,
             query_gas_limit: 0,
+            state_sync: StateSync::default(),
             api: Api::default(),
             grpc: Grpc::default(),
             grpc_web: GrpcWeb::default(),
@@ -253,9 +305,25 @@ minimum-gas-prices = "0nqrn"
 #   custom      as many as pruning-keep-recent says
 pruning = "default"
 pruning-keep-recent = 0
+# Without effect here: each block forgets a bounded amount.
+pruning-interval = 0
+
+# Stop before the block of this height, or of this Unix time in seconds, with exit code 16; 0 for never.
+halt-height = 0
+halt-time = 0
+
+# Blocks that CometBFT keeps at least. It keeps more while evidence may refer to them or a snapshot needs them;
+# 0 keeps all.
+min-retain-blocks = 0
 
 # Most gas that one query may use, contracts included; 0 stands for 50000000.
 query-gas-limit = 0
+
+[state-sync]
+# Make a snapshot of the state every so many blocks, for nodes that join by state sync; 0 makes none.
+snapshot-interval = 0
+# Snapshots that are kept, at least 2 so that a node that joins can finish; 0 keeps all.
+snapshot-keep-recent = 2
 
 [api]
 # REST: every query and transaction route of Cosmos clients. Loopback only: put a proxy in front to publish it.

@@ -100,6 +100,15 @@ pub fn listener(document: &DocumentMut, key: &str) -> Outcome<Option<SocketAddr>
     address.parse().map(Some).map_err(|_| bad())
 }
 
+/// Whether the consensus key is kept by another program, which dials `priv_validator_laddr`.
+#[must_use]
+pub fn remote_signer(document: &DocumentMut) -> bool {
+    get(document, "priv_validator_laddr")
+        .ok()
+        .and_then(Value::as_str)
+        .is_some_and(|address| !address.is_empty())
+}
+
 /// The RPC address of a home as a client dials it.
 ///
 /// # Errors

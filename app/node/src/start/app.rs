@@ -9,8 +9,8 @@ use std::time::Duration;
 use quern_abci::{Address, Options, Server, Stop};
 use quern_api::{Api, Limits, Messages, RestOptions};
 use quern_context::AnyMsg;
-use quern_core::{App, Msg, Reveals};
-use quern_store::Pruning;
+use quern_core::{App, Halt, Msg, Reveals, Snapshots};
+use quern_store::{Pruning, statesync::Folder};
 use tendermint_proto::v0_38::abci::ResponseQuery;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +22,7 @@ use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::{APP_LOCK, Home};
 use crate::onion::Peeler;
 use crate::start::StartArgs;
-use crate::start::metrics::{self, Metrics};
+use crate::start::metrics::{self, Metrics, Sample};
 
 /// Bounds of the queries of gRPC and REST: about one per core runs at a time, the others waiting, since each
 /// may compute up to its gas limit, and consensus needs the cores too.
@@ -46,10 +46,13 @@ pub fn run(args: &StartArgs, home: &Home) -> Outcome {
         .enable_all()
         .build()
         .at(Exit::Failure, "cannot start the runtime")?;
-    let stop = runtime.block_on(serve(app, &address, &config, home, metrics))?;
+    let stop = runtime.block_on(serve(app.clone(), &address, &config, home, metrics))?;
+    let planned = app.halt_was_planned();
+    drop(app);
     runtime.shutdown_timeout(Duration::from_secs(5));
     match stop {
         None => Ok(()),
+        Some(stop @ Stop::Halted { .. }) if planned => Err(Failure::new(Exit::Planned, stop.to_string())),
         Some(stop @ Stop::Halted { .. }) => Err(Failure::new(Exit::Halted, stop.to_string())),
         Some(stop) => Err(Failure::new(Exit::Failure, stop.to_string())),
     }
@@ -69,8 +72,17 @@ async fn serve(
     let mut servers = Vec::new();
     if config.telemetry.enabled {
         let app = app.clone();
-        let height = Arc::new(move || app.last_height());
-        let page = metrics::serve(config.telemetry.address, metrics.clone(), height).await?;
+        let snapshots = Folder::view(home.snapshots());
+        let sample = Arc::new(move || Sample {
+            height: app.last_height(),
+            oldest: app.store().oldest(),
+            snapshot: snapshots
+                .list()
+                .ok()
+                .and_then(|found| found.first().map(|latest| latest.height))
+                .unwrap_or(0),
+        });
+        let page = metrics::serve(config.telemetry.address, metrics.clone(), sample).await?;
         let done = done(finished.clone());
         servers.push(tokio::spawn(async move {
             tokio::select! { _ = page => {}, () = done => {} }
@@ -214,6 +226,16 @@ fn options(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<quern_c
     if config.query_gas_limit > 0 {
         options.query_gas_limit = Some(config.query_gas_limit);
     }
+    options.min_retain_blocks = config.min_retain_blocks;
+    options.halt = Halt {
+        height: args.halt_height.unwrap_or(config.halt_height),
+        time: args.halt_time.unwrap_or(config.halt_time),
+    };
+    options.snapshots = Some(Snapshots {
+        dir: home.snapshots(),
+        interval: config.state_sync.snapshot_interval,
+        keep_recent: config.state_sync.snapshot_keep_recent,
+    });
     options.pruning = config.keep_recent().map_or(Pruning::Nothing, Pruning::KeepRecent);
     Ok(options)
 }

@@ -10,6 +10,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 use tokio::process::{Child, Command};
 
+use crate::cli::{LogArgs, LogFormat};
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 
@@ -68,11 +69,19 @@ impl Supervised {
     ///
     /// # Errors
     /// If the system refuses a new process.
-    pub fn spawn(name: &'static str, arguments: &[OsString]) -> Outcome<Self> {
+    pub fn spawn(name: &'static str, arguments: &[OsString], log: &LogArgs) -> Outcome<Self> {
+        let format = match log.log_format {
+            LogFormat::Plain => "plain",
+            LogFormat::Json => "json",
+        };
         // The link stays valid when the file is replaced by an upgrade.
         let process = Command::new("/proc/self/exe")
             .arg0("quernd")
             .args(arguments)
+            // CometBFT reads settings of config.toml from variables of these names, too.
+            .envs((log.log_format == LogFormat::Json).then_some(("CMT_LOG_FORMAT", format)))
+            .env("QUERN_LOG_FORMAT", format)
+            .env("QUERN_LOG", &log.log_level)
             .process_group(0)
             .kill_on_drop(true)
             .spawn()

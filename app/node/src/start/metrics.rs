@@ -21,6 +21,19 @@ pub struct Metrics {
     registry: Registry,
     calls: HistogramVec,
     height: IntGauge,
+    oldest: IntGauge,
+    snapshot: IntGauge,
+}
+
+/// What is looked up when the page is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sample {
+    /// Last height that the application committed.
+    pub height: u64,
+    /// Oldest height whose state is kept.
+    pub oldest: u64,
+    /// Height of the latest state-sync snapshot, 0 without one.
+    pub snapshot: u64,
 }
 
 impl Metrics {
@@ -40,6 +53,11 @@ impl Metrics {
                 &["method"],
             )?;
             let height = IntGauge::new("quern_app_height", "Last height that the application committed.")?;
+            let oldest = IntGauge::new("quern_app_oldest_height", "Oldest height whose state is kept.")?;
+            let snapshot = IntGauge::new(
+                "quern_snapshot_height",
+                "Height of the latest state-sync snapshot, 0 without one.",
+            )?;
             let build = IntGaugeVec::new(
                 Opts::new("quern_build_info", "Always 1; the version is a label."),
                 &["version"],
@@ -47,6 +65,8 @@ impl Metrics {
             build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
             registry.register(Box::new(calls.clone()))?;
             registry.register(Box::new(height.clone()))?;
+            registry.register(Box::new(oldest.clone()))?;
+            registry.register(Box::new(snapshot.clone()))?;
             registry.register(Box::new(build))?;
             registry.register(Box::new(
                 prometheus::process_collector::ProcessCollector::for_self(),
@@ -55,6 +75,8 @@ impl Metrics {
                 registry: registry.clone(),
                 calls,
                 height,
+                oldest,
+                snapshot,
             })
         };
         make().at(Exit::Failure, "metrics")
@@ -67,8 +89,14 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    fn text(&self, height: u64) -> Result<Vec<u8>, prometheus::Error> {
-        self.height.set(i64::try_from(height).unwrap_or(i64::MAX));
+    fn text(&self, sample: Sample) -> Result<Vec<u8>, prometheus::Error> {
+        for (gauge, value) in [
+            (&self.height, sample.height),
+            (&self.oldest, sample.oldest),
+            (&self.snapshot, sample.snapshot),
+        ] {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
@@ -82,14 +110,14 @@ impl Metrics {
 pub async fn serve(
     address: SocketAddr,
     metrics: Metrics,
-    height: Arc<dyn Fn() -> u64 + Send + Sync>,
+    sample: Arc<dyn Fn() -> Sample + Send + Sync>,
 ) -> Outcome<impl Future<Output = std::io::Result<()>>> {
     let listener = tokio::net::TcpListener::bind(address).await.at(
         Exit::InUse,
         format!("cannot listen on {address} ([telemetry] address in app.toml)"),
     )?;
     let page = move || async move {
-        match metrics.text(height()) {
+        match metrics.text(sample()) {
             Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         }

@@ -7,6 +7,7 @@ mod supervisor;
 
 use std::path::PathBuf;
 
+use crate::cli::LogArgs;
 use crate::comet::locate;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::home::{ABCI_SOCKET, Home};
@@ -31,6 +32,12 @@ pub struct StartArgs {
     /// Overrides minimum-gas-prices of app.toml
     #[arg(long)]
     pub minimum_gas_prices: Option<String>,
+    /// Overrides halt-height of app.toml
+    #[arg(long)]
+    pub halt_height: Option<u64>,
+    /// Overrides halt-time of app.toml
+    #[arg(long)]
+    pub halt_time: Option<u64>,
     /// Accept proposals that lack the reveal which their proposer owes to the beacon. Only for operators of
     /// more than two thirds of the voting power who agree to go on after too many onions were lost
     #[arg(long)]
@@ -47,7 +54,7 @@ pub struct StartArgs {
 ///
 /// # Errors
 /// Why it could not start or go on, with the exit code for it.
-pub fn start(args: &StartArgs, home: &Home) -> Outcome {
+pub fn start(args: &StartArgs, log: &LogArgs, home: &Home) -> Outcome {
     home.must_exist()?;
     if let Some(parent) = args.parent {
         child::die_with(parent)?;
@@ -59,7 +66,7 @@ pub fn start(args: &StartArgs, home: &Home) -> Outcome {
         return app::run(args, home);
     }
     let comet = locate(args.comet_bin.as_deref())?;
-    supervisor::run(args, home, &comet)
+    supervisor::run(args, log, home, &comet)
 }
 
 /// Replaces this process by a program that dies with its parent.

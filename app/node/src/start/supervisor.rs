@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use quern_abci::Address;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::cli::LogArgs;
 use crate::comet::Comet;
-use crate::config::{comet::listener, edit};
+use crate::config::{comet::listener, comet::remote_signer, edit};
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::{COMET_LOCK, Home, SUPERVISOR_LOCK};
 use crate::start::StartArgs;
@@ -41,7 +42,7 @@ enum End {
 }
 
 /// Runs both until a signal or until they crash too often.
-pub fn run(args: &StartArgs, home: &Home, comet: &Comet) -> Outcome {
+pub fn run(args: &StartArgs, log: &LogArgs, home: &Home, comet: &Comet) -> Outcome {
     let _lock = home.lock(SUPERVISOR_LOCK, Duration::from_secs(5))?;
     check_files(home)?;
     check_ports(home)?;
@@ -50,15 +51,15 @@ pub fn run(args: &StartArgs, home: &Home, comet: &Comet) -> Outcome {
         .enable_all()
         .build()
         .at(Exit::Failure, "cannot start the runtime")?;
-    runtime.block_on(supervise(args, home, comet))
+    runtime.block_on(supervise(args, log, home, comet))
 }
 
-async fn supervise(args: &StartArgs, home: &Home, comet: &Comet) -> Outcome {
+async fn supervise(args: &StartArgs, log: &LogArgs, home: &Home, comet: &Comet) -> Outcome {
     let mut signals = Signals::new()?;
     let mut crashes = 0_u32;
     loop {
         let started = Instant::now();
-        let end = run_once(args, home, comet, &mut signals).await?;
+        let end = run_once(args, log, home, comet, &mut signals).await?;
         let End::Crashed { who, status } = end else {
             return Ok(());
         };
@@ -99,8 +100,14 @@ async fn supervise(args: &StartArgs, home: &Home, comet: &Comet) -> Outcome {
     }
 }
 
-async fn run_once(args: &StartArgs, home: &Home, comet: &Comet, signals: &mut Signals) -> Outcome<End> {
-    let mut app = Supervised::spawn("application", &app_arguments(args, home))?;
+async fn run_once(
+    args: &StartArgs,
+    log: &LogArgs,
+    home: &Home,
+    comet: &Comet,
+    signals: &mut Signals,
+) -> Outcome<End> {
+    let mut app = Supervised::spawn("application", &app_arguments(args, home), log)?;
     tokio::select! {
         () = signals.next() => {
             app.stop(APP_PATIENCE).await;
@@ -109,7 +116,7 @@ async fn run_once(args: &StartArgs, home: &Home, comet: &Comet, signals: &mut Si
         ended = app.ended() => return crashed("application", ended),
         () = ready(&args.listen) => {}
     }
-    let mut engine = match Supervised::spawn("CometBFT", &comet_arguments(args, home, comet)) {
+    let mut engine = match Supervised::spawn("CometBFT", &comet_arguments(args, home, comet), log) {
         Ok(engine) => engine,
         Err(error) => {
             app.stop(APP_PATIENCE).await;
@@ -173,6 +180,14 @@ fn app_arguments(args: &StartArgs, home: &Home) -> Vec<OsString> {
     if let Some(prices) = &args.minimum_gas_prices {
         list.extend(["--minimum-gas-prices".into(), prices.into()]);
     }
+    for (flag, value) in [
+        ("--halt-height", args.halt_height),
+        ("--halt-time", args.halt_time),
+    ] {
+        if let Some(value) = value {
+            list.extend([flag.into(), value.to_string().into()]);
+        }
+    }
     if args.accept_missing_reveals {
         list.push("--accept-missing-reveals".into());
     }
@@ -201,7 +216,10 @@ fn comet_arguments(args: &StartArgs, home: &Home, comet: &Comet) -> Vec<OsString
 fn check_files(home: &Home) -> Outcome {
     quern_genesis::cli::load(&home.genesis()).at(Exit::BadFile, home.genesis().display())?;
     crate::config::app::AppConfig::load(&home.app_toml())?;
-    crate::init::validator_key(&home.validator_key())?;
+    let config = edit::read(&home.config_toml())?;
+    if !remote_signer(&config) {
+        crate::init::validator_key(&home.validator_key())?;
+    }
     crate::onion::Onions::load(&home.beacon_onion())?;
     Ok(())
 }
@@ -236,11 +254,16 @@ fn permanent(code: i32) -> Failure {
         Exit::Exists,
         Exit::NoComet,
         Exit::InUse,
+        Exit::Planned,
     ]
     .into_iter()
     .find(|exit| i32::from(exit.code()) == code)
     .unwrap_or(Exit::Failure);
-    Failure::new(exit, "the application cannot start; its message above says why")
+    let text = match exit {
+        Exit::Planned => "the node stopped at its halt-height or halt-time; change them in app.toml to go on",
+        _ => "the application cannot start; its message above says why",
+    };
+    Failure::new(exit, text)
 }
 
 /// SIGTERM and SIGINT.

@@ -116,7 +116,7 @@ impl Wasm {
     }
 
     /// The bytes of a code.
-    pub(crate) fn load_code(&self, checksum: &[u8]) -> Result<Vec<u8>> {
+    pub fn load_code(&self, checksum: &[u8]) -> Result<Vec<u8>> {
         let checksum =
             Checksum::try_from(checksum).map_err(|_| Error::halt("corrupt checksum in the wasm store"))?;
         self.vm()

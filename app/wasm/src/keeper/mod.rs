@@ -11,6 +11,7 @@ mod migrate;
 mod pin;
 mod reports;
 mod store_code;
+mod sync;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -37,6 +37,17 @@ impl PubKey {
     /// Types that an `Any` of a key may have.
     pub const TYPE_URLS: &[&str] = &[ED25519_URL, MULTISIG_URL, SECP256K1_URL, SECP256R1_URL];
 
+    /// A key on P-256.
+    ///
+    /// # Errors
+    /// `sdk/8` for bytes that are no compressed point of the curve.
+    pub fn secp256r1(key: [u8; 33]) -> Result<Self> {
+        if !verify::is_p256_point(&key) {
+            return Err(errors::INVALID_PUB_KEY.wrap("invalid secp256r1 point"));
+        }
+        Ok(Self::Secp256r1(key))
+    }
+
     /// Reads the wire's key.
     ///
     /// # Errors
@@ -53,11 +64,7 @@ impl PubKey {
                 sized(secp256k1::PubKey::decode(bytes).map_err(malformed)?.key).map(Self::Secp256k1)
             }
             SECP256R1_URL => {
-                let key = sized(secp256r1::PubKey::decode(bytes).map_err(malformed)?.key)?;
-                if !verify::is_p256_point(&key) {
-                    return Err(errors::INVALID_PUB_KEY.wrap("invalid secp256r1 point"));
-                }
-                Ok(Self::Secp256r1(key))
+                Self::secp256r1(sized(secp256r1::PubKey::decode(bytes).map_err(malformed)?.key)?)
             }
             ED25519_URL => sized(ed25519::PubKey::decode(bytes).map_err(malformed)?.key).map(Self::Ed25519),
             MULTISIG_URL if depth < MAX_DEPTH => {

@@ -1,0 +1,214 @@
+//! `quernd snapshots`: the state-sync snapshots of a home.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use quern_core::{App, Options};
+use quern_store::statesync::{CHUNK_BYTES, Description, FORMAT, Folder, MOST_CHUNKS, SyncError};
+use serde_json::{Value, json};
+
+use crate::exit::{At, Exit, Failure, Outcome};
+use crate::home::{APP_LOCK, Home};
+
+/// Commands of `quernd snapshots`.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum SnapshotsCommand {
+    /// List the snapshots of this home
+    List,
+    /// Make a snapshot of the stopped node's state
+    Export {
+        /// Height of the state; 0 is the latest
+        #[arg(long, default_value_t = 0)]
+        height: u64,
+    },
+    /// Fill the empty state of a stopped node with one of its own snapshots
+    Restore {
+        /// Height of the snapshot
+        height: u64,
+        /// Format of the snapshot
+        #[arg(default_value_t = FORMAT)]
+        format: u32,
+    },
+    /// Write a snapshot into an archive, HEIGHT-FORMAT.tar.gz unless --archive says otherwise
+    Dump {
+        /// Height of the snapshot
+        height: u64,
+        /// Format of the snapshot
+        #[arg(default_value_t = FORMAT)]
+        format: u32,
+        /// File to write; one that exists is left alone
+        #[arg(long)]
+        archive: Option<PathBuf>,
+    },
+    /// Take the snapshot of an archive into this home
+    Load {
+        /// File that `dump` wrote
+        archive: PathBuf,
+    },
+    /// Delete a snapshot
+    Delete {
+        /// Height of the snapshot
+        height: u64,
+        /// Format of the snapshot
+        #[arg(default_value_t = FORMAT)]
+        format: u32,
+    },
+}
+
+/// Runs one of them.
+///
+/// # Errors
+/// If the node runs (but for `list` and `dump`), or a snapshot is missing or broken.
+pub fn run(command: &SnapshotsCommand, home: &Home) -> Outcome<Value> {
+    home.must_exist()?;
+    let place = home.snapshots();
+    if let SnapshotsCommand::List = command {
+        let found = Folder::view(place).list().or_fail()?;
+        return Ok(Value::Array(found.iter().map(describe).collect()));
+    }
+    if let SnapshotsCommand::Dump {
+        height,
+        format,
+        archive,
+    } = command
+    {
+        return dump(&Folder::view(place), *height, *format, archive.clone());
+    }
+    let _app = home.lock(APP_LOCK, Duration::ZERO)?;
+    let folder = Folder::open(place).or_fail()?;
+    let open = || App::open(Options::new(home.app_data())).at(Exit::BadFile, home.app_data().display());
+    match command {
+        SnapshotsCommand::Export { height } => Ok(describe(&open()?.snapshot(*height, &folder).or_fail()?)),
+        SnapshotsCommand::Restore { height, format } => {
+            let app = open()?;
+            if app.last_height() > 0 {
+                let text = format!(
+                    "{} has a state of height {}: restore into a new home, or remove that folder first. Nothing was changed",
+                    home.app_data().display(),
+                    app.last_height()
+                );
+                return Err(Failure::new(Exit::Exists, text));
+            }
+            app.restore(*height, *format, &folder).or_fail()?;
+            Ok(json!({ "height": height, "app_hash": hex::encode_upper(app.last_app_hash()) }))
+        }
+        SnapshotsCommand::Load { archive } => load(&folder, archive),
+        SnapshotsCommand::Delete { height, format } => {
+            folder.delete(*height, *format).or_fail()?;
+            Ok(json!({ "deleted": height }))
+        }
+        SnapshotsCommand::List | SnapshotsCommand::Dump { .. } => Ok(Value::Null), // answered above
+    }
+}
+
+fn describe(found: &Description) -> Value {
+    json!({
+        "height": found.height,
+        "format": found.format,
+        "chunks": found.chunks.len(),
+        "hash": hex::encode_upper(found.hash()),
+    })
+}
+
+/// The archive has the folder of the snapshot: its chunks' hashes first, then each chunk.
+fn dump(folder: &Folder, height: u64, format: u32, archive: Option<PathBuf>) -> Outcome<Value> {
+    let found = folder.find(height, format).or_fail()?;
+    let path = archive.unwrap_or_else(|| PathBuf::from(format!("{height}-{format}.tar.gz")));
+    let at = |error: std::io::Error| Failure::new(Exit::Failure, format!("{}: {error}", path.display()));
+    let file = File::create_new(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::new(
+            Exit::Exists,
+            format!("{} exists and was left alone", path.display()),
+        ),
+        _ => at(error),
+    })?;
+    let gzip = GzEncoder::new(BufWriter::new(file), Compression::default());
+    let mut tar = tar::Builder::new(gzip);
+    let mut add = |name: String, bytes: &[u8]| -> std::io::Result<()> {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        header.set_mode(0o644);
+        tar.append_data(&mut header, format!("{height}/{format}/{name}"), bytes)
+    };
+    add("metadata".to_owned(), &found.metadata()).map_err(at)?;
+    for index in 0..u32::try_from(found.chunks.len()).unwrap_or(u32::MAX) {
+        let chunk = folder.chunk(height, format, index).or_fail()?;
+        add(index.to_string(), &chunk).map_err(at)?;
+    }
+    let written = tar.into_inner().and_then(GzEncoder::finish).map_err(at)?;
+    let file = written.into_inner().map_err(|error| at(error.into_error()))?;
+    file.sync_all().map_err(at)?;
+    Ok(json!({ "archive": path, "height": height, "format": format }))
+}
+
+/// Nothing of an archive is believed: names, lengths and hashes are checked as it is unpacked.
+fn load(folder: &Folder, archive: &PathBuf) -> Outcome<Value> {
+    let at = |error: std::io::Error| Failure::new(Exit::BadFile, format!("{}: {error}", archive.display()));
+    let file = File::open(archive).map_err(at)?;
+    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(file)));
+    let mut entries = tar.entries().map_err(at)?;
+    let broken = || SyncError::Malformed("the archive is not one that `quernd snapshots dump` wrote");
+    let mut next = |name: &str, most: usize| -> Result<(String, Vec<u8>), SyncError> {
+        let entry = entries.next().ok_or_else(broken)??;
+        let path = entry.path()?.to_string_lossy().into_owned();
+        let (place, last) = path.rsplit_once('/').ok_or_else(broken)?;
+        let place = place.to_owned();
+        if last != name {
+            return Err(broken());
+        }
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(most).unwrap_or(u64::MAX);
+        entry.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() > most {
+            return Err(broken());
+        }
+        Ok((place, bytes))
+    };
+    let (place, metadata) = next("metadata", MOST_CHUNKS.saturating_mul(32)).or_fail()?;
+    let numbers = place
+        .split_once('/')
+        .and_then(|(height, format)| Some((height.parse().ok()?, format.parse().ok()?)));
+    let (height, format) = numbers.ok_or_else(broken).or_fail()?;
+    let (hashes, rest) = metadata.as_chunks::<32>();
+    let description = Description {
+        height,
+        format,
+        chunks: hashes.to_vec(),
+    };
+    let count = u32::try_from(hashes.len()).unwrap_or(u32::MAX);
+    Description::read(height, format, count, &description.hash(), &metadata).or_fail()?;
+    if !rest.is_empty() {
+        return Err(Failure::new(Exit::BadFile, broken().to_string()));
+    }
+    folder
+        .take_in(&description, |index| Ok(next(&index.to_string(), CHUNK_BYTES)?.1))
+        .or_fail()?;
+    Ok(describe(&description))
+}
+
+/// Exit codes of snapshots.
+trait OrFail<T> {
+    fn or_fail(self) -> Outcome<T>;
+}
+
+impl<T> OrFail<T> for Result<T, SyncError> {
+    fn or_fail(self) -> Outcome<T> {
+        self.map_err(|error| {
+            let exit = match error {
+                SyncError::Exists(_) => Exit::Exists,
+                SyncError::Format(_)
+                | SyncError::Description
+                | SyncError::Chunk(_)
+                | SyncError::Malformed(_)
+                | SyncError::AppHash { .. } => Exit::BadFile,
+                _ => Exit::Failure,
+            };
+            Failure::new(exit, error.to_string())
+        })
+    }
+}

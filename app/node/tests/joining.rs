@@ -1,0 +1,240 @@
+//! A node that joins by state sync, and what operators do with the snapshots that it joined from.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Instant;
+
+use quern_node::config::edit;
+use quern_node::devnet::Devnet;
+use quern_store::{Config, MultiStore, Pruning};
+use serde_json::Value;
+use support::hosts::{PATIENCE, node, quernd, run, running, two_hosts};
+use support::http;
+use support::state::{assert_equal, state};
+
+fn set(node: &Devnet, settings: &[(&str, Value)]) {
+    let path = node.home().config_toml();
+    let mut config = edit::read(&path).unwrap();
+    for (key, value) in settings {
+        let value = match value {
+            Value::Bool(value) => (*value).into(),
+            Value::Number(value) => value.as_i64().unwrap().into(),
+            value => value.as_str().unwrap().into(),
+        };
+        edit::set(&mut config, key, value).unwrap();
+    }
+    edit::write(&path, config.to_string().as_bytes(), 0o644).unwrap();
+}
+
+fn json(home: &Path, arguments: &[&str]) -> Value {
+    let said = quernd(home, &[arguments, &["-o", "json"]].concat()).unwrap();
+    serde_json::from_str(&said).unwrap()
+}
+
+fn heights(home: &Path) -> Vec<u64> {
+    let listed = json(home, &["snapshots", "list"]);
+    let listed = listed.as_array().unwrap().iter();
+    listed.map(|one| one["height"].as_u64().unwrap()).collect()
+}
+
+/// Every metric that the dashboard asks for.
+fn dashboard() -> BTreeSet<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/grafana/quern.json");
+    let text = fs::read_to_string(path).unwrap();
+    let board: Value = serde_json::from_str(&text).unwrap();
+    let panels = board["panels"].as_array().unwrap();
+    let targets = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap());
+    let mut names = BTreeSet::new();
+    for target in targets {
+        let expression = target["expr"].as_str().unwrap();
+        let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let known = |word: &&str| {
+            ["quern_", "cometbft_", "process_"]
+                .iter()
+                .any(|p| word.starts_with(p))
+        };
+        let before = names.len();
+        names.extend(words.filter(known).map(str::to_owned));
+        assert!(names.len() >= before && !expression.is_empty());
+    }
+    names
+}
+
+#[test]
+fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
+    let (nodes, _) = two_hosts();
+    for node in &nodes {
+        let home = node.home().root();
+        quernd(
+            home,
+            &["config", "set", "app", "state-sync.snapshot-interval", "5"],
+        )
+        .unwrap();
+    }
+    let page = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    set(
+        &nodes[0],
+        &[
+            ("instrumentation.prometheus", true.into()),
+            ("instrumentation.prometheus_listen_addr", page.to_string().into()),
+        ],
+    );
+    let (mut nodes, peers) = run(nodes, 12);
+    let first = nodes[0].home().root().to_owned();
+    let snapshot = *heights(&first).first().unwrap();
+    assert_eq!(heights(nodes[1].home().root()).first(), Some(&snapshot));
+
+    // What the dashboard shows is there.
+    let pages = [
+        http::get(&nodes[0].metrics()),
+        http::get(&format!("http://{page}/metrics")),
+    ]
+    .concat();
+    let names = dashboard();
+    assert!(names.len() > 10);
+    for name in names {
+        let there = pages
+            .lines()
+            .any(|line| line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} ")));
+        assert!(there, "no metric {name} in\n{pages}");
+    }
+
+    // A light client trusts a block that its operator names, and follows two servers from there.
+    let block = http::get(&format!("{}/commit?height=2", nodes[0].rpc()));
+    let block: Value = serde_json::from_str(&block).unwrap();
+    let hash = block
+        .pointer("/result/signed_header/commit/block_id/hash")
+        .unwrap()
+        .as_str()
+        .unwrap();
+    let mut late = node("late");
+    fs::copy(nodes[0].home().genesis(), late.home().genesis()).unwrap();
+    late.dial(&peers).unwrap();
+    set(
+        &late,
+        &[
+            ("statesync.enable", true.into()),
+            (
+                "statesync.rpc_servers",
+                format!("{},{}", nodes[0].rpc(), nodes[1].rpc()).into(),
+            ),
+            ("statesync.trust_height", 2.into()),
+            ("statesync.trust_hash", hash.into()),
+            ("statesync.trust_period", "1h0m0s".into()),
+            ("statesync.discovery_time", "5s".into()),
+        ],
+    );
+    let started = Instant::now();
+    late.launch().unwrap();
+    let height = nodes[0].height().unwrap();
+    let joined = late.wait_for_height(height + 2, PATIENCE).unwrap();
+    println!("joined at height {joined} after {:?}", started.elapsed());
+    for node in &mut nodes {
+        node.wait_for_height(joined, PATIENCE).unwrap();
+    }
+    nodes.push(late);
+    for node in &mut nodes {
+        assert!(node.stop().unwrap().success(), "{}", node.log_tail());
+    }
+    let folder = |node: &Devnet| node.home().app_data().join("state");
+    let (joined_state, height) = state(&folder(&nodes[2]), Some(joined));
+    for node in &nodes[..2] {
+        assert_equal(&joined_state, &state(&folder(node), Some(height)).0);
+    }
+    let store = MultiStore::open(Config {
+        path: folder(&nodes[2]),
+        pruning: Pruning::Nothing,
+        verify: false,
+    })
+    .unwrap();
+    assert!(
+        store.oldest() >= snapshot,
+        "it executed every block since genesis"
+    );
+    drop(store);
+
+    // The first node's snapshot goes to the late one as an archive, and comes from there unchanged.
+    let late = nodes[2].home().root().to_owned();
+    let snapshot = heights(&first)[0];
+    let number = snapshot.to_string();
+    let archive = first.join("archive.tar.gz");
+    let archive = archive.to_str().unwrap();
+    json(&first, &["snapshots", "dump", &number, "--archive", archive]);
+    if heights(&late).contains(&snapshot) {
+        json(&late, &["snapshots", "delete", &number]);
+    }
+    let loaded = json(&late, &["snapshots", "load", archive]);
+    assert_eq!(loaded, json(&first, &["snapshots", "list"])[0]);
+    // One byte of the archive changed, or cut: nothing of it stays.
+    json(&late, &["snapshots", "delete", &number]);
+    let whole = fs::read(archive).unwrap();
+    let broken = first.join("broken.tar.gz");
+    for change in [
+        &whole[..whole.len() / 2],
+        &[&whole[..100], &[!whole[100]], &whole[101..]].concat(),
+    ] {
+        fs::write(&broken, change).unwrap();
+        quernd(&late, &["snapshots", "load", broken.to_str().unwrap()]).unwrap_err();
+        assert!(!heights(&late).contains(&snapshot));
+    }
+    json(&late, &["snapshots", "load", archive]);
+
+    // A node that lost its application's state, but not its blocks, goes on from a snapshot of its own.
+    fs::remove_dir_all(nodes[0].home().app_data()).unwrap();
+    json(&first, &["snapshots", "restore", &number]);
+    let refused = quernd(&first, &["snapshots", "restore", &number]).unwrap_err();
+    assert!(refused.contains("has a state"), "{refused}");
+    for node in &mut nodes[..2] {
+        node.launch().unwrap();
+    }
+    nodes[0].wait_for_height(height + 3, PATIENCE).unwrap();
+    let made = |home: &Path| quernd(home, &["snapshots", "export"]);
+    let refused = made(&first).unwrap_err();
+    assert!(refused.contains("another quernd"), "{refused}");
+    for node in &mut nodes[..2] {
+        assert!(node.stop().unwrap().success(), "{}", node.log_tail());
+    }
+    let kept = (heights(&first)[0] - 1).to_string();
+    let exported = json(&first, &["snapshots", "export", "--height", &kept]);
+    assert_eq!(heights(&first)[1], exported["height"].as_u64().unwrap());
+}
+
+#[test]
+fn a_chain_exported_with_its_contracts_begins_anew_at_the_next_height() {
+    let (mut nodes, _) = running(7);
+    for node in &mut nodes {
+        assert!(node.stop().unwrap().success(), "{}", node.log_tail());
+    }
+    let first = nodes[0].home().root().to_owned();
+    let exported = quernd(&first, &["export", "--height", "6"]).unwrap();
+    let document: Value = serde_json::from_str(&exported).unwrap();
+    assert_eq!(document["initial_height"], "7");
+    let refused = quernd(&first, &["export", "--for-zero-height"]).unwrap_err();
+    assert!(refused.contains("heights"), "{refused}");
+    for node in &nodes {
+        quernd(node.home().root(), &["comet", "unsafe-reset-all"]).unwrap();
+        fs::write(node.home().genesis(), &exported).unwrap();
+        quernd(node.home().root(), &["genesis", "validate"]).unwrap();
+    }
+    for node in &mut nodes {
+        node.launch().unwrap();
+    }
+    nodes[0].wait_for_height(12, PATIENCE).unwrap();
+    for node in &mut nodes {
+        assert!(node.stop().unwrap().success(), "{}", node.log_tail());
+    }
+    // The time of the new chain's first block follows the old chain's last.
+    assert!(document["genesis_time"].as_str().unwrap() > "2026");
+}

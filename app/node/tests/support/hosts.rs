@@ -1,0 +1,135 @@
+//! Hosts that begin a chain by gentx, with the shipped contracts.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use quern_node::config::comet::Pace;
+use quern_node::devnet::{Devnet, Plan};
+use serde_json::Value;
+
+/// Chain id.
+pub const CHAIN: &str = "quern-gentx-1";
+/// How long a busy machine may take.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+fn contracts() -> &'static str {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/artifacts")
+}
+
+/// A home with free ports.
+pub fn node(moniker: &str) -> Devnet {
+    let plan = Plan {
+        moniker: moniker.to_owned(),
+        chain_id: CHAIN.to_owned(),
+        pace: Pace::Local,
+        program: Some(env!("CARGO_BIN_EXE_quernd").into()),
+        ..Plan::default()
+    };
+    Devnet::prepare(plan).unwrap()
+}
+
+/// What a command prints, or its error.
+pub fn quernd(home: &Path, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_quernd"))
+        .args(arguments)
+        .arg("--home")
+        .arg(home)
+        .env("QUERN_KEYRING_PASSWORD", "correct horse")
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(text(&output.stderr)),
+    }
+}
+
+/// Makes the host's key and returns its address.
+pub fn key(node: &Devnet) -> String {
+    let said = quernd(node.home().root(), &["keys", "add", "host", "-o", "json"]).unwrap();
+    let said: Value = serde_json::from_str(&said).unwrap();
+    said["address"].as_str().unwrap().to_owned()
+}
+
+/// A host's transaction, signed.
+pub fn gentx(node: &Devnet, amount: &str) -> Result<String, String> {
+    let home = node.home().root();
+    let _ = quernd(home, &["keys", "add", "warm"]); // there already the second time
+    let warm_key = quernd(home, &["keys", "show", "warm", "-p"]).unwrap();
+    let warm_key = warm_key.trim();
+    let transport_key = "07".repeat(32); // nobody serves here
+    let arguments = [
+        "genesis",
+        "gentx",
+        "host",
+        "--amount",
+        amount,
+        "--endpoint",
+        "https://127.0.0.1:8443",
+    ];
+    let keys = ["--transport-key", &transport_key, "--warm-key", warm_key];
+    quernd(home, &[&arguments[..], &keys[..]].concat())
+}
+
+/// Gives every node the genesis document of the first.
+pub fn share(nodes: &[Devnet]) {
+    let genesis = fs::read(nodes[0].home().genesis()).unwrap();
+    for node in &nodes[1..] {
+        fs::write(node.home().genesis(), &genesis).unwrap();
+    }
+}
+
+/// Two hosts up to their signed transactions, which lie in the first one's folder.
+pub fn two_hosts() -> (Vec<Devnet>, Vec<String>) {
+    let nodes = vec![node("north"), node("south")];
+    let first = nodes[0].home().root().to_owned();
+    let addresses = nodes.iter().map(key).collect::<Vec<_>>();
+    for address in &addresses {
+        quernd(&first, &["genesis", "add-account", address, "1000000000000nqrn"]).unwrap();
+    }
+    let system = [
+        "genesis",
+        "add-system",
+        "--profile",
+        "localnet",
+        "--epoch-blocks",
+        "5",
+    ];
+    quernd(&first, &[&system[..], &["--contracts", contracts()]].concat()).unwrap();
+    share(&nodes);
+    for (node, amount) in nodes.iter().zip(["200qrn", "100qrn"]) {
+        gentx(node, amount).unwrap();
+    }
+    for node in &nodes[1..] {
+        for file in fs::read_dir(node.home().gentx()).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), nodes[0].home().gentx().join(file.file_name())).unwrap();
+        }
+    }
+    (nodes, addresses)
+}
+
+/// Both hosts up and beyond `height`, each the other's peer.
+pub fn running(height: u64) -> (Vec<Devnet>, Vec<String>) {
+    let (nodes, _) = two_hosts();
+    run(nodes, height)
+}
+
+/// Lets hosts whose gentxs lie in the first one's folder begin their chain, and waits for `height`.
+pub fn run(mut nodes: Vec<Devnet>, height: u64) -> (Vec<Devnet>, Vec<String>) {
+    let said = quernd(nodes[0].home().root(), &["genesis", "collect"]).unwrap();
+    assert!(said.contains("2 validators"), "{said}");
+    share(&nodes);
+    for node in &nodes {
+        quernd(node.home().root(), &["genesis", "validate"]).unwrap();
+    }
+    let peers = nodes.iter().map(|n| n.peer().unwrap()).collect::<Vec<_>>();
+    for node in &mut nodes {
+        node.dial(&peers).unwrap();
+        node.launch().unwrap();
+    }
+    nodes[0].wait_for_height(height, PATIENCE).unwrap();
+    (nodes, peers)
+}

@@ -1,0 +1,82 @@
+"""The entries for the chain registry and the page for Keplr, against their schemas and against a node."""
+
+import json
+import re
+import unittest
+
+import jsonschema
+
+import node as network
+
+FOLDER = network.ROOT / "app/node/packaging/chain-registry"
+
+
+def read(name):
+    return json.loads((FOLDER / name).read_text())
+
+
+class Entries(unittest.TestCase):
+    def test_both_fit_their_schemas_and_each_mistake_that_lists_refuse_does_not(self):
+        for name, mistakes in {
+            "chain": [("chain_id", "quern"), ("bech32_prefix", "Quern"), ("fees", {}), ("slip44", "118"), ("unknown", 1)],
+            "assetlist": [("assets", []), ("chain_name", "Quern Testnet")],
+        }.items():
+            schema = read(f"{name}.schema.json")
+            jsonschema.Draft202012Validator.check_schema(schema)
+            entry = read(f"{name}.json")
+            jsonschema.validate(entry, schema, jsonschema.Draft202012Validator)
+            for key, value in mistakes:
+                with self.assertRaises(jsonschema.ValidationError, msg=f"{name}: {key}"):
+                    jsonschema.validate(entry | {key: value}, schema, jsonschema.Draft202012Validator)
+
+    def test_what_schemas_cannot_say(self):
+        chain, assets = read("chain.json"), read("assetlist.json")
+        self.assertEqual(chain["chain_name"], assets["chain_name"])
+        fees = chain["fees"]["fee_tokens"][0]
+        self.assertLessEqual(fees["low_gas_price"], fees["average_gas_price"])
+        self.assertLessEqual(fees["average_gas_price"], fees["high_gas_price"])
+        asset = assets["assets"][0]
+        units = {unit["denom"]: unit["exponent"] for unit in asset["denom_units"]}
+        self.assertEqual(units[asset["base"]], 0)
+        self.assertIn(asset["display"], units)
+        self.assertEqual(fees["denom"], asset["base"])
+        self.assertEqual(chain["staking"]["staking_tokens"], [{"denom": asset["base"]}])
+        self.assertIn(chain["codebase"]["recommended_version"], chain["codebase"]["compatible_versions"])
+
+
+class AtANode(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = network.node()
+
+    def test_the_entries_agree_with_the_chain(self):
+        chain, asset = read("chain.json"), read("assetlist.json")["assets"][0]
+        prefix = self.node.get("/cosmos/auth/v1beta1/bech32").json()["bech32_prefix"]
+        self.assertEqual(prefix, chain["bech32_prefix"])
+        known = self.node.get("/cosmos/bank/v1beta1/denoms_metadata").json()["metadatas"][0]
+        for key in ("base", "display", "symbol"):
+            self.assertEqual(known[key], asset[key])
+        units = [{"denom": unit["denom"], "exponent": unit["exponent"]} for unit in known["denom_units"]]
+        self.assertEqual(units, asset["denom_units"])
+        info = self.node.get("/cosmos/base/tendermint/v1beta1/node_info").json()
+        self.assertEqual(info["application_version"]["version"].lstrip("v"), chain["codebase"]["recommended_version"])
+
+    def test_the_page_for_keplr_suggests_what_keplr_accepts(self):
+        answer = self.node.get("/keplr")
+        self.assertEqual(answer.status_code, 200)
+        self.assertIn("experimentalSuggestChain(info())", answer.text)
+        info = json.loads(re.search(r"const CHAIN = (\{.*?\n\});", answer.text, re.DOTALL)[1])
+        chain, asset = read("chain.json"), read("assetlist.json")["assets"][0]
+        prefixes = info["bech32Config"]
+        self.assertEqual(len(prefixes), 6)
+        self.assertEqual(prefixes["bech32PrefixAccAddr"], chain["bech32_prefix"])
+        for kind in ("Val", "Cons"):
+            self.assertEqual(prefixes[f"bech32Prefix{kind}Addr"], f"quern{kind.lower()}{'oper' if kind == 'Val' else ''}")
+        self.assertEqual(info["bip44"]["coinType"], chain["slip44"])
+        coin = info["feeCurrencies"][0]
+        fees = chain["fees"]["fee_tokens"][0]
+        self.assertEqual(coin["gasPriceStep"], {step: fees[f"{step}_gas_price"] for step in ("low", "average", "high")})
+        for coin in (coin, info["stakeCurrency"], *info["currencies"]):
+            self.assertEqual(coin["coinMinimalDenom"], asset["base"])
+            self.assertEqual(coin["coinDecimals"], asset["denom_units"][-1]["exponent"])
+        self.assertIn('href="/keplr"', self.node.get("/swagger").text)
