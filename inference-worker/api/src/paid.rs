@@ -26,6 +26,11 @@
 //! **Afterwards.** `GET` [`receipt_path`] gives a [`ReceiptStatus`]: the receipt of a request, also of one whose
 //! client left or whose stream broke, and from its commit on the proof into the batch. It is 404 while there is none.
 //! `POST` [`RELEASES_PATH`] with a [`ReleaseRequest`] gives a [`SignedRelease`], or 409 if the limit is needed.
+//!
+//! **Silence.** `POST` [`WITNESS_PATH`] with a [`WitnessRequest`] asks a host of the committee to try another one that did
+//! not answer a voucher. It tries the address in the registry, at most once in [`WITNESS_PAUSE`] whoever asks, and answers
+//! 200 with a [`quern_protocol::Witness`] if it got no answer either. 409: the host answers, or rests in a declared window,
+//! or enough was witnessed of it in this session. 402: the voucher is none. 429: too much is being tried; ask later.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderValue;
@@ -52,6 +57,12 @@ pub const PROGRESS_EVENT: &str = "quern.progress";
 pub const VOUCHERS_PATH: &str = "/v1/vouchers";
 /// Where releases are asked for.
 pub const RELEASES_PATH: &str = "/v1/releases";
+/// Where a host is asked to witness that another one of the committee does not answer.
+pub const WITNESS_PATH: &str = "/v1/witness";
+/// For how long a host may stay silent each time that a witness tries it; it tries twice.
+pub const WITNESS_PATIENCE: Duration = Duration::from_secs(4);
+/// What a witness found counts for everybody who asks about the host for so long.
+pub const WITNESS_PAUSE: Duration = Duration::from_secs(15);
 /// Output tokens that one signature pays ahead, the first one beside the prompt.
 pub const SLICE_TOKENS: u32 = 256;
 /// Most output tokens between two [`PROGRESS_EVENT`]s.
@@ -189,6 +200,18 @@ pub struct SignedRelease {
     pub release: Release,
     /// By the warm key.
     pub signature: Signature,
+}
+
+/// Asks a host of the committee to witness that another one does not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessRequest {
+    /// What the silent host had.
+    pub voucher: Voucher,
+    /// By the session key.
+    pub signature: Signature,
+    /// Height that the witnesses name: now.
+    pub height: u64,
 }
 
 /// What a session key signs to ask for a release.

@@ -15,12 +15,12 @@ pub enum LoadError {
     #[error(transparent)]
     Config(#[from] TokenizerError),
     /// A weight file is missing or unreadable.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("cannot read {path}: {why}", path = path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// A weight file is truncated, corrupt or not safetensors.
     #[error("{path} is not valid: {reason}", path = path.display())]
@@ -164,9 +164,9 @@ impl Weights {
 }
 
 fn map(path: &Path) -> Result<Mmap, LoadError> {
-    let read = |source| LoadError::Read {
+    let read = |why| LoadError::Read {
         path: path.to_owned(),
-        source,
+        why,
     };
     let file = File::open(path).map_err(read)?;
     // SAFETY: the map is read-only and private to the load; as with every memory-mapped model, someone who
@@ -236,9 +236,9 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, LoadError> {
         path: index.to_owned(),
         reason,
     };
-    let bytes = std::fs::read(index).map_err(|source| LoadError::Read {
+    let bytes = std::fs::read(index).map_err(|why| LoadError::Read {
         path: index.to_owned(),
-        source,
+        why,
     })?;
     let index: Index = serde_json::from_slice(&bytes).map_err(|e| invalid(e.to_string()))?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();

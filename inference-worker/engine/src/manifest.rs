@@ -46,9 +46,9 @@ pub fn check(folder: &Path) -> Result<(), TokenizerError> {
 }
 
 fn hash(path: &Path) -> Result<String, TokenizerError> {
-    let failed = |source| TokenizerError::Read {
+    let failed = |why| TokenizerError::Read {
         path: path.to_owned(),
-        source,
+        why,
     };
     let mut file = File::open(path).map_err(failed)?;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);

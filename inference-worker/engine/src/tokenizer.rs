@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     /// A file of the model folder is missing or unreadable.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("cannot read {path}: {why}", path = path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why. It is told already, so it is no source.
+        why: std::io::Error,
     },
     /// A file of the model folder is not what it should be.
     #[error("{path} is not valid: {reason}", path = path.display())]
@@ -132,9 +132,9 @@ impl Tokenizer {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TokenizerError> {
-    std::fs::read(path).map_err(|source| TokenizerError::Read {
+    std::fs::read(path).map_err(|why| TokenizerError::Read {
         path: path.to_owned(),
-        source,
+        why,
     })
 }
 

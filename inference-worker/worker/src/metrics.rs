@@ -46,6 +46,8 @@ pub(crate) struct AuditMetrics {
     pub(crate) revealed: IntCounter,
     /// Drawn leaves that are not here any more.
     pub(crate) unrevealed: IntCounter,
+    /// Receipts that were given up.
+    pub(crate) given_up: IntCounter,
     pub(crate) fetch_failures: IntCounter,
     pub(crate) errors: IntCounter,
 }
@@ -121,6 +123,10 @@ impl Metrics {
             revealed: counter(
                 "audit_reveals_total",
                 "Drawn leaves of this host that it revealed.",
+            )?,
+            given_up: counter(
+                "audit_given_up_total",
+                "Drawn receipts that were lost and are given up on chain.",
             )?,
             unrevealed: counter(
                 "audit_unrevealed_total",

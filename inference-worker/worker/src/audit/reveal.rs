@@ -41,6 +41,7 @@ impl Auditor {
                         "round {round} asks for a leaf that is not here: {source:?}"
                     ));
                     self.paid.metrics.audits.unrevealed.inc();
+                    firsts.extend(self.give_up(view, pending).await?);
                 }
             }
             if self.show(firsts, more, last_height).await? == 0 {
@@ -121,6 +122,33 @@ impl Auditor {
             calls.push(self.call(&ExecuteMsg::Reveal { round, host, leaf })?);
         }
         Ok(calls)
+    }
+
+    /// Gives up a receipt that cannot be shown any more, so that not all after it counts as withheld. Only once half of the
+    /// time is over, and never an answer of a sprint: of a sprint with a hidden one nothing counts anyway.
+    async fn give_up(&self, view: &View, pending: &PendingReveal) -> Result<Option<Call>, AuditError> {
+        let PendingSource::Receipts { offset } = &pending.source else {
+            return Ok(None);
+        };
+        let left = pending.until.saturating_sub(self.paid.follow.height());
+        if left > view.params.reveal_blocks / 2 {
+            return Ok(None);
+        }
+        let Some(last) = self.batch_at(view.round.end).await? else {
+            return Ok(None);
+        };
+        let end = span::end_of_loss(&self.paid.store.book(), &last, *offset);
+        let Some(end) = end else { return Ok(None) };
+        let round = pending.round;
+        tracing::warn!(round, %offset, "a receipt that audits ask for is lost; giving it up, which costs its part of the pay");
+        self.paid.metrics.audits.given_up.inc();
+        let message = ExecuteMsg::GiveUp {
+            round,
+            host: self.host().to_owned(),
+            source: pending.source.clone(),
+            end,
+        };
+        self.call(&message).map(Some)
     }
 
     /// What fixes this host's draw; none before its beacon.

@@ -1,6 +1,7 @@
 //! Which receipt covers an offset in everything that this host ever committed. Pure.
 
 use crate::paid::book::Book;
+use crate::paid::record::PlannedBatch;
 use quern_audit::{Range, Sampling, Walk, draw_count};
 use quern_interface::settlement::BatchPlace;
 use quern_protocol::{Amount, Hash};
@@ -17,20 +18,7 @@ pub(crate) struct Place {
 /// The receipt that covers `offset`. `last` is the place of a batch at or after it: sums are counted back from there.
 /// None if the journal does not hold the batch or its receipts any more.
 pub(crate) fn covering(book: &Book, last: &BatchPlace, offset: Amount) -> Option<Place> {
-    let (mut sequence, mut end) = (last.batch.sequence, last.committed);
-    if offset >= end {
-        return None;
-    }
-    let (planned, start) = loop {
-        let planned = book.batches.get(&sequence)?;
-        let sum = Amount::sum(planned.leaves.iter().map(|leaf| leaf.subroot.sum))?;
-        let start = end.checked_sub(sum)?;
-        if offset >= start {
-            break (planned, start);
-        }
-        end = start;
-        sequence = sequence.checked_sub(1)?;
-    };
+    let (planned, start) = batch(book, last, offset)?;
     let mut at = start;
     for (leaf, nonces) in planned.leaves.iter().zip(&planned.nonces) {
         let (session, account) = (leaf.session, book.find(leaf.session)?);
@@ -47,6 +35,56 @@ pub(crate) fn covering(book: &Book, last: &BatchPlace, offset: Amount) -> Option
             }
             at = end;
         }
+    }
+    None
+}
+
+/// The batch that covers `offset`, and where it begins.
+fn batch<'a>(book: &'a Book, last: &BatchPlace, offset: Amount) -> Option<(&'a PlannedBatch, Amount)> {
+    let (mut sequence, mut end) = (last.batch.sequence, last.committed);
+    if offset >= end {
+        return None;
+    }
+    loop {
+        let planned = book.batches.get(&sequence)?;
+        let sum = Amount::sum(planned.leaves.iter().map(|leaf| leaf.subroot.sum))?;
+        let start = end.checked_sub(sum)?;
+        if offset >= start {
+            return Some((planned, start));
+        }
+        end = start;
+        sequence = sequence.checked_sub(1)?;
+    }
+}
+
+/// Where the receipts of a session in a batch, of which one that covers `offset` cannot be shown, are at the latest over: where
+/// the next one begins that the journal still holds, or the next session. None if the journal holds nothing of the batch.
+pub(crate) fn end_of_loss(book: &Book, last: &BatchPlace, offset: Amount) -> Option<Amount> {
+    let (planned, mut start) = batch(book, last, offset)?;
+    for (leaf, nonces) in planned.leaves.iter().zip(&planned.nonces) {
+        let end = start.checked_add(leaf.subroot.sum)?;
+        if offset >= end {
+            start = end;
+            continue;
+        }
+        let receipts = book.find(leaf.session).map(|account| &account.receipts);
+        let capture = |nonce: &u64| Some(receipts?.get(nonce)?.signed.receipt.capture);
+        // Known places from the front, then from the back, as far as nothing is missing between.
+        let mut at = start;
+        for capture in nonces.iter().map_while(capture) {
+            at = at.checked_add(capture)?;
+            if offset < at {
+                return Some(at);
+            }
+        }
+        let mut least = end;
+        for capture in nonces.iter().rev().map_while(capture) {
+            match least.checked_sub(capture) {
+                Some(before) if before > offset => least = before,
+                _ => break,
+            }
+        }
+        return Some(least);
     }
     None
 }

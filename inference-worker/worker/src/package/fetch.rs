@@ -140,6 +140,8 @@ pub(super) struct Place {
     folder: PathBuf,
     hash: Hash,
     began: Instant,
+    /// For a host to send [`LEAST`] more bytes.
+    patience: Duration,
 }
 
 impl Place {
@@ -149,7 +151,14 @@ impl Place {
             folder: folder.to_owned(),
             hash,
             began: Instant::now(),
+            patience: PATIENCE,
         })
+    }
+
+    /// One that waits for slow hosts no longer than this.
+    #[cfg(test)]
+    pub(super) fn hasty(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Copies from a folder.
@@ -294,7 +303,7 @@ impl Place {
             .map_err(OwnDisk)
             .with_context(|| self.cannot_write(&part))?;
         let (mut body, mut length) = (answer.into_body(), start);
-        let due = || tokio::time::Instant::now() + PATIENCE;
+        let due = || tokio::time::Instant::now() + self.patience;
         let (mut until, mut noted) = (due(), start);
         loop {
             let frame = tokio::time::timeout_at(until, body.frame()).await;
@@ -383,6 +392,15 @@ impl Place {
                     .collect::<Vec<_>>()
                     .join(", "),
             );
+        }
+        // What an earlier try left of files that are whole now.
+        for file in &found.files {
+            match std::fs::remove_file(self.part(file)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    eprintln!("{} cannot be removed: {error}", self.part(file).display());
+                }
+                _ => {}
+            }
         }
         eprintln!("verified in {:.1} s", self.began.elapsed().as_secs_f64());
         Ok(())

@@ -4,15 +4,19 @@ use crate::package::fetch::{Place, Source};
 use crate::package::give::{Asking, FILES_PATH, HOST_HEADER, Package, open_routes};
 use crate::package::manifest::{Manifest, model_hash};
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http_body::Frame;
 use http_body_util::Full;
 use quern_transport::{Client, Peer, SecureListener, TransportKey};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -98,6 +102,7 @@ async fn a_host_that_gives_other_weights_is_left_for_the_next() {
         assert!(error.contains(reason) && error.contains(who), "{error}");
     }
     assert!(!to.path().join("model.safetensors").exists());
+    assert!(!to.path().join(".model.safetensors.part").exists());
     let all = [bad_ones.as_slice(), &[honest]].concat();
     place.download(&client(), "me", &all).await.unwrap();
     place.finish().unwrap();
@@ -226,4 +231,82 @@ async fn a_host_gets_one_file_at_a_time_four_do_together_and_who_does_not_read_i
     for who in ["a", "e"] {
         assert_eq!(ask(who).await.status(), StatusCode::OK);
     }
+}
+
+/// A body of one byte now and then.
+struct Drip(tokio::time::Interval);
+
+impl HttpBody for Drip {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let tick = self.0.poll_tick(context);
+        tick.map(|_| Some(Ok(Frame::data(Bytes::from_static(&[1])))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_sends_a_byte_now_and_then_is_left_for_the_next() {
+    let (good, to) = (model(), tempfile::tempdir().unwrap());
+    let package = Package::new(good.path().to_owned(), Manifest::of(good.path()).unwrap());
+    let drips = |request: Request, next: Next| async move {
+        if request.uri().path().ends_with("model.safetensors") {
+            let interval = tokio::time::interval(Duration::from_millis(20));
+            return Response::new(Body::new(Drip(interval)));
+        }
+        next.run(request).await
+    };
+    let slow = serve("a", open_routes(package).layer(from_fn(drips))).await;
+    let place = Place::new(to.path(), model_hash(good.path()).unwrap()).unwrap();
+    let mut place = place.hasty(Duration::from_millis(400));
+    let began = std::time::Instant::now();
+    let error = place
+        .download(&client(), "me", &[slow.clone()])
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("a: it sends too slowly"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let honest = host("bb", good.path(), good.path()).await;
+    place.download(&client(), "me", &[slow, honest]).await.unwrap();
+    place.finish().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_this_disk_does_not_take_is_deleted_and_no_other_host_is_asked() {
+    let (good, to) = (model(), tempfile::tempdir().unwrap());
+    let part = to.path().join(".model.safetensors.part");
+    // What is written there finds no room.
+    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
+    let mut place = Place::new(to.path(), model_hash(good.path()).unwrap()).unwrap();
+    let source = host("a", good.path(), good.path()).await;
+    let nobody = Source {
+        host: "nobody".into(),
+        endpoint: "https://127.0.0.1:1".into(),
+        transport_key: [1; 32],
+    };
+    let error = place
+        .download(&client(), "me", &[source.clone(), nobody])
+        .await
+        .unwrap_err();
+    let error = format!("{error:#}");
+    assert!(error.contains("is the disk full"), "{error}");
+    assert!(!error.contains("nobody"), "{error}");
+    assert!(part.symlink_metadata().is_err(), "the part is still there");
+    place.download(&client(), "me", &[source]).await.unwrap();
+    place.finish().unwrap();
+}
+
+#[test]
+fn what_an_earlier_try_left_of_a_file_goes_once_the_model_is_whole() {
+    let (good, to) = (model(), tempfile::tempdir().unwrap());
+    let mut place = Place::new(to.path(), model_hash(good.path()).unwrap()).unwrap();
+    place.copy(good.path()).unwrap();
+    let part = to.path().join(".config.json.part");
+    std::fs::write(&part, "{").unwrap();
+    place.finish().unwrap();
+    assert!(!part.exists());
 }

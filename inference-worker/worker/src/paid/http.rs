@@ -11,6 +11,7 @@ use crate::paid::receipts::{self, Facts};
 use crate::paid::releases;
 use crate::paid::service::Paid;
 use crate::paid::vouchers;
+use crate::paid::witness;
 use crate::scheduler::Refused;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
@@ -21,7 +22,7 @@ use http::{HeaderMap, StatusCode, header};
 use quern_engine::seed::Seed;
 use quern_inference_api::paid::{
     Authority, HEIGHT_PATIENCE, RELEASES_PATH, ReceiptStatus, Rejection, ReleaseRequest, SignedVoucher,
-    VOUCHER_HEADER, VOUCHERS_PATH, from_header, temperature_millionths,
+    VOUCHER_HEADER, VOUCHERS_PATH, WITNESS_PATH, WitnessRequest, from_header, temperature_millionths,
 };
 use quern_inference_api::{ApiError, Endpoint, Request, read_body};
 use quern_protocol::{Amount, RefusalReason};
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route(VOUCHERS_PATH, post(take_voucher))
         .route(RELEASES_PATH, post(give_release))
+        .route(WITNESS_PATH, post(try_host))
         .merge(receipt_routes())
 }
 
@@ -95,6 +97,15 @@ async fn give_release(
 ) -> Result<Response, Denied> {
     let request: ReleaseRequest = read(body).await?;
     Ok(Json(releases::give(paid(&service)?, peer, request).await?).into_response())
+}
+
+async fn try_host(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(peer): PeerInfo,
+    body: Body,
+) -> Result<Response, Denied> {
+    let request: WitnessRequest = read(body).await?;
+    Ok(Json(witness::take(paid(&service)?, peer, request).await?).into_response())
 }
 
 /// Holds hashes and amounts only, so anyone may ask.
@@ -239,7 +250,7 @@ pub(crate) async fn begin(
 }
 
 /// Waits a moment for the chain to reach a height that another node has seen already.
-async fn wait_for(paid: &Paid, height: u64) -> Result<(), Rejection> {
+pub(super) async fn wait_for(paid: &Paid, height: u64) -> Result<(), Rejection> {
     let mut heights = paid.follow.heights();
     let reached = tokio::time::timeout(HEIGHT_PATIENCE, heights.wait_for(|now| *now >= height)).await;
     match reached {

@@ -6,6 +6,7 @@
 //! - [`admit`]: whether a voucher entitles a request to be served;
 //! - [`book`]: what was promised, earned and committed, session by session;
 //! - [`conduct`]: one request from the engine's first event to its durable receipt;
+//! - [`witness`]: whether another host of a committee is as silent as a router says;
 //! - [`outbox`]: brings the chain's state up to the book's.
 
 mod admit;
@@ -28,6 +29,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 mod vouchers;
+mod witness;
 
 pub(crate) use answer::Part;
 pub(crate) use http::{begin, receipt_routes, routes};

@@ -11,6 +11,7 @@ use crate::paid::follow::Follow;
 use crate::paid::outbox;
 use crate::paid::sessions::Sessions;
 use crate::paid::store::Store;
+use crate::paid::witness::Witnesses;
 use crate::proof::Proofs;
 use anyhow::Context;
 use quern_chain_client::{Call, Chain, ChainError, Outcome, SigningKey};
@@ -38,6 +39,8 @@ pub(crate) struct Paid {
     /// Votes for this host as an auditor.
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) audits: Desk,
+    /// Hosts that routers called silent.
+    pub(crate) witnesses: Witnesses,
     /// Proof of compute, on a chain that has it.
     pub(crate) proofs: Option<Arc<Proofs>>,
 }
@@ -96,6 +99,7 @@ impl Paid {
             store,
             outbox: Notify::new(),
             metrics,
+            witnesses: Witnesses::new(transport_key.clone()),
             transport_key,
             judge,
             audits: Desk::default(),

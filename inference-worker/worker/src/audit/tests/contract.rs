@@ -18,8 +18,8 @@ use quern_interface::registry::{
     HostInfo, HostStatus, LaunchPackage, Membership, ModelState, Offer, WarmKey,
 };
 use quern_interface::settlement::{
-    BatchInfo, BatchPlace, Contracts as SettlementContracts, Params as SettlementParams,
-    QueryMsg as Settlement,
+    BatchInfo, BatchPlace, Contracts as SettlementContracts, ExecuteMsg as SettlementMsg,
+    Params as SettlementParams, QueryMsg as Settlement, SessionInfo,
 };
 use quern_protocol::{Amount, Bytes, Coefficients, Hash, Node, Price};
 use serde_json::{Value, json};
@@ -34,6 +34,11 @@ pub(super) fn audits() -> String {
     cosmrs::AccountId::new("quern", &[9; 32]).unwrap().to_string()
 }
 
+/// Address of settlement.
+pub(crate) fn settlement() -> String {
+    cosmrs::AccountId::new("quern", &[8; 32]).unwrap().to_string()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cast {
     pub(super) commitment: Hash,
@@ -42,16 +47,27 @@ pub(super) struct Cast {
 
 /// The state of all contracts.
 #[derive(Clone, Debug)]
-pub(super) struct Contracts {
-    pub(super) height: u64,
+pub(crate) struct Contracts {
+    pub(crate) height: u64,
     pub(super) phase: Phase,
     pub(super) since: u64,
     /// Endpoint and transport key of each host.
-    pub(super) hosts: BTreeMap<String, (String, [u8; 32])>,
+    pub(crate) hosts: BTreeMap<String, (String, [u8; 32])>,
+    pub(crate) session: SessionInfo,
+    /// Further sessions of every host.
+    pub(crate) sessions: Vec<SessionInfo>,
+    /// Sessions of which no claim is taken.
+    pub(crate) refused: Vec<u64>,
+    /// Sessions of claims that were taken.
+    pub(crate) claimed: Vec<u64>,
+    /// Windows that a host declared.
+    pub(crate) maintenance: BTreeMap<String, (u64, u64)>,
     /// The one batch.
-    pub(super) root: Option<Node>,
+    pub(crate) root: Option<Node>,
     pub(super) leaves: Vec<LeafInfo>,
     next: Amount,
+    /// What was given up: from where to where.
+    pub(super) given_up: Vec<(Amount, Amount)>,
     pub(super) committed: Option<Node>,
     pub(super) votes: Vec<Vote>,
     pub(super) opened: u32,
@@ -68,9 +84,15 @@ impl Default for Contracts {
             phase: Phase::Collect,
             since: 1_205,
             hosts: BTreeMap::new(),
+            session: session(),
+            sessions: Vec::new(),
+            refused: Vec::new(),
+            claimed: Vec::new(),
+            maintenance: BTreeMap::new(),
             root: None,
             leaves: Vec::new(),
             next: Amount::ZERO,
+            given_up: Vec::new(),
             committed: None,
             votes: Vec::new(),
             opened: 0,
@@ -238,6 +260,27 @@ impl Contracts {
         (self.phase, self.since) = (phase, self.height);
     }
 
+    fn batch(&self) -> Option<BatchInfo> {
+        let root = self.root?;
+        Some(BatchInfo {
+            host: HOST.into(),
+            sequence: 1,
+            height: 204,
+            root,
+            sessions: 1,
+        })
+    }
+
+    /// A claim, of what is asked here.
+    fn settle(&mut self, message: &[u8]) -> Result<(), String> {
+        let Ok(SettlementMsg::Settle { leaf, .. }) = serde_json::from_slice(message) else {
+            return Err("not taken here".into());
+        };
+        demand(!self.refused.contains(&leaf.session), "bad_voucher")?;
+        self.claimed.push(leaf.session);
+        Ok(())
+    }
+
     fn pending(&self) -> Vec<PendingReveal> {
         let total = self.root.map_or(Amount::ZERO, |root| root.sum);
         let asked = self.phase == Phase::Reveal && self.next < total;
@@ -286,14 +329,16 @@ impl Contracts {
         if contract == "registry" {
             if let Some(name) = question["host"]["host"].as_str() {
                 let found = self.hosts.get(name).ok_or("unknown host")?;
-                return Ok(json!(host(name, found)));
+                let mut info = host(name, found);
+                info.maintenance.extend(self.maintenance.get(name));
+                return Ok(json!(info));
             }
             if question.get("price_at").is_some() {
                 return Ok(json!(Price::FLOOR));
             }
             return Ok(json!(package()));
         }
-        if contract == "settlement" {
+        if contract == settlement() {
             return match serde_json::from_value(question.clone()).map_err(rule)? {
                 Settlement::Params {} => Ok(json!(settlement_params())),
                 Settlement::Contracts {} => Ok(json!(SettlementContracts {
@@ -304,18 +349,20 @@ impl Contracts {
                     audits: Some(audits()),
                     judges: vec![audits()],
                 })),
-                Settlement::Session { .. } => Ok(json!(session())),
+                Settlement::Session { session } => {
+                    let other = self.sessions.iter().find(|info| info.id == session);
+                    Ok(json!(other.unwrap_or(&self.session)))
+                }
+                Settlement::HostSessions { start_after, .. } => {
+                    let all = self.sessions.iter().filter(|_| start_after.is_none());
+                    Ok(json!(all.collect::<Vec<_>>()))
+                }
+                Settlement::LastBatch { .. } | Settlement::Batch { .. } => Ok(json!(self.batch())),
                 Settlement::BatchAt { host, height } => {
-                    let root = self.root.filter(|_| host == HOST && height > 1);
-                    Ok(json!(root.map(|root| BatchPlace {
-                        batch: BatchInfo {
-                            host: HOST.into(),
-                            sequence: 1,
-                            height: 204,
-                            root,
-                            sessions: 1,
-                        },
-                        committed: root.sum,
+                    let batch = self.batch().filter(|_| host == HOST && height > 1);
+                    Ok(json!(batch.map(|batch| BatchPlace {
+                        committed: batch.root.sum,
+                        batch,
                     })))
                 }
                 other => panic!("not asked for: {other:?}"),
@@ -349,6 +396,9 @@ impl Contracts {
     }
 
     pub(super) fn execute(&mut self, contract: &str, message: &[u8]) -> Result<(), String> {
+        if contract == settlement() {
+            return self.settle(message);
+        }
         assert_eq!(contract, audits());
         match serde_json::from_slice(message).map_err(rule)? {
             ExecuteMsg::Reveal { leaf, .. } => {
@@ -386,6 +436,14 @@ impl Contracts {
                     stage: None,
                     verdict: None,
                 });
+                Ok(())
+            }
+            ExecuteMsg::GiveUp { source, end, .. } => {
+                demand(self.phase == Phase::Reveal, "wrong_phase")?;
+                let asked = PendingSource::Receipts { offset: self.next };
+                demand(source == asked && end > self.next, "not_drawn")?;
+                self.given_up.push((self.next, end));
+                self.next = end;
                 Ok(())
             }
             ExecuteMsg::CommitReport { root, findings, .. } => {

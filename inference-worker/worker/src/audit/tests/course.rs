@@ -262,3 +262,37 @@ async fn a_payload_goes_to_who_was_drawn_while_it_is_judged_and_to_nobody_else()
         .await;
     assert_eq!(ask(&host, key(), 1).await.0, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_lost_a_receipt_gives_up_what_it_cannot_show_once_half_of_the_time_is_over() {
+    let world = World::new().await;
+    let (host, _auditor) = world.pair(&[Lie::None; 4], true).await;
+    let captures: Vec<u128> = {
+        let mut book = host.paid().store.book();
+        let receipts = &mut book.account(SESSION).receipts;
+        let captures = receipts.values().map(|entry| entry.signed.receipt.capture.0);
+        let captures = captures.collect();
+        receipts.remove(&2).unwrap();
+        captures
+    };
+    world.with(|contracts| contracts.enter(Phase::Reveal));
+    let missing = &host.paid().metrics.audits.unrevealed;
+    world.until("it is missed", |_| missing.get() > 2).await;
+    assert!(world.with(|contracts| contracts.given_up.is_empty()));
+    world.with(|contracts| contracts.height += 6_000);
+    world
+        .until("all is given up", |contracts| contracts.given_up.len() == 4)
+        .await;
+    // Without the second one nothing of the session proves, but each costs its own part only.
+    let mut at = 0;
+    let expected: Vec<(u128, u128)> = captures
+        .iter()
+        .map(|capture| {
+            at += capture;
+            (at - capture, at)
+        })
+        .collect();
+    let given = world.with(|contracts| contracts.given_up.clone());
+    let given: Vec<_> = given.iter().map(|(from, to)| (from.0, to.0)).collect();
+    assert_eq!(given, expected);
+}

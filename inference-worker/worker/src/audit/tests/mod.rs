@@ -2,11 +2,11 @@
 //! scheduler and model follow a node that speaks the real RPC; behind it is a small audits contract that checks what it
 //! is given by the arithmetic that the real one uses.
 
-pub(super) mod contract;
+pub(crate) mod contract;
 mod course;
 pub(crate) mod node;
 mod receipts;
-mod workers;
+pub(crate) mod workers;
 
 pub(super) const CHAIN: &str = "quern-test-1";
 pub(super) const MODEL: &str = "quern-small";

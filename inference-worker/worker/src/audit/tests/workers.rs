@@ -1,6 +1,6 @@
 //! Two workers on the test's chain.
 
-use super::contract::{Contracts, audits};
+use super::contract::{Contracts, audits, settlement};
 use super::node::{self, Shared};
 use super::receipts::{Lie, model_hash, serve};
 use super::{AUDITOR, CHAIN, HOST, MODEL};
@@ -24,15 +24,15 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 /// A worker, its server and its tasks.
-pub(super) struct Running {
+pub(crate) struct Running {
     pub(super) service: Service,
-    pub(super) url: String,
+    pub(crate) url: String,
     tasks: Vec<AbortHandle>,
 }
 
 impl Running {
     /// Ends it as a crash does: nothing more is written.
-    pub(super) async fn kill(self) {
+    pub(crate) async fn kill(self) {
         for task in &self.tasks {
             task.abort();
         }
@@ -49,13 +49,13 @@ impl Running {
         panic!("something still holds the worker");
     }
 
-    pub(super) fn paid(&self) -> &Arc<Paid> {
+    pub(crate) fn paid(&self) -> &Arc<Paid> {
         self.service.paid.as_ref().unwrap()
     }
 }
 
 /// A chain and a model.
-pub(super) struct World {
+pub(crate) struct World {
     pub(super) node: Shared,
     rpc: String,
     scheduler: Scheduler,
@@ -77,7 +77,7 @@ fn engine() -> LlamaEngine {
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (rpc, node) = node::start().await;
         let text = Arc::new(Text::load(&model()).unwrap());
         let metrics = Metrics::new().unwrap();
@@ -95,12 +95,12 @@ impl World {
         }
     }
 
-    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Contracts) -> T) -> T {
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Contracts) -> T) -> T {
         change(&mut self.node.lock().unwrap().contracts)
     }
 
     /// Waits until something holds on chain.
-    pub(super) async fn until(&self, what: &str, holds: impl Fn(&Contracts) -> bool) {
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Contracts) -> bool) {
         for _ in 0..3_000 {
             if self.with(|contracts| holds(contracts)) {
                 return;
@@ -118,7 +118,7 @@ impl World {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("chain.json");
         let config = json!({"chain_id": CHAIN, "nodes": [self.rpc], "host": name, "warm_keys": ["warm"],
-            "contracts": {"registry": "registry", "settlement": "settlement", "audits": audits()},
+            "contracts": {"registry": "registry", "settlement": settlement(), "audits": audits()},
             "transport_key": "transport", "journal": "journal", "poll_ms": 20});
         std::fs::write(&path, config.to_string()).unwrap();
         let warm = folder.join("warm");
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// Starts a worker, or starts it again. One that does not `serve` is unreachable.
-    pub(super) async fn start(&self, name: &str, serve: bool) -> Running {
+    pub(crate) async fn start(&self, name: &str, serve: bool) -> Running {
         let service = self.open(name);
         let paid = service.paid.clone().unwrap();
         let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,9 +3,12 @@
 mod admit;
 mod batch;
 mod book;
+mod little_room;
+mod outbox;
 mod serve;
 mod store;
 mod trouble;
+mod witness;
 
 use quern_chain_client::SigningKey;
 use quern_inference_api::paid::{Authority, SignedReceipt, SignedVoucher};

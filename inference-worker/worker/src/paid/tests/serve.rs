@@ -1,7 +1,7 @@
 //! The worker's whole paid path over its real transport, scheduler and journal; only the engine's arithmetic and the
 //! chain's answers are given.
 
-use super::{CHAIN, HOST, MODEL_HASH, authority, session, session_key, sign, voucher, warm_key};
+use super::{CHAIN, HOST, MODEL_HASH, authority, little_room, session, session_key, sign, voucher, warm_key};
 use crate::audit::judge::Honest;
 use crate::http::{self, Service};
 use crate::metrics::Metrics;
@@ -343,30 +343,13 @@ async fn an_output_that_nobody_goes_on_paying_ends_and_what_was_done_is_billed()
 
 #[test]
 fn a_full_disk_stops_paid_work_loses_no_receipt_and_ends_with_room() {
-    let output = std::process::Command::new("bash")
-        .args([
-            "-c",
-            "trap '' XFSZ; ulimit -S -f 40; exec \"$0\" with_little_room --ignored --nocapture",
-        ])
-        .arg(std::env::current_exe().unwrap())
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+    little_room::run(40);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by the other test, with a limit on the size of files"]
 async fn with_little_room() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Fsize);
-    assert!(
-        limit.current.is_some_and(|bytes| bytes <= 40 << 10),
-        "the limit is not set"
-    );
+    little_room::check(40);
     let bench = bench(Duration::ZERO, 2).await;
     let request = body(5, false);
     let mut served = 0;
@@ -383,11 +366,7 @@ async fn with_little_room() {
     let (status, answer) = text(bench.ask(Some(voucher(900, 100, 10_000)), &request).await).await;
     assert!(status == 503 && answer.contains("disk is full"), "{answer}");
     assert!(!bench.paid.store.book().account(3).is_used(900));
-    let room = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Fsize, room).unwrap();
+    little_room::end();
     // The receipt that had to wait is kept after all, and then work goes on.
     let receipt = bench.receipt(served + 1).await;
     assert!(is_signed(&receipt));

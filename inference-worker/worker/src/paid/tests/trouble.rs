@@ -64,3 +64,15 @@ async fn a_damaged_key_stops_the_worker_with_words_and_is_never_replaced() {
         assert_eq!(std::fs::read(&path).unwrap(), b"not a key");
     }
 }
+
+#[test]
+fn a_model_folder_without_a_tokenizer_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = quern_engine::tokenizer::Tokenizer::load(folder.path()).unwrap_err();
+    let told = format!(
+        "{:#}",
+        anyhow::Error::from(error).context("cannot load the model")
+    );
+    assert!(told.contains("tokenizer.json: No such file"), "{told}");
+    assert_eq!(told.matches("No such file").count(), 1, "{told}");
+}
