@@ -5,7 +5,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     AuthGenesis, AuthzGenesis, BankGenesis, BeaconGenesis, ConsensusParams, EmissionGenesis, FeegrantGenesis,
-    Result, SystemGenesis, Validator, WasmGenesis,
+    Result, StakingGenesis, SystemGenesis, Validator, WasmGenesis,
     error::{invalid, no_duplicates},
     text,
 };
@@ -58,6 +58,9 @@ pub struct AppState {
     /// Who pays the fees of others.
     #[serde(default)]
     pub feegrant: FeegrantGenesis,
+    /// What the staking facade keeps beside the contracts.
+    #[serde(default, skip_serializing_if = "StakingGenesis::is_empty")]
+    pub staking: StakingGenesis,
     /// The chain's own contracts.
     #[serde(default, skip_serializing_if = "SystemGenesis::is_empty")]
     pub system: SystemGenesis,

@@ -19,6 +19,7 @@ mod grants;
 mod metadata;
 #[cfg(feature = "cli")]
 pub mod profile;
+mod staking;
 mod system;
 mod text;
 mod validator;
@@ -36,6 +37,7 @@ pub use emission::EmissionGenesis;
 pub use error::{GenesisError, Result};
 pub use grants::{AuthzGenesis, FeeGrant, FeegrantGenesis, GrantAuthorization};
 pub use metadata::{DenomUnit, Metadata};
+pub use staking::{Completion, StakingGenesis, WithdrawAddress};
 pub use system::{GenTx, HookGas, SystemAddress, SystemContract, SystemGenesis, SystemValidator, predict};
 pub use validator::{ConsensusKey, Validator};
 pub use vesting::{

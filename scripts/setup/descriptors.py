@@ -79,7 +79,59 @@ def name_and_imports(descriptor):
     return name, imports
 
 
+def parts(message):
+    """The fields of an encoded message, as (number, bytes of the whole field, value if length-delimited)."""
+    at = 0
+    while at < len(message):
+        start = at
+        key, at = varint(message, at)
+        size, at = varint(message, at)
+        value = None
+        if key & 7 == 2:
+            value, at = message[at : at + size], at + size
+        yield key >> 3, message[start:at], value
+
+
+def field(number, value):
+    return encode_varint(number << 3 | 2) + encode_varint(len(value)) + value
+
+
+def change(message, number, name, to):
+    """The message with what is called `name` among its fields of this number replaced by what `to` makes of it."""
+    out = b""
+    for found, whole, value in parts(message):
+        named = value is not None and found == number and dict((n, v) for n, _, v in parts(value)).get(1) == name
+        out += b"".join(field(number, one) for one in to(value)) if named else whole
+    if out == message:
+        sys.exit(f"descriptors: {name.decode()} is not where it was; look at mend_mint()")
+    return out
+
+
+def mend_mint(name, descriptor):
+    """The package's chain has a mint of its own: parameters and a query that x/mint does not have."""
+    if name.endswith("/query.proto"):
+        return change(descriptor, 6, b"Query", lambda service: [change(service, 2, b"MunicipalInflation", lambda _: [])])
+    if not name.endswith("/mint.proto"):
+        return descriptor
+
+    def fields(one):
+        for name, number in decimals:
+            # FieldDescriptorProto: name (1), number (3), json_name (10)
+            kept = b"".join(whole for n, whole, _ in parts(one) if n not in (1, 3, 10))
+            yield field(1, name) + b"\x18" + encode_varint(number) + kept
+
+    decimals = [(b"inflation_rate_change", 2), (b"inflation_max", 3), (b"inflation_min", 4), (b"goal_bonded", 5)]
+    return change(descriptor, 4, b"Params", lambda params: [change(params, 2, b"inflation_rate", fields)])
+
+
 def mend(name, descriptor):
+    """What the package has otherwise than wasmd 0.61.14."""
+    if name.startswith("cosmos/mint/v1beta1/"):
+        return mend_mint(name, descriptor)
+    return mend_wasm(name, descriptor)
+
+
+def mend_wasm(name, descriptor):
     """wasmd 0.61.0 to 0.61.4, which the package was made from, had two numbers of ContractInfo swapped;
     later versions, and clients, have extension at 7 and ibc2_port_id at 8, as before."""
     if name != "cosmwasm/wasm/v1/types.proto":
@@ -134,6 +186,9 @@ def check(wheels, encoded):
         info = pool.FindMessageTypeByName("cosmwasm.wasm.v1.ContractInfo").fields_by_name
         assert info["extension"].number == 7, "ContractInfo.extension moved"
         assert info["ibc2_port_id"].number == 8, "ContractInfo.ibc2_port_id moved"
+
+        mint = pool.FindMessageTypeByName("cosmos.mint.v1beta1.Params").fields_by_name
+        assert mint["goal_bonded"].number == 5 and mint["blocks_per_year"].number == 6, "mint's Params moved"
 
         # Options must be read with messages of the same pool, or extensions stay unknown fields.
         options = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))

@@ -20,6 +20,7 @@ impl App {
             beacon: quern_beacon::export_genesis(&cx)?,
             emission: quern_emission::export_genesis(&cx)?,
             feegrant: quern_feegrant::export_genesis(&cx)?,
+            staking: quern_staking::export_genesis(&cx)?,
             system: self.export_system(&cx)?,
             wasm: self.shared.wasm.export_genesis(&cx)?,
         })

@@ -33,6 +33,7 @@ pub(crate) const END_BLOCK: &[(&str, Hook)] = &[
     ("epoch", system::epoch),
     ("rewards", rewards::rewards),
     ("feegrant", ended_allowances),
+    ("staking", staking),
 ];
 
 fn ended_grants(_: &Border<'_>, cx: &Cx) -> Result<()> {
@@ -41,6 +42,10 @@ fn ended_grants(_: &Border<'_>, cx: &Cx) -> Result<()> {
 
 fn ended_allowances(_: &Border<'_>, cx: &Cx) -> Result<()> {
     quern_feegrant::prune(cx, quern_feegrant::PRUNED_PER_BLOCK)
+}
+
+fn staking(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    quern_staking::end_block(cx, border.shared.router.as_ref())
 }
 
 impl Border<'_> {

@@ -18,6 +18,8 @@ pub enum Msg {
     Consensus(quern_consensus::Msg),
     /// x/feegrant
     Feegrant(quern_feegrant::Msg),
+    /// x/staking, x/distribution and x/slashing over the chain's own contracts
+    Staking(quern_staking::Msg),
     /// x/auth/vesting
     Vesting(quern_vesting::Msg),
     /// x/wasm
@@ -31,6 +33,7 @@ static MESSAGES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
         quern_bank::Msg::TYPE_URLS,
         quern_consensus::Msg::TYPE_URLS,
         quern_feegrant::Msg::TYPE_URLS,
+        quern_staking::Msg::TYPE_URLS,
         quern_vesting::Msg::TYPE_URLS,
         quern_wasm::Msg::TYPE_URLS,
     ]
@@ -88,6 +91,7 @@ impl Msg {
             .or_else(|| quern_bank::Msg::decode(url, value).map(|m| m.map(Self::Bank)))
             .or_else(|| quern_consensus::Msg::decode(url, value).map(|m| m.map(Self::Consensus)))
             .or_else(|| quern_feegrant::Msg::decode(url, value).map(|m| m.map(Self::Feegrant)))
+            .or_else(|| quern_staking::Msg::decode(url, value).map(|m| m.map(Self::Staking)))
             .or_else(|| quern_vesting::Msg::decode(url, value).map(|m| m.map(Self::Vesting)))
             .or_else(|| quern_wasm::Msg::decode(url, value).map(|m| m.map(Self::Wasm)));
         let decoded = decoded
@@ -111,6 +115,7 @@ impl Msg {
             Self::Bank(msg) => msg.signers(),
             Self::Consensus(msg) => msg.signers(),
             Self::Feegrant(msg) => msg.signers(),
+            Self::Staking(msg) => msg.signers(),
             Self::Vesting(msg) => msg.signers(),
             Self::Wasm(msg) => msg.signers(),
         }
@@ -127,6 +132,7 @@ impl Msg {
             Self::Bank(msg) => msg.validate(),
             Self::Consensus(msg) => msg.validate(),
             Self::Feegrant(msg) => msg.validate(),
+            Self::Staking(msg) => msg.validate(),
             Self::Vesting(msg) => msg.validate(),
             Self::Wasm(msg) => msg.validate(),
         }

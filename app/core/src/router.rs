@@ -39,6 +39,7 @@ impl AppRouter {
             Msg::Bank(msg) => msg.execute(cx),
             Msg::Consensus(msg) => msg.execute(cx),
             Msg::Feegrant(msg) => msg.execute(cx),
+            Msg::Staking(msg) => msg.execute(cx, &self.handle()?),
             Msg::Vesting(msg) => msg.execute(cx),
             Msg::Wasm(msg) => self.wasm.execute(cx, &self.handle()?, msg),
         }
@@ -53,6 +54,7 @@ impl AppRouter {
             .or_else(|| quern_consensus::query(cx, path, request))
             .or_else(|| quern_emission::query(cx, path, request))
             .or_else(|| quern_feegrant::query(cx, path, request))
+            .or_else(|| quern_staking::query(cx, self, path, request))
             .or_else(|| quern_system::query(cx, path, request))
             .or_else(|| quern_validators::query(cx, path, request))
             .or_else(|| match self.handle() {

@@ -27,6 +27,7 @@ pub(crate) fn misbehavior(border: &Border<'_>, cx: &Cx) -> Result<()> {
             continue;
         };
         if told.insert(&validator.address) {
+            note(cx, evidence, validator)?;
             let msg = SudoMsg::Misbehavior(offence(evidence, validator));
             border
                 .shared
@@ -37,12 +38,25 @@ pub(crate) fn misbehavior(border: &Border<'_>, cx: &Cx) -> Result<()> {
     Ok(())
 }
 
-fn offence(evidence: &pb::Misbehavior, validator: &pb::Validator) -> Misbehavior {
+/// Keeps the evidence for those who ask.
+fn note(cx: &Cx, evidence: &pb::Misbehavior, validator: &pb::Validator) -> Result<()> {
+    let Ok(address) = <[u8; 20]>::try_from(validator.address.as_ref()) else {
+        return Ok(());
+    };
+    let time = time(evidence);
+    quern_staking::record_evidence(cx, &address, evidence.height, time, validator.power)
+}
+
+fn time(evidence: &pb::Misbehavior) -> Timestamp {
     let time = evidence.time.unwrap_or_default();
-    let time = Timestamp {
+    Timestamp {
         seconds: time.seconds,
         nanos: u32::try_from(time.nanos).unwrap_or(0),
-    };
+    }
+}
+
+fn offence(evidence: &pb::Misbehavior, validator: &pb::Validator) -> Misbehavior {
+    let time = time(evidence);
     Misbehavior {
         consensus_address: hex::encode_upper(&validator.address),
         height: u64::try_from(evidence.height).unwrap_or(0),

@@ -132,6 +132,14 @@ pub fn module_sub_address(module: &str, id: &[u8]) -> AccAddress {
     AccAddress(digest.to_vec())
 }
 
+/// Raw bytes of a consensus address.
+///
+/// # Errors
+/// As [`AccAddress::from_bech32`].
+pub fn consensus_from_bech32(text: &str) -> Result<Vec<u8>> {
+    AccAddress::decode(text, BECH32_CONSENSUS).map(|address| address.0)
+}
+
 /// Bech32 form of a consensus address (the first 20 bytes of SHA-256 of an Ed25519 key).
 pub fn consensus_bech32(address: &[u8]) -> String {
     encode(BECH32_CONSENSUS, address)

@@ -50,6 +50,7 @@ impl Shared {
         quern_authz::init_genesis(&cx, &state.authz).map_err(|e| bad("authz", &e))?;
         quern_feegrant::init_genesis(&cx, &state.feegrant).map_err(|e| bad("feegrant", &e))?;
         quern_beacon::init_genesis(&cx, header.height, &state.beacon).map_err(|e| bad("beacon", &e))?;
+        quern_staking::init_genesis(&cx, &state.staking).map_err(|e| bad("staking", &e))?;
         if let Some(emission) = &state.emission {
             quern_emission::init_genesis(&cx, emission).map_err(|e| bad("emission", &e))?;
         }

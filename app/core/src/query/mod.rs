@@ -1,5 +1,6 @@
 //! Queries over ABCI: gRPC routes, store reads with proofs, simulation.
 
+mod historical;
 mod node;
 mod simulate;
 mod status;
@@ -80,7 +81,9 @@ impl Shared {
 
     fn grpc(&self, path: &str, data: &[u8], height: u64) -> Result<Vec<u8>> {
         let cx = self.query_cx(height)?;
-        let answer = node::answer(self, &cx, path, data).or_else(|| self.router.answer(&cx, path, data));
+        let answer = node::answer(self, &cx, path, data)
+            .or_else(|| historical::answer(self, &cx, path, data))
+            .or_else(|| self.router.answer(&cx, path, data));
         match answer {
             Some(answer) => answer.map_err(|error| status::grpc_error(&error)),
             None => Err(errors::UNKNOWN_REQUEST.wrap(format!("unknown query path {path:?}"))),

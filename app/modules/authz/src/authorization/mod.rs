@@ -145,8 +145,7 @@ impl Authorization {
         match self {
             Self::Generic(_) => Ok(Verdict::Accept),
             Self::Send(a) => accept_send(cx, a, msg),
-            // no message of x/staking is served, so none comes here
-            Self::Stake(_) => Err(errors::INVALID_REQUEST.wrap("unknown msg type")),
+            Self::Stake(a) => a.accept(cx, msg),
             Self::Execution(a) => Ok(match contract::accept_execution(cx, &a.grants, msg)? {
                 contract::Verdict::Refuse => Verdict::Refuse,
                 contract::Verdict::Unchanged => Verdict::Accept,

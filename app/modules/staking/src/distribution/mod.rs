@@ -1,0 +1,9 @@
+//! The delegators' side of x/distribution: what positions earned.
+
+mod handle;
+mod query;
+mod withdraw_address;
+
+pub(crate) use handle::{set_withdraw_address, withdraw_commission, withdraw_reward};
+pub(crate) use query::query;
+pub(crate) use withdraw_address::{all as withdraw_addresses, set as set_withdraw_addr};

@@ -1,0 +1,53 @@
+//! x/mint: the emission of an epoch as a part of supply and a year.
+
+use quern_context::answer;
+use quern_proto::cosmos::mint::v1beta1 as wire;
+use quern_protocol::Amount;
+use quern_types::{BASE_DENOM, Denom, Result};
+
+use crate::{contracts::Contracts, number as dec, pace::Pace};
+
+/// Answers a query of this service.
+pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
+    Some(match method {
+        "Params" => answer(request, |_: wire::QueryParamsRequest| {
+            let inflation = inflation(to)?;
+            Ok(wire::QueryParamsResponse {
+                // the schedule of genesis decides, whatever is bonded
+                params: Some(wire::Params {
+                    mint_denom: BASE_DENOM.into(),
+                    inflation_rate_change: "0".into(),
+                    inflation_max: inflation.clone(),
+                    inflation_min: inflation,
+                    goal_bonded: "0".into(),
+                    blocks_per_year: Pace::at(to.cx)?.blocks_per_year(),
+                }),
+            })
+        }),
+        "Inflation" => answer(request, |_: wire::QueryInflationRequest| {
+            let inflation = inflation(to)?.into_bytes();
+            Ok(wire::QueryInflationResponse { inflation })
+        }),
+        "AnnualProvisions" => answer(request, |_: wire::QueryAnnualProvisionsRequest| {
+            let annual_provisions = dec::whole(provisions(to)?).into_bytes();
+            Ok(wire::QueryAnnualProvisionsResponse { annual_provisions })
+        }),
+        _ => return None,
+    })
+}
+
+/// What a year brings at the emission of this epoch and the pace of late. The next epochs bring less.
+fn provisions(to: Contracts<'_>) -> Result<Amount> {
+    let Some(schedule) = quern_emission::schedule(to.cx)? else {
+        return Ok(Amount::ZERO);
+    };
+    let (next, _) = schedule.step();
+    let epoch = quern_system::params(to.cx)?.epoch_blocks;
+    let year = Pace::at(to.cx)?.blocks_per_year();
+    Ok(next.mul_div_floor(year.into(), epoch.into()).unwrap_or_default())
+}
+
+fn inflation(to: Contracts<'_>) -> Result<String> {
+    let supply = quern_bank::supply(to.cx, &Denom::base())?;
+    Ok(dec::ratio(provisions(to)?.0, supply))
+}

@@ -1,0 +1,16 @@
+//! x/staking: hosts as validators, positions as delegations.
+
+mod delegations;
+mod handle;
+mod operator;
+mod params;
+mod query;
+mod unbonding;
+mod validators;
+
+pub(crate) use delegations::{is_delegation, position};
+pub(crate) use handle::{begin_redelegate, cancel_unbonding, delegate, undelegate};
+pub(crate) use operator::{create, edit};
+pub(crate) use query::query;
+pub(crate) use unbonding::valoper;
+pub(crate) use validators::{bonded_validators, host_of_key, require};
