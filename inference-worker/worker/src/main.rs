@@ -1,7 +1,7 @@
 //! `quern-worker`: serves a model over HTTP, or runs it once from the command line.
 
 use clap::{Parser, Subcommand};
-use quern_worker::{FetchModel, Keys, LogitsCommand, ModelHash, Run, Serve};
+use quern_worker::{Attach, CheckRemote, FetchModel, Keys, LogitsCommand, ModelHash, Run, Serve};
 use std::process::ExitCode;
 
 /// A host's inference worker.
@@ -16,6 +16,10 @@ struct Cli {
 enum Command {
     /// Serve a model over an OpenAI-compatible HTTP interface.
     Serve(Serve),
+    /// Serve a model that another OpenAI-compatible server computes; never for pay.
+    Attach(Attach),
+    /// Compare another server's tokens and log-probabilities with the model in a folder.
+    CheckRemote(CheckRemote),
     /// Generate text once and print it.
     Run(Run),
     /// Write the logits of token ids to a .npy file: float32, [positions, vocabulary].
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
         .init();
     let result = match Cli::parse().command {
         Command::Serve(command) => command.run(),
+        Command::Attach(command) => command.run(),
+        Command::CheckRemote(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Logits(command) => command.run(),
         Command::FetchModel(command) => command.run(),
