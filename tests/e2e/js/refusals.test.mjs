@@ -176,11 +176,11 @@ test("spending somebody else's coins is refused", async () => {
 });
 
 test("a message type that the chain does not have: code 2", async () => {
-  const delegate = {
-    typeUrl: "/cosmos.staking.v1beta1.MsgDelegate",
-    value: { delegatorAddress: alice.address, validatorAddress: "", amount: { denom: DENOM, amount: "1" } },
+  const vote = {
+    typeUrl: "/cosmos.group.v1.MsgVote",
+    value: { proposalId: 1n, voter: alice.address, option: 1, metadata: "", exec: 0 },
   };
-  await refused(bytes(await signed({}, [delegate])), 2);
+  await refused(bytes(await signed({}, [vote])), 2);
 });
 
 test("no message at all: code 18", async () => {
