@@ -33,6 +33,7 @@ const PACKAGES: &[&str] = &[
     "cosmos.staking.v1beta1",
     "cosmos.tx.signing.v1beta1",
     "cosmos.tx.v1beta1",
+    "cosmos.upgrade.v1beta1",
     "cosmos.vesting.v1beta1",
     "cosmwasm.wasm.v1",
     "quern.beacon.v1",

@@ -5,7 +5,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     AuthGenesis, AuthzGenesis, BankGenesis, BeaconGenesis, ConsensusParams, EmissionGenesis, FeegrantGenesis,
-    Result, StakingGenesis, SystemGenesis, Validator, WasmGenesis,
+    GovGenesis, Result, StakingGenesis, SystemGenesis, UpgradeGenesis, Validator, WasmGenesis,
     error::{invalid, no_duplicates},
     text,
 };
@@ -58,12 +58,18 @@ pub struct AppState {
     /// Who pays the fees of others.
     #[serde(default)]
     pub feegrant: FeegrantGenesis,
+    /// Proposals, deposits and votes.
+    #[serde(default)]
+    pub gov: GovGenesis,
     /// What the staking facade keeps beside the contracts.
     #[serde(default, skip_serializing_if = "StakingGenesis::is_empty")]
     pub staking: StakingGenesis,
     /// The chain's own contracts.
     #[serde(default, skip_serializing_if = "SystemGenesis::is_empty")]
     pub system: SystemGenesis,
+    /// Software upgrades.
+    #[serde(default, skip_serializing_if = "UpgradeGenesis::is_empty")]
+    pub upgrade: UpgradeGenesis,
     /// Contracts.
     pub wasm: WasmGenesis,
 }
@@ -91,6 +97,8 @@ impl AppState {
             emission.validate()?;
         }
         self.feegrant.validate()?;
+        self.gov.validate()?;
+        self.upgrade.validate()?;
         self.wasm.validate()?;
         self.system.validate(&self.wasm)
     }

@@ -15,6 +15,7 @@ mod consensus;
 mod document;
 mod emission;
 mod error;
+mod gov;
 mod grants;
 mod metadata;
 #[cfg(feature = "cli")]
@@ -22,6 +23,7 @@ pub mod profile;
 mod staking;
 mod system;
 mod text;
+mod upgrade;
 mod validator;
 mod vesting;
 mod wasm;
@@ -35,10 +37,12 @@ pub use consensus::{
 pub use document::{AppState, Document};
 pub use emission::EmissionGenesis;
 pub use error::{GenesisError, Result};
+pub use gov::{GovCount, GovGenesis, GovPayout};
 pub use grants::{AuthzGenesis, FeeGrant, FeegrantGenesis, GrantAuthorization};
 pub use metadata::{DenomUnit, Metadata};
 pub use staking::{Completion, StakingGenesis, WithdrawAddress};
 pub use system::{GenTx, HookGas, SystemAddress, SystemContract, SystemGenesis, SystemValidator, predict};
+pub use upgrade::{AppliedUpgrade, UpgradeGenesis};
 pub use validator::{ConsensusKey, Validator};
 pub use vesting::{
     BaseVestingAccount, ContinuousVestingAccount, LockedAccount, PeriodicVestingAccount, VestingPeriod,

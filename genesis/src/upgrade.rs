@@ -15,9 +15,6 @@ pub struct UpgradeGenesis {
     /// Upgrades that were made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applied: Vec<AppliedUpgrade>,
-    /// The last of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<String>,
 }
 
 /// An upgrade that was made.
@@ -34,7 +31,7 @@ pub struct AppliedUpgrade {
 impl UpgradeGenesis {
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.plan.is_none() && self.applied.is_empty() && self.last.is_none()
+        self.plan.is_none() && self.applied.is_empty()
     }
 
     /// Checks what the types alone do not.

@@ -33,13 +33,33 @@ const PACKAGES: [&str; 22] = [
 ];
 
 /// Methods that answer, always with nothing: there is nothing that they could list.
-const EMPTY: [&str; 0] = [];
+const EMPTY: [&str; 1] = ["cosmos.upgrade.v1beta1.Query/UpgradedConsensusState"];
+
+/// Why the parameters of modules that only show contracts are not changed by these messages.
+const OF_CONTRACTS: &str = "the parameters are those of contracts, which governance tells by `MsgExecuteContract`";
 
 /// Methods that stay refused, and why.
-const REFUSED: [(&str, &str); 1] = [(
-    "cosmos.evidence.v1beta1.Msg/SubmitEvidence",
-    "no kind of evidence is handed in by transaction, as in wasmd: CometBFT reports double votes",
-)];
+const REFUSED: [(&str, &str); 7] = [
+    (
+        "cosmos.distribution.v1beta1.Msg/DepositValidatorRewardsPool",
+        "hosts and their funders earn what the chain mints, and nothing else",
+    ),
+    ("cosmos.distribution.v1beta1.Msg/UpdateParams", OF_CONTRACTS),
+    (
+        "cosmos.evidence.v1beta1.Msg/SubmitEvidence",
+        "no kind of evidence is handed in by transaction, as in wasmd: CometBFT reports double votes",
+    ),
+    (
+        "cosmos.mint.v1beta1.Msg/UpdateParams",
+        "genesis sets the emission for ever",
+    ),
+    (
+        "cosmos.slashing.v1beta1.Msg/Unjail",
+        "nothing jails for a time, so nobody is freed: `slashing/2`, `/4` or `/5` says which",
+    ),
+    ("cosmos.slashing.v1beta1.Msg/UpdateParams", OF_CONTRACTS),
+    ("cosmos.staking.v1beta1.Msg/UpdateParams", OF_CONTRACTS),
+];
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +122,8 @@ pub fn entries(source: &dyn Queries, messages: &Messages) -> Vec<Entry> {
             let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
             let verdict = match (answered, refused) {
                 (true, _) if EMPTY.contains(&name.as_str()) => Verdict::Empty,
-                (true, _) => Verdict::Served,
-                (false, Some((_, why))) => Verdict::Refused(why),
+                (_, Some((_, why))) => Verdict::Refused(why),
+                (true, None) => Verdict::Served,
                 (false, None) => Verdict::NotYet,
             };
             let of_method = routes.iter().filter(|route| route.path == format!("/{name}"));

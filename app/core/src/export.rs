@@ -20,8 +20,10 @@ impl App {
             beacon: quern_beacon::export_genesis(&cx)?,
             emission: quern_emission::export_genesis(&cx)?,
             feegrant: quern_feegrant::export_genesis(&cx)?,
+            gov: quern_gov::export_genesis(&cx)?,
             staking: quern_staking::export_genesis(&cx)?,
             system: self.export_system(&cx)?,
+            upgrade: quern_upgrade::export_genesis(&cx)?,
             wasm: self.shared.wasm.export_genesis(&cx)?,
         })
     }
@@ -76,6 +78,8 @@ impl App {
     /// # Errors
     /// The one that is broken.
     pub fn check_invariants(&self, height: u64) -> Result<()> {
-        quern_bank::check_supply(&self.shared.export_cx(height)?)
+        let cx = self.shared.export_cx(height)?;
+        quern_bank::check_supply(&cx)?;
+        quern_gov::check_deposits(&cx)
     }
 }

@@ -4,7 +4,7 @@ use quern_context::Cx;
 use quern_types::Result;
 use tendermint_proto::v0_38::abci::RequestFinalizeBlock;
 
-use crate::{app::Shared, rewards, system};
+use crate::{app::Shared, electorate::Contracts, rewards, system};
 
 /// What a hook sees besides state.
 pub(crate) struct Border<'a> {
@@ -25,6 +25,7 @@ pub(crate) const BEGIN_BLOCK: &[(&str, Hook)] = &[
 
 /// After the block's transactions.
 pub(crate) const END_BLOCK: &[(&str, Hook)] = &[
+    ("gov", proposals),
     ("settlement", system::settlement),
     ("removals", system::removals),
     ("audits", system::audits),
@@ -46,6 +47,11 @@ fn ended_allowances(_: &Border<'_>, cx: &Cx) -> Result<()> {
 
 fn staking(border: &Border<'_>, cx: &Cx) -> Result<()> {
     quern_staking::end_block(cx, border.shared.router.as_ref())
+}
+
+fn proposals(border: &Border<'_>, cx: &Cx) -> Result<()> {
+    let router = border.shared.router.handle()?;
+    quern_gov::end_block(cx, &router, &Contracts(router.clone()))
 }
 
 impl Border<'_> {

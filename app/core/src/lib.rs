@@ -10,6 +10,7 @@ mod app;
 mod application;
 mod block;
 mod decimal;
+mod electorate;
 mod execute;
 mod export;
 mod hooks;
@@ -21,6 +22,7 @@ mod router;
 mod statesync;
 mod system;
 mod tx;
+mod upgrades;
 
 pub use app::App;
 pub use decimal::GasPrices;

@@ -18,8 +18,14 @@ pub enum Msg {
     Consensus(quern_consensus::Msg),
     /// x/feegrant
     Feegrant(quern_feegrant::Msg),
+    /// x/gov
+    Gov(quern_gov::Msg),
     /// x/staking, x/distribution and x/slashing over the chain's own contracts
     Staking(quern_staking::Msg),
+    /// The community pool's part of x/distribution
+    Pool(quern_pool::Msg),
+    /// x/upgrade
+    Upgrade(quern_upgrade::Msg),
     /// x/auth/vesting
     Vesting(quern_vesting::Msg),
     /// x/wasm
@@ -33,7 +39,10 @@ static MESSAGES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
         quern_bank::Msg::TYPE_URLS,
         quern_consensus::Msg::TYPE_URLS,
         quern_feegrant::Msg::TYPE_URLS,
+        quern_gov::Msg::TYPE_URLS,
         quern_staking::Msg::TYPE_URLS,
+        quern_pool::Msg::TYPE_URLS,
+        quern_upgrade::Msg::TYPE_URLS,
         quern_vesting::Msg::TYPE_URLS,
         quern_wasm::Msg::TYPE_URLS,
     ]
@@ -42,13 +51,15 @@ static MESSAGES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
     .collect()
 });
 
-/// What else an `Any` inside a transaction may be: keys, authorizations and allowances.
+/// What else an `Any` inside a transaction may be: keys, authorizations, allowances and
+/// contents of older proposals.
 static OTHERS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
     [
         quern_auth::PubKey::TYPE_URLS,
         quern_authz::AUTHORIZATION_TYPES,
         quern_authz::HELPER_TYPES,
         quern_feegrant::ALLOWANCE_TYPES,
+        quern_gov::CONTENT_TYPES,
     ]
     .concat()
     .into_iter()
@@ -92,14 +103,20 @@ impl Msg {
             .or_else(|| quern_consensus::Msg::decode(url, value).map(|m| m.map(Self::Consensus)))
             .or_else(|| quern_feegrant::Msg::decode(url, value).map(|m| m.map(Self::Feegrant)))
             .or_else(|| quern_staking::Msg::decode(url, value).map(|m| m.map(Self::Staking)))
+            .or_else(|| quern_gov::Msg::decode(url, value).map(|m| m.map(Self::Gov)))
+            .or_else(|| quern_pool::Msg::decode(url, value).map(|m| m.map(Self::Pool)))
+            .or_else(|| quern_upgrade::Msg::decode(url, value).map(|m| m.map(Self::Upgrade)))
             .or_else(|| quern_vesting::Msg::decode(url, value).map(|m| m.map(Self::Vesting)))
             .or_else(|| quern_wasm::Msg::decode(url, value).map(|m| m.map(Self::Wasm)));
         let decoded = decoded
             .unwrap_or_else(|| Err(errors::TX_DECODE.wrap(format!("unable to resolve type URL {url}"))))?;
-        if let Self::Authz(msg) = &decoded {
-            for inner in msg.inner() {
-                Self::decode_within(&inner.type_url, &inner.value, depth, calls)?;
-            }
+        let inner = match &decoded {
+            Self::Authz(msg) => msg.inner(),
+            Self::Gov(msg) => msg.inner(),
+            _ => &[],
+        };
+        for inner in inner {
+            Self::decode_within(&inner.type_url, &inner.value, depth, calls)?;
         }
         Ok(decoded)
     }
@@ -115,7 +132,10 @@ impl Msg {
             Self::Bank(msg) => msg.signers(),
             Self::Consensus(msg) => msg.signers(),
             Self::Feegrant(msg) => msg.signers(),
+            Self::Gov(msg) => msg.signers(),
             Self::Staking(msg) => msg.signers(),
+            Self::Pool(msg) => msg.signers(),
+            Self::Upgrade(msg) => msg.signers(),
             Self::Vesting(msg) => msg.signers(),
             Self::Wasm(msg) => msg.signers(),
         }
@@ -132,7 +152,10 @@ impl Msg {
             Self::Bank(msg) => msg.validate(),
             Self::Consensus(msg) => msg.validate(),
             Self::Feegrant(msg) => msg.validate(),
+            Self::Gov(msg) => msg.validate(),
             Self::Staking(msg) => msg.validate(),
+            Self::Pool(msg) => msg.validate(),
+            Self::Upgrade(msg) => msg.validate(),
             Self::Vesting(msg) => msg.validate(),
             Self::Wasm(msg) => msg.validate(),
         }
@@ -153,7 +176,7 @@ mod tests {
             assert!(Msg::decode(&any).is_ok(), "{url}");
         }
         let other = AnyMsg {
-            type_url: "/cosmos.gov.v1.MsgVote".into(),
+            type_url: "/cosmos.group.v1.MsgVote".into(),
             value: Vec::new(),
         };
         assert!(Msg::decode(&other).is_err());

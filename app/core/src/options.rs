@@ -29,6 +29,8 @@ pub struct Options {
     pub upgrades: BTreeSet<String>,
     /// Heights at which a plan is dropped instead of made, as operators of most of the voting power agreed.
     pub skip_upgrades: BTreeSet<u64>,
+    /// File that says which upgrade this node waits for, as Cosmovisor reads it.
+    pub upgrade_info: PathBuf,
     /// Whether to check every page of the database on opening.
     pub verify: bool,
     /// This validator's reveals for the beacon.
@@ -94,8 +96,10 @@ impl fmt::Debug for Reveals {
 impl Options {
     /// Defaults: nothing asked, 100,000 versions kept, 50 million gas a query, no onion.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir: PathBuf = data_dir.into();
         Self {
-            data_dir: data_dir.into(),
+            upgrade_info: data_dir.join("upgrade-info.json"),
+            data_dir,
             min_gas_prices: GasPrices::default(),
             pruning: Pruning::KeepRecent(100_000),
             min_retain_blocks: 0,

@@ -6,7 +6,7 @@ use quern_context::{AnyMsg, Cx, MsgOutput, Router};
 use quern_types::{AccAddress, Error, Result, errors};
 use quern_wasm::Wasm;
 
-use crate::{Msg, msg::is_message};
+use crate::{Msg, electorate::Contracts, msg::is_message};
 
 /// The application's router. Contracts hold it while they run, hence the handle to itself.
 pub(crate) struct AppRouter {
@@ -39,7 +39,10 @@ impl AppRouter {
             Msg::Bank(msg) => msg.execute(cx),
             Msg::Consensus(msg) => msg.execute(cx),
             Msg::Feegrant(msg) => msg.execute(cx),
+            Msg::Gov(msg) => msg.execute(cx, &self.handle()?),
+            Msg::Pool(msg) => msg.execute(cx),
             Msg::Staking(msg) => msg.execute(cx, &self.handle()?),
+            Msg::Upgrade(msg) => msg.execute(cx),
             Msg::Vesting(msg) => msg.execute(cx),
             Msg::Wasm(msg) => self.wasm.execute(cx, &self.handle()?, msg),
         }
@@ -56,9 +59,11 @@ impl AppRouter {
             .or_else(|| quern_feegrant::query(cx, path, request))
             .or_else(|| quern_staking::query(cx, self, path, request))
             .or_else(|| quern_system::query(cx, path, request))
+            .or_else(|| quern_upgrade::query(cx, path, request))
             .or_else(|| quern_validators::query(cx, path, request))
             .or_else(|| match self.handle() {
-                Ok(router) => self.wasm.query(cx, &router, path, request),
+                Ok(router) => quern_gov::query(cx, &Contracts(router.clone()), path, request)
+                    .or_else(|| self.wasm.query(cx, &router, path, request)),
                 Err(halt) => Some(Err(halt)),
             })
     }

@@ -122,11 +122,11 @@ fn the_outer_frame_has_one_encoding() {
 fn a_message_type_that_is_not_served_is_refused() {
     let mut w = world();
     let vote = Any {
-        type_url: "/cosmos.gov.v1.MsgVote".into(),
+        type_url: "/cosmos.group.v1.MsgVote".into(),
         value: Vec::new(),
     };
     let tx = w.chain.tx(&w.alice).message(vote).fee("10nqrn").sign(&w.alice);
-    w.refused(tx, "sdk", 2, "unable to resolve type URL /cosmos.gov.v1.MsgVote");
+    w.refused(tx, "sdk", 2, "unable to resolve type URL /cosmos.group.v1.MsgVote");
 }
 
 #[test]

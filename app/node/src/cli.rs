@@ -173,6 +173,9 @@ pub enum Command {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// What Cosmovisor runs before a new binary's start: nothing is to be done
+    #[command(hide = true)]
+    PreUpgrade,
     /// Take the last blocks back, in the application and in CometBFT
     Rollback {
         /// Its arguments.
@@ -211,6 +214,7 @@ pub fn run(cli: Cli) -> Outcome {
     let home = Home::new(&cli.home)?;
     let (format, value) = match cli.command {
         Command::Start(args) => return start(&args, &cli.log, &home),
+        Command::PreUpgrade => return Ok(()),
         Command::State(args) => return state::state(&args, &home),
         Command::Child(args) => return become_child(&args, &home),
         Command::Genesis(command) => (Format::Text, Value::String(genesis::run(command, &home)?)),

@@ -22,7 +22,7 @@ pub enum Exit {
     InUse = 13,
     /// The application halted because it could not store a block.
     Halted = 14,
-    /// The node stopped at its halt-height or halt-time.
+    /// The node stopped as planned: for an upgrade, or at its halt-height or halt-time.
     Planned = 16,
     /// The node crashed more often than its restart limit allows.
     TooManyCrashes = 15,

@@ -31,6 +31,33 @@ pub fn to_any(json: &serde_json::Value) -> Result<Any, String> {
     Any::decode(message.encode_to_vec().as_slice()).map_err(|e| e.to_string())
 }
 
+/// A message as JSON.
+///
+/// # Errors
+/// As [`from_any`].
+pub fn from_message<M: prost::Name>(message: &M) -> Result<serde_json::Value, String> {
+    let any = Any {
+        type_url: crate::type_url::<M>(),
+        value: message.encode_to_vec(),
+    };
+    let mut json = from_any(&any)?;
+    if let Some(fields) = json.as_object_mut() {
+        fields.remove("@type");
+    }
+    Ok(json)
+}
+
+/// Reads what [`from_message`] writes; unknown fields are refused.
+///
+/// # Errors
+/// As [`from_any`].
+pub fn to_message<M: prost::Name + Default>(json: &serde_json::Value) -> Result<M, String> {
+    let mut json = json.clone();
+    let fields = json.as_object_mut().ok_or("expected an object")?;
+    fields.insert("@type".to_owned(), crate::type_url::<M>().into());
+    M::decode(to_any(&json)?.value.as_slice()).map_err(|e| e.to_string())
+}
+
 fn descriptor() -> Result<prost_reflect::MessageDescriptor, String> {
     pool()
         .get_message_by_name("google.protobuf.Any")

@@ -43,7 +43,8 @@ impl Shared {
             Mode::Finalize,
         );
         let params = quern_consensus::get(&cx)?;
-        let max_gas = quern_consensus::max_gas(&params);
+        self.upgrade(&cx)?;
+        let max_gas = quern_consensus::max_gas(&quern_consensus::get(&cx)?);
         let validators = quern_validators::current(&cx)?;
 
         let advance = quern_beacon::advance(&cx, request.txs.first().map(AsRef::as_ref))?;

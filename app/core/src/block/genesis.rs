@@ -11,7 +11,7 @@ use tendermint_proto::v0_38::abci::{RequestInitChain, ResponseInitChain, Validat
 use super::{Genesis, header::Header};
 use crate::{
     app::{CheckState, Shared},
-    system,
+    system, upgrades,
 };
 
 impl Shared {
@@ -49,6 +49,9 @@ impl Shared {
         quern_bank::init_genesis(&cx, &state.bank).map_err(|e| bad("bank", &e))?;
         quern_authz::init_genesis(&cx, &state.authz).map_err(|e| bad("authz", &e))?;
         quern_feegrant::init_genesis(&cx, &state.feegrant).map_err(|e| bad("feegrant", &e))?;
+        quern_upgrade::init_genesis(&cx, &state.upgrade).map_err(|e| bad("upgrade", &e))?;
+        upgrades::init_versions(&cx)?;
+        quern_gov::init_genesis(&cx, &state.gov).map_err(|e| bad("gov", &e))?;
         quern_beacon::init_genesis(&cx, header.height, &state.beacon).map_err(|e| bad("beacon", &e))?;
         quern_staking::init_genesis(&cx, &state.staking).map_err(|e| bad("staking", &e))?;
         if let Some(emission) = &state.emission {

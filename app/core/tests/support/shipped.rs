@@ -64,6 +64,17 @@ pub fn world(bonds: &[&str]) -> World {
 
 /// A chain with models, of which every host offers these.
 pub fn launch(profile: &Profile, models: Vec<LaunchModel>, bonds: &[&str], offers: &Value) -> World {
+    launch_with(profile, models, bonds, offers, |_| {})
+}
+
+/// As [`launch`], with a genesis that is changed in any way.
+pub fn launch_with(
+    profile: &Profile,
+    models: Vec<LaunchModel>,
+    bonds: &[&str],
+    offers: &Value,
+    change: impl FnOnce(&mut quern_genesis::AppState),
+) -> World {
     let artifacts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/artifacts");
     let code = |name: &str| {
         let path = format!("{artifacts}/{}", artifact(name));
@@ -84,6 +95,7 @@ pub fn launch(profile: &Profile, models: Vec<LaunchModel>, bonds: &[&str], offer
     let genesis = genesis.state(|state| {
         state.system = system;
         state.emission = Some(profile.emission.clone());
+        change(state);
     });
     let (chain, answer) = Chain::start_with_answer(open(dir.path()), genesis);
     World {

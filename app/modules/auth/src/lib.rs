@@ -46,12 +46,12 @@ pub fn authority() -> String {
 /// Refuses a message that is not signed by the authority, with the SDK's text.
 ///
 /// # Errors
-/// `gov/7`.
+/// `gov/13`.
 pub fn require_authority(signer: &str) -> quern_types::Result<()> {
-    /// `gov/7`: the message's authority is not the gov module account.
+    /// `gov/13`: the message's authority is not the gov module account.
     static INVALID_SIGNER: quern_types::Registered = quern_types::Registered::new(
         "gov",
-        7,
+        13,
         "expected gov account as only signer for proposal message",
     );
     let expected = authority();

@@ -48,7 +48,7 @@ impl Msg {
     /// Executes the message.
     ///
     /// # Errors
-    /// `gov/7` for another signer, `sdk/18` for invalid parameters.
+    /// `gov/13` for another signer, `sdk/18` for invalid parameters.
     pub fn execute(self, cx: &Cx) -> Result<MsgOutput> {
         let Self::UpdateParams(msg) = self;
         require_authority(&msg.authority)?;

@@ -47,7 +47,7 @@ impl Msg {
     /// Executes the message.
     ///
     /// # Errors
-    /// `gov/7` for another signer, `sdk/18` for parameters that CometBFT would refuse.
+    /// `gov/13` for another signer, `sdk/18` for parameters that CometBFT would refuse.
     pub fn execute(self, cx: &Cx) -> Result<MsgOutput> {
         let Self::UpdateParams(msg) = self;
         quern_auth::require_authority(&msg.authority)?;

@@ -34,7 +34,12 @@ pub fn end_block(cx: &Cx, router: &Arc<dyn Router>, electorate: &dyn Electorate)
         if questions == 0 {
             break;
         }
-        let proposal = known(cx, id)?;
+        // a proposal that governance itself made may have been cancelled by one that passed just now
+        let Some(proposal) =
+            proposal::find(cx, id)?.filter(|p| proposal::is(p, ProposalStatus::VotingPeriod))
+        else {
+            continue;
+        };
         match count::step(cx, electorate, id, &mut questions, i == 0)? {
             None => break,
             Some(done) => decide(cx, router, proposal, &done, &mut payouts)?,

@@ -181,7 +181,8 @@ pub(crate) fn tally(
     let tally = if proposal::is(&found, ProposalStatus::DepositPeriod) {
         Some(submit::empty_tally())
     } else if proposal::is(&found, ProposalStatus::VotingPeriod) {
-        let done = count::step(&cx.fork(), electorate, found.id, &mut u32::MAX.clone(), true)?;
+        let mut unlimited = u32::MAX;
+        let done = count::step(&cx.fork(), electorate, found.id, &mut unlimited, true)?;
         done.map(|done| done.sums.to_wire())
     } else {
         found.final_tally_result

@@ -531,3 +531,31 @@ fn every_method_of_both_services_is_served() {
             .is_ok()
     );
 }
+
+#[test]
+fn a_proposal_may_cancel_governances_own_that_ends_with_it() {
+    let mut w = World::new();
+    hosts(&mut w);
+    w.fund(&governance(), 200);
+    let cancel = any(&MsgCancelProposal {
+        proposal_id: 2,
+        proposer: governance(),
+    });
+    let first = w.submit("alice", vec![cancel], "100nqrn").unwrap();
+    w.run(Msg::SubmitProposal(MsgSubmitProposal {
+        initial_deposit: coins("100nqrn"),
+        proposer: governance(),
+        metadata: "text".into(),
+        title: "t".into(),
+        summary: "s".into(),
+        ..Default::default()
+    }))
+    .unwrap();
+    w.vote("one", first, YES).unwrap();
+    w.pass(VOTING_PERIOD);
+    w.end_block();
+    assert_eq!(status(&w, first), ProposalStatus::Passed);
+    assert!(w.proposal(2).is_none());
+    w.pass(1);
+    assert!(w.end_block().is_empty());
+}

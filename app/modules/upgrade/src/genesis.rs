@@ -13,10 +13,9 @@ use crate::{MODULE, Plan, keys, plan};
 /// `sdk/18` for a plan that cannot be.
 pub fn init_genesis(cx: &Cx, genesis: &UpgradeGenesis) -> Result<()> {
     for applied in &genesis.applied {
-        plan::set_done(cx, &applied.name, applied.height)?;
-    }
-    if let Some(last) = &genesis.last {
-        cx.kv(MODULE).set(keys::LAST, last.as_bytes())?;
+        // which binary made them does not bind the chain that begins here
+        cx.kv(MODULE)
+            .set(&keys::done(&applied.name), applied.height.to_be_bytes())?;
     }
     if let Some(json) = &genesis.plan {
         let plan = json::to_message::<Plan>(json).map_err(|e| errors::INVALID_REQUEST.wrap(e))?;
@@ -30,10 +29,7 @@ pub fn init_genesis(cx: &Cx, genesis: &UpgradeGenesis) -> Result<()> {
 /// # Errors
 /// A halt.
 pub fn export_genesis(cx: &Cx) -> Result<UpgradeGenesis> {
-    let mut genesis = UpgradeGenesis {
-        last: plan::last(cx)?,
-        ..UpgradeGenesis::default()
-    };
+    let mut genesis = UpgradeGenesis::default();
     if let Some(plan) = plan::current(cx)? {
         genesis.plan = Some(json::from_message(&plan).map_err(Error::halt)?);
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns the plan, what was applied at which height, and the versions of the modules. A binary that has no
 //! handler for a plan stops before the plan's block and says so as Cosmovisor reads it; one that has a handler
-//! runs it before that block. [`before_block`] is the only place that decides.
+//! runs it before that block. [`before_block()`] is the only place that decides.
 
 mod before_block;
 mod error;

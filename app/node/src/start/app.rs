@@ -38,6 +38,8 @@ pub fn run(args: &StartArgs, home: &Home) -> Outcome {
     let config = AppConfig::load(&home.app_toml())?;
     let app = open(home, &config, args)?;
     tracing::info!(height = app.last_height(), "application is open");
+    app.check_upgrades()
+        .map_err(|why| Failure::new(Exit::Planned, why.to_string()))?;
     let metrics = Metrics::new()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -227,6 +229,9 @@ fn options(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<quern_c
         options.query_gas_limit = Some(config.query_gas_limit);
     }
     options.min_retain_blocks = config.min_retain_blocks;
+    options.upgrades = args.upgrade_handler.iter().cloned().collect();
+    options.skip_upgrades = args.unsafe_skip_upgrades.iter().copied().collect();
+    options.upgrade_info = home.data().join("upgrade-info.json");
     options.halt = Halt {
         height: args.halt_height.unwrap_or(config.halt_height),
         time: args.halt_time.unwrap_or(config.halt_time),

@@ -38,6 +38,14 @@ pub struct StartArgs {
     /// Overrides halt-time of app.toml
     #[arg(long)]
     pub halt_time: Option<u64>,
+    /// Name of an upgrade that this binary carries and that changes no state, as the release's notes say; may
+    /// be repeated
+    #[arg(long, value_name = "NAME")]
+    pub upgrade_handler: Vec<String>,
+    /// Heights at which a plan is dropped instead of made, if operators of more than two thirds of the voting
+    /// power agreed
+    #[arg(long, value_name = "HEIGHT", value_delimiter = ',')]
+    pub unsafe_skip_upgrades: Vec<u64>,
     /// Accept proposals that lack the reveal which their proposer owes to the beacon. Only for operators of
     /// more than two thirds of the voting power who agree to go on after too many onions were lost
     #[arg(long)]

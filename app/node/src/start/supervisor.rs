@@ -188,6 +188,12 @@ fn app_arguments(args: &StartArgs, home: &Home) -> Vec<OsString> {
             list.extend([flag.into(), value.to_string().into()]);
         }
     }
+    for name in &args.upgrade_handler {
+        list.extend(["--upgrade-handler".into(), name.into()]);
+    }
+    for height in &args.unsafe_skip_upgrades {
+        list.extend(["--unsafe-skip-upgrades".into(), height.to_string().into()]);
+    }
     if args.accept_missing_reveals {
         list.push("--accept-missing-reveals".into());
     }
@@ -260,7 +266,9 @@ fn permanent(code: i32) -> Failure {
     .find(|exit| i32::from(exit.code()) == code)
     .unwrap_or(Exit::Failure);
     let text = match exit {
-        Exit::Planned => "the node stopped at its halt-height or halt-time; change them in app.toml to go on",
+        Exit::Planned => {
+            "the node stopped as planned, for an upgrade or at its halt-height or halt-time; its message above says which and what goes on"
+        },
         _ => "the application cannot start; its message above says why",
     };
     Failure::new(exit, text)

@@ -5,6 +5,7 @@ mod auth;
 mod bank;
 mod bonds;
 mod chain;
+mod gov;
 mod hosts;
 mod list;
 mod prices;
@@ -96,6 +97,18 @@ pub enum Command {
         /// What to ask.
         #[command(subcommand)]
         command: wasm::Command,
+    },
+    /// Proposals, deposits and votes
+    Gov {
+        /// What to ask.
+        #[command(subcommand)]
+        command: gov::Command,
+    },
+    /// Software upgrades
+    Upgrade {
+        /// What to ask.
+        #[command(subcommand)]
+        command: gov::UpgradeCommand,
     },
     /// Consensus parameters
     Consensus {
@@ -193,6 +206,8 @@ impl QueryCommand {
             Command::Auth { command } => command.run(&node, self.height).await?,
             Command::Bank { command } => command.run(&node, self.height).await?,
             Command::Wasm { command } => command.run(&node, self.height).await?,
+            Command::Gov { command } => command.run(&node, self.height).await?,
+            Command::Upgrade { command } => command.run(&node, self.height).await?,
             Command::Consensus { command } => command.run(&node, self.height).await?,
             Command::Tx { hash } => chain::tx(&node, &hash).await?,
             Command::Block { block } => chain::block(&node, block).await?,

@@ -8,6 +8,7 @@ mod factory;
 mod file;
 mod flags;
 pub(crate) mod gentx;
+mod gov;
 mod host;
 mod quote;
 mod router;
@@ -75,6 +76,12 @@ pub enum Command {
         #[command(subcommand)]
         command: wasm::Command,
     },
+    /// Propose, deposit and vote
+    Gov {
+        /// What to do.
+        #[command(subcommand)]
+        command: gov::Command,
+    },
     /// Sign a transaction made with --generate-only
     Sign(file::FileArg),
     /// Send a signed transaction
@@ -132,6 +139,7 @@ impl TxCommand {
             Command::Session(command) => command.call(&chain).await?.message(&contracts, from)?,
             Command::Bank { command } => command.message(from)?,
             Command::Wasm { command } => command.message(from)?,
+            Command::Gov { command } => command.message(from)?,
             _ => return Err(Failure::Usage("this command sends no messages".into())),
         };
         let sent = send::send(flags, home, node.as_ref(), &signer, vec![message]).await?;

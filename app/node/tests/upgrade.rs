@@ -1,0 +1,87 @@
+//! A software upgrade as operators and Cosmovisor see it: two processes that stop before the plan's block, a file
+//! that says why, an old binary that stays out, and one with the upgrade's handler that goes on.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use quern_node::devnet::{Devnet, Plan};
+use serde_json::{Value, json};
+use support::hosts::quernd;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const HEIGHT: u64 = 15;
+const LINE: &str = r#"UPGRADE "v2" NEEDED at height: 15: get it there"#;
+
+/// Waits for the node's end and gives its exit status.
+fn ended(net: &mut Devnet) -> i32 {
+    let started = Instant::now();
+    let gone = |pid| fs::read_link(format!("/proc/{pid}/exe")).is_err();
+    while !gone(net.pid().unwrap()) {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "it does not end:\n{}",
+            net.log_tail()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    net.stop().unwrap().code().unwrap()
+}
+
+fn ask(home: &Path, arguments: &[&str]) -> Value {
+    let said = quernd(home, &[arguments, &["-o", "json"]].concat()).unwrap();
+    serde_json::from_str(&said).unwrap()
+}
+
+#[test]
+fn a_node_stops_for_an_upgrade_and_goes_on_with_the_binary_that_carries_it() {
+    let plan = Plan {
+        program: Some(env!("CARGO_BIN_EXE_quernd").into()),
+        ..Plan::default()
+    };
+    let mut net = Devnet::prepare(plan).unwrap();
+    let home = net.home().root().to_owned();
+    let path = home.join("config/genesis.json");
+    let mut genesis: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    genesis["app_state"]["upgrade"] =
+        json!({"plan": {"name": "v2", "height": HEIGHT.to_string(), "info": "get it there"}});
+    fs::write(&path, serde_json::to_vec(&genesis).unwrap()).unwrap();
+
+    net.launch().unwrap();
+    assert_eq!(ended(&mut net), 16, "{}", net.log_tail());
+    let log = fs::read_to_string(net.log()).unwrap();
+    assert!(log.contains(LINE), "{log}");
+    let info = fs::read(home.join("data/upgrade-info.json")).unwrap();
+    let info: Value = serde_json::from_slice(&info).unwrap();
+    assert_eq!(
+        (&info["name"], &info["height"], &info["info"]),
+        (&json!("v2"), &json!(HEIGHT), &json!("get it there"))
+    );
+
+    // without the plan's binary it says so again, at once
+    net.launch().unwrap();
+    assert_eq!(ended(&mut net), 16, "{}", net.log_tail());
+
+    net.set_arguments(vec!["--upgrade-handler".into(), "v2".into()]);
+    net.launch().unwrap();
+    net.wait_for_height(HEIGHT + 3, PATIENCE).unwrap();
+    let applied = ask(&home, &["query", "upgrade", "applied", "v2"]);
+    assert_eq!(applied["height"], json!(HEIGHT.to_string()));
+    assert!(ask(&home, &["query", "upgrade", "plan"])["plan"].is_null());
+    assert!(net.stop().unwrap().success(), "{}", net.log_tail());
+
+    // the old binary is out for good
+    net.set_arguments(Vec::new());
+    net.launch().unwrap();
+    assert_eq!(ended(&mut net), 16, "{}", net.log_tail());
+    let log = fs::read_to_string(net.log()).unwrap();
+    assert!(log.contains("no handler for upgrade"), "{log}");
+}
