@@ -203,3 +203,34 @@ fn contracts_survive_a_restart_and_an_export() {
         0
     );
 }
+
+#[test]
+fn an_estimate_may_use_no_more_gas_than_a_query() {
+    let w = world();
+    let transfer = |w: &World| {
+        let msg = MsgExecuteContract {
+            sender: w.alice.address().to_string(),
+            contract: w.token.clone(),
+            msg: format!(
+                r#"{{"transfer":{{"recipient":"{}","amount":"1"}}}}"#,
+                w.bob.address()
+            )
+            .into_bytes(),
+            funds: Vec::new(),
+        };
+        w.chain.tx(&w.alice).message(any(&msg)).sign(&w.alice)
+    };
+    let tx = transfer(&w);
+    let needed = w.chain.simulate(&tx).unwrap().gas_used;
+    let World { _dir, app, chain, .. } = w;
+    drop((app, chain));
+    let limited = |limit| {
+        let mut options = quern_core::Options::new(_dir.path());
+        options.query_gas_limit = Some(limit);
+        let chain = Chain::resume(App::open(options).unwrap());
+        chain.simulate(&tx)
+    };
+    assert_eq!(limited(needed + 1).unwrap().gas_used, needed);
+    let refused = limited(needed / 2).unwrap_err();
+    assert!(refused.log.contains("out of gas"), "{}", refused.log);
+}

@@ -11,14 +11,15 @@ mod support;
 
 use std::path::Path;
 
-use quern_core::{App, Options, Snapshots};
+use quern_core::{App, Halt, Options, Snapshots};
 use quern_store::Order;
-use quern_testkit::Chain;
+use quern_testkit::{Chain, GENESIS_TIME};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use support::shipped::{EPOCH, World, ask, world};
 use tempfile::TempDir;
 use tendermint_abci::Application;
+use tendermint_proto::google::protobuf::Timestamp;
 use tendermint_proto::v0_38::abci as pb;
 use tendermint_proto::v0_38::abci::{
     response_apply_snapshot_chunk::Result as Applied, response_offer_snapshot::Result as Offered,
@@ -324,23 +325,30 @@ fn blocks_that_snapshots_and_evidence_need_are_kept() {
 
 #[test]
 fn a_planned_halt_comes_before_its_block_and_is_told_from_a_failure() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut options = Options::new(dir.path());
-    options.halt.height = 4;
-    let app = App::open(options).unwrap();
-    let mut chain = Chain::start(app.clone(), quern_testkit::Genesis::new());
-    chain.empty_blocks(3);
-    assert_eq!(app.halted(), None);
-    let request = pb::RequestFinalizeBlock {
-        height: 4,
-        ..Default::default()
-    };
-    app.finalize_block(request);
-    assert!(app.halted().unwrap().contains("halt-height 4"));
-    assert!(app.halt_was_planned());
-    assert_eq!(app.last_height(), 3);
-    drop((app, chain));
-    // Without the setting the node goes on.
-    let mut chain = Chain::resume(App::open(Options::new(dir.path())).unwrap());
-    chain.empty_blocks(2);
+    let at_height = Halt { height: 4, time: 0 };
+    let time = u64::try_from(GENESIS_TIME).unwrap() + 4;
+    for halt in [at_height, Halt { height: 0, time }] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = Options::new(dir.path());
+        options.halt = halt;
+        let app = App::open(options).unwrap();
+        let mut chain = Chain::start(app.clone(), quern_testkit::Genesis::new());
+        chain.empty_blocks(3);
+        assert_eq!(app.halted(), None);
+        app.finalize_block(pb::RequestFinalizeBlock {
+            height: 4,
+            time: Some(Timestamp {
+                seconds: GENESIS_TIME + 4,
+                nanos: 0,
+            }),
+            ..Default::default()
+        });
+        assert!(app.halted().unwrap().contains("before block 4"));
+        assert!(app.halt_was_planned());
+        assert_eq!(app.last_height(), 3);
+        drop((app, chain));
+        // Without the setting the node goes on.
+        let mut chain = Chain::resume(App::open(Options::new(dir.path())).unwrap());
+        chain.empty_blocks(2);
+    }
 }

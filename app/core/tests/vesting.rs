@@ -262,3 +262,43 @@ fn an_end_that_is_none_and_blocked_addresses_are_refused() {
     create.to_address = "quern1nonsense".into();
     assert_eq!(w.run(any(&create)).code, 7);
 }
+
+#[test]
+fn an_account_of_many_periods_pays_for_each_of_them_whenever_it_is_read() {
+    let used = |count: usize| {
+        let mut w = world();
+        let start = w.chain.height;
+        let period = Period {
+            length: 1,
+            amount: coins("10nqrn"),
+        };
+        let create = MsgCreatePeriodicVestingAccount {
+            from_address: w.alice.address().to_string(),
+            to_address: w.new.address().to_string(),
+            // the first period ends before the account is used
+            start_time: GENESIS_TIME + start - 5,
+            vesting_periods: vec![period; count],
+        };
+        let tx = w
+            .chain
+            .tx(&w.alice)
+            .message(any(&create))
+            .gas(20_000_000)
+            .sign(&w.alice);
+        let created = deliver(&mut w.chain, tx);
+        assert_eq!(created.code, 0, "{}", created.log);
+        let bytes = w.account().value.len();
+        let tx = TxBuilder::new(1, 0)
+            .message(bank_send(&w.new, &w.alice, "1nqrn"))
+            .gas(20_000_000)
+            .sign(&w.new);
+        let sent = deliver(&mut w.chain, tx);
+        assert_eq!(sent.code, 0, "{}", sent.log);
+        (bytes, created.gas_used, sent.gas_used)
+    };
+    let (few, many) = (used(2), used(2_000));
+    let more = i64::try_from(many.0 - few.0).unwrap();
+    // 30 a byte to write the account and 10 for the transaction; 3 a byte for each read, 30 for each write after it.
+    assert!(many.1 - few.1 > 40 * more, "{few:?} {many:?}");
+    assert!(many.2 - few.2 > 33 * more, "{few:?} {many:?}");
+}

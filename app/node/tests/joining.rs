@@ -14,7 +14,6 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Instant;
 
-use quern_node::config::edit;
 use quern_node::devnet::Devnet;
 use quern_store::{Config, MultiStore, Pruning};
 use serde_json::Value;
@@ -22,18 +21,11 @@ use support::hosts::{PATIENCE, node, quernd, run, running, two_hosts};
 use support::http;
 use support::state::{assert_equal, state};
 
-fn set(node: &Devnet, settings: &[(&str, Value)]) {
-    let path = node.home().config_toml();
-    let mut config = edit::read(&path).unwrap();
+/// Settings of config.toml, as operators make them.
+fn set(node: &Devnet, settings: &[(&str, &str)]) {
     for (key, value) in settings {
-        let value = match value {
-            Value::Bool(value) => (*value).into(),
-            Value::Number(value) => value.as_i64().unwrap().into(),
-            value => value.as_str().unwrap().into(),
-        };
-        edit::set(&mut config, key, value).unwrap();
+        quernd(node.home().root(), &["config", "set", "config", key, value]).unwrap();
     }
-    edit::write(&path, config.to_string().as_bytes(), 0o644).unwrap();
 }
 
 fn json(home: &Path, arguments: &[&str]) -> Value {
@@ -87,8 +79,8 @@ fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
     set(
         &nodes[0],
         &[
-            ("instrumentation.prometheus", true.into()),
-            ("instrumentation.prometheus_listen_addr", page.to_string().into()),
+            ("instrumentation.prometheus", "true"),
+            ("instrumentation.prometheus_listen_addr", &page.to_string()),
         ],
     );
     let (mut nodes, peers) = run(nodes, 12);
@@ -122,18 +114,16 @@ fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
     let mut late = node("late");
     fs::copy(nodes[0].home().genesis(), late.home().genesis()).unwrap();
     late.dial(&peers).unwrap();
+    let servers = format!("{},{}", nodes[0].rpc(), nodes[1].rpc());
     set(
         &late,
         &[
-            ("statesync.enable", true.into()),
-            (
-                "statesync.rpc_servers",
-                format!("{},{}", nodes[0].rpc(), nodes[1].rpc()).into(),
-            ),
-            ("statesync.trust_height", 2.into()),
-            ("statesync.trust_hash", hash.into()),
-            ("statesync.trust_period", "1h0m0s".into()),
-            ("statesync.discovery_time", "5s".into()),
+            ("statesync.rpc_servers", &servers),
+            ("statesync.trust_height", "2"),
+            ("statesync.trust_hash", hash),
+            ("statesync.trust_period", "1h0m0s"),
+            ("statesync.discovery_time", "5s"),
+            ("statesync.enable", "true"),
         ],
     );
     let started = Instant::now();
