@@ -70,8 +70,8 @@ class AtANode(unittest.TestCase):
         prefixes = info["bech32Config"]
         self.assertEqual(len(prefixes), 6)
         self.assertEqual(prefixes["bech32PrefixAccAddr"], chain["bech32_prefix"])
-        for kind in ("Val", "Cons"):
-            self.assertEqual(prefixes[f"bech32Prefix{kind}Addr"], f"quern{kind.lower()}{'oper' if kind == 'Val' else ''}")
+        self.assertEqual(prefixes["bech32PrefixValAddr"], "quernvaloper")
+        self.assertEqual(prefixes["bech32PrefixConsAddr"], "quernvalcons")
         self.assertEqual(info["bip44"]["coinType"], chain["slip44"])
         coin = info["feeCurrencies"][0]
         fees = chain["fees"]["fee_tokens"][0]
