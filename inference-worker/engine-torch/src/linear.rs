@@ -31,6 +31,16 @@ impl Linear {
         Ok(Self { weight, bias })
     }
 
+    /// Rows of the weight, exact, if our kernel's panels hold it.
+    pub(crate) fn rows(&self, numbers: &[u32]) -> Result<Option<Tensor>, TchError> {
+        let Stored::Panels(weight) = &self.weight else {
+            return Ok(None);
+        };
+        let rows: Vec<f32> = numbers.iter().flat_map(|row| weight.row(*row as usize)).collect();
+        let size = [numbers.len() as i64, weight.inputs() as i64];
+        Tensor::f_from_slice(&rows)?.f_view(size).map(Some)
+    }
+
     /// From now on multiplies in bfloat16, as automatic mixed precision does.
     pub(crate) fn multiply_in_bf16(&mut self) -> Result<(), TchError> {
         let weight = match &self.weight {
@@ -104,6 +114,8 @@ mod tests {
             linear.accumulate(&mut sum, &x).unwrap();
             assert!(worst(&sum, &(start + plain)) < 1e-5, "{rows} rows, accumulated");
         }
+        let rows = linear.rows(&[7, 0, 7]).unwrap().unwrap();
+        assert_eq!(rows, weight.index_select(0, &Tensor::from_slice(&[7_i64, 0, 7])));
         let x = Tensor::f_rand([3, inputs], options).unwrap() - 0.5;
         let fine = linear.apply(&x).unwrap();
         linear.multiply_in_bf16().unwrap();

@@ -14,7 +14,8 @@ use tch::{Device, TchError, Tensor};
 /// Weights and tables of a decoder.
 pub(crate) struct Model {
     pub(crate) shape: Shape,
-    pub(crate) embedding: Tensor,
+    /// Rows of the tokens; none if the output layer's weights serve for both.
+    embedding: Option<Tensor>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) norm: Norm,
     pub(crate) head: Linear,
@@ -50,10 +51,11 @@ impl Model {
             .collect::<Result<Vec<_>, _>>()?;
         let norm = Norm::load(&mut weights, config, "model.norm.weight")?;
         let tied = config.tie_word_embeddings;
-        let head = if tied {
-            embedding.shallow_clone()
-        } else {
-            weights.take("lm_head.weight", &table)?
+        // On the CPU the output layer's panels hold a tied embedding.
+        let (embedding, head) = match (tied, device) {
+            (true, Device::Cpu) => (None, embedding),
+            (true, _) => (Some(embedding.shallow_clone()), embedding),
+            (false, _) => (Some(embedding), weights.take("lm_head.weight", &table)?),
         };
         weights.finish(tied)?;
         Ok(Self {
@@ -75,6 +77,10 @@ impl Model {
     pub(crate) fn multiply_in_bf16(&mut self) -> Result<(), LoadError> {
         for layer in &mut self.layers {
             layer.multiply_in_bf16()?;
+        }
+        if self.embedding.is_none() {
+            let all: Vec<u32> = (0..self.vocab as u32).collect();
+            self.embedding = self.head.rows(&all)?;
         }
         Ok(self.head.multiply_in_bf16()?)
     }
@@ -101,9 +107,16 @@ impl Model {
 
     /// Rows of the residual stream before the first layer.
     pub(crate) fn embed(&self, tokens: &[u32]) -> Result<Tensor, TchError> {
-        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
-        let ids = Tensor::f_from_slice(&ids)?.f_to_device(self.device)?;
-        let mut rows = self.embedding.f_index_select(0, &ids)?;
+        let mut rows = match &self.embedding {
+            Some(embedding) => {
+                let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
+                embedding.f_index_select(0, &Tensor::f_from_slice(&ids)?.f_to_device(self.device)?)?
+            }
+            None => {
+                let rows = self.head.rows(tokens)?;
+                rows.ok_or_else(|| TchError::Kind("no weights hold the embedding".into()))?
+            }
+        };
         match self.embedding_scale {
             Some(scale) => rows.f_mul_scalar_(scale),
             None => Ok(rows),

@@ -6,7 +6,7 @@
 //! Query heads are in the order (group, key head). A page of one key head holds keys with positions side by side,
 //! [head_dim, PAGE], then values [PAGE, head_dim], dimensions padded with zeros to a multiple of [`CHUNK`].
 
-use crate::exp::{exp, tanh};
+use crate::exp::{exp, exps, tanh};
 use crate::lanes::{LANES, Lanes, Level, Portable};
 use crate::threads::{self, Place};
 
@@ -249,31 +249,43 @@ impl Task<'_> {
                     scores.fill(0.0);
                     continue;
                 }
-                for score in scores.iter_mut() {
-                    *score *= g.scale;
-                }
-                if let Some(cap) = g.softcap {
-                    for score in scores.iter_mut() {
-                        *score = cap * tanh(*score / cap);
+                // SAFETY: scores are a page, which is two vectors, and sums of R rows of `padded` are there.
+                unsafe {
+                    let at = scores.as_mut_ptr();
+                    let scale = V::splat(g.scale);
+                    for half in [at, at.add(LANES)] {
+                        V::load(half).mul(scale).store(half);
                     }
-                }
-                if start < from[r] || start + PAGE > to[r] + 1 {
-                    for (position, score) in (start..).zip(scores.iter_mut()) {
-                        if position < from[r] || position > to[r] {
-                            *score = f32::NEG_INFINITY;
+                    if let Some(cap) = g.softcap {
+                        for score in scores.iter_mut() {
+                            *score = cap * tanh(*score / cap);
                         }
                     }
-                }
-                let higher = |a: f32, b: f32| if a > b { a } else { b };
-                let highest = higher(tree(scores, higher), most[r]);
-                let kept = exp(most[r] - highest);
-                for score in scores.iter_mut() {
-                    *score = exp(*score - highest);
-                }
-                most[r] = highest;
-                total[r] = total[r].mul_add(kept, tree(scores, |a, b| a + b));
-                for sum in &mut sums[r * padded..(r + 1) * padded] {
-                    *sum *= kept;
+                    if start < from[r] || start + PAGE > to[r] + 1 {
+                        for (position, score) in (start..).zip(scores.iter_mut()) {
+                            if position < from[r] || position > to[r] {
+                                *score = f32::NEG_INFINITY;
+                            }
+                        }
+                    }
+                    let halves = [V::load(at), V::load(at.add(LANES))];
+                    let highest = highest(halves);
+                    let highest = if highest > most[r] { highest } else { most[r] };
+                    let less = V::splat(-highest);
+                    let one = V::splat(1.0);
+                    let halves = [exps(halves[0].fma(one, less)), exps(halves[1].fma(one, less))];
+                    halves[0].store(at);
+                    halves[1].store(at.add(LANES));
+                    let kept = exp(most[r] - highest);
+                    most[r] = highest;
+                    total[r] = total[r].mul_add(kept, sum(halves));
+                    // Mostly the highest score stays the same.
+                    if kept != 1.0 {
+                        let row = sums.as_mut_ptr().add(r * padded);
+                        for place in (0..padded).step_by(LANES) {
+                            V::load(row.add(place)).mul(V::splat(kept)).store(row.add(place));
+                        }
+                    }
                 }
             }
             for chunk in (0..padded).step_by(CHUNK) {
@@ -304,19 +316,39 @@ impl Task<'_> {
     }
 }
 
-/// Joins the numbers of a page as a tree, halves first.
+/// The highest number of a page, joined as a tree, halves first.
+///
+/// # Safety
+/// The instructions of V are there.
 #[inline(always)]
-fn tree(values: &[f32; PAGE], join: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut left = [0.0; PAGE / 2];
-    for i in 0..PAGE / 2 {
-        left[i] = join(values[i], values[PAGE / 2 + i]);
+#[expect(unsafe_code, reason = "vectors")]
+unsafe fn highest<V: Lanes>([low, high]: [V; 2]) -> f32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut left = low.max(high);
+        left = left.max(left.further::<8>());
+        left = left.max(left.further::<4>());
+        left = left.max(left.further::<2>());
+        left.max(left.further::<1>()).first()
     }
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            left[i] = join(left[i], left[half + i]);
-        }
+}
+
+/// The sum of a page in the same order.
+///
+/// # Safety
+/// The instructions of V are there.
+#[inline(always)]
+#[expect(unsafe_code, reason = "vectors")]
+unsafe fn sum<V: Lanes>([low, high]: [V; 2]) -> f32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let one = V::splat(1.0);
+        let mut left = low.fma(one, high);
+        left = left.fma(one, left.further::<8>());
+        left = left.fma(one, left.further::<4>());
+        left = left.fma(one, left.further::<2>());
+        left.fma(one, left.further::<1>()).first()
     }
-    left[0]
 }
 
 /// `to = a * b` for R rows of a, `length` long, and two vectors of columns of b; each sum goes on from what is there if

@@ -10,11 +10,29 @@ pub(crate) const LANES: usize = 16;
 /// must be good for the lanes that are read or written.
 #[expect(unsafe_code, reason = "vector instructions and unchecked loads")]
 pub(crate) unsafe trait Lanes: Copy {
+    /// Whether registers hold two dozen sums.
+    const WIDE: bool;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
     /// `self * b + c` with one rounding.
     unsafe fn fma(self, b: Self, c: Self) -> Self;
+    unsafe fn mul(self, b: Self) -> Self;
+    /// The larger of each pair; the second if none is.
+    unsafe fn max(self, b: Self) -> Self;
+    /// The smaller of each pair; the second if none is.
+    unsafe fn min(self, b: Self) -> Self;
+    /// Two to the power of the integer to which adding 1.5 * 2^23 has rounded.
+    unsafe fn power(self) -> Self;
+    /// Zero where `x` is below `bound`.
+    unsafe fn zero_below(self, x: Self, bound: f32) -> Self;
+    /// The first lanes get what is BY places further on: 8, 4, 2 or 1. The others get anything.
+    unsafe fn further<const BY: usize>(self) -> Self;
+    unsafe fn first(self) -> f32;
+    /// Numbers in bfloat16.
+    unsafe fn widen(from: *const u16) -> Self;
+    /// Asks for memory that will be read soon. It need not exist.
+    fn fetch(from: *const u8);
 }
 
 /// Plain Rust, which the compiler turns into the vectors there are.
@@ -22,8 +40,30 @@ pub(crate) unsafe trait Lanes: Copy {
 #[repr(C, align(64))]
 pub(crate) struct Portable(pub(crate) [f32; LANES]);
 
+/// Adding and subtracting it rounds to an integer, which the last bits of the sum then hold.
+pub(crate) const ROUND: f32 = 12_582_912.0;
+
+/// Two to the power of the integer to which adding [`ROUND`] has rounded.
+#[inline(always)]
+pub(crate) fn power(rounded: f32) -> f32 {
+    let n = rounded.to_bits().wrapping_sub(ROUND.to_bits());
+    f32::from_bits(n.wrapping_add(127) << 23)
+}
+
+impl Portable {
+    #[inline(always)]
+    fn zip(self, other: Self, join: impl Fn(f32, f32) -> f32) -> Self {
+        let mut out = self;
+        for (out, other) in out.0.iter_mut().zip(other.0) {
+            *out = join(*out, other);
+        }
+        out
+    }
+}
+
 #[expect(unsafe_code, reason = "see the trait")]
 unsafe impl Lanes for Portable {
+    const WIDE: bool = false;
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Self([value; LANES])
@@ -46,6 +86,53 @@ unsafe impl Lanes for Portable {
         }
         Self(out)
     }
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        self.zip(b, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        self.zip(b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn min(self, b: Self) -> Self {
+        self.zip(b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn power(self) -> Self {
+        self.zip(self, |rounded, _| power(rounded))
+    }
+    #[inline(always)]
+    unsafe fn zero_below(self, x: Self, bound: f32) -> Self {
+        self.zip(x, |value, x| if x < bound { 0.0 } else { value })
+    }
+    #[inline(always)]
+    unsafe fn further<const BY: usize>(self) -> Self {
+        let mut out = self;
+        out.0[..BY].copy_from_slice(&self.0[BY..2 * BY]);
+        out
+    }
+    #[inline(always)]
+    unsafe fn first(self) -> f32 {
+        self.0[0]
+    }
+    #[inline(always)]
+    unsafe fn widen(from: *const u16) -> Self {
+        // SAFETY: the caller's promise.
+        let from = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
+        Self(from.map(|upper| f32::from_bits(u32::from(upper) << 16)))
+    }
+    #[inline(always)]
+    fn fetch(from: *const u8) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: part of every x86-64 processor, and it reads nothing.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(from.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = from;
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -54,8 +141,13 @@ pub(crate) use wide::Avx512;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "see the trait")]
 mod wide {
-    use super::Lanes;
-    use std::arch::x86_64::{__m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
+    use super::{Lanes, Portable, ROUND};
+    use std::arch::x86_64::{
+        __m512, _CMP_NLT_UQ, _mm256_loadu_si256, _mm512_add_epi32, _mm512_castps_si512, _mm512_castsi512_ps,
+        _mm512_cmp_ps_mask, _mm512_cvtepu16_epi32, _mm512_cvtss_f32, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_permute_ps,
+        _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32, _mm512_storeu_ps,
+    };
 
     /// One register of AVX-512.
     #[derive(Clone, Copy)]
@@ -63,6 +155,7 @@ mod wide {
 
     // SAFETY of all: AVX-512F is there and pointers are good, which the caller promised.
     unsafe impl Lanes for Avx512 {
+        const WIDE: bool = true;
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             Self(unsafe { _mm512_set1_ps(value) })
@@ -78,6 +171,59 @@ mod wide {
         #[inline(always)]
         unsafe fn fma(self, b: Self, c: Self) -> Self {
             Self(unsafe { _mm512_fmadd_ps(self.0, b.0, c.0) })
+        }
+        #[inline(always)]
+        unsafe fn mul(self, b: Self) -> Self {
+            Self(unsafe { _mm512_mul_ps(self.0, b.0) })
+        }
+        #[inline(always)]
+        unsafe fn max(self, b: Self) -> Self {
+            Self(unsafe { _mm512_max_ps(self.0, b.0) })
+        }
+        #[inline(always)]
+        unsafe fn min(self, b: Self) -> Self {
+            Self(unsafe { _mm512_min_ps(self.0, b.0) })
+        }
+        #[inline(always)]
+        unsafe fn power(self) -> Self {
+            unsafe {
+                let bias = _mm512_set1_epi32(127_i32.wrapping_sub(ROUND.to_bits() as i32));
+                let n = _mm512_add_epi32(_mm512_castps_si512(self.0), bias);
+                Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(n)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn zero_below(self, x: Self, bound: f32) -> Self {
+            unsafe {
+                let not_below = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(x.0, _mm512_set1_ps(bound));
+                Self(_mm512_maskz_mov_ps(not_below, self.0))
+            }
+        }
+        #[inline(always)]
+        unsafe fn further<const BY: usize>(self) -> Self {
+            Self(unsafe {
+                match BY {
+                    8 => _mm512_shuffle_f32x4::<0b1110>(self.0, self.0),
+                    4 => _mm512_shuffle_f32x4::<0b01>(self.0, self.0),
+                    2 => _mm512_permute_ps::<0b1110>(self.0),
+                    _ => _mm512_permute_ps::<0b01>(self.0),
+                }
+            })
+        }
+        #[inline(always)]
+        unsafe fn first(self) -> f32 {
+            unsafe { _mm512_cvtss_f32(self.0) }
+        }
+        #[inline(always)]
+        unsafe fn widen(from: *const u16) -> Self {
+            unsafe {
+                let numbers = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+                Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(numbers)))
+            }
+        }
+        #[inline(always)]
+        fn fetch(from: *const u8) {
+            Portable::fetch(from);
         }
     }
 }

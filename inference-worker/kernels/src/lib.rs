@@ -7,9 +7,12 @@
 
 mod attention;
 mod exp;
+mod groups;
 mod lanes;
+mod panels;
 mod product;
 mod threads;
+mod tile;
 
 pub use attention::{Geometry, PAGE, Sequence, attend};
 pub use product::Weight;

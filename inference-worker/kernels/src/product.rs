@@ -1,57 +1,55 @@
 //! Products of activations with weights.
 //!
 //! An output is the sum of products in the order of the inputs, one fused multiplication and addition after the other,
-//! in blocks of [`BLOCK`] whose sums are added in turn. That order has nothing of the batch in it.
+//! in blocks of [`BLOCK`] whose sums are added in turn. That order has nothing of the batch in it, nor of the tiles in
+//! which outputs are computed, nor of the bits in which weights are kept.
 
+use crate::groups::{Groups, ROWS, STRIP};
 use crate::lanes::{LANES, Lanes, Level, Portable};
+use crate::panels::{PANEL, Panels};
 use crate::threads::{self, Place};
+use crate::tile::{Part, fetch_share};
+use std::cell::Cell;
 
-/// Inputs that are summed before they join the sum of an output.
+/// Inputs that are summed before they join the sum of an output; a multiple of [`STRIP`].
 const BLOCK: usize = 512;
-/// Outputs of a panel of weights.
-const PANEL: usize = 4 * LANES;
-/// Rows of activations that share one reading of a panel: with four vectors of outputs each they fill the registers.
-const ROWS: usize = 6;
+/// Activations that pass all weights before others do.
+const CHUNK: usize = 1 << 19;
 /// Multiplications below which waking another thread costs more than it saves.
 const SMALL: usize = 1 << 18;
 
-/// A matrix of weights, in panels of `PANEL` outputs: all of them for the first input, then for the second, so that
-/// a batch of any size reads it once and from front to back.
+/// A matrix of weights, in an order in which a batch of any size reads it once and from front to back.
 #[derive(Debug)]
 pub struct Weight {
-    panels: Vec<Portable>,
+    panels: Panels,
     outputs: usize,
     inputs: usize,
 }
 
 impl Weight {
-    /// A matrix of `inputs` columns, given row by row, one row for each output.
+    /// A matrix of `inputs` columns, given row by row, one row for each output. If all of its numbers are bfloat16, it
+    /// takes half the memory; products have the same bits.
     pub fn new(rows: &[f32], inputs: usize) -> Self {
         let inputs = inputs.max(1);
-        let outputs = rows.len() / inputs;
-        let mut panels = vec![Portable([0.0; LANES]); outputs.div_ceil(PANEL) * inputs * PANEL / LANES];
-        for (output, row) in rows.chunks_exact(inputs).enumerate() {
-            let panel = &mut panels[output / PANEL * inputs * PANEL / LANES..];
-            for (vectors, weight) in panel.chunks_exact_mut(PANEL / LANES).zip(row) {
-                vectors[output % PANEL / LANES].0[output % LANES] = *weight;
-            }
-        }
         Self {
-            panels,
-            outputs,
+            panels: Panels::new(rows, inputs),
+            outputs: rows.len() / inputs,
             inputs,
         }
     }
 
+    /// A row of the matrix.
+    ///
+    /// # Panics
+    /// When it has none of this number.
+    pub fn row(&self, output: usize) -> impl Iterator<Item = f32> {
+        assert!(output < self.outputs, "a row of weights");
+        self.panels.row(output, self.inputs)
+    }
+
     /// The matrix row by row again.
     pub fn to_rows(&self) -> Vec<f32> {
-        let mut rows = Vec::with_capacity(self.outputs * self.inputs);
-        for output in 0..self.outputs {
-            let panel = &self.panels[output / PANEL * self.inputs * PANEL / LANES..];
-            let vectors = panel.chunks_exact(PANEL / LANES).take(self.inputs);
-            rows.extend(vectors.map(|vectors| vectors[output % PANEL / LANES].0[output % LANES]));
-        }
-        rows
+        (0..self.outputs).flat_map(|output| self.row(output)).collect()
     }
 
     /// Length of a row of weights.
@@ -62,6 +60,11 @@ impl Weight {
     /// How many rows of weights there are.
     pub fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    /// Bytes that the weights take in memory.
+    pub fn bytes(&self) -> usize {
+        self.panels.bytes()
     }
 
     /// Writes `x * weight^T + bias` into `out` [rows, outputs], or adds it to what is there; x is [rows, inputs].
@@ -80,10 +83,31 @@ impl Weight {
             bias.is_none_or(|bias| bias.len() == self.outputs),
             "length of the bias"
         );
+        if out.is_empty() {
+            return;
+        }
+        let rows = (CHUNK / self.inputs / ROWS).max(1) * ROWS;
+        for (x, out) in x
+            .chunks(rows * self.inputs)
+            .zip(out.chunks_mut(rows * self.outputs))
+        {
+            self.apply_chunk(level, x, bias, out, add);
+        }
+    }
+
+    fn apply_chunk(&self, level: Level, x: &[f32], bias: Option<&[f32]>, out: &mut [f32], add: bool) {
+        let groups = Groups::new(x.len() / self.inputs);
+        let packed;
+        let x = if groups.rows == 1 {
+            x
+        } else {
+            packed = groups.pack(x, self.inputs);
+            &packed
+        };
         let task = Task {
             weight: self,
             x,
-            rows,
+            groups,
             bias,
             out: Place(out.as_mut_ptr()),
             add,
@@ -101,7 +125,7 @@ impl Weight {
             }
         };
         let panels = self.outputs.div_ceil(PANEL);
-        if rows * self.outputs * self.inputs <= SMALL {
+        if groups.rows * self.outputs * self.inputs <= SMALL {
             (0..panels).for_each(panel);
         } else {
             threads::each(panels, panel);
@@ -109,10 +133,16 @@ impl Weight {
     }
 }
 
+thread_local! {
+    /// Where the sums of a task lie; the next one overwrites them.
+    static SUMS: Cell<Vec<Portable>> = const { Cell::new(Vec::new()) };
+}
+
 struct Task<'a> {
     weight: &'a Weight,
+    /// As [`Groups::pack`] gives it.
     x: &'a [f32],
-    rows: usize,
+    groups: Groups,
     bias: Option<&'a [f32]>,
     out: Place,
     add: bool,
@@ -126,99 +156,128 @@ impl Task<'_> {
     /// The instructions of V are there, and nobody else writes these columns.
     #[inline(always)]
     unsafe fn panel<V: Lanes>(&self, index: usize) {
-        let inputs = self.weight.inputs;
-        let start = index * inputs * (PANEL / LANES);
-        let panel = self.weight.panels[start..][..inputs * (PANEL / LANES)]
-            .as_ptr()
-            .cast::<f32>();
-        let mut sums = vec![0.0_f32; self.rows * PANEL];
+        let (inputs, groups) = (self.weight.inputs, self.groups);
+        let mut held = SUMS.take();
+        let vectors = 2 * groups.rows * PANEL / LANES;
+        if held.len() < vectors {
+            held.resize(vectors, Portable([0.0; LANES]));
+        }
+        let sums = held.as_mut_ptr().cast::<f32>();
+        let mut wide = [Portable([0.0; LANES]); STRIP * PANEL / LANES];
+        // One group reads its weights once, and takes them as they come from memory.
+        let strip = match (&self.weight.panels, groups.count) {
+            (Panels::Whole(_), 1) => BLOCK,
+            _ => STRIP,
+        };
+        let start = index * inputs * PANEL;
         for block in (0..inputs).step_by(BLOCK) {
-            let length = BLOCK.min(inputs - block);
-            let mut row = 0;
-            while row < self.rows {
-                // SAFETY: rows from `row` on, as many as the tile takes, exist in x and in sums, and
-                // block + length <= inputs.
-                unsafe {
-                    let x = self.x.as_ptr().add(row * inputs + block);
-                    let w = panel.add(block * PANEL);
-                    let sums = sums.as_mut_ptr().add(row * PANEL);
-                    row += match self.rows - row {
-                        1 => tile::<V, 1>(x, inputs, w, length, sums),
-                        2 => tile::<V, 2>(x, inputs, w, length, sums),
-                        3 => tile::<V, 3>(x, inputs, w, length, sums),
-                        4 => tile::<V, 4>(x, inputs, w, length, sums),
-                        5 => tile::<V, 5>(x, inputs, w, length, sums),
-                        _ => tile::<V, ROWS>(x, inputs, w, length, sums),
-                    };
+            let end = inputs.min(block + BLOCK);
+            for from in (block..end).step_by(strip) {
+                let length = strip.min(end - from);
+                let place = start + from * PANEL;
+                let (w, stored, bytes) = match &self.weight.panels {
+                    Panels::Whole(numbers) => {
+                        let part = &numbers[place..place + length * PANEL];
+                        (part.as_ptr(), part.as_ptr().cast::<u8>(), size_of_val(part))
+                    }
+                    Panels::Upper(numbers) => {
+                        let part = &numbers[place..place + length * PANEL];
+                        // SAFETY: `wide` holds a strip.
+                        unsafe { widen::<V>(part, wide.as_mut_ptr().cast()) };
+                        (
+                            wide.as_ptr().cast(),
+                            part.as_ptr().cast::<u8>(),
+                            size_of_val(part),
+                        )
+                    }
+                };
+                let part = Part {
+                    w,
+                    length,
+                    begin: from == block,
+                    end: from + length == end,
+                    first: block == 0,
+                };
+                let few = groups.count < 3 && matches!(self.weight.panels, Panels::Whole(_));
+                for group in 0..groups.count {
+                    let (row, rows) = groups.place(group);
+                    if groups.count >= 3 {
+                        fetch_share::<V>(stored.wrapping_add(bytes), bytes, group, groups.count);
+                    }
+                    // SAFETY: the group's rows exist in x and in sums, and from + length <= inputs.
+                    unsafe {
+                        let x = self.x.as_ptr().add(from * groups.rows + row * length);
+                        let sums = sums.add(2 * row * PANEL);
+                        if few && group == 0 {
+                            part.group::<V, true>(rows, x, sums);
+                        } else {
+                            part.group::<V, false>(rows, x, sums);
+                        }
+                    }
                 }
             }
         }
-        let from = index * PANEL;
-        let width = PANEL.min(self.weight.outputs - from);
-        for (row, sums) in sums.chunks_exact(PANEL).enumerate() {
+        // SAFETY: all rows have sums, and these columns of the output are there.
+        unsafe { self.put::<V>(index, sums) };
+        SUMS.set(held);
+    }
+
+    /// Writes the sums of a panel to its columns of the output.
+    ///
+    /// # Safety
+    /// As [`Task::panel`].
+    #[inline(always)]
+    unsafe fn put<V: Lanes>(&self, index: usize, sums: *const f32) {
+        let (from, outputs) = (index * PANEL, self.weight.outputs);
+        let width = PANEL.min(outputs - from);
+        let bias = self.bias.map(|bias| &bias[from..from + width]);
+        for row in 0..self.groups.rows {
+            let mut column = 0;
             // SAFETY: row < rows and from + width <= outputs.
-            let out = unsafe {
-                std::slice::from_raw_parts_mut(self.out.0.add(row * self.weight.outputs + from), width)
-            };
-            for (index, (out, sum)) in out.iter_mut().zip(sums).enumerate() {
-                let value = self.bias.map_or(*sum, |bias| *sum + bias[from + index]);
-                *out = if self.add { *out + value } else { value };
+            unsafe {
+                let (sums, out) = (sums.add(2 * row * PANEL), self.out.0.add(row * outputs + from));
+                let one = V::splat(1.0);
+                while column + LANES <= width {
+                    let mut value = V::load(sums.add(column));
+                    if let Some(bias) = bias {
+                        value = value.fma(one, V::load(bias.as_ptr().add(column)));
+                    }
+                    if self.add {
+                        value = value.fma(one, V::load(out.add(column)));
+                    }
+                    value.store(out.add(column));
+                    column += LANES;
+                }
+                while column < width {
+                    let value = *sums.add(column);
+                    let value = bias.map_or(value, |bias| value + bias[column]);
+                    *out.add(column) = if self.add { *out.add(column) + value } else { value };
+                    column += 1;
+                }
             }
         }
     }
 }
 
-/// Adds `length` inputs of R rows, `stride` apart, to their sums of a panel. Returns R.
-///
-/// Plain loops over pointers: closures would be compiled without the instruction set, and checked indices cost more
-/// than the arithmetic.
+/// Numbers from their upper halves.
 ///
 /// # Safety
-/// The instructions of V are there, and the pointers are good.
+/// The instructions of V are there, and there is room for all of `part`, whose length is a multiple of LANES.
 #[inline(always)]
 #[expect(unsafe_code, reason = "vectors")]
-unsafe fn tile<V: Lanes, const R: usize>(
-    x: *const f32,
-    stride: usize,
-    w: *const f32,
-    length: usize,
-    sums: *mut f32,
-) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let one = V::splat(1.0);
-        let mut lanes = [[V::splat(0.0); 4]; R];
-        let (mut at, mut w) = (x, w);
-        let end = x.add(length);
-        while at < end {
-            let (w0, w1, w2, w3) = (
-                V::load(w),
-                V::load(w.add(LANES)),
-                V::load(w.add(2 * LANES)),
-                V::load(w.add(3 * LANES)),
-            );
-            let mut row = at;
-            for lanes in &mut lanes {
-                let x = V::splat(*row);
-                lanes[0] = x.fma(w0, lanes[0]);
-                lanes[1] = x.fma(w1, lanes[1]);
-                lanes[2] = x.fma(w2, lanes[2]);
-                lanes[3] = x.fma(w3, lanes[3]);
-                row = row.wrapping_add(stride);
-            }
-            at = at.add(1);
-            w = w.add(PANEL);
-        }
-        let mut to = sums;
-        for lanes in lanes {
-            for lane in lanes {
-                // Times one: an addition with one rounding.
-                lane.fma(one, V::load(to)).store(to);
-                to = to.add(LANES);
-            }
+unsafe fn widen<V: Lanes>(part: &[u16], to: *mut f32) {
+    /// Bytes from what is read to what is asked of memory.
+    const AHEAD: usize = 2048;
+    let (mut from, mut to) = (part.as_ptr(), to);
+    for _ in 0..part.len() / LANES {
+        V::fetch(from.cast::<u8>().wrapping_add(AHEAD));
+        // SAFETY: the caller's promise.
+        unsafe {
+            V::widen(from).store(to);
+            from = from.add(LANES);
+            to = to.add(LANES);
         }
     }
-    R
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -46,6 +46,53 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn weights_in_bfloat16_take_half_the_memory_and_change_no_bit(
+        rows in 1_usize..30, outputs in 1_usize..150, inputs in 1_usize..1300, seed: u32,
+    ) {
+        let x = numbers(rows * inputs, seed);
+        let mut weights = numbers(outputs * inputs, !seed);
+        for weight in &mut weights {
+            *weight = f32::from_bits(weight.to_bits() & 0xffff_0000);
+        }
+        let half = Weight::new(&weights, inputs);
+        let panels = Panels::whole(&weights, inputs);
+        let whole = Weight { panels, outputs, inputs };
+        prop_assert_eq!(2 * half.bytes(), whole.bytes());
+        prop_assert_eq!(&half.to_rows(), &weights);
+        let wanted = compute(Level::best(), &x, &whole);
+        for level in Level::all() {
+            prop_assert_eq!(&compute(level, &x, &half), &wanted);
+        }
+    }
+}
+
+#[test]
+fn weights_that_need_more_than_bfloat16_are_kept_whole() {
+    let mut weights = vec![0.5; 200];
+    assert_eq!(Weight::new(&weights, 10).bytes(), 2 * 10 * PANEL);
+    weights[199] = f32::from_bits(0.5_f32.to_bits() | 1);
+    assert_eq!(Weight::new(&weights, 10).bytes(), 4 * 10 * PANEL);
+    assert_eq!(Weight::new(&weights, 10).to_rows(), weights);
+}
+
+#[test]
+fn many_rows_have_the_bits_of_few() {
+    let (inputs, outputs) = (70, 130);
+    let rows = CHUNK / inputs + 17;
+    let (x, weight) = (
+        numbers(rows * inputs, 1),
+        Weight::new(&numbers(outputs * inputs, 2), inputs),
+    );
+    let all = compute(Level::best(), &x, &weight);
+    for (x, out) in x.chunks(500 * inputs).zip(all.chunks(500 * outputs)) {
+        assert_eq!(compute(Level::best(), x, &weight), out);
+    }
+}
+
 #[test]
 fn bias_and_what_is_there_are_added_and_threads_change_nothing() {
     let (rows, outputs, inputs) = (9, 300, 130);

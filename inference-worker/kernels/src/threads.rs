@@ -177,6 +177,20 @@ impl Helpers {
 /// A slice that several threads write, each at places of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Place(pub(crate) *mut f32);
+
+impl Place {
+    /// Writes a number.
+    ///
+    /// # Safety
+    /// The slice has this place, and no other thread writes it.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "tasks write different parts of one slice")]
+    pub(crate) unsafe fn put(&self, place: usize, number: f32) {
+        // SAFETY: the caller's promise.
+        unsafe { *self.0.add(place) = number };
+    }
+}
+
 // SAFETY: only written through, at places that no two threads share.
 #[expect(unsafe_code, reason = "tasks write different parts of one slice")]
 unsafe impl Send for Place {}

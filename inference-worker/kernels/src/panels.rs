@@ -1,0 +1,123 @@
+//! Weights in the order in which products read them.
+
+use crate::lanes::LANES;
+use memmap2::MmapMut;
+use std::alloc::{Layout, handle_alloc_error};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+/// Outputs of a panel of weights.
+pub(crate) const PANEL: usize = 4 * LANES;
+
+/// A matrix in panels of [`PANEL`] outputs: all of them for the first input, then for the second. Numbers lie as they are,
+/// or as the upper 16 of their 32 bits where the others are zero: in bfloat16.
+pub(crate) enum Panels {
+    Whole(Numbers<f32>),
+    Upper(Numbers<u16>),
+}
+
+/// The number whose upper half this is.
+fn widen(upper: u16) -> f32 {
+    f32::from_bits(u32::from(upper) << 16)
+}
+
+/// Place of a weight in the panels.
+fn place(output: usize, input: usize, inputs: usize) -> usize {
+    (output / PANEL * inputs + input) * PANEL + output % PANEL
+}
+
+fn lay<T: Number>(rows: &[f32], inputs: usize, part: impl Fn(f32) -> T) -> Numbers<T> {
+    let mut numbers = Numbers::zeroed((rows.len() / inputs).div_ceil(PANEL) * inputs * PANEL);
+    for (output, row) in rows.chunks_exact(inputs).enumerate() {
+        for (input, number) in row.iter().enumerate() {
+            numbers[place(output, input, inputs)] = part(*number);
+        }
+    }
+    numbers
+}
+
+impl Panels {
+    /// From a matrix row by row, one row of `inputs` numbers for each output; in half the memory if that loses nothing.
+    pub(crate) fn new(rows: &[f32], inputs: usize) -> Self {
+        if rows.iter().all(|number| number.to_bits() & 0xffff == 0) {
+            Self::Upper(lay(rows, inputs, |number| (number.to_bits() >> 16) as u16))
+        } else {
+            Self::Whole(lay(rows, inputs, |number| number))
+        }
+    }
+
+    /// The weights of an output.
+    pub(crate) fn row(&self, output: usize, inputs: usize) -> impl Iterator<Item = f32> {
+        (0..inputs).map(move |input| match self {
+            Self::Whole(numbers) => numbers[place(output, input, inputs)],
+            Self::Upper(numbers) => widen(numbers[place(output, input, inputs)]),
+        })
+    }
+
+    /// With whole numbers, even if half would do.
+    #[cfg(test)]
+    pub(crate) fn whole(rows: &[f32], inputs: usize) -> Self {
+        Self::Whole(lay(rows, inputs, |number| number))
+    }
+
+    /// Bytes that the weights take.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(numbers) => size_of_val(&**numbers),
+            Self::Upper(numbers) => size_of_val(&**numbers),
+        }
+    }
+}
+
+impl fmt::Debug for Panels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of weights", self.bytes())
+    }
+}
+
+/// Numbers in large pages of the system where it has them: reading from front to back is up to a seventh faster.
+pub(crate) struct Numbers<T> {
+    map: MmapMut,
+    count: usize,
+    kind: PhantomData<T>,
+}
+
+impl<T: Number> Numbers<T> {
+    fn zeroed(count: usize) -> Self {
+        let bytes = count.saturating_mul(size_of::<T>()).max(1);
+        let Ok(map) = MmapMut::map_anon(bytes) else {
+            handle_alloc_error(Layout::new::<T>());
+        };
+        // Advice that the system does not take costs time and nothing else.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Self {
+            map,
+            count,
+            kind: PhantomData,
+        }
+    }
+}
+
+/// Numbers of which all bits are one, zero among them.
+pub(crate) trait Number: Copy {}
+impl Number for f32 {}
+impl Number for u16 {}
+
+#[expect(unsafe_code, reason = "bytes as numbers")]
+impl<T: Number> Deref for Numbers<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // SAFETY: the map has room for `count`, begins with a page, and any bits are a number.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.count) }
+    }
+}
+
+#[expect(unsafe_code, reason = "bytes as numbers")]
+impl<T: Number> DerefMut for Numbers<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr().cast(), self.count) }
+    }
+}
