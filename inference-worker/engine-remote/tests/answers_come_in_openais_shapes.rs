@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use wire::friendly::{FULL, answer};
+use wire::friendly::{DEAF, FULL, answer};
 use wire::{Act, Double, able, event, head, page, reaches, served, text_chunk};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -334,4 +334,35 @@ async fn a_reader_that_stops_reading_ends_the_stream_and_holds_little() {
     reaches(&double.dropped, 1, Duration::from_secs(5)).await;
     served.until("quern_worker_active_requests 0").await;
     drop(client);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_after_the_other_fits_one_slot() {
+    let double = Double::start(|asked| answer(asked, FULL)).await;
+    let served = served(&double.url(), able(), 1).await;
+    for number in 0..40 {
+        let reply = served.plain(json!({"stream": number % 2 == 0})).await;
+        assert_eq!(reply.status, 200, "{number}: {}", reply.body);
+    }
+    let metrics = served.get("/metrics").await.body;
+    assert!(
+        metrics.contains("requests_total{outcome=\"done\"} 40"),
+        "{metrics}"
+    );
+    assert!(!metrics.contains("cancelled"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_probabilities_that_do_not_come_are_an_error() {
+    // It was seen to tell them, and came back within moments as one that does not.
+    let double = Double::start(|asked| answer(asked, DEAF)).await;
+    let served = served(&double.url(), able(), 1).await;
+    let whole = served.plain(json!({"logprobs": 1})).await;
+    assert_eq!((whole.status, whole.code().as_str()), (502, "engine_garbage"));
+    let streamed = served.plain(json!({"logprobs": 1, "stream": true})).await;
+    assert!(
+        streamed.events().last().unwrap().contains("engine_garbage"),
+        "{}",
+        streamed.body
+    );
 }

@@ -24,6 +24,10 @@ use tokio::time::timeout;
 /// Largest error that is read, in bytes.
 const MAX_ERROR: usize = 64 * 1024;
 
+/// How long an idle connection is kept: shorter than servers do, five seconds at uvicorn, so that none is used that the
+/// other side is closing.
+const KEEP: Duration = Duration::from_secs(3);
+
 /// A remote engine and the connections to it.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -63,7 +67,7 @@ impl Upstream {
                 .wrap_connector(tcp)
         };
         let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_idle_timeout(KEEP)
             .build(connector);
         Ok(Self { config, client })
     }

@@ -114,7 +114,7 @@ async fn whole(remote: &Remote, order: Order) -> Result<Response, ApiError> {
     let active = remote.metrics.begin();
     let wait = remote.upstream.config().timeouts.whole;
     let answer = remote.upstream.ask(frame.endpoint.path(), &body, wait).await;
-    let mut assembly = Assembly::new(request.n, number);
+    let mut assembly = Assembly::new(request.n, number).telling(request.logprobs.is_some());
     let read = answer.and_then(RawAnswer::from_value).and_then(|raw| {
         let deltas = assembly.push(raw)?;
         match assembly.is_over() {

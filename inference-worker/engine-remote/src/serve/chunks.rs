@@ -23,8 +23,8 @@ use tokio::sync::mpsc::Receiver;
 /// How long a stream waits for its first piece before it commits to status 200, and the pause between comments that
 /// keep an idle connection open.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Most bytes of text that are kept to be counted.
-const KEPT: usize = 4 * 1024 * 1024;
+/// Most bytes of text that are kept to be counted; a longer output is not counted.
+const KEPT: usize = 1024 * 1024;
 
 /// A random number.
 pub(super) fn random() -> Result<u64, ApiError> {
@@ -43,9 +43,10 @@ pub(super) async fn stream(remote: &Arc<Remote>, order: Order) -> Result<Respons
         Err(_) => None,
     };
     let choices = request.n as usize;
+    let counted = request.include_usage && remote.vocabulary.is_some();
     let mut chunks = Chunks {
         remote: remote.clone(),
-        texts: vec![String::new(); choices],
+        texts: counted.then(|| vec![String::new(); choices]),
         offsets: vec![0; choices],
         parts,
         frame,
@@ -78,7 +79,7 @@ struct Chunks {
     request: Request,
     parts: Receiver<Part>,
     /// Text so far, where it has to be counted here.
-    texts: Vec<String>,
+    texts: Option<Vec<String>>,
     /// Characters so far, which old-style log-probabilities name.
     offsets: Vec<usize>,
     ready: VecDeque<sse::Event>,
@@ -114,12 +115,13 @@ impl Chunks {
 
     fn delta(&mut self, delta: Delta) {
         let choice = delta.choice;
-        if self.request.include_usage
-            && self.remote.vocabulary.is_some()
-            && let Some(text) = self.texts.get_mut(choice)
-            && text.len() < KEPT
-        {
-            text.push_str(&delta.text);
+        if let Some(texts) = &mut self.texts {
+            if let Some(text) = texts.get_mut(choice) {
+                text.push_str(&delta.text);
+            }
+            if texts.iter().map(String::len).sum::<usize>() > KEPT {
+                self.texts = None;
+            }
         }
         let mut told = match (self.request.logprobs, self.offsets.get_mut(choice)) {
             (Some(_), Some(offset)) if !delta.tokens.is_empty() => {
@@ -145,12 +147,11 @@ impl Chunks {
     }
 
     fn end(&mut self, counted: Option<Usage>) {
-        let texts = self.texts.iter().map(String::as_str);
-        let own = || count::usage(self.remote.vocabulary.as_deref(), &self.request, texts);
-        let usage = match (counted, self.request.include_usage) {
-            (None, true) => own(),
-            (counted, _) => counted,
+        let own = || {
+            let texts = self.texts.as_ref()?.iter().map(String::as_str);
+            count::usage(self.remote.vocabulary.as_deref(), &self.request, texts)
         };
+        let usage = counted.or_else(own);
         self.remote.metrics.ended(usage);
         if let Some(usage) = usage.filter(|_| self.request.include_usage) {
             self.push_chunk(self.frame.usage(usage));

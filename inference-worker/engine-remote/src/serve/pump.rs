@@ -34,6 +34,7 @@ struct Question {
     body: Value,
     choices: u32,
     number: u64,
+    logprobs: bool,
 }
 
 /// Begins a stream. Dropping the receiver closes the engine's connection at once.
@@ -45,6 +46,7 @@ pub(super) fn begin(remote: &Arc<Remote>, order: Order) -> Receiver<Part> {
         body: order.body,
         choices: order.request.n,
         number: order.number,
+        logprobs: order.request.logprobs.is_some(),
     };
     let permit = order.permit;
     tokio::spawn(async move {
@@ -54,26 +56,32 @@ pub(super) fn begin(remote: &Arc<Remote>, order: Order) -> Receiver<Part> {
             () = sender.closed() => None,
             pumped = timeout(whole, pump(&remote, &question, &sender)) => Some(pumped),
         };
-        let failed = match pumped {
-            None => return remote.metrics.count("cancelled"),
-            Some(Ok(Ok(()))) => None,
-            Some(Ok(Err(error))) => Some(error),
-            Some(Err(_)) => Some(UpstreamError::Timeout("for a whole answer")),
-        };
         // Before the reader hears of the end, so that its next request finds the slot free.
         drop((permit, active));
-        if let Some(error) = failed {
-            let _ = timeout(idle, sender.send(Part::Failed(error))).await;
+        let (last, rest) = match pumped {
+            None => return remote.metrics.count("cancelled"),
+            Some(Ok(Ok((usage, events)))) => (Part::End(usage), Some(events)),
+            Some(Ok(Err(error))) => (Part::Failed(error), None),
+            Some(Err(_)) => (Part::Failed(UpstreamError::Timeout("for a whole answer")), None),
+        };
+        let _ = timeout(idle, sender.send(last)).await;
+        if let Some(mut events) = rest {
+            let _ = events.next(TAIL).await;
         }
     });
     receiver
 }
 
-async fn pump(remote: &Remote, question: &Question, sender: &Sender<Part>) -> Result<(), UpstreamError> {
+/// Sends on what comes, and gives the engine's counts and the connection after the last of it.
+async fn pump(
+    remote: &Remote,
+    question: &Question,
+    sender: &Sender<Part>,
+) -> Result<(Option<Usage>, Events), UpstreamError> {
     let timeouts = remote.upstream.config().timeouts;
     let response = remote.upstream.post(question.path, &question.body).await?;
     let mut events = Events::new(response.into_body());
-    let mut assembly = Assembly::new(question.choices, question.number);
+    let mut assembly = Assembly::new(question.choices, question.number).telling(question.logprobs);
     let mut patience = timeouts.first;
     loop {
         let data = events.next(patience).await?.filter(|data| data != b"[DONE]");
@@ -86,12 +94,10 @@ async fn pump(remote: &Remote, question: &Question, sender: &Sender<Part>) -> Re
         patience = timeouts.idle;
         send(sender, Part::Deltas(deltas), timeouts.idle).await?;
     }
-    if !assembly.is_over() {
-        return Err(UpstreamError::Broken("it ended without a reason".into()));
+    match assembly.is_over() {
+        true => Ok((assembly.usage(), events)),
+        false => Err(UpstreamError::Broken("it ended without a reason".into())),
     }
-    send(sender, Part::End(assembly.usage()), timeouts.idle).await?;
-    let _ = events.next(TAIL).await;
-    Ok(())
 }
 
 async fn send(sender: &Sender<Part>, part: Part, idle: Duration) -> Result<(), UpstreamError> {

@@ -38,6 +38,9 @@ impl Delta {
 struct Running {
     calls: Calls,
     ended: bool,
+    /// It has text, and tokens with their log-probabilities.
+    said: bool,
+    told: bool,
 }
 
 /// An answer as it comes.
@@ -45,6 +48,8 @@ struct Running {
 pub struct Assembly {
     choices: Vec<Running>,
     usage: Option<Usage>,
+    /// Log-probabilities were asked for.
+    telling: bool,
 }
 
 impl Assembly {
@@ -53,11 +58,20 @@ impl Assembly {
         let running = |index: u32| Running {
             calls: Calls::new(number.wrapping_add(u64::from(index) << 32)),
             ended: false,
+            said: false,
+            told: false,
         };
         Self {
             choices: (0..choices).map(running).collect(),
             usage: None,
+            telling: false,
         }
+    }
+
+    /// The same where log-probabilities must come, if `telling`.
+    #[must_use]
+    pub fn telling(self, telling: bool) -> Self {
+        Self { telling, ..self }
     }
 
     /// Takes in an answer or a chunk of one.
@@ -102,9 +116,15 @@ impl Assembly {
                     "choice {choice} goes on after its end"
                 )));
             }
+            running.said |= !delta.text.is_empty();
+            running.told |= !delta.tokens.is_empty();
             if let Some(reason) = raw.finish_reason.filter(|reason| !reason.is_empty()) {
                 delta.finish = Some(finish(&reason, &running.calls)?);
                 running.ended = true;
+                if self.telling && running.said && !running.told {
+                    let what = "log-probabilities were asked for and did not come";
+                    return Err(UpstreamError::Garbage(what.into()));
+                }
             }
             deltas.push(delta);
         }
