@@ -11,7 +11,7 @@ pub fn path(endpoint: Endpoint) -> &'static str {
     endpoint.path()
 }
 
-/// What the engine is sent for a request that [`super::check`] let through.
+/// What the engine is sent for a request that [`super::check()`] let through.
 pub fn body(request: &Request, capabilities: &Capabilities) -> Value {
     let kind = capabilities.kind;
     let mut body = Map::new();

@@ -18,12 +18,12 @@ use ask::Asker;
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// It could not be asked.
-    #[error("the engine at {label} {source}{hint}")]
+    #[error("the engine at {label} {cause}{hint}")]
     Upstream {
         /// Host and port.
         label: String,
         /// What went wrong.
-        source: UpstreamError,
+        cause: UpstreamError,
         /// What to do.
         hint: &'static str,
     },
@@ -61,8 +61,8 @@ impl ProbeError {
     /// Whether another attempt may go better without anybody doing something.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Upstream { source, .. } => !matches!(
-                source,
+            Self::Upstream { cause, .. } => !matches!(
+                cause,
                 UpstreamError::Status {
                     status: 401 | 403 | 404,
                     ..
@@ -79,8 +79,8 @@ impl ProbeError {
 /// When it does not answer, or has no such model.
 pub async fn probe(upstream: &Upstream, vocabulary: Option<&Vocabulary>) -> Result<Capabilities, ProbeError> {
     let label = upstream.config().label().to_owned();
-    let failed = |source: UpstreamError| ProbeError::Upstream {
-        hint: match &source {
+    let failed = |cause: UpstreamError| ProbeError::Upstream {
+        hint: match &cause {
             UpstreamError::Unreachable(_) => "; is it running there?",
             UpstreamError::Status {
                 status: 401 | 403, ..
@@ -89,7 +89,7 @@ pub async fn probe(upstream: &Upstream, vocabulary: Option<&Vocabulary>) -> Resu
             _ => "",
         },
         label: label.clone(),
-        source,
+        cause,
     };
     let list = upstream.get("/v1/models").await.map_err(failed)?;
     let mut capabilities = kind::identify(upstream, &list).await?;

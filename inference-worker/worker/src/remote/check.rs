@@ -89,7 +89,7 @@ impl CheckRemote {
     /// # Errors
     /// When the engine does not fit the model, or cannot be compared with it.
     pub fn run(self) -> anyhow::Result<()> {
-        if !(self.temperature > 0.0) {
+        if self.temperature.is_nan() || self.temperature <= 0.0 {
             bail!("--temperature must be above 0: at 0 nothing is left to chance");
         }
         let vocabulary = Vocabulary::load(&self.model.model)?;
@@ -194,13 +194,14 @@ impl CheckRemote {
                 "a token's id cannot be told: the engine does not name it, and its text is that of none or several",
             )?,
         };
-        if ids.is_empty() {
+        let stopped = choice.finish_reason.as_deref() == Some("stop");
+        if ids.is_empty() && !stopped {
             bail!("the engine reported no token");
         }
         Ok(Output {
             ids,
             logprobs: reports.iter().map(|report| report.token.logprob).collect(),
-            stopped: choice.finish_reason.as_deref() == Some("stop"),
+            stopped,
         })
     }
 
