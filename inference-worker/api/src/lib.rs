@@ -2,22 +2,30 @@
 //!
 //! - [`request`]: a body becomes a [`Request`] in which every parameter is either honoured or refused by name;
 //! - [`mod@format`], [`tools`]: what the output has to match, and what the model may call;
+//! - [`embeddings`]: texts to vectors;
+//! - [`listing`]: what `/v1/models` says of a model;
 //! - [`response`]: what goes back, whole or in chunks;
+//! - [`dialect`]: Responses and Messages, as chats;
 //! - [`error`]: OpenAI's error shape with stable codes;
 //! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker;
 //! - [`audit`]: what auditors fetch from an audited host.
 
 pub mod audit;
 mod body;
+pub mod dialect;
+pub mod embeddings;
 pub mod error;
 mod fields;
 pub mod format;
+pub mod listing;
 pub mod logprobs;
 mod messages;
+pub mod openapi;
 pub mod paid;
 mod params;
 pub mod request;
 pub mod response;
+pub mod sse;
 pub mod tools;
 
 pub use body::read_body;

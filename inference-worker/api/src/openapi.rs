@@ -1,18 +1,14 @@
-//! `/openapi.json`: what a worker without a chain answers, for tools that read it.
+//! `/openapi.json`: what a server answers, for tools that read it.
 
-use crate::http::Service;
-use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
+use crate::embeddings::MAX_INPUTS;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
-pub(super) fn routes() -> Router<Arc<Service>> {
-    Router::new().route("/openapi.json", get(page))
-}
-
-async fn page(State(service): State<Arc<Service>>) -> Json<Value> {
-    Json(document(&service.model_id))
+/// The `model` parameter: one id, or any.
+fn model_of(model: Option<&str>) -> Value {
+    match model {
+        Some(model) => json!({"const": model}),
+        None => json!({"type": "string"}),
+    }
 }
 
 fn number(least: f64, most: f64, default: f64) -> Value {
@@ -20,7 +16,7 @@ fn number(least: f64, most: f64, default: f64) -> Value {
 }
 
 /// Parameters that chats and completions share.
-fn shared(model: &str) -> Map<String, Value> {
+fn shared(model: Option<&str>) -> Map<String, Value> {
     let text_or_list = |most: usize| json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": most}]});
     let format = json!({"type": "object", "required": ["type"], "properties": {
         "type": {"enum": ["text", "json_object", "json_schema"]},
@@ -33,7 +29,7 @@ fn shared(model: &str) -> Map<String, Value> {
         "grammar": {"type": "string"}, "choice": {"type": "array", "items": {"type": "string"}},
     }});
     let fields = json!({
-        "model": {"const": model},
+        "model": model_of(model),
         "stream": {"type": "boolean", "default": false},
         "stream_options": {"type": "object", "properties": {"include_usage": {"type": "boolean"}}},
         "max_tokens": {"type": "integer", "minimum": 1},
@@ -80,8 +76,37 @@ fn operation(summary: &str, body: Option<Value>) -> Value {
     operation
 }
 
-/// The document.
-pub(super) fn document(model: &str) -> Value {
+fn texts(model: Option<&str>, field: &str, kind: Value) -> Value {
+    body(
+        Map::new(),
+        json!({field: kind, "model": model_of(model)}),
+        &[field],
+    )
+}
+
+fn listing() -> [(&'static str, Value); 4] {
+    [
+        (
+            "/v1/models",
+            json!({"get": operation("The models that are served.", None)}),
+        ),
+        (
+            "/v1/models/{id}",
+            json!({"get": operation("One model.", None), "parameters": [
+            {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}]}),
+        ),
+        (
+            "/health",
+            json!({"get": operation("Whether the server serves.", None)}),
+        ),
+        (
+            "/metrics",
+            json!({"get": operation("Figures for Prometheus.", None)}),
+        ),
+    ]
+}
+
+fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
     let chat = json!({
         "messages": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["role"]}},
         "max_completion_tokens": {"type": "integer", "minimum": 1},
@@ -97,27 +122,134 @@ pub(super) fn document(model: &str) -> Value {
         "prompt": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer"}}]},
         "logprobs": {"type": "integer", "minimum": 0, "maximum": 5},
     });
-    let texts = |field: &str, kind: Value| {
-        let own = json!({field: kind, "model": {"const": model}});
-        body(Map::new(), own, &[field])
-    };
-    let tokens = json!({"type": "array", "items": {"type": "integer"}});
+    let post = |summary: &str, body: Value| json!({"post": operation(summary, Some(body))});
+    vec![
+        (
+            "/v1/chat/completions",
+            post(
+                "Answer a chat, whole or as server-sent events.",
+                body(shared(model), chat, &["model", "messages"]),
+            ),
+        ),
+        (
+            "/v1/completions",
+            post(
+                "Continue a text, whole or as server-sent events.",
+                body(shared(model), plain, &["model", "prompt"]),
+            ),
+        ),
+    ]
+}
+
+fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
+    let post = |summary: &str, body: Value| json!({"post": operation(summary, Some(body))});
+    let sampling = json!({
+        "model": model_of(model),
+        "stream": {"type": "boolean", "default": false},
+        "temperature": number(0.0, 2.0, 1.0),
+        "top_p": number(0.0, 1.0, 1.0),
+    });
+    let sampling = sampling.as_object().cloned().unwrap_or_default();
+    let items = json!({"type": "array", "minItems": 1, "items": {"type": "object"}});
+    let responses = json!({
+        "input": {"oneOf": [{"type": "string"}, items]},
+        "instructions": {"type": "string"},
+        "max_output_tokens": {"type": "integer", "minimum": 1},
+        "tools": {"type": "array", "maxItems": 128, "items": {"type": "object", "required": ["type", "name"]}},
+        "tool_choice": {"oneOf": [{"enum": ["none", "auto", "required"]}, {"type": "object"}]},
+        "parallel_tool_calls": {"type": "boolean", "default": true},
+        "text": {"type": "object", "properties": {"format": {"type": "object", "required": ["type"]}}},
+        "reasoning": {"type": "object"},
+        "include": {"type": "array", "items": {"type": "string"}},
+        "top_logprobs": {"type": "integer", "minimum": 0, "maximum": 20},
+        "store": {"const": false},
+        "metadata": {"type": "object"},
+        "user": {"type": "string"},
+    });
+    let messages = messages();
+    [
+        (
+            "/v1/responses",
+            post(
+                "Answer a conversation in the shape of OpenAI's Responses; nothing is stored.",
+                body(sampling.clone(), responses, &["model", "input"]),
+            ),
+        ),
+        (
+            "/v1/messages",
+            post(
+                "Answer a conversation in the shape of Anthropic's Messages.",
+                body(sampling, messages, &["model", "max_tokens", "messages"]),
+            ),
+        ),
+    ]
+}
+
+/// Anthropic's parameters.
+fn messages() -> Value {
+    json!({
+        "messages": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["role", "content"]}},
+        "system": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
+        "max_tokens": {"type": "integer", "minimum": 1},
+        "stop_sequences": {"type": "array", "maxItems": 4, "items": {"type": "string"}},
+        "top_k": {"type": "integer", "minimum": 0},
+        "tools": {"type": "array", "maxItems": 128, "items": {"type": "object", "required": ["name"]}},
+        "tool_choice": {"type": "object", "required": ["type"]},
+        "thinking": {"type": "object", "properties": {"type": {"const": "disabled"}}},
+        "metadata": {"type": "object", "properties": {"user_id": {"type": "string"}}},
+    })
+}
+
+fn counting(model: Option<&str>) -> (&'static str, Value) {
+    let all = messages();
+    let own = json!({"model": model_of(model), "messages": all["messages"], "system": all["system"],
+                     "tools": all["tools"]});
+    let body = body(Map::new(), own, &["model", "messages"]);
+    (
+        "/v1/messages/count_tokens",
+        json!({"post": operation("How many tokens such a conversation has.", Some(body))}),
+    )
+}
+
+fn token_texts(model: Option<&str>) -> [(&'static str, Value); 2] {
+    let tokens = json!({"type": "array", "items": {"type": "integer", "minimum": 0}});
+    let post = |summary: &str, body: Value| json!({"post": operation(summary, Some(body))});
+    let prompt = texts(model, "prompt", json!({"type": "string"}));
+    [
+        ("/tokenize", post("Token ids of a text.", prompt)),
+        (
+            "/detokenize",
+            post("The text of token ids.", texts(model, "tokens", tokens)),
+        ),
+    ]
+}
+
+fn embeddings(model: Option<&str>) -> (&'static str, Value) {
+    let ids = json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}});
+    let many = |items: Value| json!({"type": "array", "minItems": 1, "maxItems": MAX_INPUTS, "items": items});
+    let own = json!({
+        "model": model_of(model),
+        "input": {"oneOf": [{"type": "string", "minLength": 1}, ids, many(json!({"type": "string"})), many(ids.clone())]},
+        "encoding_format": {"enum": ["float", "base64"], "default": "float"},
+        "dimensions": {"type": "integer", "minimum": 1},
+        "user": {"type": "string"},
+    });
+    let body = body(Map::new(), own, &["model", "input"]);
+    (
+        "/v1/embeddings",
+        json!({"post": operation("Vectors of texts.", Some(body))}),
+    )
+}
+
+fn document(title: &str, paths: Vec<(&'static str, Value)>) -> Value {
+    let paths: Map<String, Value> = paths
+        .into_iter()
+        .map(|(path, item)| (path.to_owned(), item))
+        .collect();
     json!({
         "openapi": "3.1.0",
-        "info": {"title": "quern-worker", "version": env!("CARGO_PKG_VERSION"), "license": {"name": "Apache-2.0"}},
-        "paths": {
-            "/v1/chat/completions": {"post": operation("Answer a chat, whole or as server-sent events.",
-                Some(body(shared(model), chat, &["model", "messages"])))},
-            "/v1/completions": {"post": operation("Continue a text, whole or as server-sent events.",
-                Some(body(shared(model), plain, &["model", "prompt"])))},
-            "/v1/models": {"get": operation("The models that are served.", None)},
-            "/v1/models/{id}": {"get": operation("One model.", None), "parameters": [
-                {"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}]},
-            "/tokenize": {"post": operation("Token ids of a text.", Some(texts("prompt", json!({"type": "string"}))))},
-            "/detokenize": {"post": operation("The text of token ids.", Some(texts("tokens", tokens)))},
-            "/health": {"get": operation("Whether the worker serves.", None)},
-            "/metrics": {"get": operation("Figures for Prometheus.", None)},
-        },
+        "info": {"title": title, "version": env!("CARGO_PKG_VERSION"), "license": {"name": "Apache-2.0"}},
+        "paths": paths,
         "components": {"schemas": {"Error": {"type": "object", "required": ["error"], "properties": {"error": {
             "type": "object", "required": ["message", "type", "param", "code"], "properties": {
                 "message": {"type": "string"}, "type": {"type": "string"},
@@ -125,14 +257,45 @@ pub(super) fn document(model: &str) -> Value {
     })
 }
 
+/// The document of a worker without a chain that serves a decoder.
+pub fn decoder(model: &str) -> Value {
+    let mut paths = chats(Some(model));
+    paths.extend(dialects(Some(model)));
+    paths.push(counting(Some(model)));
+    paths.extend(token_texts(Some(model)));
+    paths.extend(listing());
+    document("quern-worker", paths)
+}
+
+/// The document of a worker that serves a sentence encoder.
+pub fn encoder(model: &str) -> Value {
+    let mut paths = vec![embeddings(Some(model))];
+    paths.extend(token_texts(Some(model)));
+    paths.extend(listing());
+    document("quern-worker", paths)
+}
+
+/// The document of a router; one whose requests are paid has chats only.
+pub fn router(paid: bool) -> Value {
+    let mut paths = chats(None);
+    paths.extend(dialects(None));
+    if !paid {
+        paths.push(counting(None));
+        paths.push(embeddings(None));
+        paths.extend(token_texts(None));
+    }
+    paths.extend(listing());
+    document("quern-router", paths)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quern_inference_api::{Endpoint, Request};
+    use crate::{Endpoint, Request};
 
     #[test]
     fn every_parameter_of_the_page_is_one_that_requests_are_read_for() {
-        let page = document("m");
+        let page = decoder("m");
         let minimal = |path: &str| match path {
             "/v1/chat/completions" => (
                 Endpoint::Chat,

@@ -237,37 +237,3 @@ impl Frame {
         }
     }
 }
-
-/// One entry of `/v1/models`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct Model {
-    /// Model id.
-    pub id: String,
-    /// Always `model`.
-    pub object: String,
-    /// Unix time in seconds.
-    pub created: u64,
-    /// Who serves it.
-    pub owned_by: String,
-    /// Longest prompt and output together, in tokens.
-    pub context_length: u32,
-}
-
-/// The answer of `/v1/models`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct ModelList {
-    /// Always `list`.
-    pub object: String,
-    /// The models.
-    pub data: Vec<Model>,
-}
-
-impl ModelList {
-    /// A list of models.
-    pub fn new(data: Vec<Model>) -> Self {
-        Self {
-            object: "list".into(),
-            data,
-        }
-    }
-}

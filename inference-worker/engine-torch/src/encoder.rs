@@ -119,6 +119,11 @@ impl Encoder {
         self.config.hidden_size
     }
 
+    /// Whether embeddings have length 1.
+    pub fn is_normalised(&self) -> bool {
+        self.config.normalise
+    }
+
     /// One embedding for each sequence of token ids, which hold the tokenizer's special tokens already.
     ///
     /// # Errors

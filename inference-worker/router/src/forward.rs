@@ -6,13 +6,16 @@ use crate::pool::{Pool, Worker};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
-use quern_inference_api::{ApiError, Endpoint};
+use quern_inference_api::ApiError;
 use std::sync::Arc;
 
 /// Most workers that one request is offered to.
 const ATTEMPTS: usize = 3;
+
+/// Headers of a worker's answer that are the client's too.
+const KEPT: [&str; 2] = ["x-request-id", "x-accel-buffering"];
 
 /// How one worker answered.
 enum Attempt {
@@ -26,7 +29,7 @@ enum Attempt {
 pub(crate) async fn forward(
     pool: &Pool,
     metrics: &Metrics,
-    endpoint: Endpoint,
+    path: &str,
     model: &str,
     (part, body): (&str, Bytes),
 ) -> Result<Response, ApiError> {
@@ -46,7 +49,7 @@ pub(crate) async fn forward(
         if index > 0 {
             metrics.retries.inc();
         }
-        match attempt(pool, metrics, endpoint, &worker, (part, body.clone())).await {
+        match attempt(pool, metrics, path, &worker, (part, body.clone())).await {
             Attempt::Answered(response) => return Ok(response),
             Attempt::Busy(after) => busy = Some(after),
             Attempt::Failed(reason) => {
@@ -68,15 +71,11 @@ pub(crate) async fn forward(
 async fn attempt(
     pool: &Pool,
     metrics: &Metrics,
-    endpoint: Endpoint,
+    path: &str,
     worker: &Arc<Worker>,
     (part, body): (&str, Bytes),
 ) -> Attempt {
     let in_flight = worker.begin();
-    let path = match endpoint {
-        Endpoint::Chat => "/v1/chat/completions",
-        Endpoint::Completions => "/v1/completions",
-    };
     let answer = match pool.post(worker, path, part, body).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -96,6 +95,7 @@ async fn attempt(
         .as_ref()
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let length = answer.headers().get(header::CONTENT_LENGTH).cloned();
+    let kept = KEPT.map(|name| (name, answer.headers().get(name).cloned()));
     // Headers promise nothing: only bytes of the answer do.
     let mut rest = answer.into_body();
     let first = match rest.frame().await {
@@ -115,6 +115,9 @@ async fn attempt(
     let headers = response.headers_mut();
     if let Some(kind) = kind {
         headers.insert(header::CONTENT_TYPE, kind);
+    }
+    for (name, value) in kept {
+        headers.extend(value.map(|value| (HeaderName::from_static(name), value)));
     }
     if let Some(length) = length {
         headers.insert(header::CONTENT_LENGTH, length);

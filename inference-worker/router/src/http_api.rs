@@ -1,18 +1,20 @@
 //! The HTTP interface of the router.
 
+use crate::dialects;
 use crate::forward::forward;
 use crate::keys::{Holder, Keys, Parting};
 use crate::metrics::Metrics;
 use crate::paid::{self, Gateway};
 use crate::pool::Pool;
+use crate::texts;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::{HeaderMap, StatusCode, header};
-use quern_inference_api::response::{Model, ModelList};
-use quern_inference_api::{ApiError, Endpoint, Request, read_body};
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use quern_inference_api::listing::{Listing, Model, ModelList};
+use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body};
 use quern_interface::registry::ModelState;
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,6 +59,7 @@ impl Service {
                     created: self.started,
                     owned_by: "quern".into(),
                     context_length: package.context,
+                    listing: Listing::decoder(package.context, false),
                 });
                 ModelList::new(model.collect())
             }
@@ -70,6 +73,13 @@ pub(crate) fn router(service: Service) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
+        .route("/v1/responses", post(dialects::responses))
+        .route("/v1/messages", post(dialects::messages))
+        .route("/v1/messages/count_tokens", post(dialects::count))
+        .route("/v1/embeddings", post(texts::embeddings))
+        .route("/tokenize", post(texts::tokenize))
+        .route("/detokenize", post(texts::detokenize))
+        .route("/openapi.json", get(page))
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
         .route("/quern/receipts", get(receipts))
@@ -86,11 +96,20 @@ async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
     ApiError::no_route(method.as_str(), uri.path())
 }
 
-fn authorize<'a>(service: &'a Service, headers: &HeaderMap) -> Result<&'a Holder, ApiError> {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    service.keys.holder(value).ok_or_else(ApiError::unauthorized)
+pub(crate) fn authorize<'a>(service: &'a Service, headers: &HeaderMap) -> Result<&'a Holder, ApiError> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION).map(str::to_owned);
+    // Anthropic's clients have a header of their own.
+    let own = || text(HeaderName::from_static("x-api-key")).map(|key| format!("Bearer {key}"));
+    let value = bearer.or_else(own);
+    service
+        .keys
+        .holder(value.as_deref())
+        .ok_or_else(ApiError::unauthorized)
+}
+
+async fn page(State(service): State<Arc<Service>>) -> Json<serde_json::Value> {
+    Json(openapi::router(matches!(service.backend, Backend::Paid(_))))
 }
 
 async fn models(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, ApiError> {
@@ -193,7 +212,7 @@ async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiErr
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-async fn completions(
+pub(crate) async fn completions(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
     body: Body,
@@ -230,7 +249,8 @@ async fn relay(
     let part = service.parting.of(holder);
     match &service.backend {
         Backend::Direct(pool) => {
-            forward(pool, &service.metrics, endpoint, &request.model, (&part, body)).await
+            let path = endpoint.path();
+            forward(pool, &service.metrics, path, &request.model, (&part, body)).await
         }
         Backend::Paid(gateway) => {
             request.check_payable()?;

@@ -4,6 +4,7 @@ mod body;
 mod books;
 mod chain;
 mod consent;
+mod dialects;
 mod forward;
 mod http_api;
 mod keeper;
@@ -17,6 +18,7 @@ mod receipts;
 mod scenarios;
 mod serve;
 mod setup;
+mod texts;
 mod view;
 
 use clap::{Parser, Subcommand};

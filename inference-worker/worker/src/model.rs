@@ -2,10 +2,10 @@
 
 use anyhow::{Context, bail};
 use quern_engine::chat::ChatTemplate;
-use quern_engine::config::ModelConfig;
+use quern_engine::config::{EncoderConfig, ModelConfig};
 use quern_engine::grammar::Grammars;
 use quern_engine::tokenizer::Tokenizer;
-use quern_engine_torch::{Device, LlamaEngine, LoadOptions};
+use quern_engine_torch::{Device, Encoder, LlamaEngine, LoadOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +42,29 @@ impl ModelArgs {
             cache_tokens: self.cache_tokens,
         };
         LlamaEngine::load(&self.model, &options).with_context(|| self.what())
+    }
+
+    /// Whether the folder holds a sentence encoder.
+    pub(crate) fn is_encoder(&self) -> bool {
+        EncoderConfig::describes(&self.model)
+    }
+
+    /// Loads the sentence encoder.
+    pub(crate) fn encoder(&self) -> anyhow::Result<Encoder> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        quern_engine_torch::set_threads(self.threads.unwrap_or(cores).max(1));
+        let device = if self.cuda { Device::Cuda(0) } else { Device::Cpu };
+        Encoder::load(&self.model, device).with_context(|| self.what())
+    }
+
+    /// A context no longer than the one asked for.
+    pub(crate) fn cut(&self, context: usize) -> usize {
+        self.context.map_or(context, |most| most.clamp(1, context))
+    }
+
+    /// Loads the tokenizer alone.
+    pub(crate) fn tokenizer(&self) -> anyhow::Result<Tokenizer> {
+        Tokenizer::load(&self.model).with_context(|| self.what())
     }
 
     /// Loads the tokenizer and checks that the model has a row for each of its ids.

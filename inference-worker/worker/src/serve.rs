@@ -28,29 +28,29 @@ use tokio::net::TcpListener;
 #[derive(Debug, clap::Args)]
 pub struct Serve {
     #[command(flatten)]
-    model: ModelArgs,
+    pub(crate) model: ModelArgs,
     /// Where to listen; port 0 takes a free one, which is printed.
     #[arg(long, default_value = "127.0.0.1:8100")]
-    listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Id under which the model is served; the folder's name by default.
     #[arg(long)]
-    model_id: Option<String>,
+    pub(crate) model_id: Option<String>,
     /// Requests computed together.
     #[arg(long, default_value_t = 8)]
     slots: usize,
     /// Requests that may wait for a slot; beyond them comes 429.
     #[arg(long, default_value_t = 16)]
-    queue: usize,
+    pub(crate) queue: usize,
     /// Serve for money: file with the chain's nodes, this host's keys and its journal. Without it the worker answers
     /// anyone, unencrypted.
     #[arg(long, value_name = "FILE")]
-    chain: Option<PathBuf>,
+    pub(crate) chain: Option<PathBuf>,
     /// With --chain: where to answer /health, /metrics, /v1/models and /v1/receipts without encryption.
     #[arg(long, value_name = "ADDRESS", requires = "chain")]
     status: Option<SocketAddr>,
     /// Seconds that running requests get to finish after SIGTERM.
     #[arg(long, default_value_t = 20)]
-    grace: u64,
+    pub(crate) grace: u64,
 }
 
 /// How a worker differs from the one that `quern-worker` is: in nothing by default.
@@ -106,6 +106,9 @@ impl Serve {
             Some(id) => id.clone(),
             None => self.model.name()?,
         };
+        if self.model.is_encoder() {
+            return self.run_encoder(model_id);
+        }
         let text = Arc::new(self.model.text()?);
         if self.chain.is_some() && text.chat.reads("strftime_now") {
             // An auditor renders the request again, later.

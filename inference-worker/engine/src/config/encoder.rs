@@ -68,6 +68,13 @@ const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 impl EncoderConfig {
+    /// Whether a model folder says that it holds an encoder, be it one that can be loaded or not.
+    pub fn describes(folder: &Path) -> bool {
+        let config = read_optional(&folder.join("config.json")).ok().flatten();
+        let family = config.and_then(|config| config["model_type"].as_str().map(str::to_owned));
+        matches!(family.as_deref(), Some("bert" | "roberta" | "xlm-roberta"))
+    }
+
     /// Reads the folder of a sentence encoder: that of `sentence-transformers`, or a transformer alone, whose rows
     /// are then averaged.
     ///

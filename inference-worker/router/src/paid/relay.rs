@@ -1,7 +1,7 @@
 //! The stream of a paid answer: the host's words to the client, its receipts and needs to the ledger.
 
 use super::forward::Order;
-use super::sse::{Event, Splitter};
+use super::sse::{Event, Splitter, chunk};
 use super::top_up::Meter;
 use super::{Gateway, Pending};
 use bytes::Bytes;
@@ -177,7 +177,7 @@ impl Opening {
                 Step::Keep
             }
             _ => {
-                let chunk = event.chunk();
+                let chunk = chunk(&event);
                 self.usage = chunk.usage.or(self.usage);
                 if chunk.error {
                     Step::Error(event.raw)

@@ -1,77 +1,6 @@
-//! Server-sent events, taken apart without changing a byte.
+//! What the events of a host's stream say.
 
-use bytes::{Bytes, BytesMut};
-
-/// Longest event that is waited for.
-const MAX_EVENT: usize = 1 << 20;
-
-/// One event, or a comment, with the empty line that ends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
-    /// As it came.
-    pub(crate) raw: Bytes,
-    /// The value of its `event` field.
-    pub(crate) name: String,
-    /// Its data, lines joined by a line feed.
-    pub(crate) data: String,
-}
-
-/// Cuts a stream into events.
-#[derive(Debug, Default)]
-pub(crate) struct Splitter {
-    buffer: BytesMut,
-    searched: usize,
-}
-
-impl Splitter {
-    /// Adds bytes. False when an event is longer than any should be.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
-        self.buffer.extend_from_slice(bytes);
-        self.buffer.len() <= MAX_EVENT
-    }
-
-    /// The next whole event.
-    pub(crate) fn next(&mut self) -> Option<Event> {
-        let from = self.searched.saturating_sub(3);
-        let rest = self.buffer.get(from..)?;
-        let end = find(rest, b"\n\n")
-            .map(|at| at + 2)
-            .into_iter()
-            .chain(find(rest, b"\r\n\r\n").map(|at| at + 4))
-            .min();
-        let Some(end) = end else {
-            self.searched = self.buffer.len();
-            return None;
-        };
-        self.searched = 0;
-        Some(parse(self.buffer.split_to(from + end).freeze()))
-    }
-
-    /// What is left at the end of the stream.
-    pub(crate) fn rest(&mut self) -> Bytes {
-        self.searched = 0;
-        self.buffer.split().freeze()
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
-}
-
-fn parse(raw: Bytes) -> Event {
-    let (mut name, mut data) = (String::new(), Vec::new());
-    for line in String::from_utf8_lossy(&raw).lines() {
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match field {
-            "event" => value.clone_into(&mut name),
-            "data" => data.push(value.to_owned()),
-            _ => {}
-        }
-    }
-    let data = data.join("\n");
-    Event { raw, name, data }
-}
+pub(crate) use quern_inference_api::sse::{Event, Splitter};
 
 /// What an OpenAI chunk says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,23 +13,21 @@ pub(crate) struct Chunk {
     pub(crate) usage: Option<(u32, u32)>,
 }
 
-impl Event {
-    /// Reads the data of an unnamed event.
-    pub(crate) fn chunk(&self) -> Chunk {
-        let Ok(value) = serde_json::from_str::<serde_json::Value>(&self.data) else {
-            return Chunk::default();
-        };
-        let choice = &value["choices"][0];
-        let text = choice["delta"]["content"]
-            .as_str()
-            .or_else(|| choice["text"].as_str());
-        Chunk {
-            token: text.is_some_and(|text| !text.is_empty())
-                || choice["delta"]["tool_calls"].is_array()
-                || choice["finish_reason"].is_string(),
-            error: value.get("error").is_some_and(|error| !error.is_null()),
-            usage: usage(&value),
-        }
+/// Reads the data of an unnamed event.
+pub(crate) fn chunk(event: &Event) -> Chunk {
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(&event.data) else {
+        return Chunk::default();
+    };
+    let choice = &value["choices"][0];
+    let text = choice["delta"]["content"]
+        .as_str()
+        .or_else(|| choice["text"].as_str());
+    Chunk {
+        token: text.is_some_and(|text| !text.is_empty())
+            || choice["delta"]["tool_calls"].is_array()
+            || choice["finish_reason"].is_string(),
+        error: value.get("error").is_some_and(|error| !error.is_null()),
+        usage: usage(&value),
     }
 }
 
@@ -113,45 +40,20 @@ pub(crate) fn usage(answer: &serde_json::Value) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    const STREAM: &[u8] =
-        b": hello\n\ndata: {\"choices\":[{\"text\":\"a\"}]}\n\nevent: quern.receipt\r\ndata: x\r\n\r\n\
-        data: one\ndata: two\n\ndata: [DONE]\n\ntail";
-
-    proptest! {
-        #[test]
-        fn events_are_the_same_however_the_stream_is_cut(cuts in prop::collection::vec(0_usize..120, 0..20)) {
-            let mut cuts: Vec<usize> = cuts.into_iter().map(|at| at.min(STREAM.len())).collect();
-            cuts.extend([0, STREAM.len()]);
-            cuts.sort_unstable();
-            let (mut splitter, mut events) = (Splitter::default(), Vec::new());
-            for pair in cuts.windows(2) {
-                splitter.push(&STREAM[pair[0]..pair[1]]);
-                while let Some(event) = splitter.next() {
-                    events.push(event);
-                }
-            }
-            let raw: Vec<u8> = events.iter().flat_map(|event| event.raw.to_vec()).collect();
-            prop_assert_eq!([&raw[..], &splitter.rest()].concat(), STREAM);
-            let data: Vec<&str> = events.iter().map(|event| event.data.as_str()).collect();
-            prop_assert_eq!(data[2..].to_vec(), vec!["x", "one\ntwo", "[DONE]"]);
-            prop_assert_eq!(&events[2].name, "quern.receipt");
-            prop_assert!(events[1].chunk().token && !events[0].chunk().token && !events[4].chunk().token);
-        }
-    }
+    use bytes::Bytes;
+    use quern_inference_api::sse::parse;
 
     #[test]
     fn the_opening_chunk_of_a_chat_is_no_token_and_an_error_is_told_apart() {
-        let chunk = |data: &str| parse(Bytes::from(format!("data: {data}\n\n"))).chunk();
+        let read = |data: &str| chunk(&parse(Bytes::from(format!("data: {data}\n\n"))));
         assert_eq!(
-            chunk(r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#),
+            read(r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#),
             Chunk::default()
         );
-        assert!(chunk(r#"{"error":{"message":"x"}}"#).error);
-        assert!(chunk(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#).token);
+        assert!(read(r#"{"error":{"message":"x"}}"#).error);
+        assert!(read(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#).token);
         let usage =
-            chunk(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#);
+            read(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#);
         assert_eq!(usage.usage, Some((3, 4)));
     }
 }

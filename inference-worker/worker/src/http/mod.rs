@@ -2,7 +2,8 @@
 
 mod answer;
 mod calls;
-mod openapi;
+mod dialects;
+pub(crate) mod embeddings;
 mod prepare;
 mod reader;
 #[cfg(test)]
@@ -26,8 +27,9 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use quern_inference_api::response::{Frame, Model, ModelList};
-use quern_inference_api::{ApiError, Endpoint, Request, read_body};
+use quern_inference_api::listing::{Listing, Model, ModelList};
+use quern_inference_api::response::Frame;
+use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body};
 use quern_transport::Peer;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -59,9 +61,9 @@ pub(crate) fn router(service: Service) -> Router {
         .merge(if service.paid.is_some() {
             Router::new()
         } else {
-            texts::routes()
+            texts::routes().merge(dialects::routes())
         })
-        .merge(openapi::routes())
+        .route("/openapi.json", get(page))
         .merge(status_routes());
     if service.paid.is_some() {
         router = router.merge(paid::routes()).merge(audit::routes());
@@ -87,7 +89,7 @@ fn with_fallbacks(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
     router.fallback(no_route).method_not_allowed_fallback(no_route)
 }
 
-async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
+pub(super) async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
     ApiError::no_route(method.as_str(), uri.path())
 }
 
@@ -114,13 +116,23 @@ async fn health(State(service): State<Arc<Service>>) -> Result<Json<serde_json::
 }
 
 fn entry(service: &Service) -> Model {
+    let taught = tools::Style::of(&service.text) != tools::Style::Untaught;
+    let listing = Listing::decoder(service.context as u32, taught);
     Model {
         id: service.model_id.clone(),
         object: "model".into(),
         created: service.created,
         owned_by: "quern".into(),
         context_length: service.context as u32,
+        listing: match &service.paid {
+            None => listing.free(),
+            Some(_) => listing,
+        },
     }
+}
+
+async fn page(State(service): State<Arc<Service>>) -> Json<serde_json::Value> {
+    Json(openapi::decoder(&service.model_id))
 }
 
 async fn models(State(service): State<Arc<Service>>) -> Json<ModelList> {
@@ -135,10 +147,11 @@ async fn model(State(service): State<Arc<Service>>, Path(id): Path<String>) -> R
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
-    let text = service
-        .metrics
-        .render()
-        .map_err(|e| ApiError::internal(e.to_string()))?;
+    render(&service.metrics)
+}
+
+fn render(metrics: &Metrics) -> Result<Response, ApiError> {
+    let text = metrics.render().map_err(|e| ApiError::internal(e.to_string()))?;
     Ok(([(http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
@@ -241,4 +254,10 @@ async fn answer(service: &Service, request: Request, source: Source) -> Result<R
         response.headers_mut().insert(REQUEST_ID, id);
     }
     Ok(response)
+}
+
+/// An id for an answer that no other has.
+fn request_id(prefix: &str) -> Result<String, ApiError> {
+    let number = random_seed().map_err(|e| ApiError::internal(e.to_string()))?;
+    Ok(format!("{prefix}-{:016x}", number.cast_unsigned()))
 }

@@ -14,8 +14,8 @@ use quern_inference_api::{ApiError, Input, Message, Request};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Tokens and limits of a request's first choice; its seed is set later.
-pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiError> {
+/// The tokens that the model reads.
+pub(crate) fn prompt(service: &Service, request: &Request) -> Result<Vec<u32>, ApiError> {
     let param = request.endpoint.input_param();
     let tokenizer = &service.text.tokenizer;
     let encode = |text: &str, special| {
@@ -23,7 +23,7 @@ pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiEr
             .encode(text, special)
             .map_err(|e| ApiError::invalid(param, e.to_string()))
     };
-    let prompt = match &request.input {
+    Ok(match &request.input {
         // A template writes its special tokens itself.
         Input::Chat(messages) => encode(&render(service, request, messages)?, false)?,
         Input::Text(text) => encode(text, true)?,
@@ -31,7 +31,14 @@ pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiEr
             Some(id) => return Err(ApiError::invalid(param, format!("There is no token id {id}."))),
             None => ids.clone(),
         },
-    };
+    })
+}
+
+/// Tokens and limits of a request's first choice; its seed is set later.
+pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiError> {
+    let param = request.endpoint.input_param();
+    let tokenizer = &service.text.tokenizer;
+    let prompt = prompt(service, request)?;
     if prompt.is_empty() {
         return Err(ApiError::invalid(param, format!("'{param}' holds no tokens.")));
     }

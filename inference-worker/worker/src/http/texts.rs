@@ -1,14 +1,15 @@
-//! `/tokenize` and `/detokenize`: what a text costs, without an answer.
+//! `/tokenize` and `/detokenize`: what a text or a chat costs, without an answer.
 
-use crate::http::Service;
+use crate::http::{Service, prepare};
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use quern_inference_api::{ApiError, read_body};
+use quern_engine::tokenizer::Tokenizer;
+use quern_inference_api::{ApiError, Endpoint, Request, read_body};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<Service>> {
@@ -39,43 +40,94 @@ struct Detokenize {
     tokens: Vec<u32>,
 }
 
-async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
+/// A model's way between texts and tokens.
+#[derive(Clone, Copy)]
+pub(super) struct Texts<'a> {
+    pub(super) model_id: &'a str,
+    pub(super) context: usize,
+    pub(super) tokenizer: &'a Tokenizer,
+}
+
+fn read<T: DeserializeOwned>(body: Value) -> Result<T, ApiError> {
+    serde_json::from_value(body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}.")))
+}
+
+async fn json_of(body: Body) -> Result<Value, ApiError> {
     let body = read_body(body).await?;
     serde_json::from_slice(&body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}.")))
 }
 
-fn check(service: &Service, model: Option<String>) -> Result<(), ApiError> {
-    match model.filter(|model| *model != service.model_id) {
-        Some(model) => Err(ApiError::no_model(&model)),
-        None => Ok(()),
+impl Texts<'_> {
+    fn check(&self, model: Option<String>) -> Result<(), ApiError> {
+        match model.filter(|model| model != self.model_id) {
+            Some(model) => Err(ApiError::no_model(&model)),
+            None => Ok(()),
+        }
+    }
+
+    fn counted(&self, tokens: &[u32]) -> Value {
+        json!({"count": tokens.len(), "max_model_len": self.context, "tokens": tokens})
+    }
+
+    pub(super) async fn tokenize(&self, body: Body) -> Result<Json<Value>, ApiError> {
+        self.encode(json_of(body).await?)
+    }
+
+    fn encode(&self, body: Value) -> Result<Json<Value>, ApiError> {
+        let request: Tokenize = read(body)?;
+        self.check(request.model)?;
+        // A long text takes the tokenizer a while.
+        let tokens = tokio::task::block_in_place(|| {
+            self.tokenizer.encode(&request.prompt, request.add_special_tokens)
+        });
+        let tokens = tokens.map_err(|e| ApiError::invalid("prompt", e.to_string()))?;
+        Ok(Json(self.counted(&tokens)))
+    }
+
+    pub(super) async fn detokenize(&self, body: Body) -> Result<Json<Value>, ApiError> {
+        let request: Detokenize = read(json_of(body).await?)?;
+        self.check(request.model)?;
+        let known = self.tokenizer.tokens();
+        if let Some(id) = request.tokens.iter().find(|id| !known.contains(**id)) {
+            return Err(ApiError::invalid("tokens", format!("There is no token id {id}.")));
+        }
+        let text = tokio::task::block_in_place(|| self.tokenizer.decode(&request.tokens));
+        let text = text.map_err(|e| ApiError::invalid("tokens", e.to_string()))?;
+        Ok(Json(json!({"prompt": text})))
     }
 }
 
-async fn tokenize(State(service): State<Arc<Service>>, body: Body) -> Result<Json<Value>, ApiError> {
-    let request: Tokenize = read(body).await?;
-    check(&service, request.model)?;
-    let tokenizer = &service.text.tokenizer;
-    // A long text takes the tokenizer a while.
-    let tokens =
-        tokio::task::block_in_place(|| tokenizer.encode(&request.prompt, request.add_special_tokens));
-    let tokens = tokens.map_err(|e| ApiError::invalid("prompt", e.to_string()))?;
-    Ok(Json(
-        json!({"count": tokens.len(), "max_model_len": service.context, "tokens": tokens}),
-    ))
+fn texts(service: &Service) -> Texts<'_> {
+    Texts {
+        model_id: &service.model_id,
+        context: service.context,
+        tokenizer: &service.text.tokenizer,
+    }
+}
+
+/// A text, or a chat in the shape of `/v1/chat/completions`.
+pub(super) async fn tokenize(
+    State(service): State<Arc<Service>>,
+    body: Body,
+) -> Result<Json<Value>, ApiError> {
+    let texts = texts(&service);
+    match json_of(body).await? {
+        Value::Object(chat) if chat.contains_key("messages") => {
+            let tokens = chat_tokens(&service, chat)?;
+            Ok(Json(texts.counted(&tokens)))
+        }
+        body => texts.encode(body),
+    }
+}
+
+fn chat_tokens(service: &Service, mut chat: Map<String, Value>) -> Result<Vec<u32>, ApiError> {
+    chat.entry("model")
+        .or_insert_with(|| service.model_id.clone().into());
+    let request = Request::parse(Endpoint::Chat, Value::Object(chat).to_string().as_bytes())?;
+    texts(service).check(Some(request.model.clone()))?;
+    tokio::task::block_in_place(|| prepare::prompt(service, &request))
 }
 
 async fn detokenize(State(service): State<Arc<Service>>, body: Body) -> Result<Json<Value>, ApiError> {
-    let request: Detokenize = read(body).await?;
-    check(&service, request.model)?;
-    let tokenizer = &service.text.tokenizer;
-    if let Some(id) = request
-        .tokens
-        .iter()
-        .find(|id| !tokenizer.tokens().contains(**id))
-    {
-        return Err(ApiError::invalid("tokens", format!("There is no token id {id}.")));
-    }
-    let text = tokio::task::block_in_place(|| tokenizer.decode(&request.tokens));
-    let text = text.map_err(|e| ApiError::invalid("tokens", e.to_string()))?;
-    Ok(Json(json!({"prompt": text})))
+    texts(&service).detokenize(body).await
 }

@@ -1,0 +1,198 @@
+//! `/v1/models`: OpenAI's fields, and beside them those of OpenRouter's listing document for providers.
+
+use serde::{Deserialize, Serialize};
+
+/// Sampling parameters in OpenRouter's words that the engine honours.
+const SAMPLING: &[&str] = &[
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "repetition_penalty",
+    "stop",
+    "seed",
+    "max_tokens",
+    "logit_bias",
+];
+
+/// US dollars as decimal text: for one token, one image or one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pricing {
+    /// A token of the prompt.
+    pub prompt: String,
+    /// A token of the output.
+    pub completion: String,
+    /// An image; there are none.
+    #[serde(default = "zero")]
+    pub image: String,
+    /// A request, whatever its length.
+    #[serde(default = "zero")]
+    pub request: String,
+    /// A token of the prompt that was found in a cache.
+    #[serde(default = "zero")]
+    pub input_cache_read: String,
+}
+
+fn zero() -> String {
+    "0".into()
+}
+
+/// What OpenRouter asks of a provider's model beside OpenAI's fields. What is not known is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listing {
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where the weights are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hugging_face_id: Option<String>,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `text`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub input_modalities: Vec<String>,
+    /// `text`, or `embeddings`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub output_modalities: Vec<String>,
+    /// How the weights are computed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<String>,
+    /// Most tokens of an output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_output_length: Option<u32>,
+    /// Price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pricing: Option<Pricing>,
+    /// In OpenRouter's words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub supported_sampling_parameters: Vec<String>,
+    /// In OpenRouter's words: `tools`, `json_mode`, `structured_outputs`, `logprobs`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub supported_features: Vec<String>,
+    /// False hides the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_ready: Option<bool>,
+    /// Whether it costs nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_free: Option<bool>,
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+impl Listing {
+    /// Of a decoder with a context of so many tokens. `tools` if its chat template shows them.
+    pub fn decoder(context: u32, tools: bool) -> Self {
+        let mut features = words(&["json_mode", "structured_outputs", "logprobs"]);
+        if tools {
+            features.insert(0, "tools".into());
+        }
+        Self {
+            input_modalities: words(&["text"]),
+            output_modalities: words(&["text"]),
+            quantization: Some("fp32".into()),
+            max_output_length: Some(context.saturating_sub(1)),
+            supported_sampling_parameters: words(SAMPLING),
+            supported_features: features,
+            is_ready: Some(true),
+            ..Self::default()
+        }
+    }
+
+    /// Of a sentence encoder.
+    pub fn encoder() -> Self {
+        Self {
+            input_modalities: words(&["text"]),
+            output_modalities: words(&["embeddings"]),
+            quantization: Some("fp32".into()),
+            is_ready: Some(true),
+            ..Self::default()
+        }
+    }
+
+    /// The same without a price.
+    #[must_use]
+    pub fn free(self) -> Self {
+        let none = Pricing {
+            prompt: zero(),
+            completion: zero(),
+            image: zero(),
+            request: zero(),
+            input_cache_read: zero(),
+        };
+        Self {
+            pricing: Some(none),
+            is_free: Some(true),
+            ..self
+        }
+    }
+
+    /// What another says counts, where it says something.
+    #[must_use]
+    pub fn with(self, other: &Self) -> Self {
+        let list = |own: Vec<String>, other: &[String]| {
+            if other.is_empty() { own } else { other.to_vec() }
+        };
+        let text = |own: Option<String>, other: &Option<String>| other.clone().or(own);
+        Self {
+            name: text(self.name, &other.name),
+            hugging_face_id: text(self.hugging_face_id, &other.hugging_face_id),
+            description: text(self.description, &other.description),
+            input_modalities: list(self.input_modalities, &other.input_modalities),
+            output_modalities: list(self.output_modalities, &other.output_modalities),
+            quantization: text(self.quantization, &other.quantization),
+            max_output_length: other.max_output_length.or(self.max_output_length),
+            pricing: other.pricing.clone().or(self.pricing),
+            supported_sampling_parameters: list(
+                self.supported_sampling_parameters,
+                &other.supported_sampling_parameters,
+            ),
+            supported_features: list(self.supported_features, &other.supported_features),
+            is_ready: other.is_ready.or(self.is_ready),
+            is_free: other.is_free.or(self.is_free),
+        }
+    }
+}
+
+/// One entry of `/v1/models`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Model {
+    /// Model id.
+    pub id: String,
+    /// Always `model`.
+    pub object: String,
+    /// Unix time in seconds.
+    pub created: u64,
+    /// Who serves it.
+    pub owned_by: String,
+    /// Longest prompt and output together, in tokens.
+    pub context_length: u32,
+    /// What else is known of it.
+    #[serde(flatten)]
+    pub listing: Listing,
+}
+
+/// The answer of `/v1/models`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelList {
+    /// Always `list`.
+    pub object: String,
+    /// The models.
+    pub data: Vec<Model>,
+}
+
+impl ModelList {
+    /// A list of models.
+    pub fn new(data: Vec<Model>) -> Self {
+        Self {
+            object: "list".into(),
+            data,
+        }
+    }
+}

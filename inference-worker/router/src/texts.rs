@@ -1,0 +1,75 @@
+//! What needs a model's tokenizer or encoder and no chat: vectors and tokens. Nothing of it is paid, so only a router
+//! in front of workers without a chain offers it.
+
+use crate::forward::forward;
+use crate::http_api::{Backend, Service, authorize};
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use quern_inference_api::embeddings::EmbeddingsRequest;
+use quern_inference_api::{ApiError, read_body};
+use serde_json::Value;
+use std::sync::Arc;
+
+pub(crate) async fn embeddings(service: State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
+    let model = |body: &[u8]| EmbeddingsRequest::parse(body).map(|request| request.model);
+    answer(&service, &headers, body, "/v1/embeddings", model).await
+}
+
+pub(crate) async fn tokenize(service: State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
+    answer(&service, &headers, body, "/tokenize", model).await
+}
+
+pub(crate) async fn detokenize(service: State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
+    answer(&service, &headers, body, "/detokenize", model).await
+}
+
+/// Which worker is meant.
+fn model(body: &[u8]) -> Result<String, ApiError> {
+    let body: Value =
+        serde_json::from_slice(body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}.")))?;
+    match body.get("model") {
+        Some(Value::String(model)) => Ok(model.clone()),
+        Some(_) => Err(ApiError::invalid("model", "'model' must be a string.")),
+        None => Err(ApiError::missing("model")),
+    }
+}
+
+async fn answer(
+    service: &Service,
+    headers: &HeaderMap,
+    body: Body,
+    path: &str,
+    model: impl Fn(&[u8]) -> Result<String, ApiError>,
+) -> Response {
+    let answer = relay(service, headers, body, path, model).await;
+    let response = answer.unwrap_or_else(IntoResponse::into_response);
+    let status = response.status();
+    service
+        .metrics
+        .requests
+        .with_label_values(&[status.as_str()])
+        .inc();
+    response
+}
+
+async fn relay(
+    service: &Service,
+    headers: &HeaderMap,
+    body: Body,
+    path: &str,
+    model: impl Fn(&[u8]) -> Result<String, ApiError>,
+) -> Result<Response, ApiError> {
+    let holder = authorize(service, headers)?;
+    let Backend::Direct(pool) = &service.backend else {
+        let message = format!(
+            "{path} is not offered here: receipts are of chats and completions, so nothing else is paid."
+        );
+        return Err(ApiError::not_found(message));
+    };
+    let body = read_body(body).await?;
+    let model = model(&body)?;
+    let part = service.parting.of(holder);
+    forward(pool, &service.metrics, path, &model, (&part, body)).await
+}

@@ -1,0 +1,51 @@
+//! Responses and Messages, for a worker without a chain. One with a chain is spoken to by routers, which translate.
+
+use crate::http::{Service, completions, texts};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::HeaderMap;
+use quern_inference_api::dialect::{Dialect, count_tokens, counted};
+use quern_inference_api::{ApiError, Endpoint, read_body};
+use std::sync::Arc;
+
+pub(super) fn routes() -> Router<Arc<Service>> {
+    let responses = |state, headers, body| answer(state, headers, body, Dialect::Responses);
+    let messages = |state, headers, body| answer(state, headers, body, Dialect::Messages);
+    Router::new()
+        .route(Dialect::Responses.path(), post(responses))
+        .route(Dialect::Messages.path(), post(messages))
+        .route("/v1/messages/count_tokens", post(count))
+}
+
+async fn answer(service: State<Arc<Service>>, headers: HeaderMap, body: Body, dialect: Dialect) -> Response {
+    let translated = match read_body(body).await {
+        Ok(body) => dialect.translate(&body),
+        Err(error) => Err(error),
+    };
+    match translated {
+        Ok(translated) => {
+            let body = Body::from(translated.body.clone());
+            let chat = completions(service, None, headers, body, Endpoint::Chat).await;
+            translated.answer(chat).await
+        }
+        Err(error) => {
+            service.metrics.count("refused");
+            dialect.error(error)
+        }
+    }
+}
+
+async fn count(service: State<Arc<Service>>, body: Body) -> Response {
+    let translated = async { count_tokens(&read_body(body).await?) };
+    match translated.await {
+        Ok(translated) => {
+            let body = Body::from(translated.body.clone());
+            let answer: Result<_, ApiError> = texts::tokenize(service, body).await;
+            counted(&translated, answer.into_response()).await
+        }
+        Err(error) => Dialect::Messages.error(error),
+    }
+}
