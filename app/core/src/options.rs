@@ -24,6 +24,8 @@ pub struct Options {
     pub halt: Halt,
     /// Snapshots to make and to offer; `None` for neither.
     pub snapshots: Option<Snapshots>,
+    /// Most bytes of a snapshot that is taken in; `None` without a limit.
+    pub restore_room: Option<u64>,
     /// Names of upgrades that this binary is said to carry and that need no change of the state. A node that is
     /// told so of a binary that lacks the upgrade's rules leaves the chain.
     pub upgrades: BTreeSet<String>,
@@ -105,6 +107,7 @@ impl Options {
             min_retain_blocks: 0,
             halt: Halt::default(),
             snapshots: None,
+            restore_room: None,
             upgrades: BTreeSet::new(),
             skip_upgrades: BTreeSet::new(),
             query_gas_limit: Some(50_000_000),

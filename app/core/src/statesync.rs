@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 use quern_context::{Cx, Mode};
-use quern_store::statesync::{Codes, Description, Folder, Received, Receiver, SyncError, create};
+use quern_store::statesync::{
+    CHUNK_BYTES, Codes, Description, Folder, Received, Receiver, SyncError, create,
+};
 use quern_store::{Branch, Snapshot, StoreError};
 use quern_types::{Error, Result};
 use quern_wasm::Wasm;
@@ -204,6 +206,10 @@ impl Shared {
             }
             Err(SyncError::Format(_)) => Answer::RejectFormat,
             Err(SyncError::Description) => Answer::RejectSender,
+            Err(error @ SyncError::NoRoom { .. }) => {
+                tracing::warn!(%error, "refusing a snapshot");
+                Answer::Reject
+            }
             Err(error) => {
                 tracing::error!(%error, "cannot take in a snapshot");
                 Answer::Abort
@@ -223,6 +229,11 @@ impl Shared {
             &offered.hash,
             &offered.metadata,
         )?;
+        let count = u64::try_from(description.chunks.len()).unwrap_or(u64::MAX);
+        let bytes = count.saturating_mul(u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX));
+        if let Some(room) = self.options.restore_room.filter(|room| bytes > *room) {
+            return Err(SyncError::NoRoom { bytes, room });
+        }
         let app_hash = <[u8; 32]>::try_from(request.app_hash.as_ref()).map_err(|_| SyncError::Description)?;
         tracing::info!(
             height = description.height,

@@ -188,6 +188,20 @@ fn hostile_snapshots_are_refused_and_an_honest_one_is_taken_afterwards() {
     ] {
         assert_eq!(offer(&fresh, &lie, &app_hash), i32::from(Offered::RejectSender));
     }
+    // One that the disk has no room for, whatever it holds.
+    let many = vec![7; 3 * 32];
+    let large = pb::Snapshot {
+        chunks: 3,
+        hash: Sha256::digest(&many).to_vec().into(),
+        metadata: many.into(),
+        ..honest.clone()
+    };
+    let small = tempfile::tempdir().unwrap();
+    let mut options = Options::new(small.path());
+    options.restore_room = Some(29_999_999);
+    let small = App::open(options).unwrap();
+    assert_eq!(offer(&small, &large, &app_hash), i32::from(Offered::Reject));
+    assert_eq!(offer(&small, &honest, &app_hash), i32::from(Offered::Accept));
     // A chunk without an offer, and one out of turn.
     assert_eq!(apply(&fresh, 0, Vec::new()).result, i32::from(Applied::Abort));
     offer(&fresh, &honest, &app_hash);

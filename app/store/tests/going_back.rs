@@ -93,7 +93,7 @@ fn a_power_cut_in_a_rollback_leaves_a_version_that_can_be_gone_on_from() {
         disk.cut_after(opened + cut);
         let _ = store.rollback_to(5);
         drop(store);
-        let disk = Disk::new(disk.after_power_cut(cut as u64));
+        let disk = Disk::new(disk.after_power_cut(cut));
         let store = open(&disk).unwrap();
         match store.latest().unwrap().version {
             160 => before += 1,

@@ -302,7 +302,7 @@ fn a_crash_anywhere_in_a_restore_leaves_an_empty_state_or_the_whole_one() {
         let disk = Disk::new(empty.content());
         disk.cut_after(cut);
         let _ = open(&disk).map(|store| take(&store, &made, &chunks, app_hash));
-        let disk = Disk::new(disk.after_power_cut(u64::try_from(cut).unwrap()));
+        let disk = Disk::new(disk.after_power_cut(cut));
         let store = open(&disk).unwrap();
         match store.latest() {
             None => {

@@ -213,6 +213,13 @@ fn open(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<App> {
     App::open(options(home, config, args)?).at(Exit::BadFile, what)
 }
 
+/// Bytes that a snapshot from peers may have: in the database it takes about three times its own, and CometBFT
+/// keeps its chunks meanwhile.
+fn room(home: &Home) -> Option<u64> {
+    let disk = rustix::fs::statvfs(home.data().as_path()).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize) / 4)
+}
+
 fn options(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<quern_core::Options> {
     let prices = args
         .minimum_gas_prices
@@ -241,6 +248,7 @@ fn options(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<quern_c
         interval: config.state_sync.snapshot_interval,
         keep_recent: config.state_sync.snapshot_keep_recent,
     });
+    options.restore_room = room(home);
     options.pruning = config.keep_recent().map_or(Pruning::Nothing, Pruning::KeepRecent);
     Ok(options)
 }

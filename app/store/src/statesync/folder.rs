@@ -48,7 +48,7 @@ impl Folder {
                 found.extend(self.find(height, format).ok());
             }
         }
-        found.sort_by(|a, b| (b.height, b.format).cmp(&(a.height, a.format)));
+        found.sort_by_key(|found| std::cmp::Reverse((found.height, found.format)));
         Ok(found)
     }
 
@@ -114,7 +114,7 @@ impl Folder {
             return Ok(());
         }
         let mut heights = numbered::<u64>(&self.path)?;
-        heights.sort_unstable_by(|a, b| b.cmp(a));
+        heights.sort_unstable_by_key(|height| std::cmp::Reverse(*height));
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
         for height in heights.into_iter().skip(keep) {
             fs::remove_dir_all(self.path.join(height.to_string()))?;

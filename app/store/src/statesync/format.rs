@@ -153,8 +153,11 @@ impl Decoder {
     }
 }
 
-/// A field with its length, and what follows; `None` if it is not all there yet.
-fn take(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, SyncError> {
+/// A field, and what follows it.
+type Field<'a> = (&'a [u8], &'a [u8]);
+
+/// The field that `bytes` begin with, after its length; `None` if it is not all there yet.
+fn take(bytes: &[u8]) -> Result<Option<Field<'_>>, SyncError> {
     let Some((length, rest)) = bytes.split_first_chunk() else {
         return Ok(None);
     };

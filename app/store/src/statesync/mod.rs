@@ -102,6 +102,14 @@ pub enum SyncError {
         /// Of the chain, in hexadecimal.
         expected: String,
     },
+    /// There is no room for it.
+    #[error("the snapshot has {bytes} bytes, and there is room for {room}; make room and start again")]
+    NoRoom {
+        /// Most bytes of its chunks.
+        bytes: u64,
+        /// Bytes that a snapshot may have.
+        room: u64,
+    },
     /// No such snapshot.
     #[error(
         "there is no snapshot of height {height} in format {format}; `quernd snapshots list` shows what is there"
