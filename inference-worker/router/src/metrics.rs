@@ -22,8 +22,10 @@ pub(crate) struct Metrics {
     pub(crate) receipts: IntCounterVec,
     /// Signed refusals by host and reason: busy, limit, maintenance.
     pub(crate) refusals: IntCounterVec,
-    /// Vouchers that a host left without answer, by host. Nobody signs that, so it counts nowhere else.
+    /// Vouchers that a host left without answer, by host, witnessed or not.
     pub(crate) unanswered: IntCounterVec,
+    /// Refusals and witnessed time-outs that are on chain.
+    pub(crate) misses_noted: IntCounter,
     /// Hosts passed over for lack of room.
     pub(crate) passed_over: IntCounter,
     /// Releases that were presented.
@@ -68,6 +70,10 @@ impl Metrics {
             Opts::new("unanswered_total", "Requests that a host did not answer."),
             &["host"],
         )?;
+        let misses_noted = IntCounter::new(
+            "misses_noted_total",
+            "Refusals and witnessed time-outs of hosts that are on chain.",
+        )?;
         let passed_over = IntCounter::new(
             "passed_over_total",
             "Hosts passed over because their limit was used up.",
@@ -96,6 +102,7 @@ impl Metrics {
         registry.register(Box::new(receipts.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
         registry.register(Box::new(unanswered.clone()))?;
+        registry.register(Box::new(misses_noted.clone()))?;
         registry.register(Box::new(passed_over.clone()))?;
         registry.register(Box::new(releases.clone()))?;
         registry.register(Box::new(faults.clone()))?;
@@ -116,6 +123,7 @@ impl Metrics {
             receipts,
             refusals,
             unanswered,
+            misses_noted,
             passed_over,
             releases,
             faults,

@@ -4,10 +4,11 @@ use crate::ledger::Place;
 use anyhow::Context;
 use quern_inference_api::paid::{SignedReceipt, SignedRefusal, SignedVoucher};
 use quern_journal::{Journal, Options};
+use quern_protocol::{Amount, Miss, Voucher, Witness};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A receipt as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +42,51 @@ pub(crate) struct Refused {
     pub(crate) voucher: SignedVoucher,
 }
 
+impl Refused {
+    /// As the chain takes it.
+    fn miss(self) -> Miss {
+        let Self { refusal, voucher, .. } = self;
+        let SignedRefusal { refusal, signature } = refusal;
+        Miss {
+            voucher: voucher.voucher,
+            voucher_signature: voucher.signature,
+            height: refusal.height,
+            reason: Some(refusal.reason),
+            signed: vec![Witness {
+                host: refusal.host,
+                signature,
+            }],
+        }
+    }
+}
+
+/// A voucher that a host left without answer, as two others of its committee witnessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TimedOut {
+    /// Holder of the API key.
+    pub(crate) key: String,
+    /// As the chain takes it.
+    pub(crate) miss: Miss,
+}
+
+/// What became of refusals and time-outs of a session: their records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Noted {
+    pub(crate) session: u64,
+    /// On chain.
+    pub(crate) sent: Vec<u64>,
+    /// Of no use there.
+    pub(crate) dropped: Vec<u64>,
+}
+
 /// A record of the journal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Record {
     Receipt(Box<Kept>),
     Refusal(Box<Refused>),
+    TimeOut(Box<TimedOut>),
+    Noted(Noted),
 }
 
 /// Some of a holder's receipts and refusals, in the order in which they came.
@@ -54,8 +94,49 @@ enum Record {
 pub(crate) struct Page {
     pub(crate) receipts: Vec<Kept>,
     pub(crate) refusals: Vec<Refused>,
+    pub(crate) time_outs: Vec<TimedOut>,
     /// Where the next page begins; none if there are no more now.
     pub(crate) next: Option<u64>,
+}
+
+/// What a refusal or a time-out weighs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Brief {
+    pub(crate) host: String,
+    pub(crate) nonce: u64,
+    pub(crate) ceiling: Amount,
+    /// A refusal, not a time-out.
+    pub(crate) refused: bool,
+}
+
+impl Brief {
+    fn of(voucher: &Voucher, refused: bool) -> Self {
+        Self {
+            host: voucher.host.clone(),
+            nonce: voucher.nonce,
+            ceiling: voucher.ceiling,
+            refused,
+        }
+    }
+}
+
+/// Refusals and time-outs of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Misses {
+    /// Not on chain, by record.
+    pub(crate) open: BTreeMap<u64, Brief>,
+    /// On chain.
+    pub(crate) sent: Vec<Brief>,
+}
+
+impl Misses {
+    fn note(&mut self, noted: &Noted) {
+        let sent = noted.sent.iter().filter_map(|number| self.open.remove(number));
+        self.sent.extend(sent);
+        for number in &noted.dropped {
+            self.open.remove(number);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +149,8 @@ struct Index {
     first: BTreeMap<u64, u64>,
     /// Records that are evidence.
     faults: BTreeSet<u64>,
+    /// By session.
+    misses: BTreeMap<u64, Misses>,
 }
 
 impl Index {
@@ -75,11 +158,26 @@ impl Index {
         match record {
             Record::Receipt(kept) => self.add_receipt(number, kept),
             Record::Refusal(refused) => {
-                self.holders.insert(number, refused.key.clone());
-                let session = refused.refusal.refusal.session;
-                self.first.entry(session).or_insert(number);
+                let brief = Brief::of(&refused.voucher.voucher, true);
+                self.add_miss(number, &refused.key, refused.refusal.refusal.session, brief);
+            }
+            Record::TimeOut(timed_out) => {
+                let voucher = &timed_out.miss.voucher;
+                let brief = Brief::of(voucher, false);
+                self.add_miss(number, &timed_out.key, voucher.session, brief);
+            }
+            Record::Noted(noted) => {
+                if let Some(misses) = self.misses.get_mut(&noted.session) {
+                    misses.note(noted);
+                }
             }
         }
+    }
+
+    fn add_miss(&mut self, number: u64, key: &str, session: u64, brief: Brief) {
+        self.holders.insert(number, key.to_owned());
+        self.first.entry(session).or_insert(number);
+        self.misses.entry(session).or_default().open.insert(number, brief);
     }
 
     fn add_receipt(&mut self, number: u64, kept: &Kept) {
@@ -130,6 +228,58 @@ impl Receipts {
     /// Makes a refusal durable, in the background.
     pub(crate) fn keep_refusal(&self, refused: Refused) {
         self.keep_record(Record::Refusal(Box::new(refused)));
+    }
+
+    /// Makes a witnessed time-out durable, in the background.
+    pub(crate) fn keep_time_out(&self, timed_out: TimedOut) {
+        self.keep_record(Record::TimeOut(Box::new(timed_out)));
+    }
+
+    /// Makes durable what became of misses. Before it is, they are as open as after a crash.
+    pub(crate) async fn note(&self, noted: Noted) {
+        let record = Record::Noted(noted);
+        let Ok(payload) = serde_json::to_vec(&record) else {
+            return;
+        };
+        match self.journal.append(payload).await {
+            Ok(number) => self.index().add(number, &record),
+            Err(error) => tracing::error!(%error, "it could not be kept which misses are on chain"),
+        }
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sessions with refusals or time-outs that are not on chain, and how many.
+    pub(crate) fn open_misses(&self) -> Vec<(u64, usize)> {
+        let index = self.index();
+        let sessions = index.misses.iter().map(|(id, misses)| (*id, misses.open.len()));
+        sessions.filter(|(_, open)| *open > 0).collect()
+    }
+
+    /// Refusals and time-outs of a session.
+    pub(crate) fn misses(&self, session: u64) -> Misses {
+        self.index().misses.get(&session).cloned().unwrap_or_default()
+    }
+
+    /// Time-outs of a host in a session, on chain or not.
+    pub(crate) fn time_outs(&self, session: u64, host: &str) -> usize {
+        let index = self.index();
+        let Some(misses) = index.misses.get(&session) else {
+            return 0;
+        };
+        let all = misses.open.values().chain(&misses.sent);
+        all.filter(|one| one.host == host && !one.refused).count()
+    }
+
+    /// A refusal or time-out as the chain takes it.
+    pub(crate) fn miss(&self, number: u64) -> Option<Miss> {
+        match serde_json::from_slice(&self.journal.read(number).ok()?).ok()? {
+            Record::Refusal(refused) => Some(refused.miss()),
+            Record::TimeOut(timed_out) => Some(timed_out.miss),
+            Record::Receipt(_) | Record::Noted(_) => None,
+        }
     }
 
     fn keep_record(&self, record: Record) {
@@ -192,6 +342,7 @@ impl Receipts {
         let mut page = Page {
             receipts: Vec::new(),
             refusals: Vec::new(),
+            time_outs: Vec::new(),
             next,
         };
         for number in numbers {
@@ -199,7 +350,8 @@ impl Receipts {
             match record.and_then(|record| serde_json::from_slice(&record).ok()) {
                 Some(Record::Receipt(kept)) => page.receipts.push(*kept),
                 Some(Record::Refusal(refused)) => page.refusals.push(*refused),
-                None => {}
+                Some(Record::TimeOut(timed_out)) => page.time_outs.push(*timed_out),
+                Some(Record::Noted(_)) | None => {}
             }
         }
         page
@@ -210,6 +362,7 @@ impl Receipts {
         let keep_from = {
             let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
             let later = index.first.split_off(&oldest);
+            index.misses = index.misses.split_off(&oldest);
             let gone = std::mem::replace(&mut index.first, later);
             let keep_from = index.first.values().min().copied();
             if gone.is_empty() {

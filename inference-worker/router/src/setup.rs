@@ -11,7 +11,7 @@ use crate::receipts::Receipts;
 use crate::view::View;
 use anyhow::{Context, bail};
 use quern_chain_client::{Chain, Fees, SigningKey};
-use quern_protocol::{Amount, Price};
+use quern_protocol::{Amount, Bytes, Price};
 use quern_transport::{Client, TransportKey};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,10 @@ pub(crate) struct ChainArgs {
     /// the keys file refer to; repeat for several.
     #[arg(long = "account-key", value_name = "[NAME=]FILE")]
     account_keys: Vec<String>,
+    /// The account NAME only acts as agent of this payer, which opens the sessions itself, with the session key and the
+    /// agent's address that are printed at the start; repeat for several.
+    #[arg(long, value_name = "NAME=PAYER")]
+    agent_of: Vec<String>,
     /// A model to serve; repeat for several. Each account gets a session for each.
     #[arg(long = "model", value_name = "ID")]
     models: Vec<String>,
@@ -211,6 +215,21 @@ impl ChainArgs {
                 bail!("two accounts are named {name:?}; write --account-key NAME=FILE");
             }
         }
+        for entry in &self.agent_of {
+            let (name, principal) = entry
+                .split_once('=')
+                .with_context(|| format!("--agent-of {entry}: write NAME=PAYER"))?;
+            let payer = payers
+                .get_mut(name)
+                .with_context(|| format!("--agent-of {entry}: no --account-key has the name {name:?}"))?;
+            payer.address = principal.to_owned();
+            tracing::info!(
+                payer = principal,
+                agent = payer.agent(),
+                session_key = %Bytes(payer.session_key.public()),
+                "acts as agent: the payer opens its sessions"
+            );
+        }
         Ok(payers)
     }
 }
@@ -271,6 +290,7 @@ impl Parts<'_> {
             first_token: self.first_token,
             whole: self.whole,
             down: std::sync::Mutex::default(),
+            silences: crate::paid::silence::Silences::default(),
             wake: tokio::sync::Notify::new(),
         };
         let running = Running {

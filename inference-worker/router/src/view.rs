@@ -19,6 +19,8 @@ const HOST_AGE: Duration = Duration::from_secs(5);
 struct State {
     /// Latest height that the node reported.
     latest: u64,
+    /// The first one.
+    began: u64,
     /// Height that vouchers name: one before, which every other node has too.
     height: u64,
     seen: Option<Instant>,
@@ -76,6 +78,11 @@ impl View {
         self.read(|state| state.latest)
     }
 
+    /// First height that was seen, 0 before.
+    pub(crate) fn began(&self) -> u64 {
+        self.read(|state| state.began)
+    }
+
     pub(crate) fn model(&self, model: &str) -> Option<LaunchPackage> {
         self.read(|state| state.models.get(model).cloned())
     }
@@ -119,6 +126,9 @@ impl View {
         let beacon = self.contracts.chain.beacon(height).await?;
         self.write(|state| {
             (state.latest, state.height, state.prices) = (latest, height, prices);
+            if state.began == 0 {
+                state.began = latest;
+            }
             state.seen = Some(Instant::now());
             state.beacons.insert(height, beacon);
             while state.beacons.len() > BEACONS {

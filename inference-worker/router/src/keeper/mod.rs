@@ -1,7 +1,8 @@
 //! What goes on behind the requests: following the chain, opening, renewing and closing sessions, moving the limits of
-//! dead and of idle hosts, fetching missing receipts, proving faults.
+//! dead and of idle hosts, fetching missing receipts, proving faults, showing refusals and time-outs.
 
 mod faults;
+mod misses;
 mod orphans;
 mod rebalance;
 mod releases;
@@ -75,6 +76,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>, policy: Policy) -> Vec<JoinHandle<()
 struct Memory {
     releases: releases::Releases,
     faults: faults::Faults,
+    misses: misses::Later,
 }
 
 /// Until the next round, or until something happens.
@@ -105,6 +107,8 @@ async fn tend(gateway: &Gateway, policy: &Policy, round: u64, memory: &mut Memor
             }
         }
     }
+    // before the sessions end in which they count
+    misses::note_all(gateway, &mut memory.misses).await;
     sessions::close_what_is_done(gateway).await;
     rebalance::move_from_the_dead(gateway, policy.dead_after).await;
     releases::level(gateway, &mut memory.releases).await;

@@ -29,6 +29,11 @@ pub(super) async fn close_all(gateway: &Gateway) {
             if info.session_key != own || over || known {
                 continue;
             }
+            let agent = payer.agent();
+            // what was opened since is taken up
+            if agent.is_some() && (info.agent != agent || info.opened_at > gateway.view.began()) {
+                continue;
+            }
             tracing::warn!(
                 session,
                 "a session that the ledger does not know; it is being closed"

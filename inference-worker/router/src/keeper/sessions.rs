@@ -77,6 +77,9 @@ pub(super) async fn open_if_needed(
     if provided || latest == 0 {
         return Ok(());
     }
+    if let Some(agent) = payer.agent() {
+        return adopt(gateway, payer, &agent, model).await;
+    }
     if let Some(tip) = gateway.view.tip(model)
         && tip.price > policy.max_price
     {
@@ -149,6 +152,48 @@ pub(super) async fn open_if_needed(
     // If this is lost in a crash, the session is found on the chain and closed.
     gateway.books.write(vec![opened]).await;
     Ok(())
+}
+
+/// Takes up a session that the payer opened for this router's keys while it ran. Of an earlier one nobody knows which nonces
+/// were used, so those are closed like other sessions that the ledger does not know.
+async fn adopt(gateway: &Gateway, payer: &Payer, agent: &str, model: &str) -> anyhow::Result<()> {
+    let key = Bytes(payer.session_key.public());
+    let began = gateway.view.began();
+    for info in gateway.view.contracts.sessions(&payer.address).await? {
+        let session = info.id;
+        let ours = info.session_key == key
+            && info.agent.as_deref() == Some(agent)
+            && info.signed_by == SignedBy::Payer
+            && info.model == model;
+        let fresh =
+            matches!(info.status, SessionStatus::Pending | SessionStatus::Open) && info.opened_at > began;
+        let known = gateway
+            .books
+            .with(|ledger| ledger.sessions.contains_key(&session));
+        if !ours || !fresh || known {
+            continue;
+        }
+        let opened = Record::Opened {
+            session,
+            payer: payer.address.clone(),
+            model: model.to_owned(),
+        };
+        if !gateway.books.write(vec![opened]).await {
+            bail!("session {session} is there, but the ledger cannot be written; make room on the disk");
+        }
+        tracing::info!(
+            session,
+            model,
+            payer = payer.address,
+            "took up a session of the payer"
+        );
+        return Ok(());
+    }
+    bail!(
+        "none is open, or the one that is runs out; let {} send `quernd tx open-session` for this model with --session-key {key} --agent {agent} --signed-by \
+         payer",
+        payer.address
+    )
 }
 
 /// Stops using sessions that have a successor, closes those with nothing under way, and has paid out those whose time

@@ -2,7 +2,7 @@
 
 use super::forward::{Order, path};
 use super::relay::{Opening, Stream};
-use super::{Gateway, Pending};
+use super::{Gateway, Pending, silence};
 use crate::receipts::Refused;
 use axum::body::Body;
 use axum::response::Response;
@@ -54,13 +54,16 @@ pub(super) async fn attempt(
     } else {
         gateway.whole
     };
-    let host = pending.place.host.clone();
+    let (place, request) = (pending.place.clone(), pending.request.clone());
+    let host = place.host.clone();
     let answer = tokio::time::timeout(patience, call(gateway, order, pending, cap, authorised)).await;
     let answer = answer.unwrap_or_else(|_| Attempt::Silent("no token in time".into()));
     match &answer {
         Attempt::Silent(_) => {
             gateway.metrics.unanswered.with_label_values(&[&host]).inc();
             gateway.mark_down(&host);
+            let signed = gateway.voucher(order.payer, &place, &request, cap);
+            silence::look_into(gateway, &place, &request, signed);
         }
         Attempt::Failed(_) => gateway.mark_down(&host),
         _ => gateway.mark_up(&host),

@@ -5,6 +5,7 @@ mod bounds;
 mod collect;
 mod forward;
 mod relay;
+pub(crate) mod silence;
 mod sse;
 mod top_up;
 pub(crate) mod verify;
@@ -32,12 +33,22 @@ const DOWN: Duration = Duration::from_secs(5);
 /// A failure that says something about now.
 const RECENT: Duration = Duration::from_secs(30);
 
-/// An account that opens sessions, and the key that signs their vouchers.
+/// Who pays, the account that acts for it, and the key that signs the sessions' vouchers.
 #[derive(Clone, Debug)]
 pub(crate) struct Payer {
+    /// Whose sessions they are.
     pub(crate) address: String,
+    /// The payer's own key, which opens sessions, or its agent's, which closes them and moves limits.
     pub(crate) account: SigningKey,
     pub(crate) session_key: SigningKey,
+}
+
+impl Payer {
+    /// The agent's address, if the account is one's.
+    pub(crate) fn agent(&self) -> Option<String> {
+        let own = self.account.address().ok()?;
+        (own != self.address).then_some(own)
+    }
 }
 
 /// Everything that a paid request needs.
@@ -59,6 +70,8 @@ pub(crate) struct Gateway {
     pub(crate) whole: Duration,
     /// Hosts that did not answer, and since when.
     pub(crate) down: Mutex<HashMap<String, Down>>,
+    /// Hosts whose silence is being witnessed.
+    pub(crate) silences: silence::Silences,
     /// Wakes those who tend sessions and missing receipts.
     pub(crate) wake: Notify,
 }
@@ -162,13 +175,14 @@ impl Gateway {
 
     /// Whether every payer has a session for every model.
     pub(crate) fn is_ready(&self) -> bool {
-        let latest = self.view.latest();
+        // vouchers name the height before the latest
+        let height = self.view.latest().saturating_sub(1);
         self.books.with(|ledger| {
             self.payers.values().all(|payer| {
                 self.models.iter().all(|model| {
                     let mut own = ledger.sessions.values();
                     own.any(|s| {
-                        s.payer == payer.address && s.model == *model && s.serves(latest, SESSION_MARGIN)
+                        s.payer == payer.address && s.model == *model && s.serves(height, SESSION_MARGIN)
                     })
                 })
             })

@@ -1,5 +1,6 @@
 //! A chain in memory that knows hosts, sessions, prices and heights.
 
+use super::real::RealSettlement;
 use crate::chain::{Answer, ChainApi, Contracts};
 use quern_chain_client::{Call, SigningKey};
 use quern_interface::registry::{self, HostInfo, LaunchPackage, ModelState};
@@ -24,6 +25,10 @@ pub(super) struct State {
     pub(super) sessions: Vec<SessionInfo>,
     pub(super) calls: Vec<ExecuteMsg>,
     pub(super) silent: bool,
+    /// The contract itself, if it answers here.
+    pub(super) real: Option<RealSettlement>,
+    /// Transactions with misses take effect, but nobody hears that.
+    pub(super) swallows: bool,
 }
 
 #[derive(Debug)]
@@ -38,6 +43,8 @@ impl Default for TestChain {
             sessions: Vec::new(),
             calls: Vec::new(),
             silent: false,
+            real: None,
+            swallows: false,
         }))
     }
 }
@@ -77,6 +84,11 @@ impl TestChain {
         change(&mut self.0.lock().unwrap())
     }
 
+    /// From here on the settlement contract itself answers, over the hosts of now.
+    pub(super) fn make_real(&self) {
+        self.with(|state| state.real = Some(RealSettlement::new(&state.hosts)));
+    }
+
     pub(super) fn advance(&self, blocks: u64) {
         self.with(|state| state.height += blocks);
     }
@@ -85,8 +97,12 @@ impl TestChain {
         self.with(|state| {
             anyhow::ensure!(!state.silent, "the node does not answer");
             Ok(match contract {
+                "settlement" if state.real.is_some() => {
+                    let (height, real) = (state.height, state.real.as_ref());
+                    real.unwrap().query(height, &question)?
+                }
                 "settlement" => match serde_json::from_value(question)? {
-                    settlement::QueryMsg::Params {} => params(),
+                    settlement::QueryMsg::Params {} => json!(params()),
                     settlement::QueryMsg::Contracts {} => json!(settlement::Contracts {
                         authority: "gov".into(),
                         registry: "registry".into(),
@@ -121,6 +137,15 @@ impl TestChain {
         let message: ExecuteMsg = serde_json::from_slice(&call.message)?;
         self.with(|state| {
             state.calls.push(message.clone());
+            let height = state.height;
+            if let Some(real) = &mut state.real {
+                let answer = real.execute(height, &by.address()?, call)?;
+                state.sessions = real.sessions(height)?;
+                if state.swallows && matches!(message, ExecuteMsg::NoteMisses { .. }) {
+                    anyhow::bail!("what became of transaction 0 is not known: the node went away");
+                }
+                return Ok(answer);
+            }
             match message {
                 ExecuteMsg::OpenSession {
                     model,
@@ -193,8 +218,8 @@ impl TestChain {
     }
 }
 
-fn params() -> Value {
-    json!(settlement::Params {
+pub(super) fn params() -> settlement::Params {
+    settlement::Params {
         denom: "nqrn".into(),
         open_fee: Amount(1_000),
         min_escrow: Amount(1),
@@ -211,7 +236,7 @@ fn params() -> Value {
         fault_slash_bps: 1_000,
         restitution_bps: 10_000,
         free_demand: Amount(1 << 40),
-    })
+    }
 }
 
 impl ChainApi for TestChain {
@@ -219,6 +244,11 @@ impl ChainApi for TestChain {
         // A block for each look.
         let height = self.with(|state| {
             state.height += u64::from(!state.silent);
+            let height = state.height;
+            if let Some(real) = &mut state.real {
+                real.end_block(height).unwrap();
+                state.sessions = real.sessions(height).unwrap();
+            }
             (!state.silent).then_some(state.height)
         });
         Box::pin(async move { height.ok_or_else(|| anyhow::anyhow!("the node does not answer")) })

@@ -416,7 +416,7 @@ async fn a_host_that_runs_short_gets_part_of_another_ones_limit_by_its_signature
     let (release, signature) = released().remove(0);
     assert_eq!(
         (release.from.as_str(), release.to.as_str()),
-        ("quern1host1", "quern1host2")
+        (world.hosts[0].name.as_str(), world.hosts[1].name.as_str())
     );
     assert_eq!(release.cumulative, Amount(749_500));
     let key = world.chain.with(|state| state.hosts[0].warm_key.key);
@@ -455,7 +455,7 @@ async fn a_wrong_receipt_that_was_committed_is_proven_on_chain_once() {
         };
         until("the fault is proven", || !proven().is_empty()).await;
         let (host, fault) = proven().remove(0);
-        assert_eq!(host, "quern1host1");
+        assert_eq!(host, world.hosts[0].name);
         assert!(fault.get(kind).is_some(), "{fault}");
         // What the barred host had left serves the others.
         let released = || {
@@ -465,7 +465,7 @@ async fn a_wrong_receipt_that_was_committed_is_proven_on_chain_once() {
             })
         };
         until("its limit is released", || !released().is_empty()).await;
-        assert_eq!(released()[0].from, "quern1host1");
+        assert_eq!(released()[0].from, world.hosts[0].name);
         router.gateway.wake.notify_waiters();
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(proven().len(), 1);

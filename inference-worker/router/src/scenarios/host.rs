@@ -16,8 +16,8 @@ use quern_interface::registry::{HostInfo, HostStatus, WarmKey};
 use quern_interface::settlement::CommittedReceipt;
 use quern_protocol::{
     Amount, Batch, Bytes as Fixed, FinishReason, Hash, Node, Receipt, Refusal, RefusalReason, SessionLeaf,
-    SumTree, Usage, client_seed, content_hash, cost, output_hash, request_hash, salt_commitment,
-    seed_commitment, voucher_seed,
+    SumTree, TimeOut, Usage, Witness, client_seed, content_hash, cost, output_hash, request_hash,
+    salt_commitment, seed_commitment, voucher_seed,
 };
 use quern_transport::{SecureListener, TransportKey};
 use serde_json::json;
@@ -34,6 +34,12 @@ pub(super) enum Conduct {
     Honest,
     /// Signs that it is busy.
     Refuses,
+    /// The same of a height at which nobody asked.
+    RefusesOddly,
+    /// Takes connections and never says anything again.
+    Dead,
+    /// Serves, and signs as a witness with a key that nobody knows.
+    BadWitness,
     /// Says that it is busy, but signs nothing.
     RefusesUnsigned,
     /// Takes the request and says nothing.
@@ -72,6 +78,7 @@ pub(super) struct Book {
     pub(super) top_ups: usize,
     pub(super) pauses: usize,
     pub(super) voids: usize,
+    pub(super) witnessed: usize,
     /// Broken promises of the router.
     pub(super) complaints: Vec<String>,
 }
@@ -112,7 +119,7 @@ impl TestHost {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let host = Arc::new(Self {
-            name: format!("quern1host{number}"),
+            name: warm.address().unwrap(),
             conduct: Mutex::new(conduct),
             book: Mutex::default(),
             chain: chain.clone(),
@@ -143,6 +150,8 @@ impl TestHost {
             .route(VOUCHERS_PATH, post(top_up))
             .route("/v1/receipts/{session}/{nonce}", get(receipt))
             .route(RELEASES_PATH, post(release))
+            .route(WITNESS_PATH, post(witness))
+            .layer(axum::middleware::from_fn_with_state(host.clone(), alive))
             .with_state(host.clone());
         let listener = SecureListener::new(listener, &transport).unwrap();
         tokio::spawn(async move { axum::serve(listener, router.into_make_service()).await });
@@ -289,6 +298,52 @@ async fn release(State(host): State<Arc<TestHost>>, Json(asked): Json<ReleaseReq
     Json(SignedRelease { release, signature }).into_response()
 }
 
+/// What is dead does not answer.
+async fn alive(
+    State(host): State<Arc<TestHost>>,
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> Response {
+    if *host.conduct.lock().unwrap() == Conduct::Dead {
+        std::future::pending::<()>().await;
+    }
+    next.run(request).await
+}
+
+/// Tries the host once and signs what it saw; the worker's own rules have tests of their own.
+async fn witness(State(host): State<Arc<TestHost>>, Json(asked): Json<WitnessRequest>) -> Response {
+    let voucher = &asked.voucher;
+    let info = host.chain.with(|state| {
+        let mut hosts = state.hosts.iter();
+        hosts.find(|info| info.host == voucher.host).unwrap().clone()
+    });
+    let client = quern_transport::Client::new(TransportKey::from_secret([50; 32].into()));
+    let url = format!(
+        "{}{}",
+        info.endpoint,
+        receipt_path(voucher.session, voucher.nonce)
+    );
+    let answer = client.get(&url, info.transport_key.0);
+    if tokio::time::timeout(Duration::from_secs(1), answer).await.is_ok() {
+        return (StatusCode::CONFLICT, "it answers").into_response();
+    }
+    host.with(|book| book.witnessed += 1);
+    let silence = TimeOut {
+        session: voucher.session,
+        nonce: voucher.nonce,
+        host: voucher.host.clone(),
+        height: asked.height,
+    };
+    let stranger = SigningKey::from_secret([77; 32].into()).unwrap();
+    let key = match *host.conduct.lock().unwrap() {
+        Conduct::BadWitness => &stranger,
+        _ => &host.warm,
+    };
+    let signature = Fixed(key.sign(&silence.digest(CHAIN_ID).0));
+    let host = host.name.clone();
+    Json(Witness { host, signature }).into_response()
+}
+
 /// A request under way.
 struct Job {
     host: Arc<TestHost>,
@@ -320,7 +375,10 @@ async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderMap, body: B
             session: place.0,
             nonce: place.1,
             host: host.name.clone(),
-            height: 1,
+            height: match conduct {
+                Conduct::RefusesOddly => 1,
+                _ => host.chain.with(|state| state.height),
+            },
             reason: RefusalReason::Busy,
         };
         let signature = match signature {
@@ -332,7 +390,7 @@ async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderMap, body: B
         (StatusCode::TOO_MANY_REQUESTS, Json(body)).into_response()
     };
     match conduct {
-        Conduct::Refuses => return refuse(true),
+        Conduct::Refuses | Conduct::RefusesOddly => return refuse(true),
         Conduct::RefusesUnsigned => return refuse(false),
         Conduct::Hangs => std::future::pending().await,
         Conduct::Rejects => {

@@ -1,10 +1,15 @@
 //! The gateway against a chain in memory and hosts that keep or break the rules, over real TLS and HTTP.
 
+mod agent;
 mod chain;
 mod client;
 mod gone_wrong;
 mod host;
+#[path = "../../../worker/src/paid/tests/little_room.rs"]
+mod little_room;
+mod misses;
 mod paid;
+mod real;
 mod restarts;
 
 use crate::http_api::{self, Backend, Service};
@@ -30,6 +35,8 @@ struct World {
     hosts: Vec<Arc<TestHost>>,
     folder: tempfile::TempDir,
     budget: u128,
+    /// Whose agent the router's account is, if not its own.
+    principal: Option<String>,
 }
 
 /// A running router.
@@ -52,6 +59,7 @@ impl World {
             hosts,
             folder: tempfile::tempdir().unwrap(),
             budget: 10_000_000,
+            principal: None,
         }
     }
 
@@ -70,7 +78,7 @@ impl World {
         let state = self.folder.path();
         let account = SigningKey::from_secret([99; 32].into()).unwrap();
         let payer = Payer {
-            address: account.address().unwrap(),
+            address: self.principal.clone().unwrap_or(account.address().unwrap()),
             account,
             session_key: session_key(state, "payer").unwrap(),
         };

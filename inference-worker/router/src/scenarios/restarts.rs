@@ -101,30 +101,13 @@ async fn a_router_whose_chain_is_silent_signs_nothing_and_says_why() {
 
 #[test]
 fn a_full_disk_signs_nothing_that_is_not_marked_and_ends_with_room() {
-    let output = std::process::Command::new("bash")
-        .args([
-            "-c",
-            "trap '' XFSZ; ulimit -S -f 48; exec \"$0\" with_little_room --ignored --nocapture",
-        ])
-        .arg(std::env::current_exe().unwrap())
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+    little_room::run(48);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by the other test, with a limit on the size of files"]
 async fn with_little_room() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Fsize);
-    assert!(
-        limit.current.is_some_and(|bytes| bytes <= 48 << 10),
-        "the limit is not set"
-    );
+    little_room::check(48);
     let world = World::new(&[Honest]).await;
     let router = world.router().await;
     let mut served = 0;
@@ -139,14 +122,7 @@ async fn with_little_room() {
     assert!(served > 3, "{served}");
     assert_eq!(reply.status, 503, "{}", reply.body);
     assert!(reply.body.contains("cannot write its ledger"), "{}", reply.body);
-    setrlimit(
-        Resource::Fsize,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    )
-    .unwrap();
+    little_room::end();
     let mut reply = complete(&router.url, 10, true).await;
     for _ in 0..20 {
         if reply.status == 200 {
