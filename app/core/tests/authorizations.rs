@@ -289,9 +289,9 @@ fn a_grant_ends_when_it_says_and_leaves_the_state() {
 #[test]
 fn messages_that_the_chain_does_not_serve_cannot_be_granted() {
     let mut w = world();
-    let text = "/cosmos.staking.v1beta1.MsgDelegate doesn't exist.: invalid type";
+    let text = "/cosmos.group.v1.MsgVote doesn't exist.: invalid type";
     failed(
-        &w.grant(generic("/cosmos.staking.v1beta1.MsgDelegate"), None),
+        &w.grant(generic("/cosmos.group.v1.MsgVote"), None),
         "sdk",
         29,
         text,

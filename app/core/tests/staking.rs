@@ -40,6 +40,7 @@ struct Scene {
 /// Two hosts with 100 QRN each, and somebody with 50.
 fn scene() -> Scene {
     let mut w = world(&["100000000000nqrn", "100000000000nqrn"]);
+    w.chain.empty_blocks(1);
     let ann = User::new("ann");
     let send = bank_send(&w.hosts[0], &ann, "50000000000nqrn");
     let tx = w.chain.tx(&w.hosts[0]).message(send).sign(&w.hosts[0]);
@@ -908,6 +909,7 @@ fn prove(w: &mut World) {
 #[test]
 fn a_delegator_is_paid_its_part_where_it_wants_it_and_the_operator_its_commission() {
     let mut w = earning();
+    w.chain.empty_blocks(1);
     let (host, ann) = (w.hosts[3].clone(), w.hosts[0].clone());
     done(send(
         &mut w.chain,
