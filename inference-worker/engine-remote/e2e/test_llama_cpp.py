@@ -16,6 +16,7 @@ import openai
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 WORKER = ROOT / "inference-worker/target/debug/quern-worker"
+ROUTER = WORKER.with_name("quern-router")
 MODEL = ROOT / "models/quern-small"
 
 
@@ -192,6 +193,19 @@ class LlamaCpp(unittest.TestCase):
                 second.stop()
         finally:
             worker.stop()
+
+    def test_a_router_serves_it_as_any_worker(self):
+        router = Program(ROUTER, "serve", "--listen", "127.0.0.1:0", "--worker", self.url, "--open")
+        try:
+            url = router.process.stdout.readline().split()[-1]
+            client = openai.OpenAI(base_url=url + "/v1", api_key="unused", max_retries=20, timeout=60)
+            self.until(lambda: [model.id for model in client.models.list()] == ["quern-small"])
+            ask = {"model": "quern-small", "prompt": "In the beginning", "temperature": 0, "max_tokens": 12}
+            text = client.completions.create(**ask).choices[0].text
+            streamed = "".join(chunk.choices[0].text for chunk in client.completions.create(**ask, stream=True))
+            self.assertEqual(streamed, text)
+        finally:
+            router.stop()
 
     def test_pay_is_refused_with_the_reason(self):
         command = [WORKER, "attach", "--engine", self.engine_url, "--chain", "chain.json"]

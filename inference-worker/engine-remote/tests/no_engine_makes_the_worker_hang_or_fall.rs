@@ -8,6 +8,7 @@
 
 mod wire;
 
+use quern_engine_remote::wire::{Assembly, RawAnswer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -69,6 +70,15 @@ fn whole_cases() -> Vec<Case> {
         case(
             "no end",
             page(200, &answer(json!({"text": "a"}))),
+            502,
+            "engine_garbage",
+        ),
+        case(
+            "twice",
+            page(
+                200,
+                r#"{"choices":[{"index":0,"text":"a"},{"index":0,"text":"b","finish_reason":"stop"}]}"#,
+            ),
             502,
             "engine_garbage",
         ),
@@ -321,4 +331,59 @@ async fn a_request_that_finds_the_engine_gone_makes_the_worker_look() {
     served.until("quern_worker_engine_up 0").await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(served.get("/health").await.status, 503);
+}
+
+#[test]
+fn no_bytes_make_the_reading_of_an_answer_panic() {
+    let call = json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}});
+    let entry = json!({"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": []});
+    let delta = json!({"content": "a", "tool_calls": [call], "reasoning": "b"});
+    let choice =
+        json!({"index": 0, "delta": delta, "logprobs": {"content": [entry]}, "finish_reason": "tool_calls"});
+    let usage = json!({"prompt_tokens": 1, "completion_tokens": 2});
+    let seeds = [
+        json!({"choices": [choice], "usage": usage}).to_string(),
+        json!({"choices": [{"text": "a", "logprobs": {"tokens": ["a"], "token_logprobs": [-1.5],
+               "top_logprobs": [{"a": -1.5}]}, "finish_reason": "stop"}]})
+        .to_string(),
+        json!({"error": {"message": "no"}}).to_string(),
+    ];
+    let mut state = 7u64;
+    let mut draw = |below: usize| {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) as usize % below
+    };
+    let pieces: [&[u8]; 10] = [
+        b"null",
+        b"-1",
+        b"1e999",
+        b"[",
+        b"{",
+        b"\"",
+        b"\\u0000",
+        b"4294967296",
+        b"\xff",
+        b"true",
+    ];
+    let (mut read, mut refused) = (0, 0);
+    for round in 0..60_000 {
+        let mut bytes = seeds[round % seeds.len()].clone().into_bytes();
+        for _ in 0..=draw(3) {
+            let at = draw(bytes.len());
+            let end = (at + draw(6)).min(bytes.len());
+            bytes.splice(at..end, pieces[draw(pieces.len())].iter().copied());
+        }
+        let mut assembly = Assembly::new(2, 9).telling(round % 2 == 0);
+        let mut outcome = |answer: RawAnswer| assembly.push(answer).map(drop);
+        match RawAnswer::parse(&bytes).and_then(&mut outcome) {
+            Ok(()) => read += 1,
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_api("x").message.len() < 4000);
+            }
+        }
+    }
+    assert!(read > 100 && refused > 100, "{read} {refused}");
 }

@@ -117,10 +117,11 @@ async fn whole(remote: &Remote, order: Order) -> Result<Response, ApiError> {
     let mut assembly = Assembly::new(request.n, number).telling(request.logprobs.is_some());
     let read = answer.and_then(RawAnswer::from_value).and_then(|raw| {
         let deltas = assembly.push(raw)?;
-        match assembly.is_over() {
+        let once = deltas.len() == request.n as usize;
+        match assembly.is_over() && once {
             true => Ok(deltas),
             false => Err(UpstreamError::Garbage(
-                "a choice is missing, or does not say why it ended".into(),
+                "a choice is missing, comes twice, or does not say why it ended".into(),
             )),
         }
     });
