@@ -151,11 +151,13 @@ def main():
     parser.add_argument("--only", choices=VARIANTS, help="write this variant alone")
     parser.add_argument("--random-4k", action="store_true", help="write only a small model with a long context")
     parser.add_argument("--random-250m", action="store_true", help="write only the 1 GB model, for benchmarks")
+    parser.add_argument("--bfloat16", action="store_true", help="store its weights in bfloat16")
     args = parser.parse_args()
     if args.random_250m or args.random_4k:
-        config = write(args.out, LARGE if args.random_250m else LONG, seed=250, spread=0.02)
-        size = (args.out / "model.safetensors").stat().st_size
-        print(f"{args.out}: {size / 4e6:.0f} M parameters, vocabulary {config.vocab_size}")
+        dtype = torch.bfloat16 if args.bfloat16 else torch.float32
+        config = write(args.out, (LARGE if args.random_250m else LONG) | {"dtype": dtype}, seed=250, spread=0.02)
+        size = (args.out / "model.safetensors").stat().st_size / dtype.itemsize
+        print(f"{args.out}: {size / 1e6:.0f} M parameters, vocabulary {config.vocab_size}")
         return
     for seed, (name, changes) in enumerate(VARIANTS.items()):
         if args.only in (None, name):
