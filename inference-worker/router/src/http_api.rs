@@ -6,6 +6,7 @@ use crate::keys::{Holder, Keys, Parting};
 use crate::metrics::Metrics;
 use crate::paid::{self, Gateway};
 use crate::pool::Pool;
+use crate::rates::{self, Rates};
 use crate::texts;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -67,7 +68,16 @@ impl Service {
     }
 }
 
+/// Without limits on rates.
+#[cfg(test)]
 pub(crate) fn router(service: Service) -> Router {
+    limited(service, Rates::default())
+}
+
+/// Everything that the router answers.
+pub(crate) fn limited(service: Service, rates: Rates) -> Router {
+    let service = Arc::new(service);
+    let rates = (service.clone(), Arc::new(rates));
     let chat = |state, headers, body| completions(state, headers, body, Endpoint::Chat);
     let plain = |state, headers, body| completions(state, headers, body, Endpoint::Completions);
     Router::new()
@@ -89,7 +99,8 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/metrics", get(metrics))
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
-        .with_state(Arc::new(service))
+        .layer(axum::middleware::from_fn_with_state(rates, rates::limit))
+        .with_state(service)
 }
 
 async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {

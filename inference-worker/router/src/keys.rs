@@ -1,5 +1,6 @@
 //! API keys, of which only SHA-256 hashes are kept.
 
+use crate::rates::{self, Rates};
 use anyhow::{Context, bail};
 use quern_protocol::Amount;
 use sha2::{Digest, Sha256};
@@ -46,12 +47,33 @@ impl Keys {
         }
     }
 
-    /// Reads a keys file: one `sha256-in-hex name [budget=NQRN] [payer=NAME]` a line; empty lines and those that begin
+    /// Reads a keys file: one `sha256-in-hex name [budget=NQRN] [payer=NAME] [rpm=REQUESTS]` a line; empty lines and those that begin
     /// with # are skipped. Keys of one name share its budget, which must be the same on each line.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// The rates that the lines of a keys file name; of several lines for one holder the lowest counts.
+    pub(crate) fn rates(path: &Path) -> anyhow::Result<Rates> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse_rates(&text)
+    }
+
+    fn parse_rates(text: &str) -> anyhow::Result<Rates> {
+        let mut limits: BTreeMap<String, u32> = BTreeMap::new();
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+            let rate = line.split_whitespace().find_map(|word| word.strip_prefix("rpm="));
+            let (Some(rate), Some((_, rest))) = (rate, line.split_once(' ')) else {
+                continue;
+            };
+            let (rate, name) = (rates::parse(rate)?, Holder::parse(rest)?.name);
+            let limit = limits.entry(name).or_insert(rate);
+            *limit = rate.min(*limit);
+        }
+        Ok(Rates::new(limits))
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
@@ -112,6 +134,9 @@ impl Holder {
                     .with_context(|| format!("{amount:?} is not an amount of nqrn"))?;
             } else if let Some(name) = word.strip_prefix("payer=") {
                 payer = Some(name.to_owned());
+            } else if let Some(rate) = word.strip_prefix("rpm=") {
+                // Read by itself: see `rates`.
+                rates::parse(rate)?;
             } else {
                 words.push(word);
             }
@@ -202,6 +227,12 @@ mod tests {
         let holder = keys.holders()[0];
         assert_eq!((holder.name.as_str(), holder.budget.0), ("Ann B", 500));
         assert_eq!(holder.payer.as_deref(), Some("acme"));
+        let keys = Keys::parse(&format!("{hash} Ann B rpm=60")).unwrap();
+        assert_eq!(keys.holders()[0].name, "Ann B");
+        assert!(Keys::parse_rates(&format!("{hash} Ann B rpm=60")).is_ok());
+        for rate in ["rpm=0", "rpm=x", "rpm=-1"] {
+            assert!(Keys::parse(&format!("{hash} ann {rate}")).is_err(), "{rate}");
+        }
         assert!(Keys::parse(&format!("{hash} budget=5")).is_err());
         assert!(Keys::parse(&format!("{hash} ann budget=x")).is_err());
         assert!(Keys::parse(&format!("{hash} ann budget=5\n{other} ann budget=6")).is_err());

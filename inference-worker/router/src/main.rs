@@ -13,6 +13,7 @@ mod ledger;
 mod metrics;
 mod paid;
 mod pool;
+mod rates;
 mod receipts;
 #[cfg(test)]
 mod scenarios;

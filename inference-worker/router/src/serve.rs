@@ -4,6 +4,7 @@ use crate::http_api::{self, Backend};
 use crate::keys::{Keys, Parting};
 use crate::metrics::Metrics;
 use crate::pool::Pool;
+use crate::rates::Rates;
 use crate::setup::{ChainArgs, Running};
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
@@ -22,7 +23,7 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one, which is printed.
     #[arg(long, default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
-    /// File of API keys: one 'sha256-in-hex name [budget=NQRN] [payer=NAME]' a line.
+    /// File of API keys: one 'sha256-in-hex name [budget=NQRN] [payer=NAME] [rpm=REQUESTS]' a line.
     #[arg(long, value_name = "FILE", required_unless_present = "open")]
     keys: Option<PathBuf>,
     /// Serve anyone, without keys.
@@ -44,18 +45,18 @@ impl Serve {
                 self.listen
             );
         }
-        let keys = match &self.keys {
-            Some(path) => Keys::load(path)?,
-            None => Keys::open(),
+        let (keys, rates) = match &self.keys {
+            Some(path) => (Keys::load(path)?, Keys::rates(path)?),
+            None => (Keys::open(), Rates::default()),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
-        runtime.block_on(self.listen(keys))
+        runtime.block_on(self.listen(keys, rates))
     }
 
-    async fn listen(&self, keys: Keys) -> anyhow::Result<()> {
+    async fn listen(&self, keys: Keys, rates: Rates) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {}; is another server there?", self.listen))?;
@@ -85,7 +86,7 @@ impl Serve {
             let _ = stopping.send(true);
         };
         let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-        let server = axum::serve(listener, http_api::router(service)).with_graceful_shutdown(signal);
+        let server = axum::serve(listener, http_api::limited(service, rates)).with_graceful_shutdown(signal);
         let out_of_time = async move {
             let _ = stopped.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(Duration::from_secs(self.grace)).await;

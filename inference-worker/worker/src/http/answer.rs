@@ -105,6 +105,7 @@ fn free_part(event: Event) -> Option<Part> {
             Some(Part::End {
                 finish,
                 usage,
+                tokens: end.tokens,
                 receipt,
             })
         }
@@ -158,15 +159,23 @@ pub(super) async fn whole(
                 Part::End {
                     finish,
                     usage,
+                    tokens,
                     receipt,
                 },
             ) => {
                 if let Some(reader) = readers.get_mut(choice) {
-                    reader.conclude(finish);
+                    reader.conclude(finish, &tokens);
                 }
                 if let Some(usage) = counts.end(usage) {
+                    let stops: Vec<_> = readers.iter_mut().map(Reader::stop).collect();
                     let choices: Vec<Choice> = readers.into_iter().map(Reader::into_choice).collect();
-                    let response = Json(frame.whole(&choices, usage)).into_response();
+                    let mut answer = frame.whole(&choices, usage);
+                    for (choice, stop) in stops.into_iter().enumerate() {
+                        if let Some(stop) = stop {
+                            answer["choices"][choice]["stop_reason"] = stop.into();
+                        }
+                    }
+                    let response = Json(answer).into_response();
                     return Ok(with_receipt(response, receipt));
                 }
             }
@@ -268,12 +277,13 @@ impl Chunks {
             Part::End {
                 finish,
                 usage,
+                tokens,
                 receipt,
             } => {
                 let Some(reader) = self.readers.get_mut(choice) else {
                     return;
                 };
-                for chunk in reader.closing(&self.frame, finish) {
+                for chunk in reader.closing(&self.frame, finish, &tokens) {
                     self.push_chunk(chunk);
                 }
                 let Some(usage) = self.counts.end(usage) else {

@@ -25,6 +25,9 @@ pub(super) struct Reader {
     /// Characters of the tokens that were told.
     offset: usize,
     choice: Choice,
+    /// What may end the text, and what did.
+    stops: Vec<String>,
+    stop: Option<String>,
 }
 
 impl Reader {
@@ -50,6 +53,8 @@ impl Reader {
                 logprobs: Value::Null,
                 finish: FinishReason::Stop,
             },
+            stops: request.stop.clone(),
+            stop: None,
         };
         (0..request.n).map(reader).collect()
     }
@@ -73,6 +78,26 @@ impl Reader {
 
     fn rest(&mut self) -> Vec<Piece> {
         self.calls.as_mut().map_or_else(Vec::new, Calls::finish)
+    }
+
+    /// Which stop string ended the text, if one did: the one that stands first in it.
+    fn note_stop(&mut self, finish: FinishReason, tokens: &[u32]) {
+        let tokenizer = &self.text.tokenizer;
+        let cut = finish != FinishReason::Stop || tokens.last().is_none_or(|id| tokenizer.is_end(*id));
+        if cut || self.stops.is_empty() {
+            return;
+        }
+        let text = tokenizer.decode(tokens).unwrap_or_default();
+        let found = self
+            .stops
+            .iter()
+            .filter_map(|stop| Some((text.find(stop)?, stop)));
+        self.stop = found.min_by_key(|(at, _)| *at).map(|(_, stop)| stop.clone());
+    }
+
+    /// The stop string that ended the text.
+    pub(super) fn stop(&mut self) -> Option<String> {
+        self.stop.take()
     }
 
     fn reason(&self, finish: FinishReason) -> FinishReason {
@@ -111,11 +136,16 @@ impl Reader {
     }
 
     /// Chunks of what was held back, and the one that says why the choice ended.
-    pub(super) fn closing(&mut self, frame: &Frame, finish: FinishReason) -> Vec<Value> {
+    pub(super) fn closing(&mut self, frame: &Frame, finish: FinishReason, tokens: &[u32]) -> Vec<Value> {
+        self.note_stop(finish, tokens);
         let rest = self.rest();
         let mut chunks = self.told(frame, rest);
         let (finish, logprobs) = (self.reason(finish), self.logprobs());
-        chunks.push(frame.closing(self.index, finish, logprobs));
+        let mut last = frame.closing(self.index, finish, logprobs);
+        if let Some(stop) = self.stop() {
+            last["choices"][0]["stop_reason"] = stop.into();
+        }
+        chunks.push(last);
         chunks
     }
 
@@ -140,7 +170,8 @@ impl Reader {
     }
 
     /// Nothing follows.
-    pub(super) fn conclude(&mut self, finish: FinishReason) {
+    pub(super) fn conclude(&mut self, finish: FinishReason, tokens: &[u32]) {
+        self.note_stop(finish, tokens);
         let rest = self.rest();
         self.keep(rest);
         self.choice.finish = self.reason(finish);

@@ -18,6 +18,8 @@ pub(crate) enum Part {
     End {
         finish: FinishReason,
         usage: Usage,
+        /// All of the output.
+        tokens: Vec<u32>,
         /// None for an unpaid answer.
         receipt: Option<Box<SignedReceipt>>,
     },

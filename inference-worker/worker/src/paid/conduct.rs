@@ -130,12 +130,17 @@ impl Conduct {
             .inc_by(u64::try_from(capture.0).unwrap_or(u64::MAX));
         self.paid.metrics.receipts.inc();
         self.paid.outbox.notify_one();
-        let _ = out.try_send(part(finish, reason, usage, receipt));
+        let _ = out.try_send(part(finish, reason, (usage, end.tokens), receipt));
     }
 }
 
 /// The last part of an answer.
-fn part(finish: Finish, reason: Option<String>, usage: Usage, receipt: SignedReceipt) -> Part {
+fn part(
+    finish: Finish,
+    reason: Option<String>,
+    (usage, tokens): (Usage, Vec<u32>),
+    receipt: SignedReceipt,
+) -> Part {
     let receipt = Some(Box::new(receipt));
     match finish {
         Finish::Error => {
@@ -145,12 +150,14 @@ fn part(finish: Finish, reason: Option<String>, usage: Usage, receipt: SignedRec
         Finish::Stop => Part::End {
             finish: FinishReason::Stop,
             usage,
+            tokens,
             receipt,
         },
         // OpenAI has one word for every output that was cut.
         Finish::Length | Finish::Unfunded | Finish::Cancelled => Part::End {
             finish: FinishReason::Length,
             usage,
+            tokens,
             receipt,
         },
     }
