@@ -11,7 +11,9 @@ use common::chain::CHAIN;
 use common::{calibration, Audits, FAILED};
 use quern_audit::{Ballot, Finding, Margin, MarginTree, OpenedMargin, Report, Vote};
 use quern_evidence::Score;
-use quern_interface::audits::{ExecuteMsg, LeafInfo, PanelInfo, Params, Phase, Verdict};
+use quern_interface::audits::{
+    ExecuteMsg, HostRecord, LeafInfo, PanelInfo, Params, Phase, QueryMsg, Totals, Verdict,
+};
 use quern_protocol::{Amount, Bytes};
 
 const SALT: Bytes<16> = Bytes::new([77; 16]);
@@ -286,24 +288,25 @@ fn an_auditor_that_measured_a_failure_and_says_clean_earns_nothing() {
     assert_eq!((record.missed, record.owed), (1, Amount(0)));
 }
 
-#[test]
-fn an_auditor_that_invents_margins_is_refuted_by_the_panel_that_checks_it() {
-    let params = Params {
-        check_every: 1,
-        ..common::params()
-    };
-    let mut audits = Audits::with(10, &params);
+/// A round in which one auditor invents every margin, on `skipped` of its leaves says clean without any, and opens what it is
+/// asked if it `opens`: its index, and the leaves that panels heard for checks.
+fn lazy_round(audits: &mut Audits, skipped: usize, opens: bool) -> usize {
     let sessions: Vec<u64> = ["payer", "router", "stranger"]
         .iter()
         .map(|p| audits.open(p, 0))
         .collect();
     audits.fresh();
-    audits.serve(0, &sessions, 100);
+    for _ in 0..4 {
+        audits.serve(0, &sessions, 100);
+        audits.block();
+    }
     audits.until(Phase::Reveal);
     audits.reveal(0);
     audits.until(Phase::Commit);
     let leaves = audits.leaves();
-    let lazy = audits.index(&leaves[0].auditor.clone().unwrap());
+    let assigned = |auditor: usize| audits.work(auditor).map_or(0, |work| work.leaves.len());
+    let lazy = (0..10).max_by_key(|auditor| assigned(*auditor)).unwrap();
+    assert!(assigned(lazy) > skipped);
     let round = audits.round().number;
     let word = |_: usize, _: &LeafInfo, _: u32| Some(clean());
     // every leaf of an honest host is clean, so clean is a safe guess; a margin is not
@@ -312,7 +315,15 @@ fn an_auditor_that_invents_margins_is_refuted_by_the_panel_that_checks_it() {
     mine.retain(|leaf| leaf.auditor.as_deref() == Some(host.as_str()));
     let invented: Vec<_> = mine
         .iter()
-        .map(|leaf| ballot(host.as_str(), leaf, clean(), 71_000))
+        .enumerate()
+        .map(|(place, leaf)| {
+            let (mut finding, tree) = ballot(host.as_str(), leaf, clean(), 71_000);
+            if place < skipped {
+                finding.positions = 0;
+                finding.margins.sum = Amount(0);
+            }
+            (finding, tree)
+        })
         .collect();
     let findings = invented.iter().map(|(finding, _)| finding.clone()).collect();
     let made_up = Report::new(CHAIN, host.as_str(), round, findings).unwrap();
@@ -332,7 +343,7 @@ fn an_auditor_that_invents_margins_is_refuted_by_the_panel_that_checks_it() {
     for _ in 0..3 {
         audits.block();
     }
-    while let Some(offset) = audits.work(lazy).unwrap().opening {
+    while let Some(offset) = audits.work(lazy).unwrap().opening.filter(|_| opens) {
         let report = &reports[0].1;
         let (finding, finding_proof, position) = report.at(offset).unwrap();
         let (_, tree) = invented.iter().find(|(of, _)| of.leaf == finding.leaf).unwrap();
@@ -355,28 +366,89 @@ fn an_auditor_that_invents_margins_is_refuted_by_the_panel_that_checks_it() {
             audits.must(&audits.host(*auditor), &msg);
         }
     }
-    let heard = audits
-        .leaves()
-        .iter()
-        .filter(|leaf| leaf.stage == Some(3))
-        .count();
-    assert_eq!(heard, reports.len(), "a panel for each auditor");
+    let leaves = audits.leaves();
+    let heard = leaves.iter().filter(|leaf| leaf.stage == Some(3)).count();
+    let every: Params = audits.ask(&QueryMsg::Params {});
+    assert!(
+        every.check_every > 1 || heard == reports.len(),
+        "a panel for each auditor"
+    );
     audits.hear(&word);
     audits.until(Phase::Review);
-    let found = audits.leaves();
-    audits.until(Phase::Collect);
-    for (auditor, _) in &reports {
-        let record = audits.record(*auditor);
-        let caught = u64::from(*auditor == lazy);
-        assert_eq!(
-            (record.refuted, record.missed, record.reports),
-            (caught, caught, 1 - caught)
-        );
-    }
     // the host is what it was
-    assert!(found
+    assert!(audits
+        .leaves()
         .iter()
         .all(|leaf| leaf.verdict == Some(Verdict::Score(Score::CLEAN))));
+    audits.until(Phase::Collect);
+    if every.check_every == 1 {
+        for (auditor, _) in &reports[1..] {
+            let record = audits.record(*auditor);
+            assert_eq!((record.refuted, record.missed, record.reports), (0, 0, 1));
+        }
+    }
+    lazy
+}
+
+/// Auditors are checked in one round of so many.
+fn checked(check_every: u32) -> Audits {
+    let params = Params {
+        check_every,
+        ..common::params()
+    };
+    Audits::with(10, &params)
+}
+
+#[test]
+fn an_auditor_that_invents_margins_is_refuted_by_the_panel_that_checks_it() {
+    let mut audits = checked(1);
+    let lazy = lazy_round(&mut audits, 0, true);
+    let record = audits.record(lazy);
+    assert_eq!((record.refuted, record.missed, record.reports), (1, 1, 0));
     let record = audits.record(0);
-    assert_eq!((record.audited, record.condemned, record.missing), (3, 0, 0));
+    assert_eq!((record.condemned, record.missing), (0, 0));
+}
+
+#[test]
+fn one_finding_without_positions_keeps_no_other_from_being_checked() {
+    let mut audits = checked(1);
+    let lazy = lazy_round(&mut audits, 1, true);
+    let record = audits.record(lazy);
+    assert_eq!((record.refuted, record.missed, record.reports), (1, 1, 0));
+}
+
+/// Lets one auditor invent margins until it is checked: its records before and after that round.
+fn until_checked(opens: bool) -> (Audits, usize, HostRecord, HostRecord) {
+    let mut audits = checked(3);
+    for _ in 0..40 {
+        let before: Vec<HostRecord> = (0..10).map(|auditor| audits.record(auditor)).collect();
+        let lazy = lazy_round(&mut audits, 0, opens);
+        audits.until(Phase::Reveal);
+        let after = audits.record(lazy);
+        let fined = after.debt > before[lazy].debt || after.owed < before[lazy].owed;
+        assert!(
+            opens || after.reports == before[lazy].reports,
+            "silence earns nothing"
+        );
+        if fined {
+            return (audits, lazy, before[lazy].clone(), after);
+        }
+        assert_eq!(after.refuted, before[lazy].refuted);
+    }
+    panic!("forty rounds without a check")
+}
+
+#[test]
+fn an_auditor_without_margins_loses_what_unchecked_reports_earn_and_silence_saves_nothing() {
+    for opens in [true, false] {
+        let (audits, _, before, after) = until_checked(opens);
+        assert_eq!(after.refuted - before.refuted, u64::from(opens));
+        // two reports' worth, less what its ballots of that round earned
+        let lost = before.owed.0 + after.debt.0 - before.debt.0 - after.owed.0;
+        assert!(lost > 100, "{lost}");
+        let totals: Totals = audits.ask(&QueryMsg::Totals {});
+        assert_eq!(totals.funded.0, totals.pot.0 + totals.owed.0 + totals.paid.0);
+        let owed: u128 = (0..10).map(|auditor| audits.record(auditor).owed.0).sum();
+        assert_eq!(owed, totals.owed.0);
+    }
 }

@@ -131,7 +131,9 @@ fn record(h: &HostRecord) -> String {
         ("convictions", number(h.convictions)),
         ("rounds audited", number(h.reports)),
         ("rounds missed", number(h.missed)),
+        ("checks failed", number(h.refuted)),
         ("owed as an auditor", amount(h.owed)),
+        ("kept of later pay", amount(h.debt)),
     ])
 }
 

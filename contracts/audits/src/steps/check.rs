@@ -15,6 +15,8 @@ use crate::table::Table;
 
 /// Findings that one step passes: they are only read.
 const FINDINGS_PER_STEP: usize = 32;
+/// In place of a leaf's number.
+const NO_LEAF: u64 = u64::MAX;
 
 impl Worker<'_> {
     /// Draws whether the next auditor is checked, and looks for its leaf, a few findings in each step; nobody is
@@ -44,8 +46,9 @@ impl Worker<'_> {
     }
 
     /// Looks for the leaf of an auditor's first opening, `rest` positions after the findings that were passed.
-    /// Findings of a complete report cover their leaves or, where the payload could not be fetched, nothing. Where
-    /// findings cover less, another position is opened, and the check says nothing.
+    /// Findings of a sound report cover their leaves or, where the payload could not be fetched, nothing. If they cover
+    /// more or less, another position is opened than the check expects, which refutes the report: else one finding of
+    /// no positions would keep all others from being checked.
     fn look(&mut self, rest: Amount) -> Result<()> {
         let Some(auditor) = self.last_host() else {
             return Ok(());
@@ -77,6 +80,13 @@ impl Worker<'_> {
             }
         }
         self.round.rest = more.then_some(Amount(rest));
+        if !more {
+            // the report has more positions than its leaves: no leaf of it is behind the first
+            if let Some(mut work) = WORK.find(self.deps.storage, &auditor)? {
+                work.check = Some(NO_LEAF);
+                WORK.write(self.deps.storage, &auditor, &work)?;
+            }
+        }
         Ok(())
     }
 
@@ -94,24 +104,27 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Whether a panel measured another margin at the position at which an auditor was checked than the
-    /// auditor committed.
+    /// Whether an auditor opened another position than the one at which it was checked, or a panel measured another
+    /// margin there than it committed.
     pub(super) fn refuted(&mut self, auditor: &Addr, work: &Work) -> Result<bool> {
         let Some(number) = work.check else {
             return Ok(false);
         };
-        let leaf = LEAVES.read(self.deps.storage, number)?;
-        let calibration = CALIBRATIONS.may_load(self.deps.storage, &leaf.model)?;
-        let (Some((opened, position, first)), Some(measured), Some(calibration)) =
-            (work.first, leaf.measured, calibration)
-        else {
+        let Some((opened, position, first)) = work.first else {
             return Ok(false);
         };
-        // findings without positions, of leaves that could not be re-executed, shift what is opened
-        if opened != number || Some(position) != leaf.check {
-            return Ok(false);
-        }
-        let refuted = !first.agrees(measured, calibration.tolerance, calibration.margin_bound);
+        let leaf = LEAVES.find(self.deps.storage, number)?;
+        let drawn = leaf.filter(|leaf| opened == number && leaf.check == Some(position));
+        let refuted = match drawn {
+            None => true,
+            Some(leaf) => {
+                let calibration = CALIBRATIONS.may_load(self.deps.storage, &leaf.model)?;
+                let (Some(measured), Some(calibration)) = (leaf.measured, calibration) else {
+                    return Ok(false);
+                };
+                !first.agrees(measured, calibration.tolerance, calibration.margin_bound)
+            }
+        };
         let event = say::event(
             "audit_checked",
             &[

@@ -131,11 +131,11 @@ impl Finding {
 
     /// Whether this covers all `positions` of its leaf and its vote is the one that follows from it.
     ///
-    /// A payload that could not be fetched has no positions and no margins. Who finds that an answer
+    /// A payload that could not be fetched, and a leaf that was not judged, have no positions and no margins. Who finds that an answer
     /// contradicts its receipt or its request writes [`Margin::CONTRADICTION`] at every position, which fails
     /// in every bucket. Without a bucket (a short leaf, a pair that was never calibrated) nothing else fails.
     pub fn follows(&self, bucket: Option<&Bucket>, positions: u32) -> bool {
-        if self.vote == Vote::Unfetchable {
+        if matches!(self.vote, Vote::Unfetchable | Vote::Abstain) {
             return self.positions == 0 && self.clipped == 0;
         }
         let contradicts = self.clipped == positions && positions > 0;

@@ -12,10 +12,14 @@ pub enum Vote {
     Score(Score),
     /// The payload could not be fetched, or does not have the hashes of the receipt.
     Unfetchable,
+    /// Not judged: what silence on this leaf would say. It has no positions, and nothing is paid for it.
+    Abstain,
 }
 
 /// The packed form of [`Vote::Unfetchable`].
 const UNFETCHABLE: u32 = 0xFF_FFFF;
+/// The packed form of [`Vote::Abstain`].
+const ABSTAIN: u32 = 0xFF_FFFE;
 
 /// The word of one host on a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +54,7 @@ pub fn unfetchable(rule: StageRule, votes: &[SeatVote]) -> bool {
     let against = |vote: Option<Vote>| match vote {
         Some(Vote::Unfetchable) => true,
         Some(Vote::Score(score)) => score > Score::CLEAN,
-        None => false,
+        Some(Vote::Abstain) | None => false,
     };
     let seats = votes
         .iter()
@@ -65,7 +69,8 @@ pub fn final_score(stages: &[Score]) -> Score {
     stages.iter().copied().min().unwrap_or(Score::CLEAN)
 }
 
-/// Votes in the order of the assignment, 3 big-endian bytes each: millionths, or `ff ff ff`.
+/// Votes in the order of the assignment, 3 big-endian bytes each: millionths, `ff ff ff` for unfetchable, or
+/// `ff ff fe` for an abstention.
 pub fn pack(votes: &[Vote]) -> Vec<u8> {
     votes
         .iter()
@@ -93,6 +98,7 @@ pub fn unpack(bytes: &[u8], count: usize) -> Result<Vec<Vote>, AuditError> {
         })
         .map(|code| match code {
             UNFETCHABLE => Ok(Vote::Unfetchable),
+            ABSTAIN => Ok(Vote::Abstain),
             micro => Score::from_micro(micro)
                 .map(Vote::Score)
                 .map_err(|_| AuditError::Packed),
@@ -104,5 +110,6 @@ pub(crate) const fn code(vote: Vote) -> u32 {
     match vote {
         Vote::Score(score) => score.micro(),
         Vote::Unfetchable => UNFETCHABLE,
+        Vote::Abstain => ABSTAIN,
     }
 }

@@ -421,10 +421,13 @@ pub struct HostRecord {
     pub reports: u64,
     /// As an auditor: rounds that did not.
     pub missed: u64,
-    /// Of them, those in which a panel measured another margin than it committed.
+    /// Of them, those in which a panel measured another margin than it committed, or it opened another position than
+    /// was drawn from its leaves.
     pub refuted: u64,
     /// Earned and not withdrawn.
     pub owed: Amount,
+    /// What of its next pay stays in the pot, for rounds in which a check found nothing behind its report.
+    pub debt: Amount,
 }
 
 /// Sums: the contract's balance is `pot + owed`.

@@ -54,7 +54,7 @@ pub(crate) enum Examined {
     Contradiction(String),
     /// It was re-executed.
     Measured(Measured),
-    /// This worker cannot judge: why, in words. It counts as clean, as silence does.
+    /// This worker cannot judge: why, in words. It abstains, which counts as clean, as silence does.
     Unable(String),
 }
 
@@ -98,7 +98,7 @@ impl KeptFinding {
         };
         let mut finding = Finding {
             leaf: *subject.leaf,
-            vote: Vote::Score(Score::CLEAN),
+            vote: Vote::Abstain,
             positions: measured.positions,
             clipped: measured.clipped,
             margins: root,

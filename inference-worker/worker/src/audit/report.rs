@@ -115,6 +115,7 @@ impl Auditor {
             Vote::Score(Score::CLEAN) => "clean",
             Vote::Score(_) => "failed",
             Vote::Unfetchable => "unfetchable",
+            Vote::Abstain => "abstained",
         };
         self.paid.metrics.audits.leaves.with_label_values(&[vote]).inc();
     }
