@@ -134,6 +134,44 @@ fn minted_coins_reach_the_hosts_that_proved_and_every_book_agrees() {
 }
 
 #[test]
+fn a_funder_of_a_hosts_bond_is_paid_its_part_of_what_vests() {
+    let mut w = world();
+    let (host, funder) = (w.hosts[3].clone(), w.hosts[0].clone());
+    let (of_host, of_funder) = (host.address().to_string(), funder.address().to_string());
+    // as much as the operator has, so that half of what the host does not keep is the funder's
+    let bond = call(&funder, "bonding", &json!({"bond": {"host": of_host}}), "100000000000nqrn");
+    let rate = call(&host, "bonding", &json!({"set_commission": {"rate_bps": 2_000}}), "");
+    let txs = [(&funder, bond), (&host, rate)]
+        .map(|(by, message)| w.chain.tx(by).message(message).gas(1_000_000).sign(by));
+    for result in w.chain.block(txs).tx_results {
+        assert_eq!(result.code, 0, "{}", result.log);
+    }
+    play(&mut w, &[30, 30, 30, 10]);
+    play(&mut w, &[30, 30, 30, 10]);
+    let vested = FIRST / 100 * 98 / 10 / 4;
+    let question = json!({"funder_rewards": {"host": of_host, "funder": of_funder}});
+    let part = vested / 10 * 4;
+    assert_eq!(number(&ask(&w.chain, "bonding", &question)["amount"]), part);
+    let before = balance(&w, &of_host);
+    let claim = call(&host, "rewards", &json!({"claim": {"host": of_host}}), "");
+    let take = call(
+        &funder,
+        "bonding",
+        &json!({"withdraw_rewards": {"host": of_host, "to": module_address("distribution").to_string()}}),
+        "",
+    );
+    let txs = [(&w.hosts[1], claim), (&funder, take)]
+        .map(|(by, message)| w.chain.tx(by).message(message).gas(1_000_000).sign(by));
+    let results = w.chain.block(txs).tx_results;
+    assert_eq!(results[0].code, 0, "{}", results[0].log);
+    assert_eq!(results[1].code, 0, "{}", results[1].log);
+    assert_eq!(balance(&w, &of_host), before + vested - part);
+    let totals = rewards(&w, &json!({"totals": {}}));
+    assert_eq!(number(&totals["claimed"]), vested);
+    w.chain.app.check_invariants(0).unwrap();
+}
+
+#[test]
 fn an_exported_chain_goes_on_minting_and_dividing() {
     let mut w = world();
     play(&mut w, &[10; 4]);
