@@ -53,26 +53,26 @@ struct Modules;
 
 impl Router for Modules {
     fn signers(&self, msg: &AnyMsg) -> Result<Vec<AccAddress>> {
-        match quern_gov::Msg::decode(&msg.type_url, &msg.value) {
+        match Msg::decode(&msg.type_url, &msg.value) {
             Some(msg) => msg?.signers(),
             None => bank(msg)?.signers(),
         }
     }
 
     fn validate(&self, msg: &AnyMsg) -> Result<()> {
-        match quern_gov::Msg::decode(&msg.type_url, &msg.value) {
+        match Msg::decode(&msg.type_url, &msg.value) {
             Some(msg) => msg?.validate(),
             None => bank(msg)?.validate(),
         }
     }
 
     fn serves(&self, type_url: &str) -> bool {
-        quern_gov::Msg::TYPE_URLS.contains(&type_url) || quern_bank::Msg::TYPE_URLS.contains(&type_url)
+        Msg::TYPE_URLS.contains(&type_url) || quern_bank::Msg::TYPE_URLS.contains(&type_url)
     }
 
     fn execute(&self, cx: &Cx, msg: &AnyMsg) -> Result<MsgOutput> {
         self.validate(msg)?;
-        match quern_gov::Msg::decode(&msg.type_url, &msg.value) {
+        match Msg::decode(&msg.type_url, &msg.value) {
             Some(msg) => msg?.execute(cx, &router()),
             None => bank(msg)?.execute(cx),
         }
