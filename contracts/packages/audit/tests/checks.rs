@@ -37,6 +37,19 @@ fn gain(chance: f64, fine: f64, cost: f64, q: f64) -> f64 {
     (1.0 - q) * (cost - chance * fine)
 }
 
+/// Chance that hostile seats are the majority of a panel: then they say what the margin is.
+fn majority(hostile: f64) -> f64 {
+    let seats = i32::try_from(Profile::DEFAULT.panel.seats).unwrap();
+    let (mut sum, mut ways) = (0.0, 1.0);
+    for count in 0..=seats {
+        if 2 * count > seats {
+            sum += ways * hostile.powi(count) * (1.0 - hostile).powi(seats - count);
+        }
+        ways *= f64::from(seats - count) / f64::from(count + 1);
+    }
+    sum
+}
+
 fn in_the_page(lines: &[String]) {
     let page = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -76,6 +89,9 @@ fn the_tables_of_the_decision_are_what_this_computes() {
     for every in [1.0, 2.0, 4.0, 8.0, 16.0] {
         let cost = cost_of_checks(every);
         lines.push(format!("| {every:.0} | {cost:.3} | {:.4} |", canaries(cost)));
+    }
+    for hostile in [0.1, 0.2, 0.3] {
+        lines.push(format!("| {hostile:.2} | {:.4} |", majority(hostile)));
     }
     in_the_page(&lines);
 }
