@@ -20,11 +20,11 @@ use crate::{
 };
 
 /// Payments of one block at most.
-pub const PER_BLOCK: usize = 20;
-/// Gas of one.
-const GAS: Gas = 1_000_000;
-/// What one is charged ahead: more than a payment takes that pays no rewards.
-const PRICE: Gas = 400_000;
+pub const PER_BLOCK: usize = 10;
+/// Gas of one: eight buckets at once, as after a freeze, all of which land at other hosts.
+const GAS: Gas = 4_000_000;
+/// What a bucket is charged ahead.
+const PRICE: Gas = 600_000;
 
 /// Notes that something of a delegator's behind a host is due at a height. A second time is one.
 pub(crate) fn add(cx: &Cx, height: u64, delegator: &AccAddress, host: &AccAddress) -> Result<()> {

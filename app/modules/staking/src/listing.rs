@@ -8,8 +8,10 @@ use quern_types::{Result, errors};
 const DEFAULT_LIMIT: u64 = 100;
 /// Most entries of a page, whatever the request asks for.
 const MAX_LIMIT: u64 = 100;
-/// Entries that a contract is asked for at once.
-const BATCH: u32 = 50;
+/// Entries that a contract is asked for at once: few enough for the gas of one question, however much each says.
+const BATCH: u32 = 10;
+/// Entries behind a page that are counted at most: with more there is a next page, but no total.
+const COUNTED: u64 = 500;
 
 /// Where entries come from.
 pub(crate) struct Source<F, K> {
@@ -70,8 +72,8 @@ pub(crate) fn page<T, R>(
             if response.next_key.is_empty() {
                 response.next_key = last.clone().into_bytes();
             }
-            if !count_total {
-                break;
+            if !count_total || count > end.saturating_add(COUNTED) {
+                return Ok((items, response));
             }
         }
     }
@@ -206,5 +208,17 @@ mod tests {
         });
         assert_eq!((items, response.total), (vec![220, 222, 224], 65));
         assert_eq!(response.next_key, b"224");
+        let many = Source {
+            fetch: |after: Option<String>, limit: u32| {
+                let after = after.map_or(0, |text| text.parse::<u32>().unwrap());
+                Ok((after + 1..=after + limit).collect())
+            },
+            name: |n: &u32| n.to_string(),
+        };
+        let (items, response) = page(None, many, |_| Ok(true), Ok).unwrap();
+        assert_eq!(
+            (items.len(), response.total, response.next_key),
+            (100, 0, b"100".to_vec())
+        );
     }
 }

@@ -77,20 +77,20 @@ for (const name of ["DIRECT", "amino JSON"]) {
 
 test("every query of CosmJS's staking pages is answered", async () => {
   const { validators } = await query.staking.validators("BOND_STATUS_BONDED");
-  assert.equal(validators[0].operatorAddress, validator);
-  assert.equal((await query.staking.validator(validator)).validator.tokens, validators[0].tokens);
+  const listed = validators.find((v) => v.operatorAddress === validator);
+  assert.equal((await query.staking.validator(validator)).validator.tokens, listed.tokens);
   assert.equal((await query.staking.delegatorDelegations(alice.address)).delegationResponses.length, 1);
   assert.equal((await query.staking.delegatorValidators(alice.address)).validators.length, 1);
   assert.equal((await query.staking.delegatorUnbondingDelegations(alice.address)).unbondingResponses.length, 1);
-  assert.equal((await query.staking.validatorDelegations(validator)).delegationResponses.length, 2);
+  assert.equal((await query.staking.validatorDelegations(validator)).delegationResponses.length >= 2, true);
   assert.equal((await query.staking.redelegations(alice.address, "", "")).redelegationResponses.length, 0);
   const { pool } = await query.staking.pool();
-  assert.ok(BigInt(pool.bondedTokens) >= BigInt(validators[0].tokens));
+  assert.ok(BigInt(pool.bondedTokens) >= BigInt(listed.tokens));
   assert.equal((await query.staking.params()).params.bondDenom, DENOM);
   assert.equal((await query.staking.historicalInfo(2)).hist.valset.length, 1);
   assert.equal((await query.distribution.delegationTotalRewards(alice.address)).rewards.length, 1);
   assert.equal((await query.distribution.delegatorWithdrawAddress(alice.address)).withdrawAddress, alice.address);
-  assert.equal((await query.slashing.signingInfos()).info.length, 1);
+  assert.ok((await query.slashing.signingInfos()).info.length >= 1);
   assert.ok((await query.mint.annualProvisions()).toFloatApproximation() > 0);
   assert.ok((await query.mint.inflation()).toFloatApproximation() > 0);
 });
