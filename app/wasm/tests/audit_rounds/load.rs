@@ -445,7 +445,7 @@ fn margin_tree(auditor: &str, leaf: &LeafInfo, margins: &[Margin]) -> MarginTree
 /// A finding and its margins.
 fn found(auditor: &str, leaf: &LeafInfo, vote: Vote) -> (Finding, Vec<Margin>) {
     let margins = match vote {
-        Vote::Unfetchable => Vec::new(),
+        Vote::Unfetchable | Vote::Abstain => Vec::new(),
         Vote::Score(Score::CLEAN) => vec![Margin(70_000); leaf.positions as usize],
         Vote::Score(_) => vec![Margin(-2_000_000); leaf.positions as usize],
     };
