@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs worker and router on free loopback ports and uses them through the unmodified `openai` client.
+# Runs worker and router on free loopback ports and uses them through unmodified clients.
 # Usage: tests/e2e/inference/run.sh [unittest arguments, e.g. -k stop]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 python="$root/.deps/python/bin/python"
-[ -x "$python" ] || { echo "error: $python is missing; run 'make setup' first" >&2; exit 1; }
+[ -x "$python" ] && [ -d "$root/.deps/inference" ] || { echo "error: .deps is not complete; run 'make setup' first" >&2; exit 1; }
+export PYTHONPATH="$root/.deps/inference"
 (cd "$root/inference-worker" && cargo build --quiet -p quern-worker -p quern-router)
 cd "$here"
 exec "$python" -B -m unittest "${@:-discover}"
