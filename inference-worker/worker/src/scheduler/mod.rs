@@ -241,6 +241,8 @@ impl Loop {
             // Before it is asked whether there is anything to do.
             if self.abort.load(Ordering::Relaxed) {
                 fills.clear(engine);
+            } else if background.starved() {
+                fills.refill(engine, 0);
             } else {
                 fills.refill(engine, self.slots.saturating_sub(active.len()));
             }

@@ -34,6 +34,8 @@ struct Scoring {
 pub(super) struct Background {
     waiting: VecDeque<ScoreTicket>,
     current: Option<Scoring>,
+    /// The next one found no slot or no room.
+    starved: bool,
     /// When the last piece ended and how long it took.
     last: Option<(Instant, Duration)>,
 }
@@ -52,12 +54,19 @@ impl Background {
         self.current.is_some()
     }
 
+    /// Whether the next one waits for room. What nobody pays for must not take what becomes free, or it might wait for
+    /// ever.
+    pub(super) fn starved(&self) -> bool {
+        self.starved
+    }
+
     /// Drops everything.
     pub(super) fn clear(&mut self, engine: &mut impl Engine) {
         if let Some(current) = self.current.take() {
             engine.close(current.slot);
         }
         self.waiting.clear();
+        self.starved = false;
     }
 
     /// Scores a piece, unless requests are `served` and enough was done lately. Answers of how many tokens.
@@ -102,6 +111,7 @@ impl Background {
             }
             engine.close(current.slot);
         }
+        self.starved = false;
         while let Some(ticket) = self.waiting.pop_front() {
             if ticket.reply.is_closed() {
                 continue;
@@ -127,6 +137,7 @@ impl Background {
                 }
                 Err(_) => {
                     self.waiting.push_front(ticket);
+                    self.starved = true;
                     return None;
                 }
             };

@@ -238,3 +238,26 @@ fn a_request_waits_for_the_slot_and_the_room_of_a_score_and_fails_only_if_it_can
         assert!(scored.blocking_recv().unwrap().is_err());
     }
 }
+
+#[test]
+fn a_score_gets_its_room_though_jobs_never_end() {
+    // Three jobs fill the cache, and the score needs the room of all of them.
+    let jobs = Jobs::new(10_000, 200, 130);
+    let bench = bench_with_room(4, Duration::from_micros(100), 1_000, &jobs);
+    wait("jobs under way", || bench.did.lock().unwrap().len() > 20);
+    let (reply, scored) = tokio::sync::oneshot::channel();
+    let ticket = ScoreTicket {
+        tokens: vec![300; 900],
+        from: 899,
+        reply,
+    };
+    bench.scheduler.score(ticket).unwrap();
+    let (answer, answered) = std::sync::mpsc::channel();
+    std::thread::spawn(move || answer.send(scored.blocking_recv()));
+    let rows = answered
+        .recv_timeout(Duration::from_secs(20))
+        .expect("the score waits for ever");
+    assert_eq!(rows.unwrap().unwrap().rows(), 1);
+    let before = jobs.done();
+    wait("jobs again", || jobs.done() > before + 3);
+}
