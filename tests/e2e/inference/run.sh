@@ -5,7 +5,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 python="$root/.deps/python/bin/python"
-[ -x "$python" ] && [ -d "$root/.deps/inference" ] || { echo "error: .deps is not complete; run 'make setup' first" >&2; exit 1; }
+for part in "$python" "$root/.deps/inference"; do
+    [ -e "$part" ] || { echo "error: $part is missing; run 'make setup' first" >&2; exit 1; }
+done
 export PYTHONPATH="$root/.deps/inference"
 (cd "$root/inference-worker" && cargo build --quiet -p quern-worker -p quern-router)
 cd "$here"

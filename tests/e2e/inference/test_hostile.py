@@ -1,0 +1,282 @@
+"""Clients that send anything, read nothing or leave at any moment: no 5xx, no hang, and the server goes on."""
+
+import http.client
+import json
+import random
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+from urllib.parse import urlparse
+
+import stack
+
+MODEL = stack.MODEL_ID
+SCHEMATHESIS = stack.ROOT / ".deps/clients/bin/schemathesis"
+CHAT = {"model": MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": "hi"}]}
+BODIES = {
+    "/v1/chat/completions": CHAT | {"seed": 1, "stop": ["x"], "n": 1, "logit_bias": {"5": 1}, "top_p": 0.5},
+    "/v1/completions": {"model": MODEL, "prompt": "hi", "max_tokens": 4, "logprobs": 1},
+    "/v1/responses": {
+        "model": MODEL,
+        "input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}],
+        "max_output_tokens": 4,
+        "text": {"format": {"type": "text"}},
+        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
+        "tool_choice": "none",
+    },
+    "/v1/messages": CHAT | {"system": [{"type": "text", "text": "x"}], "stop_sequences": ["y"], "top_k": 3},
+    "/v1/messages/count_tokens": {"model": MODEL, "messages": CHAT["messages"]},
+    "/tokenize": {"model": MODEL, "prompt": "hi"},
+    "/detokenize": {"model": MODEL, "tokens": [5, 6]},
+    "/v1/embeddings": {"model": MODEL, "input": ["hi"]},
+}
+ODD = [None, True, -1, 0, 1e308, 2**63, "", "x" * 3000, "\x00\ud7ff", [], [[]], {}, {"type": 5}, ["a", 1, None]]
+
+
+def setUpModule():
+    global folder, key, worker, endless, gateway
+    folder = tempfile.TemporaryDirectory()
+    key, keys = stack.new_key(folder.name)
+    # Answers without a bound of their own are short.
+    worker = stack.worker(context=128)
+    endless = stack.worker(stack.endless_model(folder.name), model_id="endless", slots=4, queue=4)
+    gateway = stack.router([worker, endless], keys=keys)
+
+
+def tearDownModule():
+    for server in (gateway, worker, endless):
+        assert server.stop() == 0, server.read_log()
+        server.discard()
+    folder.cleanup()
+
+
+def send(server, path, body, timeout=60):
+    """Status and parsed body."""
+    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=timeout)
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    try:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request("POST", path, body=data, headers=headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def head(server, path, length, more=""):
+    host = urlparse(server.url).netloc
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n{more}\r\n"
+    ).encode()
+
+
+def connect(server):
+    url = urlparse(server.url)
+    return socket.create_connection((url.hostname, url.port), timeout=30)
+
+
+def changed(dice, value):
+    """The value with something in it replaced, left out, doubled or nested."""
+    if isinstance(value, dict) and value and dice.random() < 0.8:
+        name = dice.choice(list(value))
+        change = dice.randrange(4)
+        if change == 0:
+            return {k: v for k, v in value.items() if k != name}
+        if change == 1:
+            return value | {dice.choice(["wizardry", name + "s", ""]): dice.choice(ODD)}
+        return value | {name: changed(dice, value[name])}
+    if isinstance(value, list) and value and dice.random() < 0.6:
+        index = dice.randrange(len(value))
+        return value[:index] + [changed(dice, value[index])] * dice.choice([1, 1, 2]) + value[index + 1 :]
+    return dice.choice(ODD)
+
+
+class AnyBody(unittest.TestCase):
+    def test_bodies_changed_at_random_are_answered_or_refused_with_a_reason(self):
+        dice = random.Random(20)
+        for path, body in BODIES.items():
+            for _ in range(60):
+                odd = body
+                for _ in range(dice.choice([1, 1, 2, 3])):
+                    odd = changed(dice, odd)
+                if isinstance(odd, dict) and odd.get("stream"):
+                    continue
+                for server in (gateway, worker):
+                    status, answer = send(server, path, odd)
+                    self.assertIn(status, (200, 400, 404, 413, 429), (path, odd, answer))
+                    if status != 200:
+                        self.assertTrue(answer["error"]["message"], (path, odd))
+
+    def test_schemathesis_finds_no_5xx_on_either_page(self):
+        for server in (worker, gateway):
+            command = [SCHEMATHESIS, "run", server.url + "/openapi.json", "--checks", "not_a_server_error"]
+            command += ["--phases", "examples,fuzzing", "--max-examples", "10", "--seed", "7", "--no-shrink"]
+            command += ["--continue-on-failure", "--request-timeout", "60", "--warnings", "off"]
+            command += ["--suppress-health-check", "all", "-H", f"Authorization: Bearer {key}"]
+            with tempfile.TemporaryDirectory() as scratch:
+                result = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=scratch)
+            self.assertEqual(result.returncode, 0, result.stdout[-4000:] + result.stderr[-2000:])
+
+    def test_bombs_are_refused_by_the_name_of_the_parameter(self):
+        deep = {"type": "string"}
+        for _ in range(60):
+            deep = {"type": "object", "properties": {"a": deep}, "required": ["a"], "additionalProperties": False}
+        many = {"type": "object", "properties": {f"p{i}": {"enum": [str(n) for n in range(400)]} for i in range(400)}}
+        wide = {"anyOf": [{"type": "string", "maxLength": 100_000_000, "minLength": 99_000_000}]}
+        schema = lambda value: {"type": "json_schema", "json_schema": {"name": "s", "schema": value}}
+        cases = [
+            ({"guided_regex": "(?=a)b"}, "guided_regex"),
+            ({"guided_regex": "x" * 70_000}, "guided_regex"),
+            ({"guided_regex": "(" * 5000 + "a" + ")" * 5000}, "guided_regex"),
+            ({"guided_grammar": "start: " + "(" * 3000 + '"a"' + ")" * 3000}, "guided_grammar"),
+            ({"guided_grammar": "start: a\na: a a | b"}, "guided_grammar"),
+            ({"response_format": schema({"$ref": "https://example.org/x.json"})}, "response_format"),
+            ({"response_format": schema({"type": "object", "wizardry": {"$ref": "#/nowhere"}})}, "response_format"),
+        ]
+        for change, param in cases:
+            for server in (gateway, worker):
+                status, answer = send(server, "/v1/chat/completions", CHAT | change)
+                self.assertEqual(status, 400, (change if len(str(change)) < 300 else param, answer))
+                self.assertTrue((answer["error"]["param"] or "").startswith(param), answer)
+        # Big ones are refused or compiled within the limits, and never fail the server.
+        bombs = [{"response_format": schema(value)} for value in (deep, many, wide)]
+        bombs += [{"guided_regex": text} for text in ("((a{1,1000}){1,1000}){1,1000}", "(a|b)*c(a|b){1000000}")]
+        for bomb in bombs:
+            status, answer = send(worker, "/v1/chat/completions", CHAT | bomb)
+            self.assertIn(status, (200, 400), answer)
+        lost = {"type": "json_schema", "name": "s", "schema": {"$ref": "#/nowhere"}}
+        body = {"model": MODEL, "input": "x", "text": {"format": lost}}
+        status, answer = send(gateway, "/v1/responses", body)
+        self.assertEqual((status, answer["error"]["param"]), (400, "text.format.schema"))
+
+    def test_prompts_of_a_million_tokens_and_choices_without_bound_are_refused(self):
+        words = "a " * 1_000_000
+        for server in (gateway, worker):
+            status, answer = send(server, "/v1/completions", {"model": MODEL, "prompt": words})
+            self.assertEqual((status, answer["error"]["code"]), (400, "context_length_exceeded"))
+            status, answer = send(server, "/v1/completions", {"model": MODEL, "prompt": [5] * 1_000_000})
+            self.assertEqual((status, answer["error"]["code"]), (400, "context_length_exceeded"))
+            for n in (17, 10**9, 10**30):
+                status, answer = send(server, "/v1/completions", {"model": MODEL, "prompt": "x", "n": n})
+                self.assertEqual((status, answer["error"]["param"]), (400, "n"))
+
+
+class Bytes(unittest.TestCase):
+    """What goes over the wire, byte by byte."""
+
+    def stream(self, server, path, body):
+        data = json.dumps(body).encode()
+        with connect(server) as client:
+            client.sendall(head(server, path, len(data), "Connection: close\r\n") + data)
+            raw = b""
+            while piece := client.recv(7):
+                raw += piece
+        top, rest = raw.split(b"\r\n\r\n", 1)
+        self.assertIn(b"200 OK", top)
+        self.assertIn(b"content-type: text/event-stream", top.lower())
+        text = b""
+        while rest:
+            size, rest = rest.split(b"\r\n", 1)
+            text += rest[: int(size, 16)]
+            rest = rest[int(size, 16) + 2 :]
+        return text.decode()
+
+    def test_events_are_one_line_of_json_each_and_end_with_done(self):
+        for server in (gateway, worker):
+            body = CHAT | {"stream": True, "stream_options": {"include_usage": True}}
+            events = self.stream(server, "/v1/chat/completions", body).split("\n\n")
+            self.assertEqual(events.pop(), "")
+            self.assertEqual(events.pop(), "data: [DONE]")
+            chunks = [json.loads(event.removeprefix("data: ")) for event in events if not event.startswith(":")]
+            self.assertEqual(chunks[0]["choices"][0]["delta"]["role"], "assistant")
+            self.assertEqual(chunks[-1]["choices"], [])
+            self.assertTrue(all(chunk["usage"] is None for chunk in chunks[:-1]))
+
+    def test_events_of_messages_and_responses_have_their_names(self):
+        for path, body, last in (
+            ("/v1/messages", CHAT | {"stream": True}, "message_stop"),
+            ("/v1/responses", {"model": MODEL, "input": "x", "max_output_tokens": 3, "stream": True}, None),
+        ):
+            for server in (gateway, worker):
+                events = self.stream(server, path, body).split("\n\n")
+                self.assertEqual(events.pop(), "")
+                for event in events:
+                    if event.startswith(":"):
+                        continue
+                    name, data = event.split("\n")
+                    self.assertEqual(json.loads(data.removeprefix("data: "))["type"], name.removeprefix("event: "))
+                if last:
+                    self.assertEqual(name, f"event: {last}")
+                else:
+                    self.assertIn(name, ("event: response.completed", "event: response.incomplete"))
+
+
+class Leavers(unittest.TestCase):
+    def still_answers(self):
+        for server in (gateway, worker):
+            self.assertEqual(send(server, "/v1/chat/completions", CHAT)[0], 200)
+
+    def test_a_client_may_leave_at_any_byte(self):
+        body = json.dumps(CHAT | {"model": "endless", "max_tokens": 5000, "stream": True}).encode()
+        for server, paths in ((endless, 3), (gateway, 3)):
+            for path in ("/v1/chat/completions", "/v1/messages", "/v1/responses")[:paths]:
+                whole = head(server, path, len(body)) + body
+                for cut in (1, 40, len(whole) - len(body), len(whole) - 9, len(whole)):
+                    for read in (0, 1, 300) if cut == len(whole) else (0,):
+                        with connect(server) as client:
+                            client.sendall(whole[:cut])
+                            if read and path == "/v1/chat/completions":
+                                client.recv(read)
+        endless.wait_for_metric("quern_worker_active_requests", 0, seconds=60)
+        endless.wait_for_metric("quern_worker_queued_requests", 0, seconds=60)
+        self.still_answers()
+
+    def test_readers_that_do_not_read_hold_up_nobody(self):
+        body = json.dumps({"model": "endless", "prompt": "x", "max_tokens": 3000, "stream": True}).encode()
+        idle = []
+        for _ in range(8):
+            client = connect(gateway)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            client.sendall(head(gateway, "/v1/completions", len(body)) + body)
+            idle.append(client)
+        self.still_answers()
+        for client in idle:
+            client.close()
+        endless.wait_for_metric("quern_worker_active_requests", 0, seconds=60)
+        self.still_answers()
+
+    def test_connections_that_never_finish_their_request_hold_up_nobody(self):
+        slow = []
+        for server in (gateway, worker):
+            for count in range(150):
+                client = connect(server)
+                client.sendall(head(server, "/v1/completions", 500)[: 20 + count])
+                slow.append(client)
+        self.still_answers()
+        for client in slow:
+            client.close()
+
+    def test_a_flood_is_answered_or_told_to_come_back(self):
+        statuses, lock = [], threading.Lock()
+
+        def ask():
+            status, _ = send(endless, "/v1/completions", {"model": "endless", "prompt": "x", "max_tokens": 40})
+            with lock:
+                statuses.append(status)
+
+        threads = [threading.Thread(target=ask) for _ in range(60)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        self.assertEqual(len(statuses), 60)
+        self.assertLessEqual(set(statuses), {200, 429})
+        self.assertIn(200, statuses)
+        self.still_answers()
+
+
+if __name__ == "__main__":
+    unittest.main()
