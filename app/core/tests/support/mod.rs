@@ -3,6 +3,7 @@
 
 pub mod shipped;
 pub mod signing;
+pub mod staking;
 pub mod system;
 
 use std::path::Path;

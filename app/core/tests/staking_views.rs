@@ -1,0 +1,403 @@
+//! What explorers ask of rewards, votes, evidence and history, and the messages of operators, over the shipped
+//! contracts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a surprise"
+)]
+
+mod support;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use prost::Message;
+use quern_genesis::profile::{LaunchModel, ProfileName};
+use quern_proto::cosmos::{
+    crypto::ed25519::PubKey, distribution::v1beta1 as distribution, evidence::v1beta1 as evidence,
+    mint::v1beta1 as mint, slashing::v1beta1 as slashing, staking::v1beta1 as staking,
+};
+use quern_testkit::{QueryError, User, any, bank_send};
+use serde_json::json;
+use support::{
+    deliver, exported_twice, failed,
+    shipped::{World, call, launch},
+    staking::{
+        QRN, ask_staking, attributes, delegate, delegation, done, nqrn, scene, send, validators, valoper,
+        value,
+    },
+    system::key,
+};
+use tendermint_proto::v0_38::abci::{Misbehavior, Validator};
+
+#[test]
+fn rewards_that_are_none_are_paid_as_none_and_go_where_they_are_wanted() {
+    let mut s = scene();
+    let (host, ann) = (s.w.hosts[0].clone(), s.ann.clone());
+    let claim = |who: &User, to: &str| {
+        any(&distribution::MsgWithdrawDelegatorReward {
+            delegator_address: who.address().to_string(),
+            validator_address: to.into(),
+        })
+    };
+    failed(
+        &send(&mut s.w.chain, &ann, claim(&ann, &valoper(&host))),
+        "distribution",
+        5,
+        "no delegation distribution info",
+    );
+    done(send(&mut s.w.chain, &ann, delegate(&ann, &valoper(&host), QRN)));
+    let result = done(send(&mut s.w.chain, &ann, claim(&ann, &valoper(&host))));
+    assert_eq!(
+        attributes(&result.events, "withdraw_rewards"),
+        ["amount", "validator", "delegator", "msg_index"]
+    );
+    let commission = any(&distribution::MsgWithdrawValidatorCommission {
+        validator_address: valoper(&host),
+    });
+    failed(
+        &send(&mut s.w.chain, &host, commission),
+        "distribution",
+        7,
+        "no validator commission to withdraw",
+    );
+    let wanted = User::new("elsewhere").address().to_string();
+    let set = |to: &str| {
+        any(&distribution::MsgSetWithdrawAddress {
+            delegator_address: ann.address().to_string(),
+            withdraw_address: to.into(),
+        })
+    };
+    let blocked = quern_types::module_address("fee_collector").to_string();
+    failed(
+        &send(&mut s.w.chain, &ann, set(&blocked)),
+        "sdk",
+        4,
+        "unauthorized",
+    );
+    done(send(&mut s.w.chain, &ann, set(&wanted)));
+    let request = distribution::QueryDelegatorWithdrawAddressRequest {
+        delegator_address: ann.address().to_string(),
+    };
+    let path = "/cosmos.distribution.v1beta1.Query/DelegatorWithdrawAddress";
+    let found: distribution::QueryDelegatorWithdrawAddressResponse = s.w.chain.query(path, &request).unwrap();
+    assert_eq!(found.withdraw_address, wanted);
+    let request = distribution::QueryDelegationTotalRewardsRequest {
+        delegator_address: ann.address().to_string(),
+    };
+    let path = "/cosmos.distribution.v1beta1.Query/DelegationTotalRewards";
+    let found: distribution::QueryDelegationTotalRewardsResponse = s.w.chain.query(path, &request).unwrap();
+    assert_eq!((found.rewards.len(), found.total.len()), (1, 0));
+    let (first, second) = exported_twice(&s.w.chain.app);
+    assert_eq!(first.staking.withdraw_addresses.len(), 1);
+    assert_eq!(first.staking, second.staking);
+}
+
+#[test]
+fn who_signed_twice_is_jailed_for_ever_and_its_evidence_is_found() {
+    let mut s = scene();
+    let host = s.w.hosts[0].clone();
+    let consensus = quern_validators::consensus_address(&key(1));
+    let offence = |height| Misbehavior {
+        validator: Some(Validator {
+            address: consensus.to_vec().into(),
+            power: 7,
+        }),
+        height,
+        ..Default::default()
+    };
+    s.w.chain
+        .block_with(|request| request.misbehavior = vec![offence(2), offence(1)]);
+    s.w.chain
+        .block_with(|request| request.misbehavior = vec![offence(1)]);
+    let path = "/cosmos.evidence.v1beta1.Query/AllEvidence";
+    let found: evidence::QueryAllEvidenceResponse =
+        s.w.chain
+            .query(path, &evidence::QueryAllEvidenceRequest::default())
+            .unwrap();
+    assert_eq!(found.evidence.len(), 1, "the first is enough");
+    let kept = evidence::Equivocation::decode(found.evidence[0].value.as_slice()).unwrap();
+    assert_eq!((kept.height, kept.power), (2, 7));
+    let valcons = quern_types::consensus_bech32(&consensus);
+    assert_eq!(kept.consensus_address, valcons);
+    let request = slashing::QuerySigningInfoRequest {
+        cons_address: valcons,
+    };
+    let path = "/cosmos.slashing.v1beta1.Query/SigningInfo";
+    let found: slashing::QuerySigningInfoResponse = s.w.chain.query(path, &request).unwrap();
+    let info = found.val_signing_info.unwrap();
+    assert!(info.tombstoned);
+    assert_eq!(info.jailed_until.unwrap().seconds, 253_402_300_799);
+    let request = distribution::QueryValidatorSlashesRequest {
+        validator_address: valoper(&host),
+        starting_height: 1,
+        ending_height: 100,
+        pagination: None,
+    };
+    let path = "/cosmos.distribution.v1beta1.Query/ValidatorSlashes";
+    let found: distribution::QueryValidatorSlashesResponse = s.w.chain.query(path, &request).unwrap();
+    assert_eq!(found.slashes.len(), 1);
+    let all = validators(&s, "", 0, vec![]).validators;
+    let jailed = all.iter().find(|v| v.operator_address == valoper(&host)).unwrap();
+    assert!(jailed.jailed);
+    assert_eq!(jailed.status(), staking::BondStatus::Unbonded);
+    let unjail = any(&slashing::MsgUnjail {
+        validator_addr: valoper(&host),
+    });
+    failed(
+        &send(&mut s.w.chain, &host, unjail),
+        "slashing",
+        4,
+        "validator still jailed; cannot be unjailed",
+    );
+    let (first, second) = exported_twice(&s.w.chain.app);
+    assert_eq!(first.staking.evidence.len(), 1);
+    assert_eq!(first.staking, second.staking);
+}
+
+#[test]
+fn inflation_signing_and_history_are_what_the_chain_does() {
+    let mut s = scene();
+    s.w.chain.empty_blocks(6);
+    let found: mint::QueryAnnualProvisionsResponse =
+        s.w.chain
+            .query(
+                "/cosmos.mint.v1beta1.Query/AnnualProvisions",
+                &mint::QueryAnnualProvisionsRequest {},
+            )
+            .unwrap();
+    // an epoch of five blocks of a second; the first has passed and brought 100 QRN
+    let next = 99 * QRN;
+    let year = next * 31_536_000 / 5;
+    assert_eq!(
+        String::from_utf8(found.annual_provisions).unwrap(),
+        format!("{year}{}", "0".repeat(18))
+    );
+    let path = "/cosmos.slashing.v1beta1.Query/SigningInfos";
+    let found: slashing::QuerySigningInfosResponse =
+        s.w.chain
+            .query(path, &slashing::QuerySigningInfosRequest::default())
+            .unwrap();
+    assert_eq!(found.info.len(), 2);
+    let past = |height| -> Result<staking::QueryHistoricalInfoResponse, QueryError> {
+        ask_staking(
+            &s.w.chain,
+            "HistoricalInfo",
+            &staking::QueryHistoricalInfoRequest { height },
+        )
+    };
+    let hist = past(2).unwrap().hist.unwrap();
+    let header = hist.header.unwrap();
+    assert_eq!(
+        (header.height, header.chain_id.as_str()),
+        (2, quern_testkit::CHAIN_ID)
+    );
+    assert_eq!(header.time.unwrap().seconds, quern_testkit::GENESIS_TIME + 2);
+    assert_eq!(hist.valset.len(), 2);
+    assert_eq!(past(s.w.chain.height + 1).unwrap_err().code, 22);
+    assert_eq!(past(-1).unwrap_err().code, 18);
+    let params: staking::QueryParamsResponse =
+        ask_staking(&s.w.chain, "Params", &staking::QueryParamsRequest {}).unwrap();
+    let params = params.params.unwrap();
+    assert_eq!(params.unbonding_time.unwrap().seconds, 420);
+    assert_eq!(params.bond_denom, "nqrn");
+}
+
+#[test]
+fn a_host_registers_and_changes_its_record_by_the_sdks_messages() {
+    let mut s = scene();
+    let bob = User::new("bob");
+    let funds = bank_send(&s.w.hosts[1], &bob, "200000000000nqrn");
+    let tx = s.w.chain.tx(&s.w.hosts[1]).message(funds).sign(&s.w.hosts[1]);
+    assert_eq!(deliver(&mut s.w.chain, tx).code, 0);
+    let details = json!({
+        "transport_key": STANDARD.encode([9; 32]),
+        "warm_key": STANDARD.encode(User::new("bob's worker").public_key()),
+    });
+    let msg = |n: u8, details: &str| staking::MsgCreateValidator {
+        description: Some(staking::Description {
+            moniker: "Bob".into(),
+            website: "https://bob.example".into(),
+            details: details.into(),
+            ..Default::default()
+        }),
+        commission: Some(staking::CommissionRates {
+            rate: "100000000000000000".into(),
+            max_rate: "1000000000000000000".into(),
+            max_change_rate: "1000000000000000000".into(),
+        }),
+        min_self_delegation: "1".into(),
+        validator_address: valoper(&bob),
+        pubkey: Some(any(&PubKey { key: key(n).to_vec() })),
+        value: nqrn(20 * QRN),
+        ..Default::default()
+    };
+    let taken = any(&msg(1, &details.to_string()));
+    failed(
+        &send(&mut s.w.chain, &bob, taken),
+        "staking",
+        5,
+        "validator already exist for this pubkey; must use new validator pubkey",
+    );
+    let poor = send(&mut s.w.chain, &bob, any(&msg(9, "")));
+    failed(&poor, "sdk", 18, "invalid request");
+    let result = done(send(&mut s.w.chain, &bob, any(&msg(9, &details.to_string()))));
+    assert_eq!(
+        attributes(&result.events, "create_validator"),
+        ["validator", "amount", "msg_index"]
+    );
+    assert_eq!(delegation(&s, &bob, &bob).unwrap(), 20 * QRN);
+    failed(
+        &send(&mut s.w.chain, &bob, any(&msg(9, &details.to_string()))),
+        "staking",
+        4,
+        "validator already exist for this operator address; must use new validator operator address",
+    );
+    let edit = staking::MsgEditValidator {
+        description: Some(staking::Description {
+            moniker: "Robert".into(),
+            website: "[do-not-modify]".into(),
+            ..Default::default()
+        }),
+        validator_address: valoper(&bob),
+        commission_rate: "50000000000000000".into(),
+        min_self_delegation: String::new(),
+    };
+    let result = done(send(&mut s.w.chain, &bob, any(&edit)));
+    assert_eq!(
+        value(&result.events, "edit_validator", "commission_rate"),
+        "0.050000000000000000"
+    );
+    let found = validators(&s, "BOND_STATUS_UNBONDED", 10, vec![])
+        .validators
+        .remove(0);
+    let description = found.description.unwrap();
+    assert_eq!(
+        (description.moniker.as_str(), description.website.as_str()),
+        ("Robert", "https://bob.example")
+    );
+    assert_eq!(
+        found.commission.unwrap().commission_rates.unwrap().rate,
+        "50000000000000000"
+    );
+}
+
+const EARNING_EPOCH: i64 = 30;
+/// What the first epoch of a local network brings.
+const FIRST: u128 = 100_000_000_000;
+
+/// Hosts that prove compute with every epoch.
+fn earning() -> World {
+    let mut profile = ProfileName::Localnet.profile();
+    profile.epoch_blocks = EARNING_EPOCH.unsigned_abs();
+    profile.poc_weights.confirm_every = 0;
+    profile.poc_weights.weights.bond_per_weight.0 = 100_000;
+    let model: LaunchModel = serde_json::from_value(json!({
+        "id": "quern-small", "hash": STANDARD.encode([9; 32]), "context": 512, "precision": "fp32", "sampler": 1,
+        "price": "10", "coefficients": {"input": 1_000_000, "cached": 100_000, "output": 3_000_000},
+        "profiles": ["cpu-fp32"], "state": "live",
+        "proof": {"vocabulary": 2048, "shapes": [{"prompt": 32, "output": 32, "weight": 1}], "coefficient": 1_000_000},
+    }))
+    .unwrap();
+    let offers = json!([{"model": "quern-small", "capacity": 100, "profile": "cpu-fp32"}]);
+    launch(&profile, vec![model], &["100000000000nqrn"; 4], &offers)
+}
+
+/// An epoch in which every host answers as many requests.
+fn prove(w: &mut World) {
+    loop {
+        let block = w.chain.block([]);
+        let sprint = block.events.iter().find(|e| e.r#type == "wasm-sprint");
+        let number = sprint.and_then(|e| e.attributes.iter().find(|a| a.key == "sprint"));
+        if let Some(number) = number {
+            let sprint: u64 = number.value.parse().unwrap();
+            let root = json!({"hash": STANDARD.encode([7; 32]), "sum": (25 * 128).to_string()});
+            let msg = json!({"commit_proof": {"sprint": sprint, "model": "quern-small", "root": root, "count": 25}});
+            let txs = w.hosts.iter().map(|host| {
+                let call = call(host, "poc-weights", &msg, "");
+                w.chain.tx(host).message(call).gas(2_000_000).sign(host)
+            });
+            let txs = txs.collect::<Vec<_>>();
+            for result in w.chain.block(txs).tx_results {
+                assert_eq!(result.code, 0, "{}", result.log);
+            }
+        }
+        if w.chain.height % EARNING_EPOCH == 0 {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_delegator_is_paid_its_part_where_it_wants_it_and_the_operator_its_commission() {
+    let mut w = earning();
+    w.chain.empty_blocks(1);
+    let (host, ann) = (w.hosts[3].clone(), w.hosts[0].clone());
+    done(send(
+        &mut w.chain,
+        &ann,
+        delegate(&ann, &valoper(&host), 100 * QRN),
+    ));
+    let edit = any(&staking::MsgEditValidator {
+        validator_address: valoper(&host),
+        commission_rate: "200000000000000000".into(),
+        ..Default::default()
+    });
+    done(send(&mut w.chain, &host, edit));
+    let wanted = User::new("elsewhere");
+    let set = any(&distribution::MsgSetWithdrawAddress {
+        delegator_address: ann.address().to_string(),
+        withdraw_address: wanted.address().to_string(),
+    });
+    done(send(&mut w.chain, &ann, set));
+    prove(&mut w);
+    prove(&mut w);
+    // a quarter of the first epoch's share of four hosts has vested
+    let vested = FIRST / 100 * 98 / 4 / 4;
+    let (commission, part) = (vested / 5, vested / 5 * 2);
+    let request = distribution::QueryDelegationRewardsRequest {
+        delegator_address: ann.address().to_string(),
+        validator_address: valoper(&host),
+    };
+    let path = "/cosmos.distribution.v1beta1.Query/DelegationRewards";
+    let found: distribution::QueryDelegationRewardsResponse = w.chain.query(path, &request).unwrap();
+    assert_eq!(found.rewards[0].amount, format!("{part}{}", "0".repeat(18)));
+    let request = distribution::QueryValidatorCommissionRequest {
+        validator_address: valoper(&host),
+    };
+    let path = "/cosmos.distribution.v1beta1.Query/ValidatorCommission";
+    let found: distribution::QueryValidatorCommissionResponse = w.chain.query(path, &request).unwrap();
+    let listed = found.commission.unwrap().commission;
+    assert_eq!(listed[0].amount, format!("{commission}{}", "0".repeat(18)));
+    let request = distribution::QueryValidatorOutstandingRewardsRequest {
+        validator_address: valoper(&host),
+    };
+    let path = "/cosmos.distribution.v1beta1.Query/ValidatorOutstandingRewards";
+    let found: distribution::QueryValidatorOutstandingRewardsResponse =
+        w.chain.query(path, &request).unwrap();
+    assert_eq!(
+        found.rewards.unwrap().rewards[0].amount,
+        format!("{vested}{}", "0".repeat(18))
+    );
+    let claim = any(&distribution::MsgWithdrawDelegatorReward {
+        delegator_address: ann.address().to_string(),
+        validator_address: valoper(&host),
+    });
+    let result = done(send(&mut w.chain, &ann, claim));
+    assert_eq!(
+        value(&result.events, "withdraw_rewards", "amount"),
+        format!("{part}nqrn")
+    );
+    assert_eq!(w.chain.balance(&wanted, "nqrn"), part);
+    let before = w.chain.balance(&host, "nqrn");
+    let take = any(&distribution::MsgWithdrawValidatorCommission {
+        validator_address: valoper(&host),
+    });
+    let result = done(send(&mut w.chain, &host, take));
+    assert_eq!(
+        value(&result.events, "withdraw_commission", "amount"),
+        format!("{commission}nqrn")
+    );
+    assert_eq!(w.chain.balance(&host, "nqrn"), before + commission);
+    w.chain.app.check_invariants(0).unwrap();
+}
