@@ -12,13 +12,15 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// A piece of a call: which, id and name with the first piece, and arguments.
+type CallPiece = (u64, Option<(String, String)>, String);
+
 /// What one chunk of a chat says.
 #[derive(Debug, Default)]
 pub(super) struct Delta {
     pub(super) text: String,
     pub(super) logprobs: Vec<Value>,
-    /// Pieces of calls: which, id and name with the first piece, and arguments.
-    pub(super) calls: Vec<(u64, Option<(String, String)>, String)>,
+    pub(super) calls: Vec<CallPiece>,
     pub(super) end: Option<End>,
     pub(super) usage: Option<Usage>,
 }
