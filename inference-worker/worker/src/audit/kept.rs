@@ -3,7 +3,6 @@
 use crate::audit::judge::{Case, Found, Judge};
 use crate::paid::record::Record;
 use quern_audit::{Ballot, Bucket, Finding, Margin, MarginTree, OpenedMargin, Opening, Report, Vote};
-use quern_evidence::Score;
 use quern_protocol::{Amount, Bytes, Hash, Node};
 use quern_verifier::Measured;
 use serde::{Deserialize, Serialize};

@@ -252,7 +252,7 @@ fn a_score_gets_its_room_though_jobs_never_end() {
         reply,
     };
     bench.scheduler.score(ticket).unwrap();
-    let (answer, answered) = std::sync::mpsc::channel();
+    let (answer, answered) = channel();
     std::thread::spawn(move || answer.send(scored.blocking_recv()));
     let rows = answered
         .recv_timeout(Duration::from_secs(20))
