@@ -69,11 +69,11 @@ fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
     let (nodes, _) = two_hosts();
     for node in &nodes {
         let home = node.home().root();
-        quernd(
-            home,
-            &["config", "set", "app", "state-sync.snapshot-interval", "5"],
-        )
-        .unwrap();
+        // All are kept: on a busy machine a join takes longer than ten blocks.
+        for (key, value) in [("interval", "5"), ("keep-recent", "0")] {
+            let key = format!("state-sync.snapshot-{key}");
+            quernd(home, &["config", "set", "app", &key, value]).unwrap();
+        }
     }
     let page = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     set(
