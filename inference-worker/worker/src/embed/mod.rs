@@ -10,7 +10,7 @@ use quern_engine::EngineError;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -146,11 +146,8 @@ impl Serving {
                     Err(RecvTimeoutError::Disconnected) => break,
                 }
             }
-            loop {
-                match self.receiver.try_recv() {
-                    Ok(ticket) => turn.push_back(ticket),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
+            while let Ok(ticket) = self.receiver.try_recv() {
+                turn.push_back(ticket);
             }
             let Some(ticket) = turn.pop_front() else { continue };
             turn.extend(ticket.advance(encoder));

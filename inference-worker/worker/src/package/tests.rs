@@ -265,7 +265,7 @@ async fn a_host_that_sends_a_byte_now_and_then_is_left_for_the_next() {
     let mut place = place.hasty(Duration::from_millis(400));
     let began = std::time::Instant::now();
     let error = place
-        .download(&client(), "me", &[slow.clone()])
+        .download(&client(), "me", std::slice::from_ref(&slow))
         .await
         .unwrap_err();
     assert!(error.to_string().contains("a: it sends too slowly"), "{error}");
