@@ -136,11 +136,23 @@ fn minted_coins_reach_the_hosts_that_proved_and_every_book_agrees() {
 #[test]
 fn a_funder_of_a_hosts_bond_is_paid_its_part_of_what_vests() {
     let mut w = world();
+    // what genesis did is state from here on
+    w.chain.block([]);
     let (host, funder) = (w.hosts[3].clone(), w.hosts[0].clone());
     let (of_host, of_funder) = (host.address().to_string(), funder.address().to_string());
     // as much as the operator has, so that half of what the host does not keep is the funder's
-    let bond = call(&funder, "bonding", &json!({"bond": {"host": of_host}}), "100000000000nqrn");
-    let rate = call(&host, "bonding", &json!({"set_commission": {"rate_bps": 2_000}}), "");
+    let bond = call(
+        &funder,
+        "bonding",
+        &json!({"bond": {"host": of_host}}),
+        "100000000000nqrn",
+    );
+    let rate = call(
+        &host,
+        "bonding",
+        &json!({"set_commission": {"rate_bps": 2_000}}),
+        "",
+    );
     let txs = [(&funder, bond), (&host, rate)]
         .map(|(by, message)| w.chain.tx(by).message(message).gas(1_000_000).sign(by));
     for result in w.chain.block(txs).tx_results {
@@ -153,7 +165,7 @@ fn a_funder_of_a_hosts_bond_is_paid_its_part_of_what_vests() {
     let part = vested / 10 * 4;
     assert_eq!(number(&ask(&w.chain, "bonding", &question)["amount"]), part);
     let before = balance(&w, &of_host);
-    let claim = call(&host, "rewards", &json!({"claim": {"host": of_host}}), "");
+    let claim = call(&w.hosts[1], "rewards", &json!({"claim": {"host": of_host}}), "");
     let take = call(
         &funder,
         "bonding",
