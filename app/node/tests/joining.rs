@@ -196,9 +196,10 @@ fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
     for node in &mut nodes[..2] {
         assert!(node.stop().unwrap().success(), "{}", node.log_tail());
     }
-    let kept = (heights(&first)[0] - 1).to_string();
+    // The block after the one that was restored: kept, and no multiple of the interval.
+    let kept = (snapshot + 1).to_string();
     let exported = json(&first, &["snapshots", "export", "--height", &kept]);
-    assert_eq!(heights(&first)[1], exported["height"].as_u64().unwrap());
+    assert!(heights(&first).contains(&exported["height"].as_u64().unwrap()));
 }
 
 #[test]
