@@ -105,11 +105,11 @@ fn decide(
 
 /// Executes a proposal that passed and says what came of it.
 fn carry_out(cx: &Cx, router: &Arc<dyn Router>, proposal: &mut Proposal) -> Result<(&'static str, String)> {
+    // its own messages find it closed: nobody would pay back what they deposit on it or count their votes
+    proposal.status = ProposalStatus::Passed.into();
+    proposal::set(cx, proposal)?;
     match execute::messages(cx, router, &proposal.messages)? {
-        None => {
-            proposal.status = ProposalStatus::Passed.into();
-            Ok(("proposal_passed", "passed".to_owned()))
-        }
+        None => Ok(("proposal_passed", "passed".to_owned())),
         Some(failure) => {
             let reason = cut(failure.error.to_string());
             let ty = proposal.messages.get(failure.at).map(|m| m.type_url.as_str());

@@ -559,3 +559,38 @@ fn a_proposal_may_cancel_governances_own_that_ends_with_it() {
     w.pass(1);
     assert!(w.end_block().is_empty());
 }
+
+#[test]
+fn a_proposal_neither_deposits_on_itself_nor_cancels_itself() {
+    let governance = governance();
+    let themselves = [
+        any(&MsgDeposit {
+            proposal_id: 1,
+            depositor: governance.clone(),
+            amount: coins("5nqrn"),
+        }),
+        any(&MsgCancelProposal {
+            proposal_id: 1,
+            proposer: governance.clone(),
+        }),
+    ];
+    for message in themselves {
+        let mut w = World::new();
+        hosts(&mut w);
+        w.fund(&governance, 200);
+        w.run(Msg::SubmitProposal(MsgSubmitProposal {
+            messages: vec![message],
+            initial_deposit: coins("100nqrn"),
+            proposer: governance.clone(),
+            title: "t".into(),
+            summary: "s".into(),
+            ..Default::default()
+        }))
+        .unwrap();
+        w.vote("one", 1, YES).unwrap();
+        w.pass(VOTING_PERIOD);
+        w.end_block();
+        assert_eq!(status(&w, 1), ProposalStatus::Failed);
+        assert!(w.export().deposits.is_empty());
+    }
+}
