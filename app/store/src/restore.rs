@@ -92,7 +92,12 @@ impl Restore {
             upper.change(&nodes);
         }
         batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        self.inner.backend.write(batch)
+        self.inner.backend.write(batch)?;
+        // The database reuses no page that an older view still shows: with the one from before the restoration
+        // held on, the file would grow by every page of the tree that a batch rewrites.
+        let rows = self.inner.backend.view()?;
+        self.inner.head.write().rows = rows;
+        Ok(())
     }
 
     /// The app hash of all entries so far.
@@ -121,7 +126,8 @@ impl Restore {
     /// Makes the restored state the latest one, durable when this returns.
     ///
     /// # Errors
-    /// A failure of the database, after which the state is still empty.
+    /// A failure of the database, after which the node must stop: the next opening finds the whole state or an
+    /// empty one.
     pub fn finish(mut self) -> Result<CommitInfo, StoreError> {
         let info = self.info();
         let mut batch = vec![
@@ -136,10 +142,11 @@ impl Restore {
         }
         let upper = std::mem::take(&mut self.upper);
         let mut restoring = self.inner.writer.lock();
+        // After a failure nobody knows whether the version is on disk, so nothing is removed: the mark, if it
+        // still stands, has the next opening do so, and until then nothing is committed.
+        self.finished = true;
         self.inner.write(batch, Some(upper))?;
         *restoring = false;
-        drop(restoring);
-        self.finished = true;
         Ok(info)
     }
 }

@@ -282,6 +282,12 @@ fn the_folder_keeps_the_latest_and_removes_what_a_crash_left() {
         Err(SyncError::NotFound { height: 4, format: 1 })
     );
     assert!(folder.chunk(4, 1, 0).is_err());
+    // Of a state that was rolled back nothing is offered, and another one of its height can be made.
+    create(&folder, &store.snapshot(), [], || false).unwrap();
+    create(&folder, &store.snapshot_at(3).unwrap(), [], || false).unwrap();
+    folder.delete_above(3).unwrap();
+    assert_eq!(heights(&folder), [3]);
+    create(&folder, &store.snapshot(), [], || false).unwrap();
 }
 
 #[test]
@@ -329,4 +335,29 @@ fn nothing_is_committed_while_a_restore_goes_on() {
     drop(receiver);
     commit(&target, 1, &ChangeSet::new());
     assert!(target.restore(9).is_err());
+}
+
+#[test]
+fn the_file_of_a_restore_in_many_batches_takes_a_few_times_its_entries() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = MultiStore::open(quern_store::Config {
+        path: dir.path().to_owned(),
+        pruning: Pruning::Nothing,
+        verify: false,
+    })
+    .unwrap();
+    let mut restore = store.restore(9).unwrap();
+    let mut entries = 0;
+    for batch in 0..60u32 {
+        let of = |index: u32| ([b"k".as_slice(), &index.to_be_bytes()].concat(), vec![1; 200]);
+        let batch: Vec<_> = (batch * 1000..(batch + 1) * 1000).map(of).collect();
+        entries += batch
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum::<usize>();
+        restore.put(batch).unwrap();
+    }
+    restore.finish().unwrap();
+    let file = dir.path().join("state.redb").metadata().unwrap().len();
+    assert!(file < 6 * entries as u64, "{file} bytes for {entries}");
 }

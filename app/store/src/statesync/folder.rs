@@ -44,7 +44,8 @@ impl Folder {
             return Ok(found);
         }
         for height in numbered::<u64>(&self.path)? {
-            for format in numbered::<u32>(&self.path.join(height.to_string()))? {
+            // It may be removed just now.
+            for format in numbered::<u32>(&self.path.join(height.to_string())).unwrap_or_default() {
                 found.extend(self.find(height, format).ok());
             }
         }
@@ -116,10 +117,34 @@ impl Folder {
         let mut heights = numbered::<u64>(&self.path)?;
         heights.sort_unstable_by_key(|height| std::cmp::Reverse(*height));
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
-        for height in heights.into_iter().skip(keep) {
-            fs::remove_dir_all(self.path.join(height.to_string()))?;
+        heights
+            .into_iter()
+            .skip(keep)
+            .try_for_each(|height| self.remove(height))
+    }
+
+    /// Removes the snapshots above `height`: of states that are to be no more.
+    ///
+    /// # Errors
+    /// Failures of the disk.
+    pub fn delete_above(&self, height: u64) -> Result<(), SyncError> {
+        let heights = numbered::<u64>(&self.path)?;
+        heights
+            .into_iter()
+            .filter(|found| *found > height)
+            .try_for_each(|height| self.remove(height))
+    }
+
+    /// Removes all of a height.
+    fn remove(&self, height: u64) -> Result<(), SyncError> {
+        let place = self.path.join(height.to_string());
+        for format in numbered::<u32>(&place)? {
+            self.delete(height, format)?;
         }
-        Ok(())
+        match fs::remove_dir_all(place) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Takes in a snapshot chunk by chunk, such as from an archive, each checked against `description`.
