@@ -236,6 +236,23 @@ async fn a_chat_that_breaks_off_or_fails_says_so_in_each_dialect() {
     );
 }
 
+#[tokio::test]
+async fn a_host_that_goes_on_for_ever_does_not_fill_the_memory_of_a_response() {
+    let text = |text: &str| chunk(json!({"content": text}), Value::Null, Value::Null);
+    let call = json!({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": ""}}]});
+    let call = chunk(call, Value::Null, Value::Null);
+    let (long, tiny) = (text(&"a".repeat(1 << 18)), call + &text("a"));
+    for (piece, sent) in [(long, 100), (tiny, 40_000)] {
+        let pieces = vec![piece.into_bytes(); sent];
+        let answer = translated(Dialect::Responses, pieces.clone()).await;
+        assert!(answer.contains("event: response.failed"));
+        assert!(answer.matches("output_text.delta\n").count() < sent / 2 + sent / 4);
+        // What keeps nothing passes on all.
+        let answer = translated(Dialect::Messages, pieces).await;
+        assert_eq!(answer.matches("text_delta").count(), sent);
+    }
+}
+
 fn whole(finish: &str, stop: Value) -> Response {
     let call =
         json!({"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{\"a\":1}"}});

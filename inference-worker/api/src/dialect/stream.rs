@@ -1,5 +1,6 @@
 //! A chat's stream of events becomes another dialect's, event by event. Comments keep their bytes.
 
+use super::MAX_ANSWER;
 use super::answer::{End, end_of, logprobs_of, own_id, usage_of};
 use crate::error::ApiError;
 use crate::response::Usage;
@@ -11,6 +12,9 @@ use serde_json::Value;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+/// What an item of an answer weighs beside its text, in bytes.
+const ITEM: usize = 1024;
 
 /// A piece of a call: which, id and name with the first piece, and arguments.
 type CallPiece = (u64, Option<(String, String)>, String);
@@ -25,6 +29,16 @@ pub(super) struct Delta {
     pub(super) usage: Option<Usage>,
 }
 
+impl Delta {
+    /// What keeping it takes, in bytes; `raw` is the length of its chunk.
+    fn weight(&self, raw: usize) -> usize {
+        match (self.calls.len(), self.logprobs.len()) {
+            (0, 0) => self.text.len(),
+            (calls, _) => raw.saturating_add(calls.saturating_mul(ITEM)),
+        }
+    }
+}
+
 /// What all chunks of a stream share.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Head {
@@ -35,6 +49,8 @@ pub(super) struct Head {
 
 /// Writes the events of a dialect.
 pub(super) trait Translate: Send + Unpin + 'static {
+    /// Whether it keeps the answer for its last event. A host may go on for ever.
+    const KEEPS: bool;
     /// Before anything else.
     fn begin(&mut self, head: Head, out: &mut String);
     /// More of the answer.
@@ -60,6 +76,8 @@ struct Translated<T> {
     to: T,
     begun: bool,
     over: bool,
+    /// Bytes of what is kept.
+    kept: usize,
 }
 
 /// The body of a dialect's stream, from that of a chat. Dropping it ends the chat.
@@ -70,6 +88,7 @@ pub(super) fn translated(chat: Body, to: impl Translate) -> Body {
         to,
         begun: false,
         over: false,
+        kept: 0,
     })
 }
 
@@ -102,7 +121,23 @@ impl<T: Translate> Translated<T> {
             };
             self.to.begin(head, out);
         }
-        self.to.delta(delta(&value), out);
+        let delta = delta(&value);
+        self.kept = self.kept.saturating_add(delta.weight(event.data.len()));
+        if T::KEEPS && self.kept > MAX_ANSWER {
+            self.over = true;
+            self.stop();
+            let message = "The answer is longer than a response may be; ask for a chat instead.";
+            return self
+                .to
+                .fail(&ApiError::unavailable(message).to_json()["error"], out);
+        }
+        self.to.delta(delta, out);
+    }
+
+    /// Reads no more of the chat, which ends it.
+    fn stop(&mut self) {
+        self.chat = Body::empty().into_data_stream();
+        self.splitter = Splitter::default();
     }
 
     fn comment(&self, event: &Event, out: &mut String) {
@@ -166,8 +201,7 @@ impl<T: Translate> HttpBody for Translated<T> {
                     let ended = self.over;
                     self.close(&mut out);
                     // Nothing more is read of a chat that broke.
-                    self.chat = Body::empty().into_data_stream();
-                    self.splitter = Splitter::default();
+                    self.stop();
                     if ended || out.is_empty() {
                         return Poll::Ready(None);
                     }

@@ -70,6 +70,8 @@ impl Stream {
 }
 
 impl Translate for Stream {
+    const KEEPS: bool = false;
+
     fn begin(&mut self, head: Head, out: &mut String) {
         let mut message = message(&head.id, &head.model, Vec::new());
         // How long the prompt is, the last event says.

@@ -145,6 +145,8 @@ impl Stream {
 }
 
 impl Translate for Stream {
+    const KEEPS: bool = true;
+
     fn begin(&mut self, head: Head, out: &mut String) {
         self.head = head;
         for name in ["response.created", "response.in_progress"] {
