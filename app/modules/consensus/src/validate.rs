@@ -9,6 +9,7 @@ const MAX_BLOCK_BYTES: i64 = 104_857_600;
 /// Bytes of a block that evidence must leave, our own rule: a commit of some hundred validators, the header
 /// and the beacon's transaction need them.
 const MIN_ROOM: i64 = 65_536;
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Checks a complete set of parameters.
 ///
@@ -49,6 +50,16 @@ pub fn validate(params: &ConsensusParams) -> Result<()> {
     let age = evidence.max_age_duration.as_ref();
     if age.is_none_or(|d| d.seconds < 0 || d.nanos < 0 || (d.seconds == 0 && d.nanos == 0)) {
         return refuse("evidence.MaxAgeDuration must be grater than 0 if provided".into());
+    }
+    // CometBFT could not read the result of a block that sets what Go's durations do not hold
+    let nanos = age
+        .filter(|d| i64::from(d.nanos) < NANOS_PER_SECOND)
+        .and_then(|d| {
+            let whole = d.seconds.checked_mul(NANOS_PER_SECOND)?;
+            whole.checked_add(d.nanos.into())
+        });
+    if nanos.is_none() {
+        return refuse("evidence.MaxAgeDuration is out of range".into());
     }
     let room = if block.max_bytes == -1 {
         MAX_BLOCK_BYTES
@@ -110,7 +121,7 @@ mod tests {
     #[test]
     fn what_cometbft_would_refuse_is_refused_first() {
         assert!(validate(&good()).is_ok());
-        let broken: [fn(&mut ConsensusParams); 9] = [
+        let broken: [fn(&mut ConsensusParams); 11] = [
             |p| p.block = None,
             |p| {
                 p.block = Some(BlockParams {
@@ -132,6 +143,18 @@ mod tests {
             },
             |p| p.evidence = None,
             |p| p.evidence = Some(EvidenceParams::default()),
+            |p| {
+                p.evidence.as_mut().unwrap().max_age_duration = Some(Duration {
+                    seconds: i64::MAX,
+                    nanos: 0,
+                });
+            },
+            |p| {
+                p.evidence.as_mut().unwrap().max_age_duration = Some(Duration {
+                    seconds: 10,
+                    nanos: 1_000_000_000,
+                });
+            },
             |p| {
                 // all of the block but too little for the beacon
                 p.evidence = p.evidence.take().map(|mut evidence| {
