@@ -272,7 +272,11 @@ impl Shared {
             return Ok(answer(Answer::Abort));
         };
         match taking.chunk(&request.chunk) {
-            Ok(Received::More) => Ok(answer(Answer::Accept)),
+            Ok(Received::More) => {
+                // What transactions are admitted against holds a view, too, whose pages cannot be used again.
+                *self.check.lock() = CheckState::at(self.store.snapshot(), &Arc::default())?;
+                Ok(answer(Answer::Accept))
+            }
             Ok(Received::Last) => {
                 let taking = place.take();
                 taking
@@ -345,6 +349,13 @@ impl Taking {
             let state = state.ok_or(SyncError::Malformed("it has no state"))?;
             if !self.needed.of(state)?.is_empty() {
                 return Err(SyncError::Malformed("codes of the state are missing"));
+            }
+            // Nothing else binds the height that an archive names to its entries.
+            let height = header::read(state)
+                .map_err(malformed)?
+                .map(|header| header.height);
+            if height != Some(self.receiver.description().height) {
+                return Err(SyncError::Malformed("its state is of another height"));
             }
         }
         Ok(received)

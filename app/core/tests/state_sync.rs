@@ -258,6 +258,15 @@ fn hostile_snapshots_are_refused_and_an_honest_one_is_taken_afterwards() {
         assert_eq!(apply(&fresh, 0, bytes).result, i32::from(Applied::RejectSnapshot));
     }
 
+    // The right state under another height, as an archive may name it.
+    let lie = pb::Snapshot {
+        height: 14,
+        ..honest.clone()
+    };
+    assert_eq!(offer(&fresh, &lie, &app_hash), i32::from(Offered::Accept));
+    let refused = apply(&fresh, 0, whole.clone());
+    assert_eq!(refused.result, i32::from(Applied::RejectSnapshot));
+
     assert_eq!(offer(&fresh, &honest, &app_hash), i32::from(Offered::Accept));
     assert_eq!(apply(&fresh, 0, whole).result, i32::from(Applied::Accept));
     assert_eq!(fresh.last_app_hash(), app_hash);
