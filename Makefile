@@ -1,7 +1,7 @@
 # The only front door. Every target runs from the root of a fresh clone; `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build contracts demo localnet localnet-down test check bench docs clean
+.PHONY: help setup build contracts demo localnet localnet-down test check bench diff-wasmd docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: ## Run the static gate: format, lints, docs, dependency rules, generated 
 
 bench: ## Print the project's figures beside their comparators
 	@scripts/bench.sh
+
+diff-wasmd: setup contracts ## Send generated transactions through wasmd and this chain and compare (TXS=10000, SEED=1)
+	@scripts/diff-wasmd.sh
 
 docs: ## Build the book into target/book
 	@scripts/docs.sh

@@ -70,6 +70,8 @@ impl Executor<'_> {
         }
         match Tx::decode(bytes) {
             Ok(tx) => self.run_decoded(cx, &tx, depth),
+            // In a block the SDK says no more of what it cannot decode.
+            Err(_) if cx.mode == Mode::Finalize => Ok(Outcome::refused(&errors::TX_DECODE)),
             Err(error) => Ok(Outcome::refused(error)),
         }
     }
@@ -83,10 +85,7 @@ impl Executor<'_> {
         } else {
             GasMeter::limited(tx.gas_limit())
         };
-        let mut outcome = Outcome {
-            gas_wanted: tx.gas_limit(),
-            ..Outcome::default()
-        };
+        let mut outcome = Outcome::default();
         // A bug that panics must cost its transaction, not the chain: every node sees the same panic.
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.stages(cx, tx, depth, &gas, &mut outcome)
@@ -109,6 +108,7 @@ impl Executor<'_> {
         for msg in &tx.msgs {
             msg.validate()?;
         }
+        outcome.gas_wanted = tx.gas_limit();
         let simulate = cx.mode == Mode::Simulate;
         if let Some(max) = self.max_gas.filter(|max| !simulate && tx.gas_limit() > *max) {
             return Err(errors::INVALID_GAS_LIMIT.wrap(format!(

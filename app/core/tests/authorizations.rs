@@ -201,9 +201,9 @@ fn without_a_grant_or_with_one_for_another_message_nothing_is_done() {
     let bob = w.bob.clone();
     failed(
         &w.run(&bob, exec(&bob, vec![many])),
-        "bank",
-        2,
-        "msg 0: inputs: no inputs to send transaction",
+        "authz",
+        9,
+        "authorization can be given to msg with only one signer",
     );
 }
 

@@ -126,7 +126,12 @@ fn a_message_type_that_is_not_served_is_refused() {
         value: Vec::new(),
     };
     let tx = w.chain.tx(&w.alice).message(vote).fee("10nqrn").sign(&w.alice);
-    w.refused(tx, "sdk", 2, "unable to resolve type URL /cosmos.group.v1.MsgVote");
+    w.refused(
+        tx,
+        "sdk",
+        2,
+        "unable to resolve type URL /cosmos.group.v1.MsgVote",
+    );
 }
 
 #[test]
@@ -196,7 +201,7 @@ fn memo_timeout_gas_and_unordered_rules_have_their_codes() {
         .send()
         .body(|b| b.timeout_timestamp = Some(prost_types::Timestamp { seconds: 1, nanos: 0 }))
         .sign(&w.alice);
-    w.refused(tx, "sdk", 42, "timeout timestamp: 1970-01-01T00:00:01Z");
+    w.refused(tx, "sdk", 42, "timeout timestamp: 1970-01-01 00:00:01 +0000 UTC");
     let tx = w.send().gas(0).sign(&w.alice);
     w.refused(tx, "sdk", 11, "gasWanted: 0, gasUsed: ");
     let tx = w.send().gas(2000).sign(&w.alice);
@@ -217,33 +222,12 @@ fn memo_timeout_gas_and_unordered_rules_have_their_codes() {
 }
 
 #[test]
-fn absurd_amounts_are_refused_before_anything_is_charged() {
+fn absurd_fees_are_refused_before_anything_is_charged() {
     let mut w = world();
     let coin = |amount: &str| quern_proto::cosmos::base::v1beta1::Coin {
         denom: "nqrn".into(),
         amount: amount.into(),
     };
-    for amount in [
-        "0",
-        "-5",
-        "1.5",
-        "340282366920938463463374607431768211456",
-        "",
-        "1e9",
-    ] {
-        let msg = quern_proto::cosmos::bank::v1beta1::MsgSend {
-            from_address: w.alice.address().to_string(),
-            to_address: w.bob.address().to_string(),
-            amount: vec![coin(amount)],
-        };
-        let tx = w
-            .chain
-            .tx(&w.alice)
-            .message(quern_testkit::any(&msg))
-            .fee("10nqrn")
-            .sign(&w.alice);
-        w.refused(tx, "sdk", 10, "invalid coins");
-    }
     let mut tx = w.send();
     tx.fee.amount = vec![coin("-5")];
     let tx = tx.sign(&w.alice);
@@ -255,6 +239,68 @@ fn absurd_amounts_are_refused_before_anything_is_charged() {
         5,
         "spendable balance 1000000nqrn is smaller than 2000000nqrn",
     );
+}
+
+#[test]
+fn coins_of_nothing_are_no_fee() {
+    let mut w = world();
+    let tx = w.send().fee("10nqrn");
+    let fee = |amount: &str| quern_proto::cosmos::base::v1beta1::Coin {
+        denom: "nqrn".into(),
+        amount: amount.into(),
+    };
+    let mut nothing = tx.clone();
+    nothing.fee.amount = vec![fee("0")];
+    let result = w.chain.block([nothing.sign(&w.alice)]).tx_results.remove(0);
+    assert_eq!(result.code, 0, "{}", result.log);
+    let event = result.events.iter().find(|e| e.r#type == "tx").unwrap();
+    assert_eq!(event.attributes[0].value, "0nqrn");
+}
+
+#[test]
+fn amounts_that_are_none_fail_in_their_message_and_cost_its_sender_the_fee() {
+    let mut w = world();
+    let amounts = [
+        "0",
+        "-5",
+        "1.5",
+        "340282366920938463463374607431768211456",
+        "",
+        "1e9",
+    ];
+    for (sent, amount) in (0_u64..).zip(amounts) {
+        let msg = quern_proto::cosmos::bank::v1beta1::MsgSend {
+            from_address: w.alice.address().to_string(),
+            to_address: w.bob.address().to_string(),
+            amount: vec![quern_proto::cosmos::base::v1beta1::Coin {
+                denom: "nqrn".into(),
+                amount: amount.into(),
+            }],
+        };
+        let tx = w
+            .chain
+            .tx(&w.alice)
+            .message(quern_testkit::any(&msg))
+            .fee("10nqrn");
+        let result = w.chain.block([tx.sign(&w.alice)]).tx_results.remove(0);
+        assert_eq!(
+            (result.codespace.as_str(), result.code),
+            ("sdk", 10),
+            "{}",
+            result.log
+        );
+        assert!(
+            result
+                .log
+                .starts_with("failed to execute message; message index: 0: ")
+        );
+        assert_eq!(w.chain.account(&w.alice).unwrap().sequence, sent + 1);
+        assert_eq!(
+            w.chain.balance(&w.alice, "nqrn"),
+            1_000_000 - 10 * u128::from(sent + 1)
+        );
+        assert_eq!(w.chain.balance(&w.bob, "nqrn"), 0);
+    }
 }
 
 #[test]

@@ -3,7 +3,12 @@
 //!
 //! Both applications get the same blocks over ABCI, without a consensus engine. Signatures differ where account numbers
 //! do. `make diff-wasmd` builds wasmd first.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the run stops at a surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the run stops at a surprise"
+)]
 
 mod allowed;
 mod compare;
@@ -54,13 +59,19 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     println!("seed {}, {} transactions", arguments.seed, arguments.txs);
     let read = |name: &str| std::fs::read(arguments.artifacts.join(name)).expect("run make contracts first");
-    let artifacts = Artifacts { token: read("cw20_base.wasm"), probe: read("probe.wasm") };
+    let artifacts = Artifacts {
+        token: read("cw20_base.wasm"),
+        probe: read("probe.wasm"),
+    };
     let generator = Generator::new(arguments.seed, artifacts);
     let mut genesis = Genesis::new().params(|params| params.block.max_gas = -1);
     for user in &generator.users[..FUNDED] {
         genesis = genesis.fund(user, "1000000000nqrn,1000000other");
     }
-    let program = wasmd::Program { binary: arguments.wasmd, library: arguments.library };
+    let program = wasmd::Program {
+        binary: arguments.wasmd,
+        library: arguments.library,
+    };
     let (_node, theirs) = program.start(&genesis);
     let folder = tempfile::tempdir().expect("a folder");
     let app = App::open(Options::new(folder.path())).expect("the application opens");
@@ -104,7 +115,11 @@ impl Run {
                 self.ask(&asks);
             }
             if self.ours.height % 100 == 0 {
-                eprintln!("{} transactions, {} differences", self.sent, self.differences.len());
+                eprintln!(
+                    "{} transactions, {} differences",
+                    self.sent,
+                    self.differences.len()
+                );
             }
         }
     }
@@ -113,7 +128,13 @@ impl Run {
         let users = &self.generator.users;
         let sign = |draft: &Draft, account: &BaseAccount| {
             let user = &users[draft.user];
-            generate::sign(&draft.tx, draft.mangle, user, account.account_number, account.sequence)
+            generate::sign(
+                &draft.tx,
+                draft.mangle,
+                user,
+                account.account_number,
+                account.sequence,
+            )
         };
         let mut both = [Vec::new(), Vec::new()];
         for draft in drafts {
@@ -126,7 +147,13 @@ impl Run {
         let ours = self.ours.block(first).tx_results;
         let theirs = self.theirs.block(second).tx_results;
         for ((draft, ours), theirs) in drafts.iter().zip(&ours).zip(&theirs) {
-            let what = format!("{} in block {} ({:?}): {}", draft.what, self.ours.height, draft.mangle, describe(draft));
+            let what = format!(
+                "{} in block {} ({:?}): {}",
+                draft.what,
+                self.ours.height,
+                draft.mangle,
+                describe(draft)
+            );
             self.differences.extend(compare::results(&what, ours, theirs));
             self.tally.count(theirs);
             if ours.code == 0 && theirs.code == 0 {
@@ -150,8 +177,28 @@ impl Run {
         }
     }
 
+    /// How far the gas of transactions that used any differs.
+    fn report_gas(&self) {
+        let mut percents: Vec<i64> = (self.differences.iter())
+            .filter(|d| d.kind == Kind::GasUsed)
+            .filter_map(|d| Some((d.ours.parse::<i64>().ok()?, d.theirs.parse::<i64>().ok()?)))
+            .filter(|(_, theirs)| *theirs > 0)
+            .map(|(ours, theirs)| ours * 100 / theirs)
+            .collect();
+        percents.sort_unstable();
+        let (Some(least), Some(most)) = (percents.first(), percents.last()) else {
+            return;
+        };
+        let median = percents[percents.len() / 2];
+        println!("gas where it differs: {median} % of wasmd's at the median, from {least} % to {most} %\n");
+    }
+
     fn report(&self, examples: usize) -> ExitCode {
-        println!("{} transactions, {} queries; as wasmd ended them:\n{}", self.sent, self.asked, self.tally);
+        println!(
+            "{} transactions, {} queries; as wasmd ended them:\n{}",
+            self.sent, self.asked, self.tally
+        );
+        self.report_gas();
         let mut allowed: BTreeMap<&str, u64> = BTreeMap::new();
         let mut left: BTreeMap<Kind, Vec<&Difference>> = BTreeMap::new();
         for difference in &self.differences {
@@ -169,7 +216,11 @@ impl Run {
                 println!("{difference}");
             }
         }
-        if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if left.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -180,14 +231,25 @@ fn base<A: Application>(chain: &Chain<A>, user: &quern_testkit::User) -> BaseAcc
 
 fn describe(draft: &Draft) -> String {
     let body = &draft.tx.body;
-    let urls: Vec<&str> = body.messages.iter().map(|m| m.type_url.rsplit('.').next().unwrap_or("")).collect();
-    let texts: Vec<String> = body.messages.iter().map(|m| String::from_utf8_lossy(&m.value).into_owned()).collect();
+    let urls: Vec<&str> = body
+        .messages
+        .iter()
+        .map(|m| m.type_url.rsplit('.').next().unwrap_or(""))
+        .collect();
+    let texts: Vec<String> = body
+        .messages
+        .iter()
+        .map(|m| String::from_utf8_lossy(&m.value).into_owned())
+        .collect();
     let fee = &draft.tx.fee;
-    format!("user {} {urls:?} fee {:?} granter {:?} payer {:?} {texts:?}", draft.user, fee.amount, fee.granter, fee.payer)
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(900)
-        .collect()
+    format!(
+        "user {} {urls:?} fee {:?} granter {:?} payer {:?} {texts:?}",
+        draft.user, fee.amount, fee.granter, fee.payer
+    )
+    .chars()
+    .filter(|c| !c.is_control())
+    .take(260)
+    .collect()
 }
 
 /// Takes down what the transaction made.
@@ -203,9 +265,10 @@ fn learn(generator: &mut Generator, draft: &Draft, result: &ExecTxResult) {
             generator.known.probes.push(code);
         }
     }
-    let (Some(code), Some(contract)) =
-        (attribute("instantiate", "code_id"), attribute("instantiate", "_contract_address"))
-    else {
+    let (Some(code), Some(contract)) = (
+        attribute("instantiate", "code_id"),
+        attribute("instantiate", "_contract_address"),
+    ) else {
         return;
     };
     let known = &mut generator.known;

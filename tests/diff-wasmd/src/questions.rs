@@ -12,8 +12,9 @@ use quern_proto::cosmos::vesting::v1beta1::{
     PermanentLockedAccount,
 };
 use quern_proto::cosmwasm::wasm::v1::{
-    QueryAllContractStateRequest, QueryCodeInfoRequest, QueryContractHistoryRequest, QueryContractInfoRequest,
-    QueryContractsByCodeRequest, QueryContractsByCreatorRequest, QueryParamsRequest, QuerySmartContractStateRequest,
+    QueryAllContractStateRequest, QueryCodeInfoRequest, QueryContractHistoryRequest,
+    QueryContractInfoRequest, QueryContractsByCodeRequest, QueryContractsByCreatorRequest,
+    QueryParamsRequest, QuerySmartContractStateRequest,
 };
 use quern_testkit::Chain;
 use rand::Rng;
@@ -32,19 +33,27 @@ pub struct Question {
 }
 
 fn question(path: &'static str, about: &str, request: &impl Message) -> Question {
-    Question { path, request: request.encode_to_vec(), about: about.to_owned() }
+    Question {
+        path,
+        request: request.encode_to_vec(),
+        about: about.to_owned(),
+    }
 }
 
 /// The base of an account of any kind.
 pub fn account<A: Application>(chain: &Chain<A>, address: &str) -> Option<BaseAccount> {
-    let request = QueryAccountRequest { address: address.to_owned() };
+    let request = QueryAccountRequest {
+        address: address.to_owned(),
+    };
     let found: QueryAccountResponse = chain.query("/cosmos.auth.v1beta1.Query/Account", &request).ok()?;
     let any = found.account?;
     let bytes = any.value.as_slice();
     let vesting = |base: Option<BaseVestingAccount>| base?.base_account;
     match any.type_url.rsplit('.').next()? {
         "BaseAccount" => BaseAccount::decode(bytes).ok(),
-        "ContinuousVestingAccount" => vesting(ContinuousVestingAccount::decode(bytes).ok()?.base_vesting_account),
+        "ContinuousVestingAccount" => {
+            vesting(ContinuousVestingAccount::decode(bytes).ok()?.base_vesting_account)
+        }
         "DelayedVestingAccount" => vesting(DelayedVestingAccount::decode(bytes).ok()?.base_vesting_account),
         "PeriodicVestingAccount" => vesting(PeriodicVestingAccount::decode(bytes).ok()?.base_vesting_account),
         "PermanentLockedAccount" => vesting(PermanentLockedAccount::decode(bytes).ok()?.base_vesting_account),
@@ -60,7 +69,10 @@ impl Generator {
             question(
                 "/cosmos.bank.v1beta1.Query/SpendableBalances",
                 &address,
-                &QuerySpendableBalancesRequest { address: address.clone(), pagination: None },
+                &QuerySpendableBalancesRequest {
+                    address: address.clone(),
+                    pagination: None,
+                },
             )
         };
         users.iter().map(of).collect()
@@ -80,8 +92,11 @@ impl Generator {
             let address = self.somebody();
             all.extend(people(&address));
         }
-        let contracts: Vec<String> =
-            [&self.known.token_contracts, &self.known.probe_contracts].into_iter().flatten().cloned().collect();
+        let contracts: Vec<String> = [&self.known.token_contracts, &self.known.probe_contracts]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
         for _ in 0..4 {
             let contract = contracts[self.roll(contracts.len())].clone();
             let holder = self.somebody();
@@ -89,11 +104,18 @@ impl Generator {
         }
         let code_id = self.roll(4) as u64;
         let about = format!("code {code_id}");
-        all.push(question("/cosmwasm.wasm.v1.Query/CodeInfo", &about, &QueryCodeInfoRequest { code_id }));
+        all.push(question(
+            "/cosmwasm.wasm.v1.Query/CodeInfo",
+            &about,
+            &QueryCodeInfoRequest { code_id },
+        ));
         all.push(question(
             "/cosmwasm.wasm.v1.Query/ContractsByCode",
             &about,
-            &QueryContractsByCodeRequest { code_id, pagination: None },
+            &QueryContractsByCodeRequest {
+                code_id,
+                pagination: None,
+            },
         ));
         all
     }
@@ -106,37 +128,58 @@ fn people(address: &str) -> Vec<Question> {
         question(
             "/cosmos.bank.v1beta1.Query/AllBalances",
             &about,
-            &QueryAllBalancesRequest { address: address.clone(), ..Default::default() },
+            &QueryAllBalancesRequest {
+                address: address.clone(),
+                ..Default::default()
+            },
         ),
         question(
             "/cosmos.bank.v1beta1.Query/Balance",
             &about,
-            &QueryBalanceRequest { address: address.clone(), denom: "nqrn".into() },
+            &QueryBalanceRequest {
+                address: address.clone(),
+                denom: "nqrn".into(),
+            },
         ),
         question(
             "/cosmos.authz.v1beta1.Query/GranterGrants",
             &about,
-            &QueryGranterGrantsRequest { granter: address.clone(), pagination: None },
+            &QueryGranterGrantsRequest {
+                granter: address.clone(),
+                pagination: None,
+            },
         ),
         question(
             "/cosmos.authz.v1beta1.Query/GranteeGrants",
             &about,
-            &QueryGranteeGrantsRequest { grantee: address.clone(), pagination: None },
+            &QueryGranteeGrantsRequest {
+                grantee: address.clone(),
+                pagination: None,
+            },
         ),
         question(
             "/cosmos.feegrant.v1beta1.Query/Allowances",
             &about,
-            &QueryAllowancesRequest { grantee: address.clone(), pagination: None },
+            &QueryAllowancesRequest {
+                grantee: address.clone(),
+                pagination: None,
+            },
         ),
         question(
             "/cosmos.feegrant.v1beta1.Query/AllowancesByGranter",
             &about,
-            &QueryAllowancesByGranterRequest { granter: address.clone(), pagination: None },
+            &QueryAllowancesByGranterRequest {
+                granter: address.clone(),
+                pagination: None,
+            },
         ),
         question(
             "/cosmwasm.wasm.v1.Query/ContractsByCreator",
             &about,
-            &QueryContractsByCreatorRequest { creator_address: address, pagination: None },
+            &QueryContractsByCreatorRequest {
+                creator_address: address,
+                pagination: None,
+            },
         ),
     ]
 }
@@ -144,25 +187,44 @@ fn people(address: &str) -> Vec<Question> {
 fn contract_questions(contract: &str, holder: &str) -> Vec<Question> {
     let address = contract.to_owned();
     let balance = serde_json::json!({"balance": {"address": holder}}).to_string();
-    let smart = |query_data: Vec<u8>| QuerySmartContractStateRequest { address: contract.to_owned(), query_data };
+    let smart = |query_data: Vec<u8>| QuerySmartContractStateRequest {
+        address: contract.to_owned(),
+        query_data,
+    };
     vec![
         question(
             "/cosmwasm.wasm.v1.Query/ContractInfo",
             contract,
-            &QueryContractInfoRequest { address: address.clone() },
+            &QueryContractInfoRequest {
+                address: address.clone(),
+            },
         ),
         question(
             "/cosmwasm.wasm.v1.Query/ContractHistory",
             contract,
-            &QueryContractHistoryRequest { address: address.clone(), pagination: None },
+            &QueryContractHistoryRequest {
+                address: address.clone(),
+                pagination: None,
+            },
         ),
         question(
             "/cosmwasm.wasm.v1.Query/AllContractState",
             contract,
-            &QueryAllContractStateRequest { address, pagination: None },
+            &QueryAllContractStateRequest {
+                address,
+                pagination: None,
+            },
         ),
-        question("/cosmwasm.wasm.v1.Query/SmartContractState", contract, &smart(balance.into_bytes())),
-        question("/cosmwasm.wasm.v1.Query/SmartContractState", contract, &smart(b"{\"nonsense\":{}}".to_vec())),
+        question(
+            "/cosmwasm.wasm.v1.Query/SmartContractState",
+            contract,
+            &smart(balance.into_bytes()),
+        ),
+        question(
+            "/cosmwasm.wasm.v1.Query/SmartContractState",
+            contract,
+            &smart(b"{\"nonsense\":{}}".to_vec()),
+        ),
     ]
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use prost::Message;
 use tendermint_abci::Application;
 use tendermint_proto::v0_38::abci::{
-    Request, RequestCheckTx, RequestCommit, RequestFinalizeBlock, RequestFlush, RequestInfo, RequestInitChain,
-    RequestQuery, Response, ResponseCheckTx, ResponseCommit, ResponseFinalizeBlock, ResponseInfo,
-    ResponseInitChain, ResponseQuery, request::Value as Ask, response::Value as Answer,
+    Request, RequestCheckTx, RequestCommit, RequestFinalizeBlock, RequestFlush, RequestInfo,
+    RequestInitChain, RequestQuery, Response, ResponseCheckTx, ResponseCommit, ResponseFinalizeBlock,
+    ResponseInfo, ResponseInitChain, ResponseQuery, request::Value as Ask, response::Value as Answer,
 };
 
 /// One connection to an application; its calls follow one another.
@@ -25,7 +25,10 @@ impl Remote {
             match TcpStream::connect(address) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    return Ok(Self(Arc::new(Mutex::new(BufReader::with_capacity(1 << 20, stream)))));
+                    return Ok(Self(Arc::new(Mutex::new(BufReader::with_capacity(
+                        1 << 20,
+                        stream,
+                    )))));
                 }
                 Err(error) if left.is_zero() => return Err(error),
                 Err(_) => {
@@ -70,11 +73,51 @@ fn read(stream: &mut impl Read) -> Answer {
     }
     let mut bytes = vec![0; usize::try_from(length).expect("a length")];
     stream.read_exact(&mut bytes).expect("a whole answer");
+    readable(&mut bytes, &LOG);
     let answer = Response::decode(bytes.as_slice()).expect("an answer of ABCI 2.0");
     match answer.value.expect("an answer") {
         Answer::Exception(e) => panic!("the application failed: {}", e.error),
         value => value,
     }
+}
+
+/// The log of a transaction's result in the answer to a block: field numbers from the outside in.
+const LOG: [u64; 3] = [21, 2, 3];
+
+/// Go writes texts that are no UTF-8; whatever byte does not fit becomes a question mark.
+fn readable(bytes: &mut [u8], path: &[u64]) {
+    let [field, path @ ..] = path else {
+        while let Err(error) = std::str::from_utf8(bytes) {
+            bytes[error.valid_up_to()] = b'?';
+        }
+        return;
+    };
+    let mut rest = bytes;
+    while let Some((key, after)) = varint(rest) {
+        let (length, skip) = match key & 7 {
+            0 => (0, varint(&rest[after..]).map_or(0, |(_, read)| read)),
+            1 => (0, 8),
+            2 => varint(&rest[after..]).expect("a length"),
+            _ => (0, 4),
+        };
+        let (_, from) = rest.split_at_mut(after + skip);
+        let (inside, next) = from.split_at_mut(usize::try_from(length).expect("a length"));
+        if key == *field << 3 | 2 {
+            readable(inside, path);
+        }
+        rest = next;
+    }
+}
+
+fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0;
+    for (index, byte) in bytes.iter().enumerate().take(10) {
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if *byte < 0x80 {
+            return Some((value, index + 1));
+        }
+    }
+    None
 }
 
 macro_rules! forward {

@@ -1,7 +1,8 @@
 //! A wasmd node without its consensus engine, in a folder of its own.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -20,8 +21,6 @@ use crate::remote::Remote;
 pub struct Wasmd {
     child: Child,
     _home: TempDir,
-    /// Where its application listens.
-    pub address: SocketAddr,
 }
 
 impl Drop for Wasmd {
@@ -42,7 +41,10 @@ pub struct Program {
 impl Program {
     fn command(&self, home: &Path) -> Command {
         let mut command = Command::new(&self.binary);
-        command.env("LD_LIBRARY_PATH", &self.library).arg("--home").arg(home);
+        command
+            .env("LD_LIBRARY_PATH", &self.library)
+            .arg("--home")
+            .arg(home);
         command
     }
 
@@ -64,14 +66,30 @@ impl Program {
         let child = self
             .command(home.path())
             .args(["start", "--with-comet=false", "--transport", "socket"])
-            .args(["--minimum-gas-prices", "0nqrn", "--grpc.enable=false", "--api.enable=false"])
-            .args(["--pruning", "custom", "--pruning-keep-recent", "1000", "--pruning-interval", "1000"])
-            .args(["--iavl-disable-fastnode=false", "--address", &format!("tcp://{address}")])
+            .args([
+                "--minimum-gas-prices",
+                "0nqrn",
+                "--grpc.enable=false",
+                "--api.enable=false",
+            ])
+            .args([
+                "--pruning",
+                "custom",
+                "--pruning-keep-recent",
+                "1000",
+                "--pruning-interval",
+                "1000",
+            ])
+            .args([
+                "--iavl-disable-fastnode=false",
+                "--address",
+                &format!("tcp://{address}"),
+            ])
             .stdout(log.try_clone().expect("a file"))
             .stderr(Stdio::from(log))
             .spawn()
             .expect("wasmd starts");
-        let node = Wasmd { child, _home: home, address };
+        let node = Wasmd { child, _home: home };
         let remote = Remote::connect(address, Duration::from_secs(60)).expect("wasmd listens");
         let answer = remote.init_chain(state);
         let proposer = answer.validators.first().and_then(|v| v.pub_key.clone());
@@ -87,12 +105,22 @@ impl Program {
 
     /// Genesis as wasmd's own commands write it, with a validator, and with our users besides.
     fn genesis(&self, home: &Path, genesis: &Genesis) -> RequestInitChain {
-        self.run(home, &["init", "diff", "--chain-id", CHAIN_ID, "--default-denom", "stake"]);
+        self.run(
+            home,
+            &["init", "diff", "--chain-id", CHAIN_ID, "--default-denom", "stake"],
+        );
         self.run(home, &["keys", "add", "validator", "--keyring-backend", "test"]);
         let keyring = ["--keyring-backend", "test"];
         let add = ["genesis", "add-genesis-account", "validator", "100000000000stake"];
         self.run(home, &[&add[..], &keyring].concat());
-        let signed = ["genesis", "gentx", "validator", "70000000000stake", "--chain-id", CHAIN_ID];
+        let signed = [
+            "genesis",
+            "gentx",
+            "validator",
+            "70000000000stake",
+            "--chain-id",
+            CHAIN_ID,
+        ];
         self.run(home, &[&signed[..], &keyring].concat());
         self.run(home, &["genesis", "collect-gentxs"]);
         let path = home.join("config/genesis.json");
@@ -100,10 +128,16 @@ impl Program {
         let mut document: Value = serde_json::from_slice(&text).expect("JSON");
         merge(&mut document["app_state"], genesis);
         RequestInitChain {
-            time: Some(Timestamp { seconds: GENESIS_TIME, nanos: 0 }),
+            time: Some(Timestamp {
+                seconds: GENESIS_TIME,
+                nanos: 0,
+            }),
             chain_id: CHAIN_ID.into(),
             consensus_params: Some(ConsensusParams {
-                block: Some(BlockParams { max_bytes: 4 << 20, max_gas: -1 }),
+                block: Some(BlockParams {
+                    max_bytes: 4 << 20,
+                    max_gas: -1,
+                }),
                 evidence: Some(EvidenceParams {
                     max_age_num_blocks: 100_000,
                     max_age_duration: Some(tendermint_proto::google::protobuf::Duration {
@@ -112,7 +146,9 @@ impl Program {
                     }),
                     max_bytes: 1 << 20,
                 }),
-                validator: Some(ValidatorParams { pub_key_types: vec!["ed25519".into()] }),
+                validator: Some(ValidatorParams {
+                    pub_key_types: vec!["ed25519".into()],
+                }),
                 ..Default::default()
             }),
             validators: vec![],
@@ -125,10 +161,11 @@ impl Program {
 /// Adds the users of our genesis to wasmd's.
 fn merge(state: &mut Value, genesis: &Genesis) {
     let ours = serde_json::to_value(&genesis.document().app_state).expect("our own state");
-    let mut supply = 0_u128;
+    let mut supply = BTreeMap::<String, u128>::new();
     for balance in ours["bank"]["balances"].as_array().expect("balances") {
         for coin in balance["coins"].as_array().expect("coins") {
-            supply += coin["amount"].as_str().expect("an amount").parse::<u128>().expect("a number");
+            let amount: u128 = text(&coin["amount"]).parse().expect("a number");
+            *supply.entry(text(&coin["denom"])).or_default() += amount;
         }
         push(&mut state["bank"]["balances"], balance.clone());
         let number = state["auth"]["accounts"].as_array().map_or(0, Vec::len);
@@ -138,13 +175,18 @@ fn merge(state: &mut Value, genesis: &Genesis) {
         });
         push(&mut state["auth"]["accounts"], account);
     }
-    let coin = json!({"denom": "nqrn", "amount": supply.to_string()});
     let all = &mut state["bank"]["supply"];
-    push(all, coin);
+    for (denom, amount) in supply {
+        push(all, json!({"denom": denom, "amount": amount.to_string()}));
+    }
     // Genesis wants coins by name.
     if let Some(list) = all.as_array_mut() {
-        list.sort_by_key(|coin| coin["denom"].as_str().map(str::to_owned));
+        list.sort_by_key(|coin| text(&coin["denom"]));
     }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
 }
 
 fn push(list: &mut Value, entry: Value) {

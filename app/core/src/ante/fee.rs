@@ -11,7 +11,7 @@ pub(super) fn deduct(cx: &Cx, tx: &Tx, min_gas_prices: &GasPrices) -> Result<()>
     if !simulate && cx.block.height > 0 && tx.gas_limit() == 0 {
         return Err(errors::INVALID_GAS_LIMIT.wrap("must provide positive gas"));
     }
-    let fee = fee(tx)?;
+    let (fee, shown) = fee(tx)?;
     if matches!(cx.mode, Mode::Check | Mode::Recheck) {
         check_price(&fee, tx.gas_limit(), min_gas_prices)?;
     }
@@ -50,29 +50,35 @@ pub(super) fn deduct(cx: &Cx, tx: &Tx, min_gas_prices: &GasPrices) -> Result<()>
             }
         })?;
     }
-    cx.emit(Event::new("tx").with("fee", &fee).with("fee_payer", &payer));
+    cx.emit(Event::new("tx").with("fee", shown).with("fee_payer", &payer));
     Ok(())
 }
 
-fn fee(tx: &Tx) -> Result<Coins> {
+/// The fee, and its text in the event. Coins of nothing are no fee, whatever they are called, as in the SDK.
+fn fee(tx: &Tx) -> Result<(Coins, String)> {
     let amount = tx
         .auth_info
         .fee
         .as_ref()
         .map(|fee| fee.amount.as_slice())
         .unwrap_or_default();
-    amount
+    let shown = amount
+        .iter()
+        .map(|c| format!("{}{}", c.amount, c.denom))
+        .collect::<Vec<_>>()
+        .join(",");
+    if amount.iter().all(|c| c.amount.parse() == Ok(0_u128)) {
+        return Ok((Coins::empty(), shown));
+    }
+    let coins = amount
         .iter()
         .map(|coin| Coin::parse(&coin.denom, &coin.amount))
         .collect::<Result<Vec<_>>>()
-        .and_then(Coins::try_from_sorted)
-        .map_err(|_| {
-            let shown = amount
-                .iter()
-                .map(|c| format!("{}{}", c.amount, c.denom))
-                .collect::<Vec<_>>();
-            errors::INSUFFICIENT_FEE.wrap(format!("invalid fee amount: {}", shown.join(",")))
-        })
+        .and_then(Coins::try_from_sorted);
+    match coins {
+        Ok(coins) => Ok((coins, shown)),
+        Err(_) => Err(errors::INSUFFICIENT_FEE.wrap(format!("invalid fee amount: {shown}"))),
+    }
 }
 
 /// A fee that meets the price in any one denomination is enough.

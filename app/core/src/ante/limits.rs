@@ -66,10 +66,10 @@ pub(super) fn timeout(cx: &Cx, tx: &Tx) -> Result<()> {
     };
     // The SDK takes Unix time zero as unset.
     if deadline != Timestamp::default() && cx.block.time > deadline {
-        return Err(errors::TX_TIMEOUT.wrap(format!(
-            "block time: {}, timeout timestamp: {deadline}",
-            cx.block.time
-        )));
+        // as Go prints times
+        let go = |time: Timestamp| time.to_string().replace('T', " ").replace('Z', " +0000 UTC");
+        let (now, deadline) = (go(cx.block.time), go(deadline));
+        return Err(errors::TX_TIMEOUT.wrap(format!("block time: {now}, timeout timestamp: {deadline}")));
     }
     Ok(())
 }

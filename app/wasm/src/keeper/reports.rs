@@ -14,8 +14,6 @@ use super::{Wasm, call};
 pub(crate) struct Report {
     /// Whether it exports all entry points of IBC.
     pub ibc: bool,
-    /// Capabilities that it asks for, sorted.
-    pub capabilities: Vec<String>,
     /// Version of its state that it declares.
     pub migrate_version: Option<u64>,
 }
@@ -36,7 +34,6 @@ impl Wasm {
         let analysis = self.vm().analyze(checksum).map_err(|e| call::vm_error(cx, &e))?;
         let report = Report {
             ibc: analysis.has_ibc_entry_points,
-            capabilities: analysis.required_capabilities.into_iter().collect(),
             migrate_version: analysis.contract_migrate_version,
         };
         let mut known = known.lock();

@@ -40,11 +40,6 @@ pub(crate) fn store(
     call::consume_runtime_gas(&cx.gas, gas::compile(code.len()))?;
     let keep = code_store::keeps_codes(cx);
     let checksum = wasm.compile(code, true, keep)?;
-    let capabilities = if keep {
-        wasm.report(cx, &checksum)?.capabilities
-    } else {
-        Vec::new()
-    };
     let id = state::take_sequence(cx, &keys::code_sequence())?;
     let info = CodeInfo {
         code_hash: checksum.as_slice().to_vec(),
@@ -52,18 +47,10 @@ pub(crate) fn store(
         instantiate_config: Some(permission),
     };
     state::set_code(cx, id, &info)?;
-    let mut event = Event::new("store_code")
+    // wasmd 0.61 means to add what the code requires, and drops it.
+    let event = Event::new("store_code")
         .with("code_checksum", checksum.to_hex())
         .with("code_id", id);
-    // wasmd splits an empty list into one empty item, and clients have seen it for years.
-    let none = [String::new()];
-    for capability in if capabilities.is_empty() {
-        &none
-    } else {
-        capabilities.as_slice()
-    } {
-        event = event.with("required_capability", capability);
-    }
     cx.emit(event);
     Ok((id, checksum))
 }

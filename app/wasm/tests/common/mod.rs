@@ -62,11 +62,7 @@ impl Router for TestRouter {
             return self.wasm.execute(cx, &self.own(), msg?);
         }
         match quern_bank::Msg::decode(&msg.type_url, &msg.value) {
-            Some(msg) => {
-                let msg = msg?;
-                msg.validate()?;
-                msg.execute(cx)
-            }
+            Some(msg) => msg?.execute(cx),
             None => Err(sdk::UNKNOWN_REQUEST.wrap(msg.type_url.clone())),
         }
     }

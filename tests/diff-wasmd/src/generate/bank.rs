@@ -1,7 +1,9 @@
 //! Transfers.
 
 use quern_proto::Any;
-use quern_proto::cosmos::bank::v1beta1::{Input, MsgMultiSend, MsgSend, MsgSetSendEnabled, Output, SendEnabled};
+use quern_proto::cosmos::bank::v1beta1::{
+    Input, MsgMultiSend, MsgSend, MsgSetSendEnabled, Output, SendEnabled,
+};
 use quern_testkit::any;
 use rand::Rng;
 
@@ -32,7 +34,10 @@ impl Generator {
         let count = self.rng.gen_range(0..5_u32);
         let each = self.rng.gen_range(0..50_u32);
         let outputs = (0..count)
-            .map(|_| Output { address: self.address(), coins: vec![coin("nqrn", &each.to_string())] })
+            .map(|_| Output {
+                address: self.address(),
+                coins: vec![coin("nqrn", &each.to_string())],
+            })
             .collect();
         let total = count * each + u32::from(self.rng.gen_bool(0.1));
         let mut inputs = vec![Input {
@@ -51,7 +56,10 @@ impl Generator {
     fn switch(&mut self, user: usize) -> Any {
         any(&MsgSetSendEnabled {
             authority: self.mine(user),
-            send_enabled: vec![SendEnabled { denom: "nqrn".into(), enabled: false }],
+            send_enabled: vec![SendEnabled {
+                denom: "nqrn".into(),
+                enabled: false,
+            }],
             use_default_for: vec![],
         })
     }

@@ -58,13 +58,19 @@ impl Generator {
         } else {
             let allow_list = (0..self.rng.gen_range(0..3_usize).saturating_sub(1)).map(|_| self.address());
             let allow_list = allow_list.collect();
-            any(&SendAuthorization { spend_limit: self.amount(), allow_list })
+            any(&SendAuthorization {
+                spend_limit: self.amount(),
+                allow_list,
+            })
         };
         let expiration = self.expiry();
         any(&MsgGrant {
             granter: self.mine(user),
             grantee: self.of(grantee),
-            grant: (!self.rng.gen_bool(0.02)).then_some(Grant { authorization: Some(authorization), expiration }),
+            grant: (!self.rng.gen_bool(0.02)).then_some(Grant {
+                authorization: Some(authorization),
+                expiration,
+            }),
         })
     }
 
@@ -77,25 +83,41 @@ impl Generator {
                 _ => self.send(granter),
             })
             .collect();
-        any(&MsgExec { grantee: self.mine(user), msgs })
+        any(&MsgExec {
+            grantee: self.mine(user),
+            msgs,
+        })
     }
 
     fn exec_of_nothing(&mut self, user: usize) -> Any {
-        any(&MsgExec { grantee: self.of(user), msgs: vec![] })
+        any(&MsgExec {
+            grantee: self.of(user),
+            msgs: vec![],
+        })
     }
 
     fn revoke(&mut self, user: usize) -> Any {
         let grantee = self.neighbour(user);
-        any(&MsgRevoke { granter: self.mine(user), grantee: self.of(grantee), msg_type_url: self.kind() })
+        any(&MsgRevoke {
+            granter: self.mine(user),
+            grantee: self.of(grantee),
+            msg_type_url: self.kind(),
+        })
     }
 
     fn allow(&mut self, user: usize) -> Any {
         let grantee = self.neighbour(user);
-        let basic = BasicAllowance { spend_limit: self.amount(), expiration: self.expiry() };
+        let basic = BasicAllowance {
+            spend_limit: self.amount(),
+            expiration: self.expiry(),
+        };
         let allowance = match self.rng.gen_range(0..4) {
             0 => any(&PeriodicAllowance {
                 basic: Some(basic),
-                period: Some(Duration { seconds: self.rng.gen_range(-1..100), nanos: 0 }),
+                period: Some(Duration {
+                    seconds: self.rng.gen_range(-1..100),
+                    nanos: 0,
+                }),
                 period_spend_limit: self.amount(),
                 period_can_spend: vec![],
                 period_reset: None,
@@ -106,11 +128,18 @@ impl Generator {
             }),
             _ => any(&basic),
         };
-        any(&MsgGrantAllowance { granter: self.mine(user), grantee: self.of(grantee), allowance: Some(allowance) })
+        any(&MsgGrantAllowance {
+            granter: self.mine(user),
+            grantee: self.of(grantee),
+            allowance: Some(allowance),
+        })
     }
 
     fn disallow(&mut self, user: usize) -> Any {
         let grantee = self.neighbour(user);
-        any(&MsgRevokeAllowance { granter: self.mine(user), grantee: self.of(grantee) })
+        any(&MsgRevokeAllowance {
+            granter: self.mine(user),
+            grantee: self.of(grantee),
+        })
     }
 }

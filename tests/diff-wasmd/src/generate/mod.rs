@@ -116,7 +116,12 @@ impl Generator {
             tx.body.memo = "m".repeat(self.rng.gen_range(0..300));
         }
         let mangle = self.mangle(&mut tx);
-        Draft { user, tx, mangle, what }
+        Draft {
+            user,
+            tx,
+            mangle,
+            what,
+        }
     }
 
     fn messages(&mut self, user: usize) -> (&'static str, Vec<Any>) {
@@ -148,7 +153,9 @@ impl Generator {
             4 => "cosmos1fl48vsnmsdzcv85q5d2q4z5ajdha8yu34mf0eh".into(),
             5 => {
                 self.known.fresh += 1;
-                User::new(&format!("fresh {}", self.known.fresh)).address().to_string()
+                User::new(&format!("fresh {}", self.known.fresh))
+                    .address()
+                    .to_string()
             }
             _ => self.someone(),
         }
@@ -165,7 +172,11 @@ impl Generator {
 
     /// The user's own address, at times another's, so that the wrong one signs.
     fn mine(&mut self, user: usize) -> String {
-        if self.rng.gen_bool(0.02) { self.address() } else { self.of(user) }
+        if self.rng.gen_bool(0.02) {
+            self.address()
+        } else {
+            self.of(user)
+        }
     }
 
     fn amount(&mut self) -> Vec<Coin> {
@@ -197,5 +208,8 @@ impl Generator {
 
 /// A coin of any text.
 fn coin(denom: &str, amount: &str) -> Coin {
-    Coin { denom: denom.into(), amount: amount.into() }
+    Coin {
+        denom: denom.into(),
+        amount: amount.into(),
+    }
 }

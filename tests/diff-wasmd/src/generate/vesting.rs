@@ -20,10 +20,17 @@ impl Generator {
             self.address()
         };
         let message = match self.rng.gen_range(0..4) {
-            0 => any(&MsgCreatePermanentLockedAccount { from_address, to_address, amount: self.amount() }),
+            0 => any(&MsgCreatePermanentLockedAccount {
+                from_address,
+                to_address,
+                amount: self.amount(),
+            }),
             1 => {
                 let periods = (0..self.rng.gen_range(0..4))
-                    .map(|_| Period { length: self.rng.gen_range(-1..200), amount: self.amount() })
+                    .map(|_| Period {
+                        length: self.rng.gen_range(-1..200),
+                        amount: self.amount(),
+                    })
                     .collect();
                 any(&MsgCreatePeriodicVestingAccount {
                     from_address,

@@ -3,9 +3,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use quern_proto::Any;
 use quern_proto::cosmwasm::wasm::v1::{
-    AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2,
-    MsgMigrateContract, MsgPinCodes, MsgStoreCode, MsgSudoContract, MsgUpdateAdmin, MsgUpdateContractLabel,
-    MsgUpdateInstantiateConfig,
+    AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract,
+    MsgInstantiateContract2, MsgMigrateContract, MsgPinCodes, MsgStoreCode, MsgSudoContract, MsgUpdateAdmin,
+    MsgUpdateContractLabel, MsgUpdateInstantiateConfig,
 };
 use quern_testkit::{TxBuilder, any, coins};
 use rand::Rng;
@@ -16,8 +16,16 @@ use super::{Draft, Generator, Mangle};
 impl Generator {
     /// Uploads one of the two contracts.
     pub(super) fn store(&mut self, user: usize, token: bool) -> Draft {
-        let wasm_byte_code = if token { self.artifacts.token.clone() } else { self.artifacts.probe.clone() };
-        let message = any(&MsgStoreCode { sender: self.of(user), wasm_byte_code, instantiate_permission: None });
+        let wasm_byte_code = if token {
+            self.artifacts.token.clone()
+        } else {
+            self.artifacts.probe.clone()
+        };
+        let message = any(&MsgStoreCode {
+            sender: self.of(user),
+            wasm_byte_code,
+            instantiate_permission: None,
+        });
         alone(user, message, "store")
     }
 
@@ -49,24 +57,41 @@ impl Generator {
         let permission = match self.rng.gen_range(0..3) {
             0 => None,
             1 => Some(self.access()),
-            _ => Some(AccessConfig { permission: AccessType::Unspecified.into(), addresses: vec![] }),
+            _ => Some(AccessConfig {
+                permission: AccessType::Unspecified.into(),
+                addresses: vec![],
+            }),
         };
-        any(&MsgStoreCode { sender: self.mine(user), wasm_byte_code: code, instantiate_permission: permission })
+        any(&MsgStoreCode {
+            sender: self.mine(user),
+            wasm_byte_code: code,
+            instantiate_permission: permission,
+        })
     }
 
     fn access(&mut self) -> AccessConfig {
         match self.rng.gen_range(0..4) {
-            0 => AccessConfig { permission: AccessType::Nobody.into(), addresses: vec![] },
+            0 => AccessConfig {
+                permission: AccessType::Nobody.into(),
+                addresses: vec![],
+            },
             1 => AccessConfig {
                 permission: AccessType::AnyOfAddresses.into(),
                 addresses: (0..self.rng.gen_range(0..3)).map(|_| self.address()).collect(),
             },
-            _ => AccessConfig { permission: AccessType::Everybody.into(), addresses: vec![] },
+            _ => AccessConfig {
+                permission: AccessType::Everybody.into(),
+                addresses: vec![],
+            },
         }
     }
 
     fn code(&mut self, token: bool) -> u64 {
-        let known = if token { &self.known.tokens } else { &self.known.probes };
+        let known = if token {
+            &self.known.tokens
+        } else {
+            &self.known.probes
+        };
         match self.rng.gen_range(0..20) {
             0 => 0,
             1 => 99,
@@ -96,19 +121,43 @@ impl Generator {
             _ => me.clone(),
         };
         let label = "l".repeat(*[0, 1, 5, 128, 129].get(self.rng.gen_range(0..12)).unwrap_or(&7));
-        let funds = if self.rng.gen_bool(0.2) { self.amount() } else { vec![] };
+        let funds = if self.rng.gen_bool(0.2) {
+            self.amount()
+        } else {
+            vec![]
+        };
         let sender = self.mine(user);
         if second {
             let salt = vec![7; *[0, 1, 64, 65].get(self.rng.gen_range(0..8)).unwrap_or(&3)];
             let fix_msg = self.rng.gen_bool(0.3);
-            any(&MsgInstantiateContract2 { sender, admin, code_id, label, msg, funds, salt, fix_msg })
+            any(&MsgInstantiateContract2 {
+                sender,
+                admin,
+                code_id,
+                label,
+                msg,
+                funds,
+                salt,
+                fix_msg,
+            })
         } else {
-            any(&MsgInstantiateContract { sender, admin, code_id, label, msg, funds })
+            any(&MsgInstantiateContract {
+                sender,
+                admin,
+                code_id,
+                label,
+                msg,
+                funds,
+            })
         }
     }
 
     fn contract(&mut self, token: bool) -> String {
-        let known = if token { &self.known.token_contracts } else { &self.known.probe_contracts };
+        let known = if token {
+            &self.known.token_contracts
+        } else {
+            &self.known.probe_contracts
+        };
         let known = known.clone();
         match self.rng.gen_range(0..30) {
             0 => self.address(),
@@ -120,16 +169,31 @@ impl Generator {
         let token = self.rng.gen_bool(0.5);
         let (sender, contract) = (self.mine(user), self.contract(token));
         match self.rng.gen_range(0..9) {
-            0 => any(&MsgUpdateAdmin { sender, new_admin: self.address(), contract }),
+            0 => any(&MsgUpdateAdmin {
+                sender,
+                new_admin: self.address(),
+                contract,
+            }),
             1 => any(&MsgClearAdmin { sender, contract }),
-            2 => any(&MsgUpdateContractLabel { sender, new_label: "new".into(), contract }),
+            2 => any(&MsgUpdateContractLabel {
+                sender,
+                new_label: "new".into(),
+                contract,
+            }),
             3 => any(&MsgUpdateInstantiateConfig {
                 sender,
                 code_id: self.code(token),
                 new_instantiate_permission: Some(self.access()),
             }),
-            4 => any(&MsgPinCodes { authority: sender, code_ids: vec![1] }),
-            5 => any(&MsgSudoContract { authority: sender, contract, msg: b"{\"fail\":{}}".to_vec() }),
+            4 => any(&MsgPinCodes {
+                authority: sender,
+                code_ids: vec![1],
+            }),
+            5 => any(&MsgSudoContract {
+                authority: sender,
+                contract,
+                msg: b"{\"fail\":{}}".to_vec(),
+            }),
             _ => any(&MsgMigrateContract {
                 sender,
                 contract,
@@ -150,7 +214,12 @@ impl Generator {
             1 | 2 => self.small(),
             _ => vec![],
         };
-        any(&MsgExecuteContract { sender: self.mine(user), contract, msg, funds })
+        any(&MsgExecuteContract {
+            sender: self.mine(user),
+            contract,
+            msg,
+            funds,
+        })
     }
 
     fn token(&mut self, user: usize) -> Any {
@@ -163,7 +232,9 @@ impl Generator {
             5 => json!({"burn": {"amount": amount}}),
             6 => json!({"mint": {"recipient": someone, "amount": amount}}),
             7 => json!({"increase_allowance": {"spender": someone, "amount": amount}}),
-            8 => json!({"decrease_allowance": {"spender": someone, "amount": amount, "expires": {"at_height": 50}}}),
+            8 => {
+                json!({"decrease_allowance": {"spender": someone, "amount": amount, "expires": {"at_height": 50}}})
+            }
             9 => json!({"transfer_from": {"owner": owner, "recipient": someone, "amount": amount}}),
             10 => json!({"send": {"contract": probe, "amount": amount, "msg": "e30="}}),
             _ => json!({"update_minter": {"new_minter": null}}),
@@ -182,9 +253,14 @@ impl Generator {
         match self.rng.gen_range(0..24) {
             0 => json!({"echo": {"attrs": [["a", "1"], ["b", ""]], "data": "aGVsbG8="}}),
             1 => json!({"echo": {"events": [{"type": "seen", "attributes": [{"key": "k", "value": "v"}]}]}}),
-            2 => json!({"echo": {"attrs": [[["_contract_address", "a", " ", ""][self.rng.gen_range(0..4)], "x"]]}}),
-            3 => json!({"echo": {"events": [{"type": ["x", "", " y ", "wasm"][self.rng.gen_range(0..4)],
-                "attributes": []}]}}),
+            2 => {
+                let key = ["_contract_address", "a", " ", ""][self.rng.gen_range(0..4)];
+                json!({"echo": {"attrs": [[key, "x"]]}})
+            }
+            3 => {
+                let kind = ["x", "", " y ", "wasm"][self.rng.gen_range(0..4)];
+                json!({"echo": {"events": [{"type": kind, "attributes": []}]}})
+            }
             4 | 5 => json!({"bank_send": {"to": self.address(), "amount": self.wasm_coins()}}),
             6 => json!({"set": {"key": "k", "value": "v".repeat(self.rng.gen_range(0..40))}}),
             7 => json!({"fail": {}}),
@@ -199,7 +275,9 @@ impl Generator {
             _ if depth == 0 => json!({"echo": {}}),
             _ => {
                 let count = self.rng.gen_range(0..3);
-                let msgs: Vec<Value> = (0..count).map(|id| self.submessage(contract, id, depth)).collect();
+                let msgs: Vec<Value> = (0..count)
+                    .map(|id| self.submessage(contract, id, depth))
+                    .collect();
                 json!({"sub": {"msgs": msgs}})
             }
         }
@@ -216,7 +294,9 @@ impl Generator {
             0 | 1 => json!({"bank": {"send": {"to_address": self.address(), "amount": self.wasm_coins()}}}),
             2 => json!({"bank": {"burn": {"amount": self.wasm_coins()}}}),
             3 => json!({"wasm": {"clear_admin": {"contract_addr": contract}}}),
-            4 => json!({"staking": {"delegate": {"validator": "x", "amount": {"denom": "nqrn", "amount": "1"}}}}),
+            4 => {
+                json!({"staking": {"delegate": {"validator": "x", "amount": {"denom": "nqrn", "amount": "1"}}}})
+            }
             _ => {
                 let order = self.order(contract, depth - 1);
                 let inner = STANDARD.encode(order.to_string());
@@ -231,11 +311,21 @@ impl Generator {
             0 => self.amount(),
             _ => coins(&format!("{}nqrn", self.rng.gen_range(1..300))),
         };
-        list.into_iter().map(|c| json!({"denom": c.denom, "amount": c.amount})).collect()
+        list.into_iter()
+            .map(|c| json!({"denom": c.denom, "amount": c.amount}))
+            .collect()
     }
 }
 
 fn alone(user: usize, message: Any, what: &'static str) -> Draft {
-    let tx = TxBuilder::new(0, 0).gas(40_000_000).message(message).fee("1000nqrn");
-    Draft { user, tx, mangle: Mangle::None, what }
+    let tx = TxBuilder::new(0, 0)
+        .gas(40_000_000)
+        .message(message)
+        .fee("1000nqrn");
+    Draft {
+        user,
+        tx,
+        mangle: Mangle::None,
+        what,
+    }
 }

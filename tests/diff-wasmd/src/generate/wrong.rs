@@ -67,7 +67,10 @@ impl Generator {
                 Mangle::None
             }
             14 => {
-                let unknown = Any { type_url: "/no.such.Msg".into(), value: vec![8, 1] };
+                let unknown = Any {
+                    type_url: "/no.such.Msg".into(),
+                    value: vec![8, 1],
+                };
                 tx.body.messages.push(unknown);
                 Mangle::None
             }
@@ -84,7 +87,10 @@ impl Generator {
                 Mangle::None
             }
             18 => {
-                tx.body.timeout_timestamp = Some(prost_types::Timestamp { seconds: GENESIS_TIME + 10, nanos: 0 });
+                tx.body.timeout_timestamp = Some(prost_types::Timestamp {
+                    seconds: GENESIS_TIME + 10,
+                    nanos: 0,
+                });
                 Mangle::None
             }
             19..=22 => {

@@ -62,18 +62,6 @@ impl Msg {
         }
     }
 
-    /// Stateless checks.
-    ///
-    /// # Errors
-    /// Those of the message's fields.
-    pub fn validate(&self) -> Result<()> {
-        match self {
-            Self::Send(msg) => send::parse(msg).map(drop),
-            Self::MultiSend(msg) => multi_send::parse(msg).map(drop),
-            Self::UpdateParams(_) | Self::SetSendEnabled(_) => Ok(()),
-        }
-    }
-
     /// Executes the message.
     ///
     /// # Errors

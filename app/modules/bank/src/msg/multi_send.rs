@@ -17,11 +17,8 @@ pub(super) struct MultiSend {
 
 pub(super) fn parse(msg: &MsgMultiSend) -> Result<MultiSend> {
     let [input] = msg.inputs.as_slice() else {
-        return Err(if msg.inputs.is_empty() {
-            NO_INPUTS.wrap("inputs")
-        } else {
-            MULTIPLE_SENDERS.wrap("inputs")
-        });
+        let none = msg.inputs.is_empty();
+        return Err(if none { &NO_INPUTS } else { &MULTIPLE_SENDERS }.into());
     };
     if msg.outputs.is_empty() {
         return Err((&NO_OUTPUTS).into());
@@ -48,8 +45,8 @@ pub(super) fn execute(cx: &Cx, msg: &MsgMultiSend) -> Result<()> {
     if let Some((to, _)) = outputs.iter().find(|(to, _)| is_blocked(to)) {
         return Err(errors::UNAUTHORIZED.wrap(format!("{to} is not allowed to receive funds")));
     }
-    transfer::spend(cx, &from, &total)?;
     cx.emit(Event::new("message").with("sender", &from));
+    transfer::spend(cx, &from, &total)?;
     for (to, coins) in &outputs {
         transfer::receive(cx, to, coins)?;
         cx.emit(event::transfer(to, &from, coins));
