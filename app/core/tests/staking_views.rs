@@ -23,8 +23,8 @@ use support::{
     deliver, exported_twice, failed,
     shipped::{World, call, launch},
     staking::{
-        QRN, ask_staking, attributes, delegate, delegation, done, nqrn, scene, send, validators, valoper,
-        value,
+        QRN, ask_staking, attributes, delegate, delegation, done, nqrn, scene, send, undelegate, validators,
+        valoper, value,
     },
     system::key,
 };
@@ -91,6 +91,26 @@ fn rewards_that_are_none_are_paid_as_none_and_go_where_they_are_wanted() {
     let (first, second) = exported_twice(&s.w.chain.app);
     assert_eq!(first.staking.withdraw_addresses.len(), 1);
     assert_eq!(first.staking, second.staking);
+}
+
+#[test]
+fn a_message_pays_for_what_it_asks() {
+    let mut s = scene();
+    let (host, ann) = (s.w.hosts[0].clone(), s.ann.clone());
+    let to = valoper(&host);
+    done(send(&mut s.w.chain, &ann, delegate(&ann, &to, 9 * QRN)));
+    // nothing is earned, so this asks what the position is, which costs with every bucket
+    let claim = any(&distribution::MsgWithdrawDelegatorReward {
+        delegator_address: ann.address().to_string(),
+        validator_address: to.clone(),
+    });
+    let mut used = Vec::new();
+    for _ in 0..3 {
+        done(send(&mut s.w.chain, &ann, undelegate(&ann, &to, QRN)));
+        s.w.chain.empty_blocks(30);
+        used.push(done(send(&mut s.w.chain, &ann, claim.clone())).gas_used);
+    }
+    assert!(used[1] > used[0] + 2_000 && used[2] > used[1] + 2_000, "{used:?}");
 }
 
 #[test]

@@ -156,8 +156,10 @@ fn smart(
     let contract = AccAddress::from_bech32(&r.address)?;
     let limit = cx.gas.remaining().min(wasm.query_gas());
     let inner = cx.with_gas(GasMeter::limited(limit));
-    let data = keeper::smart_query(wasm, &inner, router, &contract, &r.query_data)?;
-    Ok(wire::QuerySmartContractStateResponse { data })
+    let data = keeper::smart_query(wasm, &inner, router, &contract, &r.query_data);
+    // The limit is of one question: messages, and queries that ask many, pay for each.
+    cx.gas.consume(inner.gas.consumed(), "smart query")?;
+    Ok(wire::QuerySmartContractStateResponse { data: data? })
 }
 
 fn require_code_id(id: u64) -> Result<()> {
