@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use quern_store::{Config, MultiStore, Pruning};
+use quern_store::{Config, MultiStore, Pruning, statesync::Folder};
 use serde_json::{Value, json};
 
 use crate::comet::locate;
@@ -49,6 +49,10 @@ pub fn rollback(args: RollbackArgs, home: &Home, comet_bin: Option<&PathBuf>) ->
         );
         return Err(Failure::new(Exit::Usage, text));
     };
+    // What went wrong with the blocks is in their snapshots too, and new ones may differ.
+    Folder::open(home.snapshots())
+        .and_then(|folder| folder.delete_above(target))
+        .at(Exit::Failure, home.snapshots().display())?;
     // The application first: interrupted here, it lags, and CometBFT replays its stored blocks.
     let info = store
         .rollback_to(target)
