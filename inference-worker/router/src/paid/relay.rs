@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 
 /// Pieces on their way to the client before the host is read no further.
 const QUEUE: usize = 64;
+/// Bytes for the client that a host may send before its first token.
+const PRELUDE: usize = 1 << 16;
 
 /// The client's side of a stream. Dropping it ends the host's work.
 pub(super) struct Stream(mpsc::Receiver<Bytes>);
@@ -78,12 +80,18 @@ impl Opening {
 
     /// Reads up to the first token; from there on the answer is the client's.
     pub(super) async fn first_token(mut self, mut body: Incoming) -> Result<Stream, String> {
-        let mut ready = Vec::new();
+        let (mut ready, mut held) = (Vec::new(), 0);
         loop {
             while let Some(event) = self.splitter.next() {
                 match self.take(event).await {
                     Step::Keep => {}
-                    Step::Pass(raw) => ready.push(raw),
+                    Step::Pass(raw) => {
+                        held += raw.len();
+                        if held > PRELUDE {
+                            return Err("much, but no token".into());
+                        }
+                        ready.push(raw);
+                    }
                     Step::Error(_) => return Err("the host failed before the first token".into()),
                     Step::Token(raw) => {
                         ready.push(raw);

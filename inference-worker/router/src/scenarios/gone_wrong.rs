@@ -19,7 +19,7 @@ const PRICE: u128 = 38;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_cannot_or_will_not_serve_costs_the_client_nothing_but_time() {
-    for conduct in [Refuses, RefusesUnsigned, Hangs, DiesEarly, Rejects] {
+    for conduct in [Refuses, RefusesUnsigned, Hangs, DiesEarly, Floods, Rejects] {
         let world = World::new(&[conduct, Honest]).await;
         let router = world.router().await;
         for reply in ask_some(&router, 6, true).await {
@@ -45,6 +45,9 @@ async fn a_host_that_cannot_or_will_not_serve_costs_the_client_nothing_but_time(
         }
         let retried = get(&router.url, "/metrics").await.body;
         assert!(!retried.contains("retries_total 0"), "{conduct:?}");
+        // What floods is left at once, before what it sends fills the memory until its time is over.
+        let waited = retried.contains("unanswered_total{host");
+        assert_eq!(waited, conduct == Hangs, "{conduct:?}");
         router.stop().await;
     }
 }

@@ -46,6 +46,8 @@ pub(super) enum Conduct {
     Hangs,
     /// Closes the connection before the first token.
     DiesEarly,
+    /// Sends comments for ever, and no token.
+    Floods,
     /// Breaks off after a few tokens, and keeps a receipt.
     DiesMidStream,
     /// Sends no receipt with the answer, but keeps one.
@@ -538,11 +540,12 @@ impl Job {
             let progress = json!({"prompt": 5, "cached": 0, "completion": completion, "paused": paused});
             Bytes::from(format!("event: {PROGRESS_EVENT}\ndata: {progress}\n\n"))
         };
-        if self.conduct == Conduct::DiesEarly {
-            let _ = out.send(progress(0, false)).await;
+        let _ = out.send(progress(0, false)).await;
+        let words = Bytes::from(format!(":{}\n\n", " ".repeat(1 << 16)));
+        while self.conduct == Conduct::Floods && out.send(words.clone()).await.is_ok() {}
+        if matches!(self.conduct, Conduct::DiesEarly | Conduct::Floods) {
             return;
         }
-        let _ = out.send(progress(0, false)).await;
         for token in 1..=tokens {
             loop {
                 let mut topped = std::pin::pin!(self.host.topped.notified());
