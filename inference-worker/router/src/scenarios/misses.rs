@@ -47,10 +47,18 @@ fn open(router: &Router) -> usize {
         .sum()
 }
 
-/// Asks until so many misses are kept.
-async fn ask_until(router: &Router, misses: usize) {
+/// Asks until so many misses are kept. They are in the background, so each answer waits for what was refused before it.
+async fn ask_until(world: &World, router: &Router, misses: usize) {
+    let refused = || {
+        let hosts = world.hosts.iter();
+        let refusing = hosts.filter(|host| *host.conduct.lock().unwrap() == Refuses);
+        refusing
+            .map(|host| host.with(|book| book.vouchers.len()))
+            .sum::<usize>()
+    };
     for _ in 0..200 {
         assert_eq!(complete(&router.url, 10, true).await.status, 200);
+        until("refusals are kept", || open(router) >= refused()).await;
         if open(router) >= misses {
             return;
         }
@@ -69,7 +77,7 @@ fn near_the_end(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_and_witnessed_silence_reach_the_contract_in_one_message_before_the_session_ends() {
     let (world, router) = on_contract(&[Honest, Refuses, RefusesOddly, Honest, Honest]).await;
-    ask_until(&router, 4).await;
+    ask_until(&world, &router, 4).await;
     // Nothing is sent for each of them.
     assert_eq!(noted(&world), [0_usize; 0]);
     world.hosts[0].behave(Dead);
@@ -125,7 +133,7 @@ async fn of_a_host_that_hangs_but_lives_and_by_witnesses_that_sign_rubbish_nothi
 #[tokio::test(flavor = "multi_thread")]
 async fn no_crash_before_or_after_sending_loses_a_miss_or_counts_it_twice() {
     let (world, router) = on_contract(&[Refuses, Honest]).await;
-    ask_until(&router, 2).await;
+    ask_until(&world, &router, 2).await;
     let before = open(&router);
     // Before anything is sent.
     router.kill().await;
