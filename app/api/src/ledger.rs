@@ -36,7 +36,8 @@ const PACKAGES: [&str; 22] = [
 const EMPTY: [&str; 1] = ["cosmos.upgrade.v1beta1.Query/UpgradedConsensusState"];
 
 /// Why the parameters of modules that only show contracts are not changed by these messages.
-const OF_CONTRACTS: &str = "the parameters are those of contracts, which governance tells by `MsgExecuteContract`";
+const OF_CONTRACTS: &str =
+    "the parameters are those of contracts, which governance tells by `MsgExecuteContract`";
 
 /// Methods that stay refused, and why.
 const REFUSED: [(&str, &str); 7] = [

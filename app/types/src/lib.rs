@@ -13,8 +13,8 @@ mod time;
 pub mod errors;
 
 pub use address::{
-    AccAddress, BECH32_ACCOUNT, BECH32_CONSENSUS, BECH32_VALIDATOR, consensus_bech32, consensus_from_bech32, contract_address,
-    module_address, module_sub_address,
+    AccAddress, BECH32_ACCOUNT, BECH32_CONSENSUS, BECH32_VALIDATOR, consensus_bech32, consensus_from_bech32,
+    contract_address, module_address, module_sub_address,
 };
 pub use coin::{Amount, Coin, Coins};
 pub use denom::Denom;

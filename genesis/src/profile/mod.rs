@@ -87,7 +87,15 @@ impl Profile {
     ) -> Result<SystemGenesis> {
         let authority = module_address("gov").to_string();
         let addresses = predict(CONTRACTS);
-        let [registry, bonding, settlement, audits, poc_weights, pricing, rewards] = CONTRACTS.map(|name| {
+        let [
+            registry,
+            bonding,
+            settlement,
+            audits,
+            poc_weights,
+            pricing,
+            rewards,
+        ] = CONTRACTS.map(|name| {
             let found = addresses.iter().find(|a| a.0 == name);
             found.map(|a| a.1.to_string()).unwrap_or_default()
         });

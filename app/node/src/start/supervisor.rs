@@ -268,7 +268,7 @@ fn permanent(code: i32) -> Failure {
     let text = match exit {
         Exit::Planned => {
             "the node stopped as planned, for an upgrade or at its halt-height or halt-time; its message above says which and what goes on"
-        },
+        }
         _ => "the application cannot start; its message above says why",
     };
     Failure::new(exit, text)

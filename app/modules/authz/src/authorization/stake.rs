@@ -70,7 +70,10 @@ impl StakeAuthorization {
             }
             Ok(false)
         };
-        let listed = self.allow_list.as_ref().is_some_and(|list| !list.address.is_empty());
+        let listed = self
+            .allow_list
+            .as_ref()
+            .is_some_and(|list| !list.address.is_empty());
         let allowed = among(&self.allow_list)?;
         if among(&self.deny_list)? || (listed && !allowed) {
             return Err(refused());
@@ -124,7 +127,10 @@ fn target(msg: &AnyMsg) -> Result<(String, Option<Coin>)> {
 /// Bech32 has two spellings of an address: a list must not be passed by the other one.
 fn same(one: &str, other: &str) -> bool {
     let read = |text: &str| AccAddress::from_validator_bech32(text).ok();
-    one == other || read(one).zip(read(other)).is_some_and(|(one, other)| one == other)
+    one == other
+        || read(one)
+            .zip(read(other))
+            .is_some_and(|(one, other)| one == other)
 }
 
 /// What a spending leaves of a limit.
@@ -134,9 +140,12 @@ fn left(max: &Coin, spent: &Coin) -> Result<u128> {
     }
     let read = |coin: &Coin| Amount::parse(&coin.denom, &coin.amount).map(|coin| coin.amount);
     let (limit, amount) = (read(max)?, read(spent)?);
-    limit
-        .checked_sub(amount)
-        .ok_or_else(|| errors::INTERNAL.wrap(format!("negative coin amount: {limit} less {amount}{}", max.denom)))
+    limit.checked_sub(amount).ok_or_else(|| {
+        errors::INTERNAL.wrap(format!(
+            "negative coin amount: {limit} less {amount}{}",
+            max.denom
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -173,16 +182,27 @@ mod tests {
     #[test]
     fn lists_and_limits_hold_in_every_spelling() {
         let valoper = |n: u8| AccAddress::from_bytes(vec![n; 20]).unwrap().to_validator_bech32();
-        let list = |n| Some(Validators { address: vec![valoper(n)] });
+        let list = |n| {
+            Some(Validators {
+                address: vec![valoper(n)],
+            })
+        };
         let limited = StakeAuthorization {
             max_tokens: Some(coin(10)),
             allow_list: list(1),
             deny_list: None,
             authorization_type: 1,
         };
-        assert!(accept(&limited, &valoper(2), 1).unwrap_err().is(&errors::UNAUTHORIZED));
+        assert!(
+            accept(&limited, &valoper(2), 1)
+                .unwrap_err()
+                .is(&errors::UNAUTHORIZED)
+        );
         assert!(accept(&limited, &valoper(1), 11).is_err());
-        assert!(matches!(accept(&limited, &valoper(1), 10), Ok(Verdict::AcceptAndDelete)));
+        assert!(matches!(
+            accept(&limited, &valoper(1), 10),
+            Ok(Verdict::AcceptAndDelete)
+        ));
         let Ok(Verdict::AcceptAndUpdate(rest)) = accept(&limited, &valoper(1), 4) else {
             panic!("a part of the limit is left");
         };
