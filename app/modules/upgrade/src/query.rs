@@ -28,7 +28,7 @@ pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
             if !r.module_name.is_empty() {
                 module_versions.retain(|v| v.name == r.module_name);
                 if module_versions.is_empty() {
-                    return Err(errors::NOT_FOUND.wrap(format!(
+                    return Err(errors::KEY_NOT_FOUND.wrap(format!(
                         "x/upgrade: QueryModuleVersions module {} not found",
                         r.module_name
                     )));
