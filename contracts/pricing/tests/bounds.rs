@@ -8,10 +8,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cosmwasm_std::testing::{message_info, mock_dependencies, mock_env, MockApi, MockQuerier, MockStorage};
+use cosmwasm_std::testing::{message_info, mock_env, MockApi, MockQuerier, MockStorage};
 use cosmwasm_std::{
-    from_json, to_json_binary, Binary, ContractResult, Empty, Env, Order, OwnedDeps, Record, StdError,
-    StdResult, Storage, SystemResult, WasmQuery,
+    from_json, to_json_binary, Binary, ContractResult, Env, Order, OwnedDeps, Record, StdError, StdResult,
+    Storage, SystemResult, WasmQuery,
 };
 use pricing::contract;
 use quern_interface::pricing::{ExecuteMsg, InstantiateMsg, Params, QuoteParams};
@@ -230,23 +230,4 @@ fn a_model_that_cannot_be_judged_keeps_no_other_from_its_price() {
     let skipped = events.iter().filter(|name| *name == "price_skipped").count();
     let moved = events.iter().filter(|name| *name == "price").count();
     assert_eq!((skipped, moved), (1, 2), "{events:?}");
-}
-
-#[test]
-fn only_this_contract_with_records_it_reads_migrates() {
-    let migrate = |name: &str, version: &str| {
-        let mut deps = mock_dependencies();
-        cw2::set_contract_version(&mut deps.storage, name, version).unwrap();
-        contract::migrate(deps.as_mut(), mock_env(), Empty {}).map_err(|e| e.to_string())
-    };
-    let ours = env!("CARGO_PKG_VERSION");
-    assert!(migrate("quern-pricing", ours).is_ok());
-    for (name, version) in [
-        ("quern-settlement", ours),
-        ("quern-pricing", "0.0.1"),
-        ("quern-pricing", "99.0.0"),
-        ("quern-pricing", "x"),
-    ] {
-        assert!(migrate(name, version).unwrap_err().starts_with("bad_migration:"));
-    }
 }

@@ -8,10 +8,8 @@
 mod common;
 
 use common::{model, offer, who, Registry};
-use cosmwasm_std::Empty;
 use quern_interface::registry::{ExecuteMsg, LaunchPackage, ModelState, QueryMsg, RouterDetails, RouterInfo};
 use quern_protocol::{Bytes, Hash, Price};
-use registry::contract;
 
 fn price(registry: &Registry, height: u64) -> Result<Price, registry::ContractError> {
     let model = "alpha".into();
@@ -219,20 +217,4 @@ fn a_page_goes_on_where_the_last_one_ended() {
     sorted.sort();
     sorted.dedup();
     assert_eq!((seen.len(), &seen), (7, &sorted));
-}
-
-#[test]
-fn migration_takes_this_contract_only_and_never_goes_back() {
-    let mut registry = Registry::new();
-    let env = registry.env.clone();
-    contract::migrate(registry.deps.as_mut(), env.clone(), Empty {}).unwrap();
-    for (name, version) in [
-        ("quern-registry", "99.0.0"),
-        ("other", "0.1.0"),
-        ("quern-registry", "x"),
-    ] {
-        cw2::set_contract_version(&mut registry.deps.storage, name, version).unwrap();
-        let error = contract::migrate(registry.deps.as_mut(), env.clone(), Empty {}).unwrap_err();
-        assert!(error.to_string().starts_with("bad_migration:"));
-    }
 }

@@ -1,4 +1,4 @@
-//! Work at a block's border and in each message does not grow with what the contract holds; migration.
+//! Work at a block's border and in each message does not grow with what the contract holds.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,9 +8,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cosmwasm_std::testing::{message_info, mock_dependencies, mock_env, MockApi, MockQuerier, MockStorage};
+use cosmwasm_std::testing::{message_info, mock_env, MockApi, MockQuerier, MockStorage};
 use cosmwasm_std::{
-    coins, from_json, to_json_binary, Addr, ContractResult, Empty, Env, Order, OwnedDeps, Record, Storage,
+    coins, from_json, to_json_binary, Addr, ContractResult, Env, Order, OwnedDeps, Record, Storage,
     SystemResult, WasmQuery,
 };
 use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage, ModelState, QueryMsg, WarmKey};
@@ -274,23 +274,4 @@ fn a_batch_costs_the_same_after_1000_others_and_old_ones_do_not_pile_up() {
         .unwrap();
     // the longest session, its lapse and its appeal, and the one before
     assert_eq!(kept.last - kept.oldest, 200 + 20 + 30 + 1);
-}
-
-#[test]
-fn only_this_contract_with_records_it_reads_migrates() {
-    let migrate = |name: &str, version: &str| {
-        let mut deps = mock_dependencies();
-        cw2::set_contract_version(&mut deps.storage, name, version).unwrap();
-        contract::migrate(deps.as_mut(), mock_env(), Empty {}).map_err(|e| e.to_string())
-    };
-    let ours = env!("CARGO_PKG_VERSION");
-    assert!(migrate("quern-settlement", ours).is_ok());
-    for (name, version) in [
-        ("quern-bonding", ours),
-        ("quern-settlement", "0.1.0"),
-        ("quern-settlement", "99.0.0"),
-        ("quern-settlement", "x"),
-    ] {
-        assert!(migrate(name, version).unwrap_err().starts_with("bad_migration:"));
-    }
 }
