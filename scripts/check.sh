@@ -48,6 +48,17 @@ house_rules() {
                 ;;
         esac
     done
+    # Where a crate's tests are one executable, a file that it does not name would never run.
+    local crate module
+    while read -r crate; do
+        for file in "$crate"/tests/*.rs; do
+            module=$(basename "$file" .rs)
+            if [ "$module" != main ] && ! grep -q "^mod $module;" "$crate/tests/main.rs"; then
+                echo "$file is not named in $crate/tests/main.rs, so its tests do not run" >&2
+                status=1
+            fi
+        done
+    done < <(git grep -l '^autotests = false$' -- '*Cargo.toml' | xargs -n 1 dirname)
     return $status
 }
 

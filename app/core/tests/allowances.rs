@@ -1,13 +1,6 @@
 //! x/feegrant through whole blocks: who pays, up to what, until when.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::Message;
 use prost_types::{Duration, Timestamp};

@@ -1,13 +1,6 @@
 //! x/authz through whole blocks: who may act for whom, and what is left of it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::Message;
 use prost_types::Timestamp;

@@ -1,13 +1,6 @@
 //! The beacon as a validator, a user and an attacker meet it, block by block.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use std::path::Path;
 

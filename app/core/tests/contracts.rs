@@ -1,14 +1,7 @@
 //! A published contract, cw20-base, through whole blocks: stored, instantiated, used, queried.
 //! `make contracts` builds the artefact; `make test` does so first.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::Message;
 use quern_core::App;

@@ -1,13 +1,6 @@
 //! New coins: minted for the contract that divides them, or not at all.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::Message;
 use quern_core::App;

@@ -1,13 +1,6 @@
 //! The transactions of genesis: executed like any other, refused with the genesis if one fails.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use quern_testkit::{Chain, TxBuilder, User, bank_send};
 use serde_json::json;

@@ -1,14 +1,7 @@
 //! Governance of a chain with the contracts that it ships: validators vote with the power of their compute,
 //! funders with their coins behind them, and what passes is executed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::Message;
 use quern_genesis::profile::ProfileName;

@@ -1,12 +1,6 @@
 //! The deepest nesting that a transaction can ask for, on the stack that the node's threads have.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
 
-mod support;
+use crate::support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use prost::Message;

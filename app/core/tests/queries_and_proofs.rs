@@ -1,13 +1,6 @@
 //! What clients read over ABCI: values, error texts, heights, proofs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use ics23::{CommitmentProof, HostFunctionsManager};
 use prost::Message;

@@ -1,14 +1,7 @@
 //! A chain that begins with the contracts that it ships: hosts by gentx, validators by bond, and what
 //! evidence does to one of them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use quern_testkit::{Chain, Genesis};
 use quern_validators::consensus_address;

@@ -1,13 +1,6 @@
 //! Every kind of bad transaction gets its own code, and nothing is lost by it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::Message;
 use quern_core::{App, Options};

@@ -1,13 +1,6 @@
 //! What a crash may and may not cost.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use quern_testkit::{Chain, Genesis, User, bank_send};
 use support::open;

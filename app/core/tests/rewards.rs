@@ -1,13 +1,6 @@
 //! From what the chain mints to a host's payout address: the shipped contracts under the hooks of the application.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use quern_genesis::profile::{LaunchModel, ProfileName};

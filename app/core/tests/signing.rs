@@ -1,13 +1,6 @@
 //! Every way of signing, and what is refused in each.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::Message;
 use quern_auth::PubKey;

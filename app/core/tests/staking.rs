@@ -1,13 +1,6 @@
 //! Wallets' staking messages, and the queries of staking pages, over the shipped contracts.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::{Message, Name};
 use quern_proto::cosmos::{

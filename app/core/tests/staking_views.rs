@@ -1,14 +1,7 @@
 //! What explorers ask of rewards, votes, evidence and history, and the messages of operators, over the shipped
 //! contracts.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use prost::Message;

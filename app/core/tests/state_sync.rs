@@ -1,13 +1,6 @@
 //! State sync as CometBFT drives it: a node offers, another takes in and goes on.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at a surprise"
-)]
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 

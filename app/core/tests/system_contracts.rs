@@ -1,13 +1,6 @@
 //! The chain's own contracts: what they may do at a block's borders, and what they cannot.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use quern_core::App;
 use quern_genesis::{ConsensusKey, Validator};

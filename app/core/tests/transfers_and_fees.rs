@@ -1,13 +1,6 @@
 //! What a sender, a recipient and an exchange see of bank transfers.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use quern_testkit::{Chain, Genesis, User, bank_send};
 use support::{attribute_list, open};

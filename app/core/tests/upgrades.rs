@@ -1,13 +1,6 @@
 //! Software upgrades through whole blocks: who stops where, what a stopped node writes, and who goes on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use std::path::Path;
 

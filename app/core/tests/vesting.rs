@@ -1,13 +1,6 @@
 //! Vesting accounts through whole blocks: what is locked stays, what is free moves.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod support;
+use crate::support;
 
 use prost::Message;
 use quern_core::App;

@@ -1,6 +1,5 @@
 //! The beacon on a real network: every block begins with a reveal that clients can decode, and the value
 //! follows from the stored blocks alone.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,6 @@
 //! The real node, killed at random moments under load, loses nothing and invents nothing.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

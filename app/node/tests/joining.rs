@@ -1,12 +1,6 @@
 //! A node that joins by state sync, and what operators do with the snapshots that it joined from.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,7 +1,6 @@
 //! `quernd` as an operator meets it: starting, stopping, breaking, and what it says.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::net::TcpListener;

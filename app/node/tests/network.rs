@@ -1,8 +1,7 @@
 //! A network as its operators make it: hosts join by gentx, one more comes later with nothing but the
 //! genesis document.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::fs;
 

@@ -1,12 +1,6 @@
 //! What operators do with one node: plan a halt, read its log, go back, forget, run it as a service.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::Path;

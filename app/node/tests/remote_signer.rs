@@ -1,7 +1,6 @@
 //! A validator whose key is kept by another program, which dials the node and signs.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::io::{Read, Write};

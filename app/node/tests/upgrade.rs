@@ -1,13 +1,7 @@
 //! A software upgrade as operators and Cosmovisor see it: two processes that stop before the plan's block, a file
 //! that says why, an old binary that stays out, and one with the upgrade's handler that goes on.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::Path;

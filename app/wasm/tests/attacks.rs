@@ -1,9 +1,7 @@
 //! What hostile contracts and senders try. Numbers are those of the attack list in
 //! `docs/spec/wasm-host.md`.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
-
-mod common;
+use crate::common;
 
 use std::time::Duration;
 

@@ -1,18 +1,9 @@
 //! Rounds of audits at 10 and at 1,000 hosts, idle and under load, with the parameters of a public network: every
 //! block's work fits its hook, a round's work fits into the blocks of a round, and nothing that was revealed is lost.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
+use crate::common;
 
-mod common;
-
-#[path = "audit_rounds/load.rs"]
 mod load;
-#[path = "audit_rounds/network.rs"]
 mod network;
 
 use load::Load;

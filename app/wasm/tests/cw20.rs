@@ -1,8 +1,6 @@
 //! A published contract, cw20-base 2.0, does here what it does on wasmd: events, errors, queries.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
-
-mod common;
+use crate::common;
 
 use common::{Chain, account, artifact, base64};
 use quern_types::{AccAddress, Event};

@@ -1,8 +1,6 @@
 //! Messages that contracts send, and the replies that they get.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
-
-mod common;
+use crate::common;
 
 use common::{Chain, account, base64, execute_msg, sub, wasm_execute};
 use prost::Message;

@@ -1,14 +1,7 @@
 //! The chain's own registry and bonding at 10 and at 1,000 hosts: what they cost must not grow with the
 //! number of hosts, and the dearest hooks must fit their limits.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at a surprise"
-)]
-
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

@@ -1,8 +1,6 @@
 //! Storing, making, calling, moving and administering contracts.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
-
-mod common;
+use crate::common;
 
 use std::io::Write;
 

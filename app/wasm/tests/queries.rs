@@ -1,8 +1,6 @@
 //! Queries that contracts ask of the chain.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
-
-mod common;
+use crate::common;
 
 use common::{Chain, account, base64};
 use cosmwasm_std::Binary;

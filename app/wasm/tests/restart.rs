@@ -1,8 +1,6 @@
 //! The files of codes: what a restart, a crash or a lost folder does.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
-
-mod common;
+use crate::common;
 
 use common::{Chain, account, probe};
 use quern_context::{Cx, Mode};

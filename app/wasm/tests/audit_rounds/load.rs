@@ -17,8 +17,8 @@ use quern_types::AccAddress;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::network::{AUDITS, MODEL, Network, PROOFS, SETTLEMENT, digest, operator, warm};
 use crate::common::{account, base64};
-use crate::network::{AUDITS, MODEL, Network, PROOFS, SETTLEMENT, digest, operator, warm};
 
 const CHAIN: &str = "quern-test-1";
 const CLIP: u32 = 1_000_000;

@@ -1,0 +1,33 @@
+//! Every integration test of this crate, in one executable: each executable links the contract VM anew, and cargo runs
+//! one after the other, where the tests of one share the cores. A new file is named here, as `make check` demands.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at a surprise"
+)]
+
+mod allowances;
+mod authorizations;
+mod beacon;
+mod contracts;
+mod emission;
+mod gen_txs;
+mod governance;
+mod native_stack;
+mod proof_of_compute;
+mod queries_and_proofs;
+mod real_contracts;
+mod refusals;
+mod restarts;
+mod rewards;
+mod signing;
+mod staking;
+mod staking_views;
+mod state_sync;
+mod support;
+mod system_contracts;
+mod transfers_and_fees;
+mod upgrades;
+mod vesting;
