@@ -9,7 +9,7 @@ reports="$root/target/bench"
 large="$here/target/bench-models/random-250m"
 mkdir -p "$reports" "$(dirname "$large")"
 cd "$here"
-cargo build --quiet --locked -p quern-worker -p quern-router -p quern-engine-torch --bins --examples
+cargo build --quiet --locked --workspace --bins --examples
 [ -f "$large/tokenizer_config.json" ] ||
     "$root/.deps/python/bin/python" reference/make_checkpoints.py --out "$large" --random-250m
 long="$here/target/bench-models/random-4k"

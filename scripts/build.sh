@@ -4,9 +4,9 @@ set -euo pipefail
 . "$(dirname "$0")/env.sh"
 for workspace in "${WORKSPACES[@]}"; do
     printf '==> cargo build in %s\n' "$(dirname "${workspace#"$ROOT"/}")"
-    if [ "$workspace" = "$ROOT/Cargo.toml" ]; then
-        build_node
-    else
-        (cd "$(dirname "$workspace")" && cargo build --locked)
-    fi
+    case ${workspace#"$ROOT"/} in
+        Cargo.toml) build_node ;;
+        inference-worker/Cargo.toml) build_worker ;;
+        *) (cd "$(dirname "$workspace")" && cargo build --locked) ;;
+    esac
 done

@@ -8,7 +8,29 @@ cd "$ROOT"
 lockfile() { cd "$1" && cargo metadata --locked --format-version 1 >/dev/null; }
 format() { cd "$1" && cargo fmt --all --check -- --color never -l; }
 lint() { cd "$1" && cargo clippy --locked --workspace --all-targets -- -D warnings; }
-rustdoc() { cd "$1" && RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items; }
+rustdoc() {
+    local targets
+    cd "$1"
+    targets=$(doc_targets)
+    # shellcheck disable=SC2086 # several words
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items $targets
+}
+# What cargo documents by itself, libraries and the programs that are not named as one, and an example: naming
+# one makes cargo choose the features that clippy's targets get, so that dependencies are not checked again.
+doc_targets() {
+    cargo metadata --locked --no-deps --format-version 1 | python3 -c '
+import json, sys
+packages = [p["targets"] for p in json.load(sys.stdin)["packages"]]
+of = lambda targets, kind: [t["name"] for t in targets if kind in t["kind"]]
+print("--lib")
+for targets in packages:
+    libraries = [t["name"] for t in targets if {"lib", "rlib", "cdylib", "proc-macro"} & set(t["kind"])]
+    for name in of(targets, "bin"):
+        if name.replace("-", "_") not in libraries:
+            print("--bin", name)
+for name in [name for targets in packages for name in of(targets, "example")][:1]:
+    print("--example", name)'
+}
 dependencies() {
     cargo-deny --locked --all-features --manifest-path "$1/Cargo.toml" --config "$ROOT/deny.toml" \
         check --hide-inclusion-graph -A unused-wrapper -A license-exception-not-encountered licenses bans sources

@@ -4,7 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/setup"
 started=$SECONDS
-for step in preflight descriptors cometbft wasm tools deny torch python inference clients node; do
-    bash "./$step.sh"
-done
+run() { local step; for step in "$@"; do bash "./$step.sh" || return; done; }
+run preflight
+# Two compilers work while the rest mostly waits for downloads.
+(run cometbft deny) &
+compilers=$!
+failed=
+run descriptors wasm tools torch python inference clients node || failed=1
+wait "$compilers" || failed=1
+[ -z "$failed" ] || exit 1
 printf '[setup] ready after %d s; `make help` lists what to do next\n' $((SECONDS - started)) >&2

@@ -14,8 +14,6 @@ wanted() {
     return 1
 }
 
-build_worker() { cd inference-worker && cargo build --locked -p quern-worker -p quern-router; }
-
 cargo_test() { cd "$1" && cargo test --locked --workspace --no-fail-fast; }
 
 # First, as tests of the node run the contracts that this builds.

@@ -89,7 +89,7 @@ failed=0
 echo "== CosmJS"
 (cd tests/e2e/js && node --test --test-concurrency=1 --test-reporter=spec ./*.test.mjs) || failed=1
 echo "== cosmrs and tendermint-rpc"
-cargo test -p quern-wallet --test cosmrs -- --ignored --test-threads=1 || failed=1
+cargo test --locked --workspace --test cosmrs -- --ignored --test-threads=1 || failed=1
 echo "== quernd as wallet"
 QUERND=$QUERND HOME_DIR=$home RPC=$rpc WORK=$work bash tests/e2e/cli.sh || failed=1
 exit "$failed"

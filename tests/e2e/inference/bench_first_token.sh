@@ -4,7 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-(cd "$root/inference-worker" && cargo build --quiet -p quern-worker -p quern-router --bins --examples)
+(cd "$root/inference-worker" && cargo build --quiet --locked --workspace --bins --examples)
 [ $# -lt 2 ] || set -- "$1" "$(cd "$(dirname "$2")" && pwd)/$(basename "$2")"
 cd "$here"
 exec "$root/.deps/python/bin/python" -B - "$root" "${@:-300}" <<'PYTHON'

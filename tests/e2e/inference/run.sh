@@ -9,6 +9,8 @@ for part in "$python" "$root/.deps/inference"; do
     [ -e "$part" ] || { echo "error: $part is missing; run 'make setup' first" >&2; exit 1; }
 done
 export PYTHONPATH="$root/.deps/inference"
-(cd "$root/inference-worker" && cargo build --quiet -p quern-worker -p quern-router)
+# shellcheck source=scripts/env.sh
+. "$root/scripts/env.sh"
+build_worker
 cd "$here"
 exec "$python" -B -m unittest "${@:-discover}"
