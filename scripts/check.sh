@@ -84,6 +84,8 @@ house_rules() {
     return $status
 }
 
+# Each contract is optimised as a whole, by one core.
+if [ -f contracts/Cargo.toml ]; then stage_behind "contracts: artefacts" scripts/contracts.sh; fi
 for manifest in "${WORKSPACES[@]}"; do
     folder=$(dirname "$manifest")
     name=$(basename "$folder")
@@ -94,7 +96,7 @@ for manifest in "${WORKSPACES[@]}"; do
     stage "$name: rustdoc" rustdoc "$folder"
     stage "$name: licences, bans, sources" dependencies "$folder"
 done
-if [ -f contracts/Cargo.toml ]; then stage "contracts: artefacts" scripts/contracts.sh; fi
+if [ -f contracts/Cargo.toml ]; then stage_join "contracts: artefacts"; fi
 stage "ledger of RPCs" rpc_ledger
 stage "shell scripts" shell_scripts
 stage "spelling" spelling

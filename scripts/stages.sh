@@ -3,11 +3,12 @@
 # time went. `stages_end` fails if any stage failed or none ran.
 STAGE_ROWS=()
 STAGES_FAILED=0
+declare -A BEHIND_PID BEHIND_LOG
 
 # stage NAME COMMAND...: a shell function runs in a subshell with errexit, so call `stage` as a plain
 # command: bash ignores errexit inside conditions.
 stage() {
-    local name=$1 started=$SECONDS verdict=ok status
+    local name=$1 started=$SECONDS status
     shift
     printf '\n==> %s\n' "$name"
     set +e
@@ -17,12 +18,50 @@ stage() {
     )
     status=$?
     set -e
-    if [ "$status" -ne 0 ]; then
-        verdict="FAILED ($status)"
+    stage_over "$name" "$status" $((SECONDS - started))
+}
+
+# stage_behind NAME COMMAND...: the same beside the stages that follow, which go first where both want a core.
+# Call `stage_join NAME` before anything that needs it.
+stage_behind() {
+    local name=$1 log
+    shift
+    printf '\n==> %s (beside the next stages)\n' "$name"
+    log=$(mktemp)
+    (
+        renice -n 10 -p "$BASHPID" >/dev/null
+        started=$SECONDS
+        set +e
+        (
+            set -e
+            "$@"
+        )
+        status=$?
+        echo $((SECONDS - started)) >"$log.seconds"
+        exit "$status"
+    ) >"$log" 2>&1 &
+    BEHIND_PID[$name]=$!
+    BEHIND_LOG[$name]=$log
+}
+
+# stage_join NAME: waits for a stage of `stage_behind` and prints what it said.
+stage_join() {
+    local name=$1 log=${BEHIND_LOG[$1]} status=0
+    wait "${BEHIND_PID[$name]}" || status=$?
+    printf '\n==> %s (began earlier)\n' "$name"
+    cat "$log"
+    stage_over "$name" "$status" "$(cat "$log.seconds")"
+    rm -f "$log" "$log.seconds"
+}
+
+stage_over() {
+    local verdict=ok
+    if [ "$2" -ne 0 ]; then
+        verdict="FAILED ($2)"
         STAGES_FAILED=$((STAGES_FAILED + 1))
-        printf '==> %s failed\n' "$name"
+        printf '==> %s failed\n' "$1"
     fi
-    STAGE_ROWS+=("$(printf '%-36s %6d s  %s' "$name" $((SECONDS - started)) "$verdict")")
+    STAGE_ROWS+=("$(printf '%-36s %6d s  %s' "$1" "$3" "$verdict")")
 }
 
 stages_end() {

@@ -15,26 +15,31 @@ wanted() {
 }
 
 cargo_test() { cd "$1" && cargo test --locked --workspace --no-fail-fast; }
+build_tests() { cd "$1" && cargo test --locked --workspace --no-run; }
 
 # First, as tests of the node run the contracts that this builds.
 if wanted contracts && [ -f contracts/Cargo.toml ]; then
     stage "contracts: artefacts" scripts/contracts.sh
     stage "contracts: native tests" cargo_test contracts
 fi
+if wanted node; then stage "node: build tests" build_tests .; fi
+# The tests of real nodes wait for blocks most of the time: the worker's are built meanwhile.
+if wanted worker; then stage_behind "worker: build tests" build_tests inference-worker; fi
 if wanted node; then stage "node: cargo test" cargo_test .; fi
-if wanted worker && [ -f inference-worker/Cargo.toml ]; then
+if wanted clients; then
+    stage "clients: build quernd" build_node
+    stage "clients: end to end" bash tests/e2e/run.sh
+    stage "clients: wallet and contracts" bash tests/e2e/wallet/run.sh
+    stage "clients: REST, gRPC, OpenAPI" bash tests/e2e/rest/run.sh
+fi
+if wanted worker; then
+    stage_join "worker: build tests"
     stage "worker: cargo test" cargo_test inference-worker
     stage "worker: openai client end to end" bash tests/e2e/inference/run.sh
 fi
 if wanted model; then
     stage "model: text of its training" bash training/fetch-text.sh
     stage "model: files, log, prompts" .deps/python/bin/python training/test_model.py
-fi
-if wanted clients && [ -f tests/e2e/run.sh ]; then
-    stage "clients: build quernd" build_node
-    stage "clients: end to end" bash tests/e2e/run.sh
-    stage "clients: wallet and contracts" bash tests/e2e/wallet/run.sh
-    stage "clients: REST, gRPC, OpenAPI" bash tests/e2e/rest/run.sh
 fi
 if wanted loop; then
     stage "loop: build the programs" build_node
