@@ -7,6 +7,8 @@ set -euo pipefail
 cd "$ROOT"
 ONLY=("$@")
 mkdir -p target/bench
+# A whole run leaves no row of an older one.
+[ "${#ONLY[@]}" -gt 0 ] || rm -f target/bench/*.json
 
 wanted() {
     [ "${#ONLY[@]}" -eq 0 ] && return 0
@@ -15,15 +17,19 @@ wanted() {
     return 1
 }
 
+# As the tests are built, so that nothing is compiled twice.
+if wanted abci || wanted node || wanted contract || wanted store; then
+    cargo build --locked --workspace --bins --examples
+fi
 # Each leaves target/bench/NAME.json.
-if wanted abci; then cargo run --locked -p quern-abci --example bench_listener; fi
-if wanted node; then cargo build --locked -p quern-node && cargo run --locked -p quern-node --example bench_idle; fi
+if wanted abci; then target/debug/examples/bench_listener; fi
+if wanted node; then target/debug/examples/bench_idle; fi
 # The contracts are what a build left, or are built here.
 if wanted contract; then
     [ -f contracts/artifacts/probe.wasm ] || scripts/contracts.sh
-    cargo run --locked -p quern-wasm --example contract_call
+    target/debug/examples/contract_call
 fi
-if wanted store; then cargo run --locked -p quern-store --example bench_database -- 1000000 target/bench-database redb; fi
+if wanted store; then target/debug/examples/bench_database 1000000 target/bench-database redb; fi
 if wanted inference; then inference-worker/bench.sh; fi
 
 python3 - <<'PY'

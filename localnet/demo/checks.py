@@ -1,5 +1,7 @@
 """Checks that a run stands or falls by, and what they say."""
 
+from collections import Counter
+
 
 class Checks:
     """Every check with what was found. None is ever skipped in silence."""
@@ -64,6 +66,22 @@ def money(network, checks):
     held = int(rewards["received"]) - int(rewards["to_community"]) - int(rewards["claimed"]) - int(rewards["clawed_back"])
     checks.that("rewards hold what their sums say", balance == held, f"{balance} nqrn")
     return closed
+
+
+def claims(network, findings, unseen, checks):
+    """No host claimed more in a session than the receipts come to that the verifier saw, which so were all. `unseen`:
+    by host, what it may have claimed beyond that in all."""
+    seen, claimed, excess = Counter(), 0, Counter()
+    for finding in findings:
+        seen[finding["session"], finding["host"]] += finding["capture"]
+    for session in network.sessions():
+        for member in session["committee"]:
+            own = int(member["claimed"])
+            claimed += own
+            excess[member["host"]] += max(0, own - seen[session["id"], member["host"]])
+    more = {network.moniker(host): amount for host, amount in excess.items() if amount > unseen.get(host, 0)}
+    checks.that("hosts claimed for nothing but receipts that were re-executed", claimed > 0 and not more,
+                more or f"{claimed} of {sum(seen.values())} nqrn")
 
 
 def supply(network, genesis, checks):

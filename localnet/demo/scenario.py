@@ -121,9 +121,10 @@ class Demo:
         self.say(f"killing host{self.killed}, node and worker, while it streams")
         broken = 0
         for _ in range(WAVES):
-            victims = self.network.processes(self.killed)
-            whole = self.payers.interrupted(STREAMS, lambda: self.kill_while_it_serves(victims))
-            broken += STREAMS - whole
+            victims, before = self.network.processes(self.killed), len(self.payers.kept)
+            self.payers.interrupted(STREAMS, lambda: self.kill_while_it_serves(victims))
+            # a stream that had begun: what was refused before its first token broke off nowhere
+            broken += sum(bool(kept["text"]) and not kept["whole"] for kept in self.payers.kept[before:])
             if broken:
                 break
             self.back()
@@ -256,6 +257,9 @@ class Demo:
     def reconcile(self):
         """What the chain says in the end."""
         closed = money_and_power.money(self.network, self.checks)
+        # what a host had signed when it was killed, no router may have seen
+        unseen = {self.network.host(self.killed): STREAMS * max(f["capture"] for f in self.findings)}
+        money_and_power.claims(self.network, self.findings, unseen, self.checks)
         self.report["prices"] = money_and_power.price(self.network, self.before, self.checks)
         self.report["supply"] = money_and_power.supply(self.network, self.genesis, self.checks)
         cheater = self.network.host(self.cheater)
@@ -312,6 +316,8 @@ class Demo:
         self.network.rpc = None
         left = self.network.left()
         self.checks.that("every process stopped in order", not any(codes) and not left, left or f"exit codes {codes}")
-        if self.joiner and min(heights):
+        if self.joiner and not min(heights):
+            self.checks.that("every node told its height before it was stopped", False, heights)
+        elif self.joiner:
             homes = [node["home"] for node in self.network.net["nodes"]] + [self.joiner.home]
             compare(homes, min(heights), self.checks)

@@ -97,13 +97,17 @@ fn main() {
     println!(
         "median: ours {ours:.0}, abci-cli kvstore {theirs:.0}, ratio {ratio:.2} (target at least {TARGET})"
     );
-    if ours.max(theirs) > 0.9 * ceiling {
+    // At the load generator's ceiling both are as fast as it, and the ratio says nothing.
+    let at_ceiling = ours.max(theirs) > 0.95 * ceiling;
+    if at_ceiling {
         println!("warning: the load generator is the ceiling here; the ratio says little");
     }
     let report = json!([{
-        "name": "ABCI no-op transactions through the listener, against abci-cli kvstore",
+        "name": format!(
+            "ABCI no-op transactions through the listener, against abci-cli kvstore (the load generator reaches {ceiling:.0})"
+        ),
         "ours": ours, "comparator": theirs, "ratio": ratio,
-        "target": TARGET, "unit": "tx/s", "holds": ratio >= TARGET,
+        "target": TARGET, "unit": "tx/s", "holds": if at_ceiling { None } else { Some(ratio >= TARGET) },
     }]);
     let folder = root().join("target/bench");
     fs::create_dir_all(&folder).unwrap();
