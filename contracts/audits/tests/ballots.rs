@@ -1,11 +1,6 @@
 //! What panels and auditors gain by words that they did not work for.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::chain::CHAIN;
 use common::{calibration, Audits, FAILED};

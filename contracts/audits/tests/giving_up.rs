@@ -1,11 +1,6 @@
 //! Lost payloads that a host gives up, hidden answers, and receipts that say nothing.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::chain::name;
 use common::{Audits, CLEAN, UNFETCHABLE};

@@ -1,11 +1,6 @@
 //! Whole histories: honest hosts, a cheat, hostile auditors in the minority, hosts that withhold.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::chain::name;
 use common::{Audits, CLEAN, FAILED, UNFETCHABLE};

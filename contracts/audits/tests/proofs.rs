@@ -1,11 +1,6 @@
 //! What rounds make of proofs of compute.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::chain::name;
 use common::{Audits, CLEAN, FAILED, UNFETCHABLE};

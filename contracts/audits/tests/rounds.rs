@@ -1,11 +1,6 @@
 //! What rounds do to honest and to dishonest hosts.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::chain::{name, MODEL};
 use common::{Audits, CLEAN, FAILED, UNFETCHABLE};

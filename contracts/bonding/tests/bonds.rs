@@ -1,11 +1,6 @@
 //! Bonding, leaving, moving.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{host, params, who, Chain, DENOM};
 use cosmwasm_std::coin;

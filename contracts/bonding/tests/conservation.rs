@@ -1,11 +1,6 @@
 //! Whatever happens in whatever order: no coin appears, none is lost, nobody takes another's.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{host, who, Chain};
 use cosmwasm_std::Addr;

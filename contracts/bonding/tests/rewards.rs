@@ -1,11 +1,6 @@
 //! Who gets what of a host's rewards, against a model that divides each coin by the values of the moment.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 

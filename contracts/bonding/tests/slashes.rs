@@ -1,11 +1,6 @@
 //! Losses.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{consensus_key, host, who, Chain};
 use quern_interface::bonding::ExecuteMsg;

@@ -1,11 +1,6 @@
 //! The proposed set.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{consensus_key, host, params, Chain};
 use quern_interface::registry::ExecuteMsg as Registry;

@@ -1,11 +1,6 @@
 //! What commits and verdicts cannot do.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{host, root, who, World, BOND, LEAST, MODEL, MOST};
 use cw_multi_test::Executor;

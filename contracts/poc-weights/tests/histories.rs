@@ -1,11 +1,6 @@
 //! Whole histories that nobody planned: whatever hosts and judges do, weights and sets keep their bounds.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,11 +1,6 @@
 //! When sprints begin and end, and what is kept of them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{beacon, host, params, who, World, BOND, EPOCH, MODEL};
 use quern_interface::poc_weights::{ExecuteMsg, Params, ProofInfo, ProofModel, QueryMsg, SprintKind};

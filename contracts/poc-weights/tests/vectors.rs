@@ -1,9 +1,4 @@
 //! The vectors of `docs/spec/proof.md`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
 use quern_protocol::{
     proof_confirmation, proof_output_hash, proof_seed, proof_tree, Amount, Bytes, Coefficients, Hash,

@@ -1,11 +1,6 @@
 //! What an epoch's proofs make of weights and validators.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{host, key, params, who, World, BOND, EPOCH, PER_WEIGHT};
 use quern_interface::poc_weights::{Params, QueryMsg, SprintKind, WeightInfo};

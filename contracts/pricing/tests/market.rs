@@ -1,10 +1,5 @@
 //! A market around the rule: what is asked for falls as the price rises (elasticity 3), and hears of it a period
 //! late. The price must find its place, stay there, and come back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
 use pricing::math::{apply, factor, smooth, utilisation, Rule, ONE};
 use quern_protocol::{Amount, Price};

@@ -1,11 +1,6 @@
 //! Prices on a chain with the real registry and settlement.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::chain::books::{by_model, receipt, tokens_for, Books};
 use common::chain::{Ask, World, MODEL};

@@ -1,11 +1,6 @@
 //! Prices in US dollars.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::chain::{name, MODEL};
 use common::{params, Market};

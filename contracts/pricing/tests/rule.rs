@@ -1,9 +1,4 @@
 //! The rule: the vectors of an independent implementation, what holds for every input, the page's example.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,11 +1,6 @@
 //! Hosts: registration, keys, leaving, convictions.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{details, fee, offer, warm_key, who, Registry, DENOM, FEE};
 use cosmwasm_std::{coin, BankMsg, CosmosMsg};

@@ -1,11 +1,6 @@
 //! Models, prices, offers, routers.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{model, offer, who, Registry};
 use quern_interface::registry::{ExecuteMsg, LaunchPackage, ModelState, QueryMsg, RouterDetails, RouterInfo};

@@ -8,7 +8,7 @@ use rewards::activation::{utilisation, Activation, Demand};
 use rewards::division::{divide, Pot, Sums};
 use rewards::vesting::Account;
 
-mod common;
+use crate::common;
 
 fn with(tax_bps: u32, margin_bps: u32) -> Params {
     Params {

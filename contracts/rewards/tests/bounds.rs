@@ -1,6 +1,6 @@
 //! A block's work is bounded by a parameter, not by the number of hosts.
 
-mod common;
+use crate::common;
 
 use common::{hosts, params, Chain};
 use quern_interface::rewards::{Params, Phase};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use quern_interface::rewards::{ExecuteMsg, Params, Phase, LAMBDA_ONE};
 
-mod common;
+use crate::common;
 
 use common::{hosts, params, who, Chain};
 use cw_multi_test::Executor;

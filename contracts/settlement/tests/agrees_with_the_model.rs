@@ -1,12 +1,7 @@
 //! The contract and the executable model's chain take the same random history, step by step: what one
 //! accepts the other accepts, and limits, claims and pay are equal.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::books::{receipt, tokens_for, Books};
 use common::{sign, Ask, World, CHAIN};

@@ -1,11 +1,6 @@
 //! What hosts, routers, payers and strangers try, and what they get.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::books::{receipt, tokens_for, Books};
 use common::{key, name, public, sign, Ask, World, CHAIN};

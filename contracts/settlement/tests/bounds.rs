@@ -1,9 +1,4 @@
 //! Work at a block's border and in each message does not grow with what the contract holds.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,11 +1,6 @@
 //! Demand: what hosts say they served counts as far as payers' coins stand behind it, and costs what it burns.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::books::{receipt, tokens_for, Books};
 use common::{sign, Ask, World, CHAIN, MODEL};

@@ -1,11 +1,6 @@
 //! Sessions that ended: what payers are owed stays theirs, and records go when nothing can need them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{name, Ask, World, OPEN_FEE};
 use quern_interface::settlement::{ExecuteMsg, Outcome, QueryMsg, SessionInfo, SessionStatus};

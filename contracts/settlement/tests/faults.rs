@@ -1,11 +1,6 @@
 //! Deterministic faults: each is proven, and nothing that an honest host committed proves one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::books::{receipt, tokens_for, Books, SALT};
 use common::{name, sign, Ask, World, CHAIN, MODEL};

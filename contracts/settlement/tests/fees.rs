@@ -1,11 +1,6 @@
 //! What is taken out of pay: burned, but for the audits' part, and who earned what.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::books::{receipt, tokens_for, Books};
 use common::{pot, Ask, World};

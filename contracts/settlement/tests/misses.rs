@@ -1,11 +1,6 @@
 //! Requests that hosts did not serve: what proves it, what it costs them, and what it adds to demand.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::books::{receipt, tokens_for, Books};
 use common::{key, name, sign, Ask, World, CHAIN, MODEL};

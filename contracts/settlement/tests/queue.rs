@@ -1,11 +1,6 @@
 //! Waiting for a draw: who fills the queue pays for it, and nobody waits longer than is said.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::{coins, name, params, Ask, World, OPEN_FEE};
 use proptest::prelude::*;

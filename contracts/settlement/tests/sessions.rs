@@ -1,11 +1,6 @@
 //! Sessions from opening to pay.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at a surprise"
-)]
 
-mod common;
+use crate::common;
 
 use common::books::{receipt, tokens_for, Books};
 use common::{consent, name, Ask, World, OPEN_FEE};
