@@ -39,9 +39,10 @@ pub(crate) fn from_abci(path: &str, answer: &ResponseQuery) -> Status {
     }
     match (answer.codespace.as_str(), answer.code) {
         ("sdk", 6) if answer.log.contains("unknown query path") => unknown_method(path),
+        ("sdk", 6) => Status::unknown(bare(&answer.log)),
         ("sdk", 18) => Status::invalid_argument(&answer.log),
         ("sdk", 4) => Status::unauthenticated(&answer.log),
-        ("sdk", 22) => Status::not_found(&answer.log),
+        ("sdk", 22) => Status::not_found(bare(&answer.log)),
         // A panic, or a broken state: the node's failure, not the request's.
         ("undefined", _) => Status::internal(&answer.log),
         _ => Status::unknown(&answer.log),
@@ -57,11 +58,12 @@ pub(crate) fn unknown_method(path: &str) -> Status {
 fn parse_log(log: &str) -> Option<(Code, String)> {
     let (name, text) = log.strip_prefix("rpc error: code = ")?.split_once(" desc = ")?;
     let (_, code) = NAMES.iter().find(|(known, _)| *known == name)?;
-    let text = APPENDED
-        .iter()
-        .find_map(|tail| text.strip_suffix(tail))
-        .unwrap_or(text);
-    Some((*code, text.to_owned()))
+    Some((*code, bare(text).to_owned()))
+}
+
+fn bare(text: &str) -> &str {
+    let mut tails = APPENDED.iter();
+    tails.find_map(|tail| text.strip_suffix(tail)).unwrap_or(text)
 }
 
 #[cfg(test)]

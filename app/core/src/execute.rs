@@ -72,7 +72,8 @@ impl Executor<'_> {
             Ok(tx) => self.run_decoded(cx, &tx, depth),
             // In a block the SDK says no more of what it cannot decode.
             Err(_) if cx.mode == Mode::Finalize => Ok(Outcome::refused(&errors::TX_DECODE)),
-            Err(error) => Ok(Outcome::refused(error)),
+            // Elsewhere it says it twice.
+            Err(error) => Ok(Outcome::refused(errors::TX_DECODE.wrap(error.to_string()))),
         }
     }
 
@@ -155,9 +156,11 @@ impl Executor<'_> {
     }
 }
 
-/// Out of gas aborts the whole transaction, so the SDK does not name a message then.
+/// Out of gas aborts the whole transaction, so the SDK does not name a message then. A submessage's own limit is an
+/// error like any other.
 fn fail_message(error: Error, index: usize) -> Error {
-    if error.is_halt() || error.is(&errors::OUT_OF_GAS) {
+    let own_limit = error.contexts().ends_with("SubMsg hit gas limit");
+    if error.is_halt() || error.is(&errors::OUT_OF_GAS) && !own_limit {
         return error;
     }
     error.wrap(format!("failed to execute message; message index: {index}"))

@@ -4,8 +4,12 @@ use crate::support;
 
 use prost::Message;
 use quern_core::{App, Options};
-use quern_proto::{Any, cosmos::tx::v1beta1::TxRaw};
-use quern_testkit::{Chain, Genesis, TxBuilder, User, bank_send};
+use quern_proto::{
+    Any,
+    cosmos::{authz::v1beta1::MsgExec, bank::v1beta1::MsgSend, base::v1beta1::Coin, tx::v1beta1::TxRaw},
+    cosmwasm::wasm::v1::MsgExecuteContract,
+};
+use quern_testkit::{Chain, Genesis, TxBuilder, User, any, bank_send};
 use support::open;
 
 struct World {
@@ -217,7 +221,7 @@ fn memo_timeout_gas_and_unordered_rules_have_their_codes() {
 #[test]
 fn absurd_fees_are_refused_before_anything_is_charged() {
     let mut w = world();
-    let coin = |amount: &str| quern_proto::cosmos::base::v1beta1::Coin {
+    let coin = |amount: &str| Coin {
         denom: "nqrn".into(),
         amount: amount.into(),
     };
@@ -238,7 +242,7 @@ fn absurd_fees_are_refused_before_anything_is_charged() {
 fn coins_of_nothing_are_no_fee() {
     let mut w = world();
     let tx = w.send().fee("10nqrn");
-    let fee = |amount: &str| quern_proto::cosmos::base::v1beta1::Coin {
+    let fee = |amount: &str| Coin {
         denom: "nqrn".into(),
         amount: amount.into(),
     };
@@ -253,32 +257,27 @@ fn coins_of_nothing_are_no_fee() {
 #[test]
 fn amounts_that_are_none_fail_in_their_message_and_cost_its_sender_the_fee() {
     let mut w = world();
+    // what no balance reaches is too much; the others are no coins
     let amounts = [
-        "0",
-        "-5",
-        "1.5",
-        "340282366920938463463374607431768211456",
-        "",
-        "1e9",
+        ("0", 10),
+        ("-5", 10),
+        ("340282366920938463463374607431768211456", 5),
+        ("", 10),
     ];
-    for (sent, amount) in (0_u64..).zip(amounts) {
-        let msg = quern_proto::cosmos::bank::v1beta1::MsgSend {
+    for (sent, (amount, code)) in (0_u64..).zip(amounts) {
+        let msg = MsgSend {
             from_address: w.alice.address().to_string(),
             to_address: w.bob.address().to_string(),
-            amount: vec![quern_proto::cosmos::base::v1beta1::Coin {
+            amount: vec![Coin {
                 denom: "nqrn".into(),
                 amount: amount.into(),
             }],
         };
-        let tx = w
-            .chain
-            .tx(&w.alice)
-            .message(quern_testkit::any(&msg))
-            .fee("10nqrn");
+        let tx = w.chain.tx(&w.alice).message(any(&msg)).fee("10nqrn");
         let result = w.chain.block([tx.sign(&w.alice)]).tx_results.remove(0);
         assert_eq!(
             (result.codespace.as_str(), result.code),
-            ("sdk", 10),
+            ("sdk", code),
             "{}",
             result.log
         );
@@ -337,4 +336,129 @@ fn an_account_that_does_not_exist_cannot_pay() {
         .fee("1nqrn")
         .sign(&carol);
     w.refused(tx, "sdk", 9, "does not exist: unknown address");
+}
+
+fn coin(amount: &str) -> Coin {
+    Coin {
+        denom: "nqrn".into(),
+        amount: amount.into(),
+    }
+}
+
+#[test]
+fn an_amount_that_is_no_number_does_not_parse_wherever_it_stands() {
+    let mut w = world();
+    let send = |amount: &str| {
+        any(&MsgSend {
+            from_address: w.alice.address().to_string(),
+            to_address: w.bob.address().to_string(),
+            amount: vec![coin(amount)],
+        })
+    };
+    let exec = any(&MsgExec {
+        grantee: w.alice.address().to_string(),
+        msgs: vec![send("1.5")],
+    });
+    let tx = || w.chain.tx(&w.alice).fee("10nqrn");
+    let mut fee = w.send();
+    fee.fee.amount = vec![coin("1.5")];
+    let bad = [
+        tx().message(send("1.5")).sign(&w.alice),
+        tx().message(exec).sign(&w.alice),
+        fee.sign(&w.alice),
+    ];
+    // one text for one number, unlike Go's integers
+    let odd = ["+5", "0x10", "010", "1_000", "-0"].map(|amount| tx().message(send(amount)).sign(&w.alice));
+    for tx in bad {
+        let text = r#"math/big: cannot unmarshal "1.5" into a *big.Int: tx parse error: tx parse error"#;
+        w.refused(tx, "sdk", 2, text);
+    }
+    for tx in odd {
+        w.refused(tx, "sdk", 2, "into a *big.Int: tx parse error: tx parse error");
+    }
+}
+
+#[test]
+fn an_amount_that_is_left_out_is_zero_in_a_message_and_nothing_in_a_fee() {
+    let mut w = world();
+    let mut fee = w.send();
+    fee.fee.amount = vec![coin("")];
+    let tx = fee.sign(&w.alice);
+    w.refused(tx, "sdk", 13, "invalid fee provided: null: insufficient fee");
+    let send = any(&MsgSend {
+        from_address: w.alice.address().to_string(),
+        to_address: w.bob.address().to_string(),
+        amount: vec![coin("")],
+    });
+    let tx = w.chain.tx(&w.alice).message(send).fee("10nqrn").sign(&w.alice);
+    let result = &w.chain.block([tx]).tx_results[0];
+    assert_eq!((result.codespace.as_str(), result.code), ("sdk", 10));
+    assert_eq!(
+        result.log,
+        "failed to execute message; message index: 0: 0nqrn: invalid coins"
+    );
+}
+
+#[test]
+fn whose_signers_cannot_be_told_is_refused_after_what_its_messages_check() {
+    let mut w = world();
+    let from = |sender: &str| {
+        any(&MsgSend {
+            from_address: sender.into(),
+            to_address: w.bob.address().to_string(),
+            amount: vec![coin("1")],
+        })
+    };
+    let execute = |sender: &str| {
+        any(&MsgExecuteContract {
+            sender: sender.into(),
+            contract: w.bob.address().to_string(),
+            msg: b"{}".to_vec(),
+            funds: vec![],
+        })
+    };
+    let cosmos = "cosmos17xpfvakm2amg962yls6f84z3kell8c5lserqta";
+    let cases = [
+        (from(""), "undefined", 1, "empty address string is not allowed"),
+        (
+            from(cosmos),
+            "sdk",
+            35,
+            "hrp does not match bech32 prefix: expected 'quern' got 'cosmos': internal logic error",
+        ),
+        (
+            execute(""),
+            "undefined",
+            1,
+            "sender: empty address string is not allowed",
+        ),
+        (
+            execute(cosmos),
+            "undefined",
+            1,
+            "sender: invalid Bech32 prefix; expected quern, got cosmos",
+        ),
+    ];
+    let signed = cases.map(|(message, space, code, text)| {
+        let tx = w.chain.tx(&w.alice).message(message).fee("10nqrn");
+        (tx.sign(&w.alice), space, code, text)
+    });
+    for (tx, space, code, text) in signed {
+        w.refused(tx, space, code, text);
+    }
+}
+
+#[test]
+fn a_malformed_payer_or_granter_ends_the_transaction_as_in_the_sdk() {
+    let mut w = world();
+    let mut payer = w.send();
+    payer.fee.payer = "quern1notanaddress".into();
+    let text = "Invalid fee payer address (decoding bech32 failed: invalid character not part of charset: 111): \
+                invalid address";
+    let tx = payer.sign(&w.alice);
+    w.refused(tx, "sdk", 7, text);
+    let mut granter = w.send();
+    granter.fee.granter = "quern1notanaddress".into();
+    let tx = granter.sign(&w.alice);
+    w.refused(tx, "undefined", 111_222, "decoding bech32 failed");
 }

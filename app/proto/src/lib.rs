@@ -7,6 +7,7 @@
 pub mod amino;
 pub mod compact;
 pub mod json;
+pub mod number;
 mod pool;
 pub mod time;
 pub mod unknown;

@@ -5,7 +5,7 @@
 
 use prost_reflect::{Kind, MessageDescriptor};
 
-use crate::pool;
+use crate::{number, pool};
 
 /// Messages nested deeper than this are refused: the walk's stack stays bounded.
 pub const MAX_DEPTH: usize = 32;
@@ -36,6 +36,8 @@ pub enum Rejection {
     },
     /// An `Any` whose type is not registered.
     Unregistered(String),
+    /// A number that is none, in Go's words.
+    Number(String),
     /// Broken encoding.
     Malformed,
     /// Nested deeper than [`MAX_DEPTH`].
@@ -66,6 +68,7 @@ impl std::fmt::Display for Rejection {
                 wire_name(*wire_type)
             ),
             Self::Unregistered(url) => write!(f, "unable to resolve type URL {url}"),
+            Self::Number(text) => f.write_str(text),
             Self::Malformed => f.write_str("unexpected EOF"),
             Self::TooDeep => write!(f, "message nested deeper than {MAX_DEPTH}"),
         }
@@ -97,50 +100,67 @@ fn wire_name(wire_type: u8) -> &'static str {
     }
 }
 
-/// Refuses unknown fields in `bytes` as the message named `full_name`.
+/// What the walk met besides refusals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Met {
+    /// A non-critical unknown field.
+    pub non_critical: bool,
+    /// A number left out that the SDK takes as zero ([`number::fill`] writes it).
+    pub missing_number: bool,
+}
+
+/// Refuses unknown fields in `bytes` as the message named `full_name`, and numbers that are none.
 ///
 /// With `allow_non_critical`, fields whose number has bit 11 set pass. `registered` says which
-/// type URLs an `Any` may carry. Returns whether a non-critical unknown field was met.
+/// type URLs an `Any` may carry.
 ///
 /// # Errors
-/// The first [`Rejection`].
+/// The first [`Rejection`] of a field, else of a number.
 pub fn reject_unknown_fields(
     full_name: &str,
     bytes: &[u8],
     allow_non_critical: bool,
     registered: &dyn Fn(&str) -> bool,
-) -> Result<bool, Rejection> {
+) -> Result<Met, Rejection> {
     let message = pool()
         .get_message_by_name(full_name)
         .ok_or_else(|| Rejection::Unregistered(format!("/{full_name}")))?;
-    Walk {
+    let mut walk = Walk {
         allow_non_critical,
         registered,
-    }
-    .message(&message, bytes, 0)
+        met: Met::default(),
+        number: None,
+    };
+    walk.message(&message, bytes, 0)?;
+    walk.number
+        .map_or(Ok(walk.met), |text| Err(Rejection::Number(text)))
 }
 
 struct Walk<'a> {
     allow_non_critical: bool,
     registered: &'a dyn Fn(&str) -> bool,
+    met: Met,
+    /// What is wrong with the first bad number. The SDK reads numbers after it has seen all fields.
+    number: Option<String>,
 }
 
 impl Walk<'_> {
-    fn message(&self, message: &MessageDescriptor, bytes: &[u8], depth: usize) -> Result<bool, Rejection> {
+    fn message(&mut self, message: &MessageDescriptor, bytes: &[u8], depth: usize) -> Result<(), Rejection> {
         if depth > MAX_DEPTH {
             return Err(Rejection::TooDeep);
         }
         if message.full_name() == "google.protobuf.Any" {
             return self.any(bytes, depth);
         }
-        let mut non_critical = false;
+        let numbers = number::of(message.full_name());
+        let mut given = 0_u32;
         let mut rest = bytes;
         while !rest.is_empty() {
             let (number, wire_type) = take_tag(&mut rest)?;
             let value = take_value(&mut rest, wire_type)?;
             let Some(field) = message.get_field(number) else {
                 if self.allow_non_critical && number & NON_CRITICAL_BIT != 0 {
-                    non_critical = true;
+                    self.met.non_critical = true;
                     continue;
                 }
                 let message = message.full_name().to_owned();
@@ -158,14 +178,26 @@ impl Walk<'_> {
                     wire_type,
                 });
             }
+            if let Some((at, number)) = (0_u32..).zip(numbers).find(|(_, n)| n.field == number) {
+                if let Err(text) = number.check(value) {
+                    self.number.get_or_insert(text);
+                }
+                if !value.is_empty() {
+                    given |= 1_u32.checked_shl(at).unwrap_or_default();
+                }
+            }
             if let Kind::Message(inner) = field.kind() {
-                non_critical |= self.message(&inner, value, depth + 1)?;
+                self.message(&inner, value, depth + 1)?;
             }
         }
-        Ok(non_critical)
+        let missing = |(at, number): (u32, &number::Number)| {
+            number.defaults && given & 1_u32.checked_shl(at).unwrap_or_default() == 0
+        };
+        self.met.missing_number |= (0_u32..).zip(numbers).any(missing);
+        Ok(())
     }
 
-    fn any(&self, bytes: &[u8], depth: usize) -> Result<bool, Rejection> {
+    fn any(&mut self, bytes: &[u8], depth: usize) -> Result<(), Rejection> {
         let mut url = "";
         let mut value: &[u8] = &[];
         let mut rest = bytes;
@@ -281,7 +313,7 @@ mod tests {
         .encode_to_vec()
     }
 
-    fn check(bytes: &[u8], allow: bool) -> Result<bool, Rejection> {
+    fn check(bytes: &[u8], allow: bool) -> Result<Met, Rejection> {
         reject_unknown_fields("cosmos.tx.v1beta1.TxBody", bytes, allow, &|url| {
             url.contains("bank")
         })
@@ -289,7 +321,7 @@ mod tests {
 
     #[test]
     fn known_fields_pass() {
-        assert_eq!(check(&body(&[]), false), Ok(false));
+        assert_eq!(check(&body(&[]), false), Ok(Met::default()));
     }
 
     #[test]
@@ -306,8 +338,28 @@ mod tests {
     fn non_critical_fields_pass_only_where_allowed() {
         // field 1031 has bit 11 set; varint 0
         let bytes = body(&[0xb8, 0x40, 0]);
-        assert_eq!(check(&bytes, true), Ok(true));
+        assert!(check(&bytes, true).unwrap().non_critical);
         assert!(check(&bytes, false).is_err());
+    }
+
+    #[test]
+    fn an_amount_that_is_no_number_does_not_parse_and_one_left_out_is_seen() {
+        let with = |amount: &str| {
+            let coin = Coin {
+                denom: "nqrn".into(),
+                amount: amount.into(),
+            };
+            // a second amount behind the first
+            let mut extra = vec![0x1a, u8::try_from(coin.encoded_len()).unwrap()];
+            extra.extend(coin.encode_to_vec());
+            check(&body(&extra), true)
+        };
+        assert_eq!(
+            with("1.5").unwrap_err().to_string(),
+            "math/big: cannot unmarshal \"1.5\" into a *big.Int"
+        );
+        assert!(with("").unwrap().missing_number);
+        assert!(!with("-5").unwrap().missing_number);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bech32::{Bech32, Hrp};
 use ripemd::Ripemd160;
 use sha2::{Digest, Sha256};
 
-use crate::{Result, errors};
+use crate::{Error, Result, bech32_text, errors};
 
 /// Human-readable part of account addresses.
 pub const BECH32_ACCOUNT: &str = "quern";
@@ -26,13 +26,13 @@ impl AccAddress {
     /// Takes raw bytes.
     ///
     /// # Errors
-    /// `sdk/7` for none or more than 255 bytes.
+    /// `sdk/9` for none or more than 255 bytes.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
         let bytes = bytes.into();
         match bytes.len() {
             0 => Err(errors::UNKNOWN_ADDRESS.wrap("addresses cannot be empty")),
             1..=MAX_LEN => Ok(Self(bytes)),
-            n => Err(errors::INVALID_ADDRESS.wrap(format!("address max length is {MAX_LEN}, got {n}"))),
+            n => Err(errors::UNKNOWN_ADDRESS.wrap(format!("address max length is {MAX_LEN}, got {n}"))),
         }
     }
 
@@ -41,7 +41,33 @@ impl AccAddress {
     /// # Errors
     /// `sdk/7` with the cause: empty, bad checksum or another chain's prefix.
     pub fn from_bech32(text: &str) -> Result<Self> {
+        Self::parse(text).map_err(|e| errors::INVALID_ADDRESS.wrap(e.to_string()))
+    }
+
+    /// As [`AccAddress::from_bech32`], with the unregistered errors of the SDK's `AccAddressFromBech32`.
+    ///
+    /// # Errors
+    /// `undefined/1` with the cause, `sdk/9` for a text of no bytes.
+    pub fn parse(text: &str) -> Result<Self> {
         Self::decode(text, BECH32_ACCOUNT)
+    }
+
+    /// As [`AccAddress::from_bech32`], with the errors of the SDK's address codec (`StringToBytes`), which finds
+    /// out signers.
+    ///
+    /// # Errors
+    /// As [`AccAddress::parse`], `sdk/35` for another chain's prefix.
+    pub fn from_signer(text: &str) -> Result<Self> {
+        if text.trim().is_empty() {
+            return Err(Error::unregistered("empty address string is not allowed"));
+        }
+        let (hrp, bytes) = bech32_text::decode(text).map_err(Error::unregistered)?;
+        if hrp != BECH32_ACCOUNT {
+            return Err(errors::LOGIC.wrap(format!(
+                "hrp does not match bech32 prefix: expected '{BECH32_ACCOUNT}' got '{hrp}'"
+            )));
+        }
+        Self::from_bytes(bytes)
     }
 
     /// Reads a Bech32 validator operator address of this chain.
@@ -49,23 +75,20 @@ impl AccAddress {
     /// # Errors
     /// As [`AccAddress::from_bech32`].
     pub fn from_validator_bech32(text: &str) -> Result<Self> {
-        Self::decode(text, BECH32_VALIDATOR)
+        Self::decode(text, BECH32_VALIDATOR).map_err(|e| errors::INVALID_ADDRESS.wrap(e.to_string()))
     }
 
     fn decode(text: &str, prefix: &str) -> Result<Self> {
         if text.trim().is_empty() {
-            return Err(errors::INVALID_ADDRESS.wrap("empty address string is not allowed"));
+            return Err(Error::unregistered("empty address string is not allowed"));
         }
-        let checked = bech32::primitives::decode::CheckedHrpstring::new::<Bech32>(text)
-            .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("decoding bech32 failed: {e}")))?;
-        let hrp = checked.hrp();
-        if hrp.to_lowercase() != prefix {
-            return Err(errors::INVALID_ADDRESS.wrap(format!(
-                "invalid Bech32 prefix; expected {prefix}, got {}",
-                hrp.to_lowercase()
+        let (hrp, bytes) = bech32_text::decode(text).map_err(Error::unregistered)?;
+        if hrp != prefix {
+            return Err(Error::unregistered(format!(
+                "invalid Bech32 prefix; expected {prefix}, got {hrp}"
             )));
         }
-        Self::from_bytes(checked.byte_iter().collect::<Vec<u8>>())
+        Self::from_bytes(bytes)
     }
 
     /// Address of a compressed secp256k1 key: `RIPEMD160(SHA256(key))`.
@@ -137,7 +160,9 @@ pub fn module_sub_address(module: &str, id: &[u8]) -> AccAddress {
 /// # Errors
 /// As [`AccAddress::from_bech32`].
 pub fn consensus_from_bech32(text: &str) -> Result<Vec<u8>> {
-    AccAddress::decode(text, BECH32_CONSENSUS).map(|address| address.0)
+    AccAddress::decode(text, BECH32_CONSENSUS)
+        .map(|address| address.0)
+        .map_err(|e| errors::INVALID_ADDRESS.wrap(e.to_string()))
 }
 
 /// Bech32 form of a consensus address (the first 20 bytes of SHA-256 of an Ed25519 key).
@@ -211,6 +236,34 @@ mod tests {
         }
         assert!(flipped == a || AccAddress::from_bech32(&flipped).is_err());
         assert_eq!(AccAddress::from_bech32(&a.to_uppercase()).unwrap().to_string(), a);
+    }
+
+    #[test]
+    fn each_way_to_read_an_address_fails_with_the_code_and_text_of_the_sdk() {
+        let own = module_address("gov").to_string();
+        let other = "cosmos17xpfvakm2amg962yls6f84z3kell8c5lserqta";
+        let shown = |result: Result<AccAddress>| format!("{:?}", result.unwrap_err());
+        assert_eq!(
+            shown(AccAddress::parse("")),
+            "undefined/1 empty address string is not allowed"
+        );
+        assert_eq!(
+            shown(AccAddress::parse(other)),
+            "undefined/1 invalid Bech32 prefix; expected quern, got cosmos"
+        );
+        assert_eq!(
+            shown(AccAddress::from_signer(other)),
+            "sdk/35 hrp does not match bech32 prefix: expected 'quern' got 'cosmos': internal logic error"
+        );
+        assert_eq!(
+            shown(AccAddress::from_bech32(other)),
+            "sdk/7 invalid Bech32 prefix; expected quern, got cosmos: invalid address"
+        );
+        assert_eq!(
+            shown(AccAddress::from_bech32("quern1notanaddress")),
+            "sdk/7 decoding bech32 failed: invalid character not part of charset: 111: invalid address"
+        );
+        assert!(AccAddress::from_signer(&own).is_ok() && AccAddress::parse(&own).is_ok());
     }
 
     #[test]

@@ -29,6 +29,41 @@ impl Coin {
     }
 }
 
+/// Why the SDK refuses coins that a client sent (`Coins.Validate`): they must be sorted, unique and positive.
+/// Each is its denomination and its amount; amounts are known to be integers.
+pub fn coins_fault<'a>(coins: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
+    let mut before: Option<&str> = None;
+    for (denom, amount) in coins {
+        if let Err(error) = denom.parse::<Denom>() {
+            return Some(error.contexts());
+        }
+        if let Some(low) = before {
+            if denom < low {
+                return Some(format!("denomination {denom} is not sorted"));
+            }
+            if denom == low {
+                return Some(format!("duplicate denomination {denom}"));
+            }
+        }
+        if matches!(amount, "" | "0") || amount.starts_with('-') {
+            // the first is shown with its amount
+            let shown = if before.is_none() { amount } else { "" };
+            return Some(format!("coin {shown}{denom} amount is not positive"));
+        }
+        before = Some(denom);
+    }
+    None
+}
+
+/// Whether an amount is an integer that wasmd holds and this chain does not: 2^128 to 2^256 - 1. No supply is
+/// near it, so whoever sends it has too little.
+pub fn is_beyond_supply(amount: &str) -> bool {
+    parse_amount(amount).is_err()
+        && !amount.is_empty()
+        && amount.bytes().all(|b| b.is_ascii_digit())
+        && !amount.starts_with('0')
+}
+
 impl fmt::Display for Coin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.amount, self.denom)
@@ -232,6 +267,27 @@ mod tests {
         assert_eq!(held.checked_sub(&coins("1ccc")), None);
         assert_eq!(held.min(&coins("2aaa,9ccc")), coins("2aaa"));
         assert!(Coins::empty().is_all_lte(&held) && !coins("8bbb").is_all_lte(&held));
+    }
+
+    #[test]
+    fn refused_sets_are_described_as_by_the_sdk() {
+        let fault = |coins: &[(&'static str, &'static str)]| coins_fault(coins.iter().copied());
+        assert_eq!(fault(&[("aaa", "1"), ("bbb", "2")]), None);
+        assert_eq!(fault(&[]), None);
+        for (coins, text) in [
+            (&[("9bad", "1")][..], "invalid denom: 9bad"),
+            (&[("aaa", "0")], "coin 0aaa amount is not positive"),
+            (&[("aaa", "-5")], "coin -5aaa amount is not positive"),
+            (&[("aaa", "1"), ("bbb", "0")], "coin bbb amount is not positive"),
+            (&[("bbb", "1"), ("aaa", "1")], "denomination aaa is not sorted"),
+            (&[("aaa", "1"), ("aaa", "1")], "duplicate denomination aaa"),
+        ] {
+            assert_eq!(fault(coins).as_deref(), Some(text));
+        }
+        assert!(is_beyond_supply("340282366920938463463374607431768211456"));
+        for within in ["340282366920938463463374607431768211455", "0", "", "-1", "1.5"] {
+            assert!(!is_beyond_supply(within), "{within}");
+        }
     }
 
     #[test]

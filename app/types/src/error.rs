@@ -60,6 +60,18 @@ impl Error {
         }
     }
 
+    /// A failure that no module registered, as Go's plain errors: `undefined/1` with a text of its own.
+    pub fn unregistered(text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            codespace: Cow::Borrowed("undefined"),
+            code: 1,
+            text: text.into(),
+            contexts: Vec::new(),
+            halt: false,
+            deterministic: false,
+        }
+    }
+
     /// Adds context in front of the text, which is not [`Error::deterministic`] any more then.
     #[must_use]
     pub fn wrap(mut self, context: impl Into<Cow<'static, str>>) -> Self {
@@ -98,6 +110,12 @@ impl Error {
     /// Non-zero code within the codespace.
     pub fn code(&self) -> u32 {
         self.code
+    }
+
+    /// The contexts alone, as they read in front of the registered text.
+    pub fn contexts(&self) -> String {
+        let contexts: Vec<&str> = self.contexts.iter().rev().map(|c| &**c).collect();
+        contexts.join(": ")
     }
 
     /// The registered text without context.

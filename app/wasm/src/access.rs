@@ -82,7 +82,8 @@ fn kind(permission: i32) -> Result<AccessType> {
     match AccessType::try_from(permission) {
         Ok(AccessType::Unspecified) => Err(errors::EMPTY.wrap("type")),
         Ok(kind) => Ok(kind),
-        Err(_) => Err(errors::INVALID.wrap(format!("unknown type: {permission}"))),
+        // wasmd has no name for it
+        Err(_) => Err(errors::INVALID.wrap(format!("unknown type: {:?}", name(permission)))),
     }
 }
 
@@ -114,7 +115,7 @@ pub(crate) fn validate_addresses(addresses: &[String]) -> Result<()> {
     }
     let mut seen = std::collections::BTreeSet::new();
     for address in addresses {
-        let parsed = AccAddress::from_bech32(address).map_err(|e| e.wrap(format!("address: {address}")))?;
+        let parsed = AccAddress::parse(address).map_err(|e| e.wrap(format!("address: {address}")))?;
         if !seen.insert(parsed) {
             return Err(errors::DUPLICATE.wrap("duplicate addresses"));
         }

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tendermint_proto::v0_38::abci::{Event, ExecTxResult, ResponseQuery};
+use tendermint_proto::v0_38::abci::{Event, ExecTxResult, ResponseCheckTx, ResponseQuery};
 
 /// Where two answers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Codespace or code.
     Code,
+    /// Codespace or code at the mempool.
+    AdmissionCode,
     /// Text of an error.
     Log,
+    /// Text of an error at the mempool.
+    AdmissionLog,
     /// Data of the answer.
     Data,
     /// Events, in order, with their attributes in order.
@@ -80,6 +84,28 @@ pub fn results(what: &str, ours: &ExecTxResult, theirs: &ExecTxResult) -> Vec<Di
         theirs.gas_used.to_string(),
     );
     found
+}
+
+/// Where the mempools differ. They judge before the block, from the same state.
+pub fn admissions(
+    what: impl Fn() -> String,
+    ours: &ResponseCheckTx,
+    theirs: &ResponseCheckTx,
+) -> Option<Difference> {
+    let text = |r: &ResponseCheckTx| format!("{}/{}: {}", r.codespace, r.code, r.log);
+    let kind = if (ours.code, &ours.codespace) != (theirs.code, &theirs.codespace) {
+        Kind::AdmissionCode
+    } else if ours.code != 0 && ours.log != theirs.log {
+        Kind::AdmissionLog
+    } else {
+        return None;
+    };
+    Some(Difference {
+        kind,
+        what: what(),
+        ours: text(ours),
+        theirs: text(theirs),
+    })
 }
 
 /// Events as text; CometBFT's index flags are a node's own setting.

@@ -11,13 +11,14 @@
 )]
 
 mod allowed;
+mod bench;
 mod compare;
 mod generate;
 mod questions;
 mod remote;
+mod report;
 mod wasmd;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,28 +51,37 @@ struct Arguments {
     /// Seed of the generator.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Examples to print of each kind of difference.
-    #[arg(long, default_value_t = 3)]
+    /// Examples to print of each class of differences.
+    #[arg(long, default_value_t = 1)]
     examples: usize,
+    /// Measure instead of compare, in this many rounds.
+    #[arg(long)]
+    bench: Option<usize>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    println!("seed {}, {} transactions", arguments.seed, arguments.txs);
     let read = |name: &str| std::fs::read(arguments.artifacts.join(name)).expect("run make contracts first");
     let artifacts = Artifacts {
         token: read("cw20_base.wasm"),
         probe: read("probe.wasm"),
     };
-    let generator = Generator::new(arguments.seed, artifacts);
-    let mut genesis = Genesis::new().params(|params| params.block.max_gas = -1);
-    for user in &generator.users[..FUNDED] {
-        genesis = genesis.fund(user, "1000000000nqrn,1000000other");
-    }
     let program = wasmd::Program {
         binary: arguments.wasmd,
         library: arguments.library,
     };
+    if let Some(rounds) = arguments.bench {
+        bench::run(&program, &artifacts, rounds);
+        return ExitCode::SUCCESS;
+    }
+    println!("seed {}, {} transactions", arguments.seed, arguments.txs);
+    let generator = Generator::new(arguments.seed, artifacts);
+    let mut genesis = Genesis::new()
+        .params(|params| params.block.max_gas = -1)
+        .state(|state| state.gov.params = Some(generate::governance_params()));
+    for user in &generator.users[..FUNDED] {
+        genesis = genesis.fund(user, "1000000000nqrn,1000000other");
+    }
     let (_node, theirs) = program.start(&genesis);
     let folder = tempfile::tempdir().expect("a folder");
     let app = App::open(Options::new(folder.path())).expect("the application opens");
@@ -144,6 +154,18 @@ impl Run {
             both[1].push(sign(draft, &theirs));
         }
         let [first, second] = both;
+        for ((draft, first), second) in drafts.iter().zip(&first).zip(&second) {
+            let what = || {
+                format!(
+                    "{} at the mempool ({:?}): {}",
+                    draft.what,
+                    draft.mangle,
+                    describe(draft)
+                )
+            };
+            let (ours, theirs) = (self.ours.check(first), self.theirs.check(second));
+            self.differences.extend(compare::admissions(what, &ours, &theirs));
+        }
         let ours = self.ours.block(first).tx_results;
         let theirs = self.theirs.block(second).tx_results;
         for ((draft, ours), theirs) in drafts.iter().zip(&ours).zip(&theirs) {
@@ -199,24 +221,7 @@ impl Run {
             self.sent, self.asked, self.tally
         );
         self.report_gas();
-        let mut allowed: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut left: BTreeMap<Kind, Vec<&Difference>> = BTreeMap::new();
-        for difference in &self.differences {
-            match allowed::rule(difference) {
-                Some(rule) => *allowed.entry(rule.reason).or_default() += 1,
-                None => left.entry(difference.kind).or_default().push(difference),
-            }
-        }
-        for (reason, count) in allowed {
-            println!("{count:8}  allowed: {reason}");
-        }
-        for (kind, list) in &left {
-            println!("{:8}  differ in {kind:?}", list.len());
-            for difference in list.iter().take(examples) {
-                println!("{difference}");
-            }
-        }
-        if left.is_empty() {
+        if report::print(&self.differences, examples) {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
@@ -264,6 +269,9 @@ fn learn(generator: &mut Generator, draft: &Draft, result: &ExecTxResult) {
         } else if draft.what == "store" && draft.user == 1 && generator.known.probes.is_empty() {
             generator.known.probes.push(code);
         }
+    }
+    if let Some(id) = attribute("submit_proposal", "proposal_id").and_then(|id| id.parse().ok()) {
+        generator.known.proposals = id;
     }
     let (Some(code), Some(contract)) = (
         attribute("instantiate", "code_id"),

@@ -7,6 +7,7 @@ use quern_proto::cosmos::bank::v1beta1::{
     QueryAllBalancesRequest, QueryBalanceRequest, QuerySpendableBalancesRequest, QuerySupplyOfRequest,
 };
 use quern_proto::cosmos::feegrant::v1beta1::{QueryAllowancesByGranterRequest, QueryAllowancesRequest};
+use quern_proto::cosmos::gov::v1::{QueryDepositsRequest, QueryProposalRequest, QueryVotesRequest};
 use quern_proto::cosmos::vesting::v1beta1::{
     BaseVestingAccount, ContinuousVestingAccount, DelayedVestingAccount, PeriodicVestingAccount,
     PermanentLockedAccount,
@@ -102,6 +103,10 @@ impl Generator {
             let holder = self.somebody();
             all.extend(contract_questions(&contract, &holder));
         }
+        for _ in 0..3 {
+            let id = self.known.proposals.saturating_sub(self.roll(8) as u64);
+            all.extend(proposal_questions(id));
+        }
         let code_id = self.roll(4) as u64;
         let about = format!("code {code_id}");
         all.push(question(
@@ -119,6 +124,33 @@ impl Generator {
         ));
         all
     }
+}
+
+fn proposal_questions(proposal_id: u64) -> Vec<Question> {
+    let about = format!("proposal {proposal_id}");
+    vec![
+        question(
+            "/cosmos.gov.v1.Query/Proposal",
+            &about,
+            &QueryProposalRequest { proposal_id },
+        ),
+        question(
+            "/cosmos.gov.v1.Query/Votes",
+            &about,
+            &QueryVotesRequest {
+                proposal_id,
+                pagination: None,
+            },
+        ),
+        question(
+            "/cosmos.gov.v1.Query/Deposits",
+            &about,
+            &QueryDepositsRequest {
+                proposal_id,
+                pagination: None,
+            },
+        ),
+    ]
 }
 
 fn people(address: &str) -> Vec<Question> {

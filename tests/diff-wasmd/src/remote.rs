@@ -73,7 +73,9 @@ fn read(stream: &mut impl Read) -> Answer {
     }
     let mut bytes = vec![0; usize::try_from(length).expect("a length")];
     stream.read_exact(&mut bytes).expect("a whole answer");
-    readable(&mut bytes, &LOG);
+    for path in LOGS {
+        readable(&mut bytes, path);
+    }
     let answer = Response::decode(bytes.as_slice()).expect("an answer of ABCI 2.0");
     match answer.value.expect("an answer") {
         Answer::Exception(e) => panic!("the application failed: {}", e.error),
@@ -81,8 +83,8 @@ fn read(stream: &mut impl Read) -> Answer {
     }
 }
 
-/// The log of a transaction's result in the answer to a block: field numbers from the outside in.
-const LOG: [u64; 3] = [21, 2, 3];
+/// Logs in the answers to a block and to the mempool: field numbers from the outside in.
+const LOGS: [&[u64]; 2] = [&[21, 2, 3], &[9, 3]];
 
 /// Go writes texts that are no UTF-8; whatever byte does not fit becomes a question mark.
 fn readable(bytes: &mut [u8], path: &[u64]) {

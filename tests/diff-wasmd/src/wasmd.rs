@@ -127,6 +127,7 @@ impl Program {
         let text = fs::read(&path).expect("a genesis");
         let mut document: Value = serde_json::from_slice(&text).expect("JSON");
         merge(&mut document["app_state"], genesis);
+        document["app_state"]["gov"]["params"] = crate::generate::governance_params();
         RequestInitChain {
             time: Some(Timestamp {
                 seconds: GENESIS_TIME,

@@ -2,7 +2,8 @@
 
 use quern_auth::FEE_COLLECTOR;
 use quern_context::{Cx, Mode};
-use quern_types::{Coin, Coins, Event, Result, errors};
+use quern_proto::cosmos::base::v1beta1::Coin as ProtoCoin;
+use quern_types::{Coin, Coins, Event, Result, errors, is_beyond_supply};
 
 use crate::{GasPrices, tx::Tx};
 
@@ -11,14 +12,27 @@ pub(super) fn deduct(cx: &Cx, tx: &Tx, min_gas_prices: &GasPrices) -> Result<()>
     if !simulate && cx.block.height > 0 && tx.gas_limit() == 0 {
         return Err(errors::INVALID_GAS_LIMIT.wrap("must provide positive gas"));
     }
-    let (fee, shown) = fee(tx)?;
+    let amount = tx.auth_info.fee.as_ref().map(|fee| fee.amount.as_slice());
+    let amount = amount.unwrap_or_default();
+    let shown = shown(amount);
+    let fee = coins(amount).ok_or_else(|| {
+        if amount.iter().any(|c| is_beyond_supply(&c.amount)) {
+            errors::INSUFFICIENT_FUNDS.wrap(format!("no balance reaches {shown}"))
+        } else {
+            errors::INSUFFICIENT_FEE.wrap(format!("invalid fee amount: {shown}"))
+        }
+    });
     if matches!(cx.mode, Mode::Check | Mode::Recheck) {
-        check_price(&fee, tx.gas_limit(), min_gas_prices)?;
+        check_price(
+            fee.as_ref().map_err(Clone::clone)?,
+            tx.gas_limit(),
+            min_gas_prices,
+        )?;
     }
     let signer = tx.fee_payer()?;
-    let payer = match &tx.fee_granter {
+    let payer = match tx.fee_granter()? {
         None => signer,
-        Some(granter) if *granter == signer => signer,
+        Some(granter) if granter == signer => signer,
         Some(granter) => {
             let types = tx
                 .body
@@ -26,19 +40,28 @@ pub(super) fn deduct(cx: &Cx, tx: &Tx, min_gas_prices: &GasPrices) -> Result<()>
                 .iter()
                 .map(|any| any.type_url.as_str())
                 .collect::<Vec<_>>();
-            quern_feegrant::use_granted_fees(cx, granter, &signer, &fee, &types).map_err(|e| {
+            quern_feegrant::use_granted_fees(
+                cx,
+                &granter,
+                &signer,
+                fee.as_ref().map_err(Clone::clone)?,
+                &types,
+            )
+            .map_err(|e| {
                 if e.is_halt() || e.is(&errors::OUT_OF_GAS) {
                     e
                 } else {
                     e.wrap(format!("{granter} does not allow to pay fees for {signer}"))
                 }
             })?;
-            granter.clone()
+            granter
         }
     };
     if !quern_auth::has(cx, &payer)? {
         return Err(errors::UNKNOWN_ADDRESS.wrap(format!("fee payer address: {payer} does not exist")));
     }
+    // the SDK reads the coins only now
+    let fee = fee?;
     if !fee.is_empty() {
         let collector = quern_auth::module_account(cx, FEE_COLLECTOR, &[])?;
         quern_bank::send_coins(cx, &payer, &collector.address, &fee).map_err(|e| {
@@ -54,31 +77,20 @@ pub(super) fn deduct(cx: &Cx, tx: &Tx, min_gas_prices: &GasPrices) -> Result<()>
     Ok(())
 }
 
-/// The fee, and its text in the event. Coins of nothing are no fee, whatever they are called, as in the SDK.
-fn fee(tx: &Tx) -> Result<(Coins, String)> {
-    let amount = tx
-        .auth_info
-        .fee
-        .as_ref()
-        .map(|fee| fee.amount.as_slice())
-        .unwrap_or_default();
-    let shown = amount
-        .iter()
-        .map(|c| format!("{}{}", c.amount, c.denom))
-        .collect::<Vec<_>>()
-        .join(",");
+/// Coins as they are on the wire, in text.
+pub(super) fn shown(amount: &[ProtoCoin]) -> String {
+    let coins = amount.iter().map(|c| format!("{}{}", c.amount, c.denom));
+    coins.collect::<Vec<_>>().join(",")
+}
+
+/// The fee. Coins of nothing are no fee, whatever they are called, as in the SDK.
+fn coins(amount: &[ProtoCoin]) -> Option<Coins> {
     if amount.iter().all(|c| c.amount.parse() == Ok(0_u128)) {
-        return Ok((Coins::empty(), shown));
+        return Some(Coins::empty());
     }
-    let coins = amount
-        .iter()
-        .map(|coin| Coin::parse(&coin.denom, &coin.amount))
-        .collect::<Result<Vec<_>>>()
-        .and_then(Coins::try_from_sorted);
-    match coins {
-        Ok(coins) => Ok((coins, shown)),
-        Err(_) => Err(errors::INSUFFICIENT_FEE.wrap(format!("invalid fee amount: {shown}"))),
-    }
+    let coins = amount.iter().map(|coin| Coin::parse(&coin.denom, &coin.amount));
+    let coins = coins.collect::<Result<Vec<_>>>();
+    coins.and_then(Coins::try_from_sorted).ok()
 }
 
 /// A fee that meets the price in any one denomination is enough.

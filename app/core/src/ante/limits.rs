@@ -28,18 +28,21 @@ pub(super) fn validate_basic(tx: &Tx) -> Result<()> {
             fee.gas_limit
         )));
     }
-    if let Some(coin) = fee.amount.iter().find(|coin| coin.amount.starts_with('-')) {
-        return Err(
-            errors::INSUFFICIENT_FEE.wrap(format!("invalid fee provided: {}{}", coin.amount, coin.denom))
-        );
+    if fee.amount.iter().any(|coin| coin.amount.is_empty()) {
+        return Err(errors::INSUFFICIENT_FEE.wrap("invalid fee provided: null"));
+    }
+    if fee.amount.iter().any(|coin| coin.amount.starts_with('-')) {
+        let shown = super::fee::shown(&fee.amount);
+        return Err(errors::INSUFFICIENT_FEE.wrap(format!("invalid fee provided: {shown}")));
     }
     if !fee.payer.is_empty() {
-        AccAddress::from_bech32(&fee.payer)
-            .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid fee payer address ({e})")))?;
+        AccAddress::parse(&fee.payer)
+            .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("Invalid fee payer address ({e})")))?;
     }
     if tx.signatures.is_empty() {
         return Err((&errors::NO_SIGNATURES).into());
     }
+    tx.check_signers()?;
     if tx.signatures.len() != tx.signers.len() {
         return Err(errors::UNAUTHORIZED.wrap(format!(
             "wrong number of signers; expected {}, got {}",

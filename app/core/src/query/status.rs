@@ -25,6 +25,10 @@ pub(super) fn grpc_error(error: &Error) -> Error {
     } else {
         &text
     };
+    // wasmd answers with its own errors, which are no statuses; only the code shows what they stand for
+    if error.codespace() == "wasm" {
+        return row.wrap(own.to_owned());
+    }
     row.wrap(format!("rpc error: code = {name} desc = {own}"))
 }
 
@@ -49,7 +53,7 @@ mod tests {
         assert_eq!(error.code(), 6);
         assert_eq!(
             error.to_string(),
-            "rpc error: code = Unknown desc = Generic error: no: query wasm contract failed: unknown request"
+            "Generic error: no: query wasm contract failed: unknown request"
         );
     }
 }

@@ -6,7 +6,9 @@ use prost::Message;
 use quern_auth::PubKey;
 use quern_context::AnyMsg;
 use quern_proto::{
+    Any,
     cosmos::tx::v1beta1::{AuthInfo, Fee, TxBody, TxRaw},
+    number,
     unknown::reject_unknown_fields,
 };
 use quern_types::{AccAddress, Error, Result, errors};
@@ -24,13 +26,14 @@ pub(crate) struct Tx {
     pub body: TxBody,
     pub auth_info: AuthInfo,
     pub msgs: Vec<Msg>,
-    /// Addresses that must sign, each once, in the order of their messages; the fee payer last.
+    /// Addresses that must sign, each once, in the order of their messages; the fee payer last. None where
+    /// [`Tx::check_signers`] fails.
     pub signers: Vec<AccAddress>,
+    /// Why the signers cannot be told. The SDK finds it out after the messages' own checks.
+    signers_fault: Option<Error>,
     pub signatures: Vec<Vec<u8>>,
     pub body_bytes: Vec<u8>,
     pub auth_info_bytes: Vec<u8>,
-    /// Who named itself as the payer by a grant.
-    pub fee_granter: Option<AccAddress>,
 }
 
 impl Tx {
@@ -46,22 +49,19 @@ impl Tx {
         };
         reject("cosmos.tx.v1beta1.TxRaw", bytes, false)?;
         let raw = TxRaw::decode(bytes).map_err(malformed)?;
-        reject("cosmos.tx.v1beta1.TxBody", &raw.body_bytes, true)?;
+        let met = reject("cosmos.tx.v1beta1.TxBody", &raw.body_bytes, true)?;
         let body = TxBody::decode(raw.body_bytes.as_slice()).map_err(malformed)?;
         reject("cosmos.tx.v1beta1.AuthInfo", &raw.auth_info_bytes, false)?;
         let auth_info = AuthInfo::decode(raw.auth_info_bytes.as_slice()).map_err(malformed)?;
         let msgs = body
             .messages
             .iter()
-            .map(|any| {
-                Msg::decode(&AnyMsg {
-                    type_url: any.type_url.clone(),
-                    value: any.value.clone(),
-                })
-            })
+            .map(|any| Msg::decode(&message(any, met.missing_number)))
             .collect::<Result<Vec<_>>>()?;
-        let signers = signers(&msgs, auth_info.fee.as_ref())?;
-        let fee_granter = fee_granter(auth_info.fee.as_ref())?;
+        let (signers, signers_fault) = match signers(&msgs, auth_info.fee.as_ref()) {
+            Ok(signers) => (signers, None),
+            Err(fault) => (Vec::new(), Some(fault)),
+        };
         check_keys(&auth_info)?;
         Ok(Self {
             hash: Sha256::digest(bytes).into(),
@@ -70,11 +70,30 @@ impl Tx {
             auth_info,
             msgs,
             signers,
+            signers_fault,
             signatures: raw.signatures,
             body_bytes: raw.body_bytes,
             auth_info_bytes: raw.auth_info_bytes,
-            fee_granter,
         })
+    }
+
+    /// Refuses a transaction whose signers cannot be told.
+    ///
+    /// # Errors
+    /// `undefined/1` or `sdk/35` for a malformed address, and those of messages that name their signers otherwise.
+    pub(crate) fn check_signers(&self) -> Result<()> {
+        self.signers_fault.clone().map_or(Ok(()), Err)
+    }
+
+    /// Who is named to pay by a grant.
+    ///
+    /// # Errors
+    /// `undefined/111222` for a malformed address, where the SDK panics.
+    pub(crate) fn fee_granter(&self) -> Result<Option<AccAddress>> {
+        let granter = self.auth_info.fee.as_ref().map(|fee| fee.granter.as_str());
+        let granter = granter.filter(|granter| !granter.is_empty());
+        let granter = granter.map(AccAddress::from_signer).transpose();
+        granter.map_err(|e| errors::PANIC.wrap(e.to_string()))
     }
 
     /// Gas limit that the fee pays for.
@@ -85,7 +104,7 @@ impl Tx {
     /// Who pays: the named payer, else the first signer.
     pub(crate) fn fee_payer(&self) -> Result<AccAddress> {
         match self.auth_info.fee.as_ref().map(|fee| fee.payer.as_str()) {
-            Some(payer) if !payer.is_empty() => AccAddress::from_bech32(payer),
+            Some(payer) if !payer.is_empty() => AccAddress::from_signer(payer),
             _ => self
                 .signers
                 .first()
@@ -121,12 +140,14 @@ fn check_keys(auth_info: &AuthInfo) -> Result<()> {
     }
 }
 
-fn fee_granter(fee: Option<&Fee>) -> Result<Option<AccAddress>> {
-    let granter = fee
-        .map(|fee| fee.granter.as_str())
-        .filter(|granter| !granter.is_empty());
-    let granter = granter.map(AccAddress::from_bech32).transpose();
-    granter.map_err(|e| errors::TX_DECODE.wrap(e.to_string()))
+/// A message as the SDK holds it: with zeros for amounts that are left out.
+fn message(any: &Any, missing_number: bool) -> AnyMsg {
+    let name = any.type_url.rsplit('/').next().unwrap_or_default();
+    let filled = missing_number.then(|| number::fill(name, &any.value)).flatten();
+    AnyMsg {
+        type_url: any.type_url.clone(),
+        value: filled.unwrap_or_else(|| any.value.clone()),
+    }
 }
 
 fn signers(msgs: &[Msg], fee: Option<&Fee>) -> Result<Vec<AccAddress>> {
@@ -137,11 +158,10 @@ fn signers(msgs: &[Msg], fee: Option<&Fee>) -> Result<Vec<AccAddress>> {
         }
     };
     for msg in msgs {
-        let own = msg.signers().map_err(|e| errors::TX_DECODE.wrap(e.to_string()))?;
-        own.into_iter().for_each(&mut add);
+        msg.signers()?.into_iter().for_each(&mut add);
     }
     if let Some(fee) = fee.filter(|fee| !fee.payer.is_empty()) {
-        add(AccAddress::from_bech32(&fee.payer).map_err(|e| errors::TX_DECODE.wrap(e.to_string()))?);
+        add(AccAddress::from_signer(&fee.payer)?);
     }
     Ok(signers)
 }

@@ -17,7 +17,7 @@ const SHOWN: usize = 1024;
 
 /// Executes the messages of `msg`, each for its own signer. Returns the bytes of their responses.
 pub(crate) fn exec(cx: &Cx, router: &Arc<dyn Router>, msg: &MsgExec) -> Result<Vec<Vec<u8>>> {
-    let grantee = AccAddress::from_bech32(&msg.grantee)
+    let grantee = AccAddress::from_signer(&msg.grantee)
         .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid grantee address: {e}")))?;
     if msg.msgs.is_empty() {
         return Err(errors::INVALID_REQUEST.wrap("messages cannot be empty"));

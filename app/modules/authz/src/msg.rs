@@ -66,14 +66,14 @@ impl Msg {
     /// Addresses that must sign.
     ///
     /// # Errors
-    /// `sdk/7` for a malformed address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
         let signer = match self {
             Self::Grant(msg) => &msg.granter,
             Self::Revoke(msg) => &msg.granter,
             Self::Exec(msg) => &msg.grantee,
         };
-        Ok(vec![AccAddress::from_bech32(signer)?])
+        Ok(vec![AccAddress::from_signer(signer)?])
     }
 
     /// Stateless checks: none, the handlers make them.
@@ -138,7 +138,7 @@ fn parties(granter: &str, grantee: &str) -> Result<(AccAddress, AccAddress)> {
         return Err((&GRANTEE_IS_GRANTER).into());
     }
     let address = |text: &str, name: &str| {
-        AccAddress::from_bech32(text)
+        AccAddress::from_signer(text)
             .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid {name} address: {e}")))
     };
     let grantee = address(grantee, "grantee")?;

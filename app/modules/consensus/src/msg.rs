@@ -30,10 +30,10 @@ impl Msg {
     /// Addresses that must sign.
     ///
     /// # Errors
-    /// `sdk/7` for a malformed address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
         let Self::UpdateParams(msg) = self;
-        Ok(vec![AccAddress::from_bech32(&msg.authority)?])
+        Ok(vec![AccAddress::from_signer(&msg.authority)?])
     }
 
     /// Stateless checks: none, the handler sees the complete set.

@@ -52,14 +52,14 @@ impl Msg {
     /// Addresses that must sign.
     ///
     /// # Errors
-    /// `sdk/7` for a malformed address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
         let signer = match self {
             Self::GrantAllowance(msg) => &msg.granter,
             Self::RevokeAllowance(msg) => &msg.granter,
             Self::PruneAllowances(msg) => &msg.pruner,
         };
-        Ok(vec![AccAddress::from_bech32(signer)?])
+        Ok(vec![AccAddress::from_signer(signer)?])
     }
 
     /// Stateless checks: none, the handlers make them.
@@ -81,8 +81,8 @@ impl Msg {
                 if msg.grantee.eq_ignore_ascii_case(&msg.granter) {
                     return Err(errors::INVALID_ADDRESS.wrap("cannot self-grant fee authorization"));
                 }
-                let grantee = AccAddress::from_bech32(&msg.grantee)?;
-                let granter = AccAddress::from_bech32(&msg.granter)?;
+                let grantee = AccAddress::from_signer(&msg.grantee)?;
+                let granter = AccAddress::from_signer(&msg.granter)?;
                 if state::find(cx, &granter, &grantee)?.is_some() {
                     return Err(errors::INVALID_REQUEST.wrap("fee allowance already exists"));
                 }
@@ -98,8 +98,8 @@ impl Msg {
                 if msg.grantee == msg.granter {
                     return Err(errors::INVALID_ADDRESS.wrap("addresses must be different"));
                 }
-                let grantee = AccAddress::from_bech32(&msg.grantee)?;
-                let granter = AccAddress::from_bech32(&msg.granter)?;
+                let grantee = AccAddress::from_signer(&msg.grantee)?;
+                let granter = AccAddress::from_signer(&msg.granter)?;
                 state::revoke(cx, &granter, &grantee)?;
                 Ok(output("MsgRevokeAllowanceResponse"))
             }

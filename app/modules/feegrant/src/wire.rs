@@ -9,7 +9,7 @@ use quern_proto::{
 use quern_types::{Coin, Coins, Result, errors};
 
 use crate::{
-    NO_ALLOWANCE,
+    NO_ALLOWANCE, NO_MESSAGES,
     allowance::{Allowance, Basic, Periodic},
 };
 
@@ -89,6 +89,10 @@ pub(crate) fn read(any: &Any) -> Result<Allowance> {
             let inner = m
                 .allowance
                 .ok_or_else(|| NO_ALLOWANCE.wrap("allowance should not be empty"))?;
+            // before what is inside is looked at
+            if m.allowed_messages.is_empty() {
+                return Err(NO_MESSAGES.wrap("allowed messages shouldn't be empty"));
+            }
             Allowance::AllowedMsg {
                 inner: Box::new(read(&inner)?),
                 messages: m.allowed_messages,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn address(text: &str, name: &str) -> Result<AccAddress> {
-    AccAddress::from_bech32(text)
+    AccAddress::from_signer(text)
         .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid {name} address: {e}")))
 }
 

@@ -202,7 +202,7 @@ pub(crate) fn old_share(text: &str) -> Result<Vec<u8>> {
 pub(crate) fn positive_coins(wire: &[base::Coin]) -> Result<Coins> {
     let coins = convert::coins(wire)?;
     if coins.is_empty() {
-        return Err((&errors::INVALID_COINS).into());
+        return Err(errors::INVALID_COINS.wrap("")); // the SDK shows the coins, such as they are
     }
     Ok(coins)
 }

@@ -96,7 +96,7 @@ impl Msg {
     /// Addresses that must sign.
     ///
     /// # Errors
-    /// `sdk/7` for a malformed address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
         let signer = match self {
             Self::SubmitProposal(msg) => &msg.proposer,
@@ -111,7 +111,7 @@ impl Msg {
             Self::OldVoteWeighted(msg) => &msg.voter,
             Self::OldDeposit(msg) => &msg.depositor,
         };
-        Ok(vec![AccAddress::from_bech32(signer)?])
+        Ok(vec![AccAddress::from_signer(signer)?])
     }
 
     /// Stateless checks: none, the handlers make them.

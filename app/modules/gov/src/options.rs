@@ -1,6 +1,10 @@
 //! Options of a vote with their weights.
 
-use quern_proto::cosmos::gov::v1::{VoteOption, WeightedVoteOption};
+use prost::Message;
+use quern_proto::{
+    compact,
+    cosmos::gov::v1::{VoteOption, WeightedVoteOption},
+};
 use quern_types::{Error, Result, errors};
 use serde::Serialize;
 
@@ -26,7 +30,7 @@ pub(crate) fn whole(option: i32) -> Result<Vec<WeightedVoteOption>> {
 /// `sdk/18` for none, `gov/7` otherwise.
 pub(crate) fn check(options: &[WeightedVoteOption]) -> Result<()> {
     if options.is_empty() {
-        return Err(errors::INVALID_REQUEST.wrap(show(options)));
+        return Err(errors::INVALID_REQUEST.wrap("null")); // as Go prints no list
     }
     let mut total = 0u128;
     for (i, option) in options.iter().enumerate() {
@@ -34,7 +38,7 @@ pub(crate) fn check(options: &[WeightedVoteOption]) -> Result<()> {
             .ok()
             .filter(|w| (1..=dec::ONE).contains(w));
         let weight = weight.filter(|_| is_valid(option.option));
-        let weight = weight.ok_or_else(|| INVALID_VOTE.wrap(show(std::slice::from_ref(option))))?;
+        let weight = weight.ok_or_else(|| INVALID_VOTE.wrap(text(option)))?;
         total = total.saturating_add(weight);
         if options.iter().take(i).any(|other| other.option == option.option) {
             return Err(INVALID_VOTE.wrap("duplicated vote option"));
@@ -73,6 +77,11 @@ pub(crate) fn show(options: &[WeightedVoteOption]) -> String {
     serde_json::to_string(&shown.collect::<Vec<_>>()).unwrap_or_default()
 }
 
+/// One option as errors show it.
+fn text(option: &WeightedVoteOption) -> String {
+    compact::text("/cosmos.gov.v1.WeightedVoteOption", &option.encode_to_vec())
+}
+
 fn is_valid(option: i32) -> bool {
     (1..=4).contains(&option)
 }
@@ -108,5 +117,15 @@ mod tests {
         ] {
             assert!(check(&bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn refused_options_read_as_in_the_sdk() {
+        let shown = |parts: &[(i32, &str)]| format!("{:?}", check(&vote(parts)).unwrap_err());
+        assert_eq!(
+            shown(&[(1, "2")]),
+            r#"gov/7 option:VOTE_OPTION_YES weight:"2" : invalid vote option"#
+        );
+        assert_eq!(shown(&[]), "sdk/18 null: invalid request");
     }
 }

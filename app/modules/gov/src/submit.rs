@@ -33,7 +33,7 @@ pub(crate) fn submit(cx: &Cx, router: &Arc<dyn Router>, msg: MsgSubmitProposal) 
             return Err(errors::INVALID_REQUEST.wrap(format!("proposal {name} cannot be empty")));
         }
     }
-    let proposer = AccAddress::from_bech32(&msg.proposer)
+    let proposer = AccAddress::from_signer(&msg.proposer)
         .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid proposer address: {e}")))?;
     if msg.messages.is_empty() && msg.metadata.is_empty() {
         return Err(NO_PROPOSAL_MSGS.wrap("either metadata or Msgs length must be non-nil"));

@@ -36,13 +36,13 @@ impl Msg {
     /// Addresses that must sign.
     ///
     /// # Errors
-    /// `sdk/7` for a malformed address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
         let signer = match self {
             Self::Fund(msg) => &msg.depositor,
             Self::Spend(msg) => &msg.authority,
         };
-        Ok(vec![AccAddress::from_bech32(signer)?])
+        Ok(vec![AccAddress::from_signer(signer)?])
     }
 
     /// Stateless checks: none, the handlers make them.

@@ -43,9 +43,9 @@ impl Msg {
     /// Addresses that must sign.
     ///
     /// # Errors
-    /// `sdk/7` for a malformed address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
-        Ok(vec![AccAddress::from_bech32(self.authority())?])
+        Ok(vec![AccAddress::from_signer(self.authority())?])
     }
 
     /// Stateless checks: none, the handlers make them.

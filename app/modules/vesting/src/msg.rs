@@ -46,14 +46,14 @@ impl Msg {
     /// Addresses that must sign.
     ///
     /// # Errors
-    /// `sdk/7` for a malformed address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
         let from = match self {
             Self::CreateVestingAccount(msg) => &msg.from_address,
             Self::CreatePermanentLockedAccount(msg) => &msg.from_address,
             Self::CreatePeriodicVestingAccount(msg) => &msg.from_address,
         };
-        Ok(vec![AccAddress::from_bech32(from)?])
+        Ok(vec![AccAddress::from_signer(from)?])
     }
 
     /// Stateless checks: none, the handlers make them.
@@ -112,6 +112,10 @@ impl Msg {
                 check_new(cx, &to)?;
                 quern_bank::check_send_enabled(cx, &total)?;
                 let start_time = msg.start_time;
+                if start_time >= end {
+                    let text = "vesting start-time cannot be before end-time";
+                    return Err(errors::INVALID_REQUEST.wrap(text));
+                }
                 let vesting = Vesting::new(total.clone(), end, Schedule::Periodic { start_time, periods })?;
                 create(cx, &from, &to, &total, vesting)?;
                 Ok(output("MsgCreatePeriodicVestingAccountResponse"))

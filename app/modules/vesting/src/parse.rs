@@ -8,7 +8,7 @@ use quern_auth::Period;
 /// The two accounts of a message.
 pub(crate) fn parties(from: &str, to: &str) -> Result<(AccAddress, AccAddress)> {
     let address = |text: &str, name: &str| {
-        AccAddress::from_bech32(text)
+        AccAddress::from_signer(text)
             .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid '{name}' address: {e}")))
     };
     Ok((address(from, "from")?, address(to, "to")?))

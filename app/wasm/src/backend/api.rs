@@ -5,15 +5,13 @@ use quern_types::AccAddress;
 
 use crate::gas;
 
-/// Bech32 with this chain's prefix. Error texts reach contracts, so they are fixed here instead of
-/// being borrowed from a library.
+/// Bech32 with this chain's prefix. Error texts reach contracts: they are wasmd's, and none is borrowed from a
+/// library that could change it.
 #[derive(Clone, Copy)]
 pub(crate) struct Api;
 
-const NOT_AN_ADDRESS: &str = "invalid address";
-
 fn parse(human: &str) -> Result<AccAddress, BackendError> {
-    AccAddress::from_bech32(human).map_err(|_| BackendError::user_err(NOT_AN_ADDRESS))
+    AccAddress::parse(human).map_err(|e| BackendError::user_err(e.to_string()))
 }
 
 fn cost(sdk: u64) -> GasInfo {
@@ -42,7 +40,7 @@ impl BackendApi for Api {
     fn addr_humanize(&self, canonical: &[u8]) -> BackendResult<String> {
         let result = AccAddress::from_bytes(canonical)
             .map(|a| a.to_string())
-            .map_err(|_| BackendError::user_err(NOT_AN_ADDRESS));
+            .map_err(|e| BackendError::user_err(e.to_string()));
         (result, cost(gas::HUMANIZE))
     }
 }
@@ -66,6 +64,24 @@ mod tests {
             let (result, gas) = Api.addr_validate(input);
             assert_eq!(result.is_ok(), valid, "{input}");
             assert_eq!(gas.cost, sdk_gas * 140_000, "{input}");
+        }
+    }
+
+    #[test]
+    fn contracts_read_why_an_address_is_none_as_on_wasmd() {
+        for (input, text) in [
+            ("", "empty address string is not allowed"),
+            (
+                "quern1notanaddress",
+                "decoding bech32 failed: invalid character not part of charset: 111",
+            ),
+            (
+                "cosmos17xpfvakm2amg962yls6f84z3kell8c5lserqta",
+                "invalid Bech32 prefix; expected quern, got cosmos",
+            ),
+        ] {
+            let error = Api.addr_validate(input).0.unwrap_err();
+            assert_eq!(error.to_string(), BackendError::user_err(text).to_string());
         }
     }
 

@@ -112,8 +112,7 @@ impl Call<'_> {
                 ));
             }
             used = total;
-            let value = serde_json::from_slice(&data)
-                .map_err(|_| String::from("cannot read the contract's response"))?;
+            let value = serde_json::from_slice(&data).map_err(|e| unreadable(&e))?;
             check(&value).map(|()| value)
         });
         consume_runtime_gas(&self.cx.gas, used)?;
@@ -251,6 +250,15 @@ pub(crate) fn vm_error(cx: &Cx, error: &VmError) -> Error {
         return Error::halt(format!("contract code on disk: {error}"));
     }
     errors::VM.wrap(vm_text(error))
+}
+
+/// Go's text for a response that ends too early, such as an empty one; ours for any other that is no response.
+fn unreadable(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        "unexpected end of JSON input".to_owned()
+    } else {
+        "cannot read the contract's response".to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -73,9 +73,9 @@ impl Msg {
     /// Who must have signed: one account.
     ///
     /// # Errors
-    /// `sdk/7` for a field that is no address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
-        Ok(vec![AccAddress::from_bech32(self.signer())?])
+        Ok(vec![AccAddress::from_signer(self.signer())?])
     }
 
     /// Checks what needs no state (the SDK's `ValidateBasic`).

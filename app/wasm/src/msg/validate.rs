@@ -1,7 +1,7 @@
 //! Checks that need no state (wasmd `x/wasm/types/tx.go`, `validation.go`).
 
 use quern_proto::{cosmos::base::v1beta1::Coin as ProtoCoin, cosmwasm::wasm::v1::AccessConfig};
-use quern_types::{AccAddress, Coin, Coins, Error, Result, errors as sdk};
+use quern_types::{AccAddress, Coin, Coins, Error, Result, coins_fault, errors as sdk, is_beyond_supply};
 
 use super::Msg;
 use crate::{access, errors, json, limits};
@@ -9,7 +9,7 @@ use crate::{access, errors, json, limits};
 pub(super) fn validate(msg: &Msg) -> Result<()> {
     match msg {
         Msg::StoreCode(m) => {
-            AccAddress::from_bech32(&m.sender)?;
+            AccAddress::parse(&m.sender)?;
             code(&m.wasm_byte_code)?;
             permission(m.instantiate_permission.as_ref())
         }
@@ -27,7 +27,7 @@ pub(super) fn validate(msg: &Msg) -> Result<()> {
         Msg::Execute(m) => {
             address(&m.sender, "sender")?;
             address(&m.contract, "contract")?;
-            funds(&m.funds)?;
+            check_funds(&m.funds)?;
             payload(&m.msg)
         }
         Msg::Migrate(m) => {
@@ -111,23 +111,29 @@ fn validate_governance(msg: &Msg) -> Result<()> {
 }
 
 pub(super) fn address(text: &str, field: &'static str) -> Result<AccAddress> {
-    AccAddress::from_bech32(text).map_err(|e| e.wrap(field))
+    AccAddress::parse(text).map_err(|e| e.wrap(field))
 }
 
-/// Reads coins, which a message must bring sorted, distinct and positive.
+/// Checks that coins are sorted, distinct and positive.
+fn check_funds(coins: &[ProtoCoin]) -> Result<()> {
+    let texts = coins.iter().map(|c| (c.denom.as_str(), c.amount.as_str()));
+    coins_fault(texts).map_or(Ok(()), |fault| Err(Error::unregistered(fault).wrap("funds")))
+}
+
+/// Reads coins that [`check_funds`] passed. Nobody has what 128 bits do not hold.
 pub(super) fn funds(coins: &[ProtoCoin]) -> Result<Coins> {
-    let parsed = coins
-        .iter()
-        .map(|c| Coin::parse(&c.denom, &c.amount))
-        .collect::<Result<_>>();
-    parsed
-        .and_then(Coins::try_from_sorted)
-        .map_err(|e| e.wrap("funds"))
+    if let Some(coin) = coins.iter().find(|coin| is_beyond_supply(&coin.amount)) {
+        let text = format!("no balance reaches {}{}", coin.amount, coin.denom);
+        return Err(sdk::INSUFFICIENT_FUNDS.wrap(text));
+    }
+    let parsed = coins.iter().map(|c| Coin::parse(&c.denom, &c.amount));
+    let parsed = parsed.collect::<Result<_>>().and_then(Coins::try_from_sorted);
+    parsed.map_err(|e| e.wrap("funds"))
 }
 
 fn instantiation(text: &str, coins: &[ProtoCoin], admin: &str, msg: &[u8]) -> Result<()> {
     label(text).map_err(|e| e.wrap("label"))?;
-    funds(coins)?;
+    check_funds(coins)?;
     if !admin.is_empty() {
         address(admin, "admin")?;
     }
@@ -269,52 +275,60 @@ mod tests {
             funds: vec![coin("aaa", "1"), coin("bbb", "2")],
         };
         assert!(Msg::Execute(good.clone()).validate().is_ok());
-        let code = |msg: MsgExecuteContract| {
-            let error = Msg::Execute(msg).validate().unwrap_err();
-            (error.codespace().to_owned(), error.code())
+        let refused = |msg: MsgExecuteContract| format!("{:?}", Msg::Execute(msg).validate().unwrap_err());
+        let with = |funds: Vec<ProtoCoin>| {
+            refused(MsgExecuteContract {
+                funds,
+                ..good.clone()
+            })
         };
-        let mixed = good.contract.replacen("quern1", "qUern1", 1);
-        let cases = [
+        let to = |contract: &str| {
+            let contract = contract.to_owned();
+            refused(MsgExecuteContract {
+                contract,
+                ..good.clone()
+            })
+        };
+        // wasmd registers none of these
+        for (found, expected) in [
             (
-                MsgExecuteContract {
-                    sender: String::new(),
-                    ..good.clone()
-                },
-                ("sdk", 7),
+                to(""),
+                "undefined/1 contract: empty address string is not allowed",
             ),
             (
-                MsgExecuteContract {
-                    contract: mixed,
-                    ..good.clone()
-                },
-                ("sdk", 7),
+                to(&good.contract.replacen("quern1", "qUern1", 1)),
+                "undefined/1 contract: decoding bech32 failed: string not all lowercase or all uppercase",
             ),
             (
-                MsgExecuteContract {
-                    funds: vec![coin("bbb", "1"), coin("aaa", "1")],
-                    ..good.clone()
-                },
-                ("sdk", 10),
+                with(vec![coin("bbb", "1"), coin("aaa", "1")]),
+                "undefined/1 funds: denomination aaa is not sorted",
             ),
             (
-                MsgExecuteContract {
-                    funds: vec![coin("aaa", "0")],
-                    ..good.clone()
-                },
-                ("sdk", 10),
+                with(vec![coin("aaa", "0")]),
+                "undefined/1 funds: coin 0aaa amount is not positive",
             ),
             (
-                MsgExecuteContract {
-                    msg: b"{".to_vec(),
-                    ..good.clone()
-                },
-                ("wasm", 14),
+                with(vec![coin("9bad", "1")]),
+                "undefined/1 funds: invalid denom: 9bad",
             ),
-            (MsgExecuteContract { msg: vec![], ..good }, ("wasm", 14)),
-        ];
-        for (msg, (space, number)) in cases {
-            assert_eq!(code(msg), (space.to_owned(), number));
+        ] {
+            assert_eq!(found, expected);
         }
+        for msg in [&b"{"[..], b""] {
+            let msg = msg.to_vec();
+            assert_eq!(
+                refused(MsgExecuteContract { msg, ..good.clone() }),
+                "wasm/14 payload msg: invalid"
+            );
+        }
+        // more than there can be passes here, and fails like any coins that the sender lacks
+        let huge = vec![coin("nqrn", "340282366920938463463374607431768211456")];
+        let msg = MsgExecuteContract {
+            funds: huge.clone(),
+            ..good
+        };
+        assert!(Msg::Execute(msg).validate().is_ok());
+        assert!(funds(&huge).unwrap_err().is(&sdk::INSUFFICIENT_FUNDS));
     }
 
     #[test]

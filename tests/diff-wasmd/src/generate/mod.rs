@@ -1,6 +1,7 @@
 //! Transactions out of a seed, wrong ones included.
 
 mod bank;
+mod gov;
 mod grants;
 mod vesting;
 mod wasm;
@@ -11,6 +12,7 @@ use quern_testkit::{TxBuilder, User, coins};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+pub use gov::params as governance_params;
 pub use wrong::{Mangle, sign};
 
 /// Users with coins.
@@ -41,6 +43,8 @@ pub struct Known {
     pub token_contracts: Vec<String>,
     /// Instances of the probe.
     pub probe_contracts: Vec<String>,
+    /// The last proposal.
+    pub proposals: u64,
     /// Names of new accounts that were used.
     fresh: usize,
 }
@@ -129,16 +133,18 @@ impl Generator {
             0..=24 => self.bank(user),
             25..=42 => self.grants(user),
             43..=48 => self.vesting(user),
+            49..=58 => self.governance(user),
             _ => self.wasm(user),
         }
     }
 
     fn fee(&mut self) -> Vec<Coin> {
-        match self.rng.gen_range(0..20) {
-            0 => vec![],
-            1 => coins("999999999999999999nqrn"),
-            2 => vec![coin("nosuchdenom", "5")],
-            3 => vec![coin("nqrn", "0")],
+        match self.rng.gen_range(0..40) {
+            0 | 1 => vec![],
+            2 | 3 => coins("999999999999999999nqrn"),
+            4 | 5 => vec![coin("nosuchdenom", "5")],
+            6 | 7 => vec![coin("nqrn", "0")],
+            8 => self.amount(),
             _ => vec![coin("nqrn", &self.rng.gen_range(1..5_000_u32).to_string())],
         }
     }

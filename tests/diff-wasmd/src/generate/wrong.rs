@@ -79,11 +79,11 @@ impl Generator {
                 Mangle::None
             }
             16 => {
-                tx.fee.granter = self.someone();
+                tx.fee.granter = self.address();
                 Mangle::None
             }
             17 => {
-                tx.fee.payer = self.someone();
+                tx.fee.payer = self.address();
                 Mangle::None
             }
             18 => {

@@ -3,29 +3,24 @@
 mod contract;
 mod filter;
 mod limit;
+mod send;
 mod stake;
 mod store_code;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use prost::{Message, Name};
 use quern_context::{AnyMsg, Cx};
 use quern_proto::{
     Any,
-    cosmos::{
-        authz::v1beta1::GenericAuthorization,
-        bank::v1beta1::{MsgSend, SendAuthorization},
-        base::v1beta1 as base,
-    },
+    cosmos::{authz::v1beta1::GenericAuthorization, bank::v1beta1::SendAuthorization, base::v1beta1 as base},
     cosmwasm::wasm::v1::{
         ContractExecutionAuthorization, ContractGrant, ContractMigrationAuthorization, StoreCodeAuthorization,
     },
 };
 use quern_types::{Coin, Coins, Result, errors};
 
-use crate::error::{DUPLICATE_ENTRY, EMPTY_TYPE};
+use crate::error::EMPTY_TYPE;
 use stake::StakeAuthorization;
 
 /// Types that an authorization may have.
@@ -124,7 +119,7 @@ impl Authorization {
         match self {
             Self::Generic(a) if a.msg.is_empty() => Err((&EMPTY_TYPE).into()),
             Self::Generic(_) => Ok(()),
-            Self::Send(a) => validate_send(a),
+            Self::Send(a) => send::validate(a),
             Self::Stake(a) => a.validate(),
             Self::Execution(a) => contract::validate(&a.grants),
             Self::Migration(a) => contract::validate(&a.grants),
@@ -144,7 +139,7 @@ impl Authorization {
             };
         match self {
             Self::Generic(_) => Ok(Verdict::Accept),
-            Self::Send(a) => accept_send(cx, a, msg),
+            Self::Send(a) => send::accept(cx, a, msg),
             Self::Stake(a) => a.accept(cx, msg),
             Self::Execution(a) => Ok(match contract::accept_execution(cx, &a.grants, msg)? {
                 contract::Verdict::Refuse => Verdict::Refuse,
@@ -163,47 +158,6 @@ impl Authorization {
             Self::StoreCode(a) => store_code::accept(cx, &a.grants, msg),
         }
     }
-}
-
-fn validate_send(a: &SendAuthorization) -> Result<()> {
-    if a.spend_limit.is_empty() {
-        return Err(errors::INVALID_COINS.wrap("spend limit cannot be nil"));
-    }
-    coins(&a.spend_limit).map_err(|_| errors::INVALID_COINS.wrap("spend limit must be positive"))?;
-    let mut seen = BTreeSet::new();
-    if a.allow_list.iter().all(|address| seen.insert(address)) {
-        Ok(())
-    } else {
-        Err((&DUPLICATE_ENTRY).into())
-    }
-}
-
-fn accept_send(cx: &Cx, a: &SendAuthorization, msg: &AnyMsg) -> Result<Verdict> {
-    if msg.type_url != MSG_SEND {
-        return Err(errors::INVALID_TYPE.wrap("type mismatch"));
-    }
-    let send: MsgSend = decode(&msg.value)?;
-    let left = coins(&a.spend_limit)?
-        .checked_sub(&coins(&send.amount)?)
-        .ok_or_else(|| errors::INSUFFICIENT_FUNDS.wrap("requested amount is more than spend limit"))?;
-    let mut found = a.allow_list.is_empty();
-    for address in &a.allow_list {
-        cx.gas.consume(GAS_PER_ADDRESS, "send authorization")?;
-        if *address == send.to_address {
-            found = true;
-            break;
-        }
-    }
-    if !found {
-        return Err(errors::UNAUTHORIZED.wrap(format!("cannot send to {} address", send.to_address)));
-    }
-    if left.is_empty() {
-        return Ok(Verdict::AcceptAndDelete);
-    }
-    Ok(Verdict::AcceptAndUpdate(pack(&SendAuthorization {
-        spend_limit: to_wire(&left),
-        allow_list: a.allow_list.clone(),
-    })))
 }
 
 fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M> {

@@ -7,7 +7,7 @@ mod set_send_enabled;
 use prost::Message;
 use quern_context::{AnyMsg, Cx, MsgOutput};
 use quern_proto::cosmos::{bank::v1beta1 as wire, base::v1beta1 as base};
-use quern_types::{AccAddress, Coin, Coins, Result, errors};
+use quern_types::{AccAddress, Coin, Coins, Result, coins_fault, errors, is_beyond_supply};
 
 /// A message of this module.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,15 +47,15 @@ impl Msg {
     /// Addresses that must sign.
     ///
     /// # Errors
-    /// `sdk/7` for a malformed address.
+    /// `undefined/1` for a malformed address, `sdk/35` for another chain's.
     pub fn signers(&self) -> Result<Vec<AccAddress>> {
-        let one = |text: &str| Ok(vec![AccAddress::from_bech32(text)?]);
+        let one = |text: &str| Ok(vec![AccAddress::from_signer(text)?]);
         match self {
             Self::Send(msg) => one(&msg.from_address),
             Self::MultiSend(msg) => msg
                 .inputs
                 .iter()
-                .map(|i| AccAddress::from_bech32(&i.address))
+                .map(|i| AccAddress::from_signer(&i.address))
                 .collect(),
             Self::UpdateParams(msg) => one(&msg.authority),
             Self::SetSendEnabled(msg) => one(&msg.authority),
@@ -99,24 +99,17 @@ fn output(name: &str) -> MsgOutput {
     MsgOutput { response }
 }
 
-/// Reads coins that must be valid and not empty.
+/// Reads coins that must be valid and not empty. Nobody has what 128 bits do not hold.
 fn positive_coins(coins: &[base::Coin]) -> Result<Coins> {
-    let shown = || {
-        coins
-            .iter()
-            .map(|c| format!("{}{}", c.amount, c.denom))
-            .collect::<Vec<_>>()
-            .join(",")
-    };
-    let invalid = || errors::INVALID_COINS.wrap(shown());
-    let parsed = coins
-        .iter()
-        .map(|c| Coin::parse(&c.denom, &c.amount))
-        .collect::<Result<Vec<_>>>();
-    let coins = parsed.and_then(Coins::try_from_sorted).map_err(|_| invalid())?;
-    if coins.is_empty() {
-        Err(invalid())
-    } else {
-        Ok(coins)
+    let texts = || coins.iter().map(|c| (c.denom.as_str(), c.amount.as_str()));
+    if coins.is_empty() || coins_fault(texts()).is_some() {
+        let shown = texts().map(|(denom, amount)| format!("{amount}{denom}"));
+        return Err(errors::INVALID_COINS.wrap(shown.collect::<Vec<_>>().join(",")));
     }
+    if let Some((denom, amount)) = texts().find(|(_, amount)| is_beyond_supply(amount)) {
+        let text = format!("no balance reaches {amount}{denom}");
+        return Err(errors::INSUFFICIENT_FUNDS.wrap(text));
+    }
+    let parsed = texts().map(|(denom, amount)| Coin::parse(denom, amount));
+    Coins::try_from_sorted(parsed.collect::<Result<_>>()?)
 }

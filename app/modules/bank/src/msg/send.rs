@@ -14,23 +14,14 @@ pub(super) struct Send {
 
 pub(super) fn parse(msg: &MsgSend) -> Result<Send> {
     let address = |text: &str, name: &str| {
-        AccAddress::from_bech32(text).map_err(|e| {
-            errors::INVALID_ADDRESS.wrap(format!("invalid {name} address: {}", strip_registered(&e)))
-        })
+        AccAddress::from_signer(text)
+            .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid {name} address: {e}")))
     };
     Ok(Send {
         from: address(&msg.from_address, "from")?,
         to: address(&msg.to_address, "to")?,
         amount: super::positive_coins(&msg.amount)?,
     })
-}
-
-/// The SDK prints the cause of a bad address without its registered text.
-fn strip_registered(error: &quern_types::Error) -> String {
-    let text = error.to_string();
-    text.strip_suffix(&format!(": {}", error.registered_text()))
-        .unwrap_or(&text)
-        .to_owned()
 }
 
 pub(super) fn execute(cx: &Cx, msg: &MsgSend) -> Result<()> {
