@@ -1,6 +1,8 @@
 //! The server's side: a listener for `axum::serve`.
 
 use crate::config;
+use crate::connections::{Connection, Connections};
+use crate::handshakes::{ALL, Handshakes};
 use crate::key::{TransportKey, public_of};
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
@@ -8,15 +10,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
-/// Handshakes under way at once; later ones wait in the listen queue.
-const HANDSHAKES: usize = 128;
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Two round trips and a signature on either side take no longer.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Who is at the other end of a connection: `axum::extract::ConnectInfo<Peer>` in a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct SecureListener {
     address: SocketAddr,
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, Peer)>,
+    ready: mpsc::Receiver<(Connection, Peer)>,
     accepting: JoinHandle<()>,
 }
 
@@ -43,12 +43,16 @@ impl SecureListener {
     /// # Errors
     /// When the listener has no address or the key is of no use to TLS.
     pub fn new(listener: TcpListener, key: &TransportKey) -> io::Result<Self> {
+        Self::bounded(listener, key, Connections::new())
+    }
+
+    fn bounded(listener: TcpListener, key: &TransportKey, live: Arc<Connections>) -> io::Result<Self> {
         let config = config::server(key).map_err(io::Error::other)?;
         let address = listener.local_addr()?;
-        let (sender, ready) = mpsc::channel(HANDSHAKES);
+        let (sender, ready) = mpsc::channel(ALL);
         // Handshakes go side by side: a peer that is slow or silent holds up nobody.
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let accepting = tokio::spawn(accept_all(listener, acceptor, sender));
+        let accepting = tokio::spawn(accept_all(listener, acceptor, live, sender));
         Ok(Self {
             address,
             ready,
@@ -66,32 +70,37 @@ impl Drop for SecureListener {
 async fn accept_all(
     mut listener: TcpListener,
     acceptor: TlsAcceptor,
-    ready: mpsc::Sender<(TlsStream<TcpStream>, Peer)>,
+    live: Arc<Connections>,
+    ready: mpsc::Sender<(Connection, Peer)>,
 ) {
-    let room = Arc::new(Semaphore::new(HANDSHAKES));
-    while let Ok(permit) = room.clone().acquire_owned().await {
-        // Axum's own accept waits and goes on after an error such as too many open files.
-        let (socket, address) = Listener::accept(&mut listener).await;
-        let (acceptor, ready) = (acceptor.clone(), ready.clone());
-        tokio::spawn(async move {
+    let mut handshakes = Handshakes::default();
+    loop {
+        let (socket, address) = tokio::select! {
+            biased;
+            () = handshakes.ended() => continue,
+            // Axum's own accept waits and goes on after an error such as too many open files.
+            connection = Listener::accept(&mut listener) => connection,
+        };
+        let (acceptor, live, ready) = (acceptor.clone(), live.clone(), ready.clone());
+        handshakes.begin(address.ip(), async move {
             let _ = socket.set_nodelay(true);
             match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(socket)).await {
                 Ok(Ok(stream)) => {
                     let keys = stream.get_ref().1.peer_certificates();
                     if let Some(key) = keys.and_then(|keys| public_of(keys.first()?)) {
-                        let _ = ready.send((stream, Peer { key, address })).await;
+                        let connection = live.open(stream, address.ip());
+                        let _ = ready.send((connection, Peer { key, address })).await;
                     }
                 }
                 Ok(Err(error)) => tracing::debug!(%address, %error, "a peer was refused"),
                 Err(_) => tracing::debug!(%address, "a peer did not finish its handshake"),
             }
-            drop(permit);
         });
     }
 }
 
 impl Listener for SecureListener {
-    type Io = TlsStream<TcpStream>;
+    type Io = Connection;
     type Addr = Peer;
 
     async fn accept(&mut self) -> (Self::Io, Peer) {
@@ -111,5 +120,84 @@ impl Listener for SecureListener {
 impl Connected<IncomingStream<'_, SecureListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, SecureListener>) -> Self {
         *stream.remote_addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::routing::get;
+    use rustls::pki_types::ServerName;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpSocket, TcpStream};
+    use tokio_rustls::{TlsConnector, client};
+
+    /// A caller at one of the machine's own addresses.
+    async fn call(number: u8, to: SocketAddr) -> client::TlsStream<TcpStream> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, number], 0))).unwrap();
+        let config =
+            config::client(&TransportKey::from_secret([2; 32].into()), server_key().public()).unwrap();
+        let name = ServerName::try_from("quern.test").unwrap();
+        let socket = socket.connect(to).await.unwrap();
+        TlsConnector::from(Arc::new(config))
+            .connect(name, socket)
+            .await
+            .unwrap()
+    }
+
+    fn server_key() -> TransportKey {
+        TransportKey::from_secret([1; 32].into())
+    }
+
+    async fn ask(connection: &mut client::TlsStream<TcpStream>) -> io::Result<String> {
+        connection.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+        let (mut answer, mut bytes) = (String::new(), [0; 1024]);
+        while !answer.ends_with("here") {
+            match connection.read(&mut bytes).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => answer.push_str(&String::from_utf8_lossy(&bytes[..read])),
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn is_cut(connection: &mut client::TlsStream<TcpStream>) -> bool {
+        let mut byte = [0; 1];
+        let read = tokio::time::timeout(Duration::from_secs(2), connection.read(&mut byte));
+        matches!(read.await, Ok(Ok(0) | Err(_)))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn idle_connections_make_room_and_busy_ones_stay() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let listener = SecureListener::bounded(listener, &server_key(), Connections::of(8, 4)).unwrap();
+        let router = Router::new().route("/", get(|| async { "here" }));
+        tokio::spawn(async move { axum::serve(listener, router.into_make_service()).await });
+        let mut busy = call(1, to).await;
+        let mut idle = Vec::new();
+        for _ in 0..6 {
+            // Whoever speaks is not the idlest.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(ask(&mut busy).await.unwrap().ends_with("here"));
+            idle.push(call(1, to).await);
+        }
+        for (index, connection) in idle.iter_mut().take(3).enumerate() {
+            assert!(is_cut(connection).await, "{index}");
+        }
+        assert!(ask(&mut busy).await.unwrap().ends_with("here"));
+        assert!(ask(idle.last_mut().unwrap()).await.unwrap().ends_with("here"));
+        // With all places taken, who has most loses one to a newcomer.
+        let mut others = Vec::new();
+        for number in 2..=6 {
+            let mut other = call(number, to).await;
+            assert!(ask(&mut other).await.unwrap().ends_with("here"));
+            others.push(other);
+        }
+        for other in &mut others {
+            assert!(ask(other).await.unwrap().ends_with("here"));
+        }
     }
 }
