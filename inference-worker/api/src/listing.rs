@@ -2,6 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Header of answers that names the trust tier of who gave them.
+pub const TIER_HEADER: &str = "quern-trust-tier";
+/// What others can check of an answer, rising: nothing; whether its tokens look like draws from the model; each token.
+pub const TIERS: [&str; 3] = ["unaudited", "logprob", "seeded"];
+/// The tier of the worker's own engine, and of everything that is paid.
+pub const SEEDED: &str = TIERS[2];
+
 /// Sampling parameters in OpenRouter's words that the engine honours.
 const SAMPLING: &[&str] = &[
     "temperature",
@@ -80,6 +87,9 @@ pub struct Listing {
     /// Whether it costs nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_free: Option<bool>,
+    /// One of [`TIERS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_tier: Option<String>,
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -101,6 +111,7 @@ impl Listing {
             supported_sampling_parameters: words(SAMPLING),
             supported_features: features,
             is_ready: Some(true),
+            trust_tier: Some(SEEDED.into()),
             ..Self::default()
         }
     }
@@ -156,7 +167,33 @@ impl Listing {
             supported_features: list(self.supported_features, &other.supported_features),
             is_ready: other.is_ready.or(self.is_ready),
             is_free: other.is_free.or(self.is_free),
+            trust_tier: self.trust_tier,
         }
+    }
+
+    /// Of a model that several workers serve: a request may come to any of them, so only what holds for all is
+    /// promised.
+    pub fn join(&mut self, other: &Self) {
+        let rank = |listing: &Self| {
+            let tier = listing.trust_tier.as_deref();
+            tier.and_then(|tier| TIERS.iter().position(|known| *known == tier))
+        };
+        if rank(other) < rank(self) {
+            self.trust_tier.clone_from(&other.trust_tier);
+        }
+        let both = |own: &mut Vec<String>, other: &[String]| own.retain(|word| other.contains(word));
+        both(
+            &mut self.supported_sampling_parameters,
+            &other.supported_sampling_parameters,
+        );
+        both(&mut self.supported_features, &other.supported_features);
+        if other.is_ready == Some(true) {
+            self.is_ready = other.is_ready;
+        }
+        self.max_output_length = match (self.max_output_length, other.max_output_length) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        };
     }
 }
 
@@ -188,11 +225,49 @@ pub struct ModelList {
 }
 
 impl ModelList {
-    /// A list of models.
-    pub fn new(data: Vec<Model>) -> Self {
+    /// A list of models. One that has no name for people is called by its id: OpenRouter asks for a name.
+    pub fn new(mut data: Vec<Model>) -> Self {
+        for model in &mut data {
+            model.listing.name.get_or_insert_with(|| model.id.clone());
+        }
         Self {
             object: "list".into(),
             data,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_of_one_model_promise_together_what_each_of_them_does() {
+        let remote = |tier: &str| Listing {
+            trust_tier: Some(tier.into()),
+            supported_features: vec!["logprobs".into()],
+            max_output_length: Some(99),
+            ..Listing::decoder(512, true)
+        };
+        for (tier, least) in [
+            ("unaudited", "unaudited"),
+            ("logprob", "logprob"),
+            ("seeded", "seeded"),
+        ] {
+            for own_first in [true, false] {
+                let (mut first, mut second) = (Listing::decoder(512, true), remote(tier));
+                if !own_first {
+                    std::mem::swap(&mut first, &mut second);
+                }
+                first.join(&second);
+                assert_eq!(first.trust_tier.as_deref(), Some(least));
+                assert_eq!(first.supported_features, ["logprobs"]);
+                assert_eq!(first.max_output_length, Some(99));
+            }
+        }
+        // Who says nothing of a tier proves nothing.
+        let mut listing = Listing::decoder(512, false);
+        listing.join(&Listing::default());
+        assert_eq!(listing.trust_tier, None);
     }
 }

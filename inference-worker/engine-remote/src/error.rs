@@ -104,9 +104,27 @@ impl UpstreamError {
         }
     }
 
-    /// The error as a client sees it, with the engine's name.
+    /// The error as a client sees it. Where the engine is, is its host's affair, and what it says of the host's
+    /// settings, too; only what it finds wrong with the client's request is passed on, without addresses.
     pub fn to_api(&self, label: &str) -> ApiError {
-        let message = format!("The engine at {label} {self}");
+        let message = match self {
+            Self::Unreachable(_) => "The engine cannot be reached.".to_owned(),
+            Self::Down(_) => "The engine does not answer at present.".to_owned(),
+            Self::Status {
+                status: status @ (400 | 413 | 422),
+                message,
+                ..
+            } => format!(
+                "The engine answered with status {status}: {}",
+                redacted(message, label)
+            ),
+            Self::Status { status, .. } => format!("The engine answered with status {status}."),
+            Self::Broken(_) => "The engine broke off its answer.".to_owned(),
+            Self::InStream(_) => "The engine ended its answer with an error.".to_owned(),
+            Self::Timeout(_) | Self::Garbage(_) | Self::TooLong { .. } => {
+                format!("The engine {}", redacted(&self.to_string(), label))
+            }
+        };
         let with = |status, code| ApiError {
             status,
             code: Some(code),
@@ -132,7 +150,7 @@ impl UpstreamError {
             } => ApiError {
                 status: StatusCode::BAD_REQUEST,
                 kind: "invalid_request_error",
-                param: param.clone(),
+                param: param.as_deref().map(|param| redacted(param, label)),
                 code: Some(if *context {
                     "context_length_exceeded"
                 } else {
@@ -167,6 +185,45 @@ pub(crate) fn words_of(text: &str) -> String {
     plain.take(MESSAGE).collect::<String>().trim().to_owned()
 }
 
+/// Words without what tells where an engine is: its own address, URLs, and other addresses.
+fn redacted(text: &str, label: &str) -> String {
+    let label = label.to_ascii_lowercase();
+    let host = label.rsplit_once(':').map_or(label.as_str(), |(host, _)| host);
+    let own = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        let mut parts = word.split(|c| "/:@?=&#+".contains(c));
+        word.contains("://") || parts.any(|part| part.trim_matches('.') == host)
+    };
+    let of_address = |c: char| c.is_ascii_alphanumeric() || "._-:/@[]%~?=&#+".contains(c);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = |inside: bool| rest.find(|c: char| of_address(c) != inside).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end(of_address(first)));
+        match of_address(first) && (own(word) || is_address(word)) {
+            true => out.push_str(REDACTED),
+            false => out.push_str(word),
+        }
+        rest = after;
+    }
+    out
+}
+
+/// Stands for an address.
+const REDACTED: &str = "[address]";
+
+fn is_address(word: &str) -> bool {
+    let word = word.trim_matches(['.', ':', '/', '-']);
+    let host = word.split('/').next().unwrap_or_default();
+    let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+    let bare = name.trim_matches(['[', ']']);
+    let named = (2..=5).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit());
+    host.parse::<std::net::IpAddr>().is_ok()
+        || host.parse::<std::net::SocketAddr>().is_ok()
+        || bare.parse::<std::net::IpAddr>().is_ok()
+        || (named && name.bytes().any(|b| b.is_ascii_alphabetic()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,7 +241,7 @@ mod tests {
             (400, Some("engine_refused"))
         );
         assert_eq!(refused.param.as_deref(), Some("temperature"));
-        assert!(refused.message.contains("gpu:8000") && refused.message.contains("too hot"));
+        assert!(refused.message.contains("too hot"));
         assert_eq!(seen(422, r#"{"detail":[{"msg":"no"}]}"#).status.as_u16(), 400);
         let long = r#"{"error":{"message":"long","code":"context_length_exceeded"}}"#;
         assert_eq!(seen(400, long).code, Some("context_length_exceeded"));
@@ -201,5 +258,42 @@ mod tests {
         let error = seen(500, &"\u{1b}[31mred\r\n".repeat(1000));
         assert!(error.message.chars().count() < 600);
         assert!(!error.message.chars().any(char::is_control));
+    }
+
+    #[test]
+    fn no_error_tells_where_the_engine_is_or_what_its_host_set() {
+        let told = "at GPU:8000 (http://gpu:8000/v1/x?key=1), 10.1.2.3, 10.1.2.3:80, [2001:db8::1]:80, fe80::1, \
+                    db.internal:5432: temperature is 2.5 at line 3:14, use 0.7";
+        let body = serde_json::json!({"error": {"message": told, "param": "gpu:8000"}}).to_string();
+        let refused = seen(400, &body);
+        for secret in [
+            "gpu", "GPU", "10.1", "2001", "fe80", "internal", "8000", "5432", "key",
+        ] {
+            assert!(!refused.message.contains(secret), "{secret}: {}", refused.message);
+        }
+        assert!(
+            refused
+                .message
+                .contains("temperature is 2.5 at line 3:14, use 0.7"),
+            "{}",
+            refused.message
+        );
+        assert_eq!(refused.param.as_deref(), Some(REDACTED));
+        for status in [401, 404, 500] {
+            let error = seen(status, "Incorrect API key sk-1234 for gpu");
+            assert_eq!(
+                error.message,
+                format!("The engine answered with status {status}.")
+            );
+        }
+        for error in [
+            UpstreamError::Unreachable("tcp connect error: gpu:8000".into()),
+            UpstreamError::Down("the engine at gpu:8000 is gone".into()),
+            UpstreamError::Broken("gpu:8000 closed".into()),
+            UpstreamError::InStream("worker gpu:8000 died".into()),
+            UpstreamError::Garbage("invalid type: string \"gpu:8000\"".into()),
+        ] {
+            assert!(!error.to_api("gpu:8000").message.contains("gpu"), "{error}");
+        }
     }
 }

@@ -3,8 +3,7 @@
 use crate::capabilities::{Capabilities, TokenIds};
 use serde::{Deserialize, Serialize};
 
-/// Header of answers that names the tier.
-pub const TIER_HEADER: &str = "quern-trust-tier";
+pub use quern_inference_api::listing::TIER_HEADER;
 
 /// What others can check of an answer, rising.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,5 +78,7 @@ mod tests {
         capabilities.logprobs = false;
         assert_eq!(TrustTier::of(&capabilities), TrustTier::Unaudited);
         assert!(TrustTier::Unaudited < TrustTier::Logprob && TrustTier::Logprob < TrustTier::Seeded);
+        let names = [TrustTier::Unaudited, TrustTier::Logprob, TrustTier::Seeded].map(TrustTier::as_str);
+        assert_eq!(names, quern_inference_api::listing::TIERS);
     }
 }

@@ -243,7 +243,7 @@ fn served_by(acts: Vec<Act>) -> impl Fn(&wire::Asked) -> Vec<Act> + Send + Sync 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_broken_answer_is_an_error_that_names_the_engine() {
+async fn every_broken_answer_is_an_error_that_does_not_tell_where_the_engine_is() {
     for stream in [false, true] {
         for case in if stream { stream_cases() } else { whole_cases() } {
             let double = Double::start(served_by(case.acts)).await;
@@ -264,11 +264,15 @@ async fn every_broken_answer_is_an_error_that_names_the_engine() {
                 case.name
             );
             let message = error["error"]["message"].as_str().unwrap();
+            let (ip, port) = (double.address.ip().to_string(), double.address.port().to_string());
             assert!(
-                message.contains(&double.address.to_string()),
+                message.contains("ngine") || reply.status == 429,
                 "{}: {message}",
                 case.name
             );
+            for secret in [ip, port] {
+                assert!(!reply.body.contains(&secret), "{}: {}", case.name, reply.body);
+            }
             // Nothing was kept: the slot is free again.
             served.until("quern_worker_active_requests 0").await;
         }

@@ -9,13 +9,14 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use quern_inference_api::ApiError;
+use quern_inference_api::listing::TIER_HEADER;
 use std::sync::Arc;
 
 /// Most workers that one request is offered to.
 const ATTEMPTS: usize = 3;
 
 /// Headers of a worker's answer that are the client's too.
-const KEPT: [&str; 2] = ["x-request-id", "x-accel-buffering"];
+const KEPT: [&str; 3] = ["x-request-id", "x-accel-buffering", TIER_HEADER];
 
 /// How one worker answered.
 enum Attempt {

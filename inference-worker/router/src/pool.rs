@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use quern_inference_api::listing::{Model, ModelList};
+use quern_inference_api::listing::{Model, ModelList, TIERS};
 use quern_inference_api::paid::CACHE_PART_HEADER;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -123,12 +123,13 @@ impl Pool {
         )
     }
 
-    /// What all workers serve together; the context of a model is the least that a worker offers.
+    /// What all workers serve together; context, features and trust tier of a model are the least that a worker offers.
     pub(crate) fn models(&self) -> ModelList {
         let mut merged: BTreeMap<String, Model> = BTreeMap::new();
         for model in self.workers.iter().filter_map(|worker| worker.models()).flatten() {
             let entry = merged.entry(model.id.clone()).or_insert_with(|| model.clone());
             entry.context_length = entry.context_length.min(model.context_length);
+            entry.listing.join(&model.listing);
         }
         ModelList::new(merged.into_values().collect())
     }
@@ -173,7 +174,11 @@ impl Pool {
         }
         let body = Limited::new(response.into_body(), MODELS_BODY).collect().await;
         let body = body.map_err(|e| anyhow::anyhow!("{e}"))?.to_bytes();
-        let list: ModelList = serde_json::from_slice(&body)?;
+        let mut list: ModelList = serde_json::from_slice(&body)?;
+        for model in &mut list.data {
+            let strange = |tier: &mut String| !TIERS.contains(&tier.as_str());
+            model.listing.trust_tier.take_if(strange);
+        }
         Ok(list.data)
     }
 }

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use quern_chain_client::verify;
+use quern_inference_api::listing::{SEEDED, TIER_HEADER};
 use quern_inference_api::paid::{
     Authority, CACHE_PART_HEADER, RECEIPT_HEADER, RefusalBody, SignedReceipt, SignedRefusal, SignedVoucher,
     VOUCHER_HEADER, from_header, to_header,
@@ -136,6 +137,7 @@ fn streamed(stream: Stream, id: Option<HeaderValue>) -> Response {
         HeaderValue::from_static("text/event-stream"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(TIER_HEADER, HeaderValue::from_static(SEEDED));
     headers.extend(id.map(|id| (http::HeaderName::from_static(REQUEST_ID), id)));
     response
 }
@@ -158,6 +160,7 @@ async fn whole(mut pending: Pending, headers: &HeaderMap, body: Incoming) -> Att
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(TIER_HEADER, HeaderValue::from_static(SEEDED));
     headers.extend(id.map(|id| (http::HeaderName::from_static(REQUEST_ID), id)));
     if let Some(receipt) = receipt.and_then(|id| HeaderValue::from_str(&id).ok()) {
         headers.insert(RECEIPT_HEADER, receipt);
