@@ -1,7 +1,7 @@
 //! `/v1/embeddings`: texts become vectors.
 
 use crate::error::ApiError;
-use crate::fields::LABELS;
+use crate::fields::label;
 use crate::params::{integer, text};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
@@ -67,15 +67,15 @@ impl EmbeddingsRequest {
             }
         };
         let dimensions = integer(&mut fields, "dimensions", 1, i64::from(u32::MAX))?;
-        match fields.keys().find(|name| !LABELS.contains(&name.as_str())) {
-            Some(name) => Err(ApiError::unknown(name)),
-            None => Ok(Self {
-                model,
-                inputs,
-                encoding,
-                dimensions: dimensions.and_then(|number| u32::try_from(number).ok()),
-            }),
+        for (name, value) in &fields {
+            label(name, value).unwrap_or_else(|| Err(ApiError::unknown(name)))?;
         }
+        Ok(Self {
+            model,
+            inputs,
+            encoding,
+            dimensions: dimensions.and_then(|number| u32::try_from(number).ok()),
+        })
     }
 }
 

@@ -98,6 +98,18 @@ impl ApiError {
         )
     }
 
+    /// The body did not arrive in time.
+    pub fn slow(seconds: u64) -> Self {
+        let message = format!("The request body took more than {seconds} s to arrive.");
+        let kind = "invalid_request_error";
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            kind,
+            Some("request_timeout"),
+            message,
+        )
+    }
+
     /// Prompt, or prompt and output together, exceed the context.
     pub fn context(param: &str, context: usize, prompt: usize, output: usize) -> Self {
         let message = format!(
@@ -136,7 +148,8 @@ impl ApiError {
 
     /// The API key is missing or wrong.
     pub fn unauthorized() -> Self {
-        let message = "Incorrect or missing API key; send it as 'Authorization: Bearer KEY'.".to_owned();
+        let message =
+            "Incorrect API key provided, or none; send it as 'Authorization: Bearer KEY'.".to_owned();
         Self::new(
             StatusCode::UNAUTHORIZED,
             "invalid_request_error",

@@ -1,15 +1,42 @@
 //! Parameters of the OpenAI schema that are accepted without effect, or only with the value that has none.
 
+use crate::error::ApiError;
 use serde_json::Value;
 
-/// Parameters that only label a request for its sender, or say where a prompt may be cached, which is never needed.
-pub(crate) const LABELS: &[&str] = &[
-    "metadata",
-    "prompt_cache_key",
-    "safety_identifier",
-    "session_id",
-    "user",
-];
+/// Most pairs of `metadata`, and characters of a key and of a value, as OpenAI has it.
+const METADATA: (usize, usize, usize) = (16, 64, 512);
+
+/// Parameters that only label a request for its sender, or say where a prompt may be cached, which is never needed. None
+/// if it is no such parameter; otherwise whether it has the right shape.
+pub(crate) fn label(name: &str, value: &Value) -> Option<Result<(), ApiError>> {
+    let right = match name {
+        "prompt_cache_key" | "safety_identifier" | "session_id" | "user" => value.is_string(),
+        "metadata" => value.as_object().is_some_and(|pairs| {
+            let (most, key, text) = METADATA;
+            let fits = |value: &Value| value.as_str().is_some_and(|value| value.chars().count() <= text);
+            pairs.len() <= most
+                && pairs
+                    .iter()
+                    .all(|(name, value)| name.chars().count() <= key && fits(value))
+        }),
+        _ => return None,
+    };
+    let message = match name {
+        "metadata" => {
+            let (most, key, text) = METADATA;
+            format!(
+                "'metadata' must be an object of at most {most} strings, with names of at most {key} and values of at \
+                 most {text} characters."
+            )
+        }
+        _ => format!("'{name}' must be a string."),
+    };
+    Some(
+        right
+            .then_some(())
+            .ok_or_else(|| ApiError::invalid(name, message)),
+    )
+}
 
 /// Parameters that are not implemented. Each is accepted with the value that asks for nothing, because some
 /// clients always send it; any other value is refused by name.
@@ -28,6 +55,8 @@ pub(crate) fn is_neutral(name: &str, value: &Value) -> Option<bool> {
         "function_call" => value == "none" || value == "auto",
         "service_tier" => value == "auto" || value == "default",
         "modalities" => *value == serde_json::json!(["text"]),
+        "prompt_cache_retention" => value == "in_memory" || value == "in-memory",
+        "verbosity" => value == "medium",
         // The parameters of chats that completions do not have.
         "tools" => empty(),
         "tool_choice" => value == "none" || value == "auto",
@@ -39,7 +68,6 @@ pub(crate) fn is_neutral(name: &str, value: &Value) -> Option<bool> {
         | "documents"
         | "moderation"
         | "prediction"
-        | "prompt_cache_retention"
         | "prompt_logprobs"
         | "reasoning"
         | "reasoning_effort"
@@ -47,7 +75,6 @@ pub(crate) fn is_neutral(name: &str, value: &Value) -> Option<bool> {
         | "thinking_token_budget"
         | "top_a"
         | "top_logprobs"
-        | "verbosity"
         | "web_search_options" => false,
         _ => return None,
     };

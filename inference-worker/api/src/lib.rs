@@ -25,12 +25,14 @@ pub mod paid;
 mod params;
 pub mod request;
 pub mod response;
+mod routes;
 pub mod sse;
 pub mod tools;
 
 pub use body::read_body;
 pub use error::ApiError;
 pub use request::{Endpoint, Input, Message, Request};
+pub use routes::with_fallbacks;
 
 /// Largest request body, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;

@@ -47,8 +47,26 @@ fn shared(model: Option<&str>) -> Map<String, Value> {
         "response_format": format,
         "structured_outputs": structured,
         "cache_salt": {"type": "string", "maxLength": 256},
+    });
+    let mut all = labels();
+    if let Value::Object(fields) = fields {
+        all.extend(fields);
+    }
+    all
+}
+
+/// Parameters that only label a request, and those that may have the one value that asks for nothing.
+fn labels() -> Map<String, Value> {
+    let fields = json!({
         "user": {"type": "string"},
-        "metadata": {"type": "object"},
+        "safety_identifier": {"type": "string"},
+        "prompt_cache_key": {"type": "string"},
+        "session_id": {"type": "string"},
+        "metadata": {"type": "object", "maxProperties": 16, "propertyNames": {"maxLength": 64},
+                     "additionalProperties": {"type": "string", "maxLength": 512}},
+        "service_tier": {"enum": ["auto", "default"]},
+        "store": {"const": false},
+        "prompt_cache_retention": {"const": "in_memory"},
     });
     match fields {
         Value::Object(fields) => fields,
@@ -116,6 +134,8 @@ fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
         "tool_choice": {"oneOf": [{"enum": ["none", "auto", "required"]}, {"type": "object"}]},
         "parallel_tool_calls": {"type": "boolean", "default": true},
         "reasoning_effort": {"type": "string"},
+        "verbosity": {"const": "medium"},
+        "modalities": {"const": ["text"]},
         "chat_template_kwargs": {"type": "object"},
     });
     let plain = json!({
@@ -162,17 +182,18 @@ fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
         "reasoning": {"type": "object"},
         "include": {"type": "array", "items": {"type": "string"}},
         "top_logprobs": {"type": "integer", "minimum": 0, "maximum": 20},
-        "store": {"const": false},
-        "metadata": {"type": "object"},
-        "user": {"type": "string"},
+        "truncation": {"const": "disabled"},
+        "background": {"const": false},
     });
     let messages = messages();
+    let mut answered = sampling.clone();
+    answered.extend(labels());
     [
         (
             "/v1/responses",
             post(
                 "Answer a conversation in the shape of OpenAI's Responses; nothing is stored.",
-                body(sampling.clone(), responses, &["model", "input"]),
+                body(answered, responses, &["model", "input"]),
             ),
         ),
         (
@@ -241,6 +262,30 @@ fn embeddings(model: Option<&str>) -> (&'static str, Value) {
     )
 }
 
+/// The header with which a request may be sent again.
+fn idempotency_key() -> Value {
+    json!({"name": "Idempotency-Key", "in": "header", "required": false,
+           "description": "The same request with the same key is run once and answered each time.",
+           "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}})
+}
+
+fn receipts() -> [(&'static str, Value); 3] {
+    let get = |summary: &str| json!({"get": operation(summary, None)});
+    let mut one = get("One receipt, by its id or by the answer's x-request-id.");
+    one["parameters"] =
+        json!([{"name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}]);
+    let mut page = get("Receipts of the key's holder, a page at a time.");
+    page["get"]["parameters"] = json!([{"name": "from", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0}}]);
+    [
+        ("/quern/receipts", page),
+        ("/quern/receipts/{id}", one),
+        (
+            "/quern/usage",
+            get("What the key's holder has spent, holds and has left."),
+        ),
+    ]
+}
+
 fn document(title: &str, paths: Vec<(&'static str, Value)>) -> Value {
     let paths: Map<String, Value> = paths
         .into_iter()
@@ -285,6 +330,14 @@ pub fn router(paid: bool) -> Value {
         paths.extend(token_texts(None));
     }
     paths.extend(listing());
+    for (_, item) in &mut paths {
+        if let Some(operation) = item.get_mut("post") {
+            operation["parameters"] = json!([idempotency_key()]);
+        }
+    }
+    if paid {
+        paths.extend(receipts());
+    }
     document("quern-router", paths)
 }
 
@@ -292,6 +345,10 @@ pub fn router(paid: bool) -> Value {
 mod tests {
     use super::*;
     use crate::{Endpoint, Request};
+
+    fn names_of(fields: &Map<String, Value>) -> Vec<String> {
+        fields.keys().cloned().collect()
+    }
 
     #[test]
     fn every_parameter_of_the_page_is_one_that_requests_are_read_for() {
@@ -307,15 +364,22 @@ mod tests {
             let schema = &page["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
             let names = schema["properties"].as_object().unwrap().keys();
             for name in names.filter(|name| !["model", "messages", "prompt"].contains(&name.as_str())) {
-                // No value of any parameter is a list of lists: each is refused by its name, or is a label.
+                // No value of any parameter is a list of lists: each is refused by its name.
                 let (endpoint, mut body) = minimal(path);
                 body[name] = json!([[name]]);
                 match Request::parse(endpoint, body.to_string().as_bytes()) {
-                    Ok(_) => assert!(["user", "metadata"].contains(&name.as_str()), "{name}"),
+                    Ok(_) => unreachable!("{name}"),
                     Err(error) => {
                         let param = error.param.unwrap_or_default();
                         assert!(param.starts_with(name.as_str()), "{name}: {param}");
-                        assert_eq!(error.code, Some("invalid_value"), "{name}");
+                        // Of some parameters only one value can be had.
+                        let only = names_of(&labels()).contains(name)
+                            || ["verbosity", "modalities"].contains(&name.as_str());
+                        let code = error.code.unwrap_or_default();
+                        assert!(
+                            code == "invalid_value" || (only && code == "unsupported_parameter"),
+                            "{name}: {code}"
+                        );
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! From a body to a request in which nothing was dropped silently.
 
 use crate::error::ApiError;
-use crate::fields::{LABELS, is_neutral};
+use crate::fields::{is_neutral, label};
 use crate::format::{self, Asked};
 use crate::messages::messages;
 use crate::params::{biases, choices, flag, integer, number, seed, stop, stream_options, text};
@@ -190,8 +190,11 @@ impl Request {
             include_usage: stream_options(&mut fields, stream)?,
         };
         for (name, value) in &fields {
+            if let Some(label) = label(name, value) {
+                label?;
+                continue;
+            }
             match is_neutral(name, value) {
-                _ if LABELS.contains(&name.as_str()) => {}
                 Some(true) => {}
                 Some(false) => return Err(ApiError::unsupported(name)),
                 None => return Err(ApiError::unknown(name)),

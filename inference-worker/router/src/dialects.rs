@@ -4,7 +4,7 @@ use crate::http_api::{Service, authorize, completions};
 use crate::texts;
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use quern_inference_api::dialect::{Dialect, Translation, count_tokens, counted};
 use quern_inference_api::{ApiError, Endpoint, read_body};
@@ -46,6 +46,14 @@ async fn answer(service: State<Arc<Service>>, headers: HeaderMap, body: Body, di
                 .inc();
             dialect.error(error)
         }
+    }
+}
+
+/// An error in the shape of the dialect that a path speaks.
+pub(crate) fn error(path: &str, error: ApiError) -> Response {
+    match path.starts_with(Dialect::Messages.path()) {
+        true => Dialect::Messages.error(error),
+        false => error.into_response(),
     }
 }
 

@@ -3,10 +3,12 @@
 use crate::dialects;
 use crate::forward::forward;
 use crate::keys::{Holder, Keys, Parting};
+use crate::metered::metered;
 use crate::metrics::Metrics;
+use crate::once::{self, Once};
 use crate::paid::{self, Gateway};
 use crate::pool::Pool;
-use crate::rates::{self, Rates};
+use crate::rates::{self, Expected, Rates};
 use crate::texts;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -15,7 +17,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use quern_inference_api::listing::{Listing, Model, ModelList};
-use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body};
+use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body, with_fallbacks};
 use quern_interface::registry::ModelState;
 use std::sync::Arc;
 use std::time::Instant;
@@ -39,6 +41,8 @@ pub(crate) struct Service {
     pub(crate) parting: Parting,
     pub(crate) backend: Backend,
     pub(crate) metrics: Metrics,
+    pub(crate) rates: Arc<Rates>,
+    pub(crate) once: Once,
     /// Unix time of the start, which stands for the models' age.
     pub(crate) started: u64,
 }
@@ -68,19 +72,11 @@ impl Service {
     }
 }
 
-/// Without limits on rates.
-#[cfg(test)]
-pub(crate) fn router(service: Service) -> Router {
-    limited(service, Rates::default())
-}
-
 /// Everything that the router answers.
-pub(crate) fn limited(service: Service, rates: Rates) -> Router {
-    let service = Arc::new(service);
-    let rates = (service.clone(), Arc::new(rates));
+pub(crate) fn router(service: Arc<Service>) -> Router {
     let chat = |state, headers, body| completions(state, headers, body, Endpoint::Chat);
     let plain = |state, headers, body| completions(state, headers, body, Endpoint::Completions);
-    Router::new()
+    let routes = Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
         .route("/v1/responses", post(dialects::responses))
@@ -96,15 +92,14 @@ pub(crate) fn limited(service: Service, rates: Rates) -> Router {
         .route("/quern/receipts/{id}", get(receipt))
         .route("/quern/usage", get(usage))
         .route("/health", get(health))
-        .route("/metrics", get(metrics))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_route)
-        .layer(axum::middleware::from_fn_with_state(rates, rates::limit))
+        .route("/metrics", get(metrics));
+    with_fallbacks(routes)
+        .layer(axum::middleware::from_fn_with_state(service.clone(), once::once))
+        .layer(axum::middleware::from_fn_with_state(
+            service.clone(),
+            rates::limit,
+        ))
         .with_state(service)
-}
-
-async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
-    ApiError::no_route(method.as_str(), uri.path())
 }
 
 pub(crate) fn authorize<'a>(service: &'a Service, headers: &HeaderMap) -> Result<&'a Holder, ApiError> {
@@ -258,14 +253,23 @@ async fn relay(
     // Refused here, a bad request costs no worker anything.
     let request = Request::parse(endpoint, &body)?;
     let part = service.parting.of(holder);
-    match &service.backend {
+    let reserve = || {
+        service
+            .rates
+            .reserve(&holder.name, Expected::of(&request), arrived)
+    };
+    let (reserved, response) = match &service.backend {
         Backend::Direct(pool) => {
-            let path = endpoint.path();
-            forward(pool, &service.metrics, path, &request.model, (&part, body)).await
+            let (path, reserved) = (endpoint.path(), reserve()?);
+            let sent = forward(pool, &service.metrics, path, &request.model, (&part, body));
+            (reserved, sent.await?)
         }
         Backend::Paid(gateway) => {
             request.check_payable()?;
-            paid::forward(gateway, (holder, part), endpoint, &request, body, arrived).await
+            let reserved = reserve()?;
+            let paid = paid::forward(gateway, (holder, part), endpoint, &request, body, arrived);
+            (reserved, paid.await?)
         }
-    }
+    };
+    Ok(metered(reserved, response))
 }

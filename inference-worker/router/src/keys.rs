@@ -1,6 +1,6 @@
 //! API keys, of which only SHA-256 hashes are kept.
 
-use crate::rates::{self, Rates};
+use crate::rates::{Limit, Rates};
 use anyhow::{Context, bail};
 use quern_protocol::Amount;
 use sha2::{Digest, Sha256};
@@ -47,8 +47,8 @@ impl Keys {
         }
     }
 
-    /// Reads a keys file: one `sha256-in-hex name [budget=NQRN] [payer=NAME] [rpm=REQUESTS]` a line; empty lines and those that begin
-    /// with # are skipped. Keys of one name share its budget, which must be the same on each line.
+    /// Reads a keys file: one `sha256-in-hex name [budget=NQRN] [payer=NAME] [rpm=REQUESTS] [tpm=TOKENS]` a line; empty
+    /// lines and those that begin with # are skipped. Keys of one name share its budget, which must be the same on each line.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -63,15 +63,17 @@ impl Keys {
     }
 
     fn parse_rates(text: &str) -> anyhow::Result<Rates> {
-        let mut limits: BTreeMap<String, u32> = BTreeMap::new();
+        let mut limits: BTreeMap<String, Limit> = BTreeMap::new();
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-            let rate = line.split_whitespace().find_map(|word| word.strip_prefix("rpm="));
-            let (Some(rate), Some((_, rest))) = (rate, line.split_once(' ')) else {
+            let Some((_, rest)) = line.split_once(' ') else {
                 continue;
             };
-            let (rate, name) = (rates::parse(rate)?, Holder::parse(rest)?.name);
-            let limit = limits.entry(name).or_insert(rate);
-            *limit = rate.min(*limit);
+            for word in rest.split_whitespace() {
+                if let Some(limit) = Limit::parse(word)? {
+                    let known = limits.entry(Holder::parse(rest)?.name).or_default();
+                    *known = known.and(limit);
+                }
+            }
         }
         Ok(Rates::new(limits))
     }
@@ -134,10 +136,8 @@ impl Holder {
                     .with_context(|| format!("{amount:?} is not an amount of nqrn"))?;
             } else if let Some(name) = word.strip_prefix("payer=") {
                 payer = Some(name.to_owned());
-            } else if let Some(rate) = word.strip_prefix("rpm=") {
-                // Read by itself: see `rates`.
-                rates::parse(rate)?;
-            } else {
+            } else if Limit::parse(word)?.is_none() {
+                // Limits are read by themselves: see `rates`.
                 words.push(word);
             }
         }
@@ -230,7 +230,7 @@ mod tests {
         let keys = Keys::parse(&format!("{hash} Ann B rpm=60")).unwrap();
         assert_eq!(keys.holders()[0].name, "Ann B");
         assert!(Keys::parse_rates(&format!("{hash} Ann B rpm=60")).is_ok());
-        for rate in ["rpm=0", "rpm=x", "rpm=-1"] {
+        for rate in ["rpm=0", "rpm=x", "rpm=-1", "tpm=0", "tpm=much"] {
             assert!(Keys::parse(&format!("{hash} ann {rate}")).is_err(), "{rate}");
         }
         assert!(Keys::parse(&format!("{hash} budget=5")).is_err());

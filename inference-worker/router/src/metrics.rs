@@ -13,6 +13,8 @@ pub(crate) struct Metrics {
     pub(crate) requests: IntCounterVec,
     /// Attempts that went on to another worker.
     pub(crate) retries: IntCounter,
+    /// Answers that were given again for an idempotency key.
+    pub(crate) replays: IntCounter,
     /// Streams that broke after their first bytes.
     pub(crate) broken: IntCounter,
     pub(crate) first_byte: Histogram,
@@ -45,6 +47,10 @@ impl Metrics {
         let registry = Registry::new_custom(Some("quern_router".into()), None)?;
         let requests = IntCounterVec::new(Opts::new("requests_total", "Requests by status."), &["status"])?;
         let retries = IntCounter::new("retries_total", "Attempts that went on to another worker.")?;
+        let replays = IntCounter::new(
+            "replays_total",
+            "Answers that were given again for an idempotency key.",
+        )?;
         let broken = IntCounter::new(
             "broken_streams_total",
             "Answers that broke after their first bytes.",
@@ -111,12 +117,14 @@ impl Metrics {
         registry.register(Box::new(budgets.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(retries.clone()))?;
+        registry.register(Box::new(replays.clone()))?;
         registry.register(Box::new(broken.clone()))?;
         registry.register(Box::new(first_byte.clone()))?;
         Ok(Self {
             registry,
             requests,
             retries,
+            replays,
             broken,
             first_byte,
             prepare,

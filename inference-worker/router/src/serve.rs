@@ -3,6 +3,7 @@
 use crate::http_api::{self, Backend};
 use crate::keys::{Keys, Parting};
 use crate::metrics::Metrics;
+use crate::once::Once;
 use crate::pool::Pool;
 use crate::rates::Rates;
 use crate::setup::{ChainArgs, Running};
@@ -10,6 +11,7 @@ use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Serve the gateway.
@@ -23,7 +25,8 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one, which is printed.
     #[arg(long, default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
-    /// File of API keys: one 'sha256-in-hex name [budget=NQRN] [payer=NAME] [rpm=REQUESTS]' a line.
+    /// File of API keys: one 'sha256-in-hex name [budget=NQRN] [payer=NAME] [rpm=REQUESTS] [tpm=TOKENS]' a
+    /// line; requests and tokens are those of a minute.
     #[arg(long, value_name = "FILE", required_unless_present = "open")]
     keys: Option<PathBuf>,
     /// Serve anyone, without keys.
@@ -32,6 +35,9 @@ pub(crate) struct Serve {
     /// Seconds between two probes of a worker.
     #[arg(long, default_value_t = 2)]
     probe: u64,
+    /// Seconds for which an idempotency key stands for the request that it came with.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(600..=86_400))]
+    idempotency_window: u64,
     /// Seconds that running requests get to finish after SIGTERM.
     #[arg(long, default_value_t = 20)]
     grace: u64,
@@ -70,15 +76,20 @@ impl Serve {
             }
         };
         println!("listening on http://{address}");
-        let service = http_api::Service {
+        let window = Duration::from_secs(self.idempotency_window);
+        let folder = self.chain.state().map(|state| state.join("idempotency"));
+        let once = Once::open(folder.as_deref(), window, keys.holders().len())?;
+        let service = Arc::new(http_api::Service {
             keys,
             parting: Parting::new()?,
             backend,
             metrics,
+            rates: Arc::new(rates),
+            once,
             started: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |age| age.as_secs()),
-        };
+        });
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
         let signal = async move {
             terminated().await;
@@ -86,7 +97,8 @@ impl Serve {
             let _ = stopping.send(true);
         };
         let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-        let server = axum::serve(listener, http_api::limited(service, rates)).with_graceful_shutdown(signal);
+        let router = http_api::router(service.clone());
+        let server = axum::serve(listener, router).with_graceful_shutdown(signal);
         let out_of_time = async move {
             let _ = stopped.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(Duration::from_secs(self.grace)).await;
@@ -95,6 +107,8 @@ impl Serve {
             result = async { server.await } => result.context("the HTTP server failed"),
             () = out_of_time => Ok(()),
         };
+        // Requests whose clients have gone end before the ledger does.
+        service.once.stop().await;
         running.stop().await;
         result
     }

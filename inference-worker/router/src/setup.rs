@@ -140,6 +140,11 @@ impl Running {
 }
 
 impl ChainArgs {
+    /// Where what must outlive the process lies; none without a chain.
+    pub(crate) fn state(&self) -> Option<&Path> {
+        self.state.as_deref().filter(|_| !self.chain_rpc.is_empty())
+    }
+
     /// Starts serving for payment; none without a chain.
     pub(crate) async fn start(
         &self,

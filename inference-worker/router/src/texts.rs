@@ -3,6 +3,8 @@
 
 use crate::forward::forward;
 use crate::http_api::{Backend, Service, authorize};
+use crate::metered::metered;
+use crate::rates::Expected;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,10 +13,13 @@ use quern_inference_api::embeddings::EmbeddingsRequest;
 use quern_inference_api::{ApiError, read_body};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Instant;
+
+const EMBEDDINGS: &str = "/v1/embeddings";
 
 pub(crate) async fn embeddings(service: State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
     let model = |body: &[u8]| EmbeddingsRequest::parse(body).map(|request| request.model);
-    answer(&service, &headers, body, "/v1/embeddings", model).await
+    answer(&service, &headers, body, EMBEDDINGS, model).await
 }
 
 pub(crate) async fn tokenize(service: State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
@@ -71,5 +76,14 @@ async fn relay(
     let body = read_body(body).await?;
     let model = model(&body)?;
     let part = service.parting.of(holder);
-    forward(pool, &service.metrics, path, &model, (&part, body)).await
+    let reserved = match path {
+        EMBEDDINGS => {
+            let expected = Expected::of_texts(&body);
+            service.rates.reserve(&holder.name, expected, Instant::now())?
+        }
+        // Counting tokens uses none.
+        _ => None,
+    };
+    let response = forward(pool, &service.metrics, path, &model, (&part, body)).await?;
+    Ok(metered(reserved, response))
 }

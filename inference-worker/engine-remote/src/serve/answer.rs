@@ -15,11 +15,9 @@ use quern_inference_api::response::{Choice, FinishReason, Frame};
 use quern_inference_api::{ApiError, Endpoint, Request, read_body};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// How long a client may take to send its request.
-const BODY: Duration = Duration::from_secs(30);
 /// Header that names an answer.
 const REQUEST_ID: &str = "x-request-id";
 
@@ -59,8 +57,7 @@ async fn admit(remote: &Remote, body: Body, endpoint: Endpoint) -> Result<Order,
         return Err(ApiError::busy(1));
     }
     let reading = remote.readers.try_acquire().map_err(|_| ApiError::busy(1))?;
-    let read = tokio::time::timeout(BODY, read_body(body)).await;
-    let bytes = read.map_err(|_| ApiError::body("The request body took too long to arrive."))??;
+    let bytes = read_body(body).await?;
     let request = Request::parse(endpoint, &bytes)?;
     drop(reading);
     if request.model != remote.options.model_id {

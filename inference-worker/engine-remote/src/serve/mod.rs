@@ -19,9 +19,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderValue, Method, Uri};
+use http::HeaderValue;
 use metrics::Metrics;
-use quern_inference_api::{ApiError, Endpoint};
+use quern_inference_api::{Endpoint, with_fallbacks};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, Semaphore};
@@ -100,21 +100,15 @@ impl Remote {
     pub fn router(self) -> Router {
         let chat = |state, body| completions(state, body, Endpoint::Chat);
         let plain = |state, body| completions(state, body, Endpoint::Completions);
-        Router::new()
+        let routes = Router::new()
             .route("/v1/chat/completions", post(chat))
             .route("/v1/completions", post(plain))
             .route("/v1/models", get(pages::models))
             .route("/v1/models/{*id}", get(pages::model))
             .route("/health", get(pages::health))
-            .route("/metrics", get(pages::metrics))
-            .fallback(no_route)
-            .method_not_allowed_fallback(no_route)
-            .with_state(Arc::new(self))
+            .route("/metrics", get(pages::metrics));
+        with_fallbacks(routes).with_state(Arc::new(self))
     }
-}
-
-async fn no_route(method: Method, uri: Uri) -> ApiError {
-    ApiError::no_route(method.as_str(), uri.path())
 }
 
 async fn completions(State(remote): State<Arc<Remote>>, body: Body, endpoint: Endpoint) -> Response {

@@ -6,7 +6,7 @@ mod collect;
 mod forward;
 mod relay;
 pub(crate) mod silence;
-mod sse;
+pub(crate) mod sse;
 mod top_up;
 pub(crate) mod verify;
 

@@ -49,11 +49,15 @@ pub(super) fn http() -> Client<HttpConnector, Full<Bytes>> {
 }
 
 pub(super) async fn send(method: &str, url: String, body: String) -> Reply {
-    let request = http::Request::builder()
-        .method(method)
-        .uri(url)
-        .body(Full::new(Bytes::from(body)))
-        .unwrap();
+    send_with(method, url, body, &[]).await
+}
+
+pub(super) async fn send_with(method: &str, url: String, body: String, headers: &[(&str, &str)]) -> Reply {
+    let mut request = http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(Bytes::from(body))).unwrap();
     let answer = http().request(request).await.unwrap();
     let (status, headers) = (answer.status(), answer.headers().clone());
     let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -64,11 +68,35 @@ pub(super) async fn send(method: &str, url: String, body: String) -> Reply {
     }
 }
 
+fn completion(max_tokens: u32, stream: bool) -> String {
+    let prompt = "a very secret prompt";
+    let body = serde_json::json!({"model": super::MODEL, "prompt": prompt, "max_tokens": max_tokens, "stream": stream});
+    body.to_string()
+}
+
 /// Asks for a completion.
 pub(super) async fn complete(url: &str, max_tokens: u32, stream: bool) -> Reply {
-    let body = serde_json::json!({"model": super::MODEL, "prompt": "a very secret prompt", "max_tokens": max_tokens,
-                                  "stream": stream});
-    send("POST", format!("{url}/v1/completions"), body.to_string()).await
+    send(
+        "POST",
+        format!("{url}/v1/completions"),
+        completion(max_tokens, stream),
+    )
+    .await
+}
+
+/// The same with an idempotency key.
+pub(super) async fn complete_once(url: &str, key: &str, max_tokens: u32, stream: bool) -> Reply {
+    let (url, body) = (format!("{url}/v1/completions"), completion(max_tokens, stream));
+    send_with("POST", url, body, &[("idempotency-key", key)]).await
+}
+
+/// The same for a client that goes away after the first bytes of a stream.
+pub(super) async fn begin_once(url: &str, key: &str, max_tokens: u32) {
+    let request = http::Request::post(format!("{url}/v1/completions"))
+        .header("idempotency-key", key)
+        .body(Full::new(Bytes::from(completion(max_tokens, true))));
+    let mut answer = http().request(request.unwrap()).await.unwrap();
+    assert!(answer.frame().await.is_some());
 }
 
 pub(super) async fn get(url: &str, path: &str) -> Reply {

@@ -8,6 +8,7 @@ mod host;
 #[path = "../../../worker/src/paid/tests/little_room.rs"]
 mod little_room;
 mod misses;
+mod once;
 mod paid;
 mod real;
 mod restarts;
@@ -16,7 +17,9 @@ use crate::http_api::{self, Backend, Service};
 use crate::keeper::{self, Policy};
 use crate::keys::{Holder, Keys};
 use crate::metrics::Metrics;
+use crate::once::Once;
 use crate::paid::{Gateway, Payer};
+use crate::rates::{Limit, Rates};
 use crate::setup::{Parts, Running, session_key};
 use chain::TestChain;
 use host::{Conduct, TestHost};
@@ -37,6 +40,7 @@ struct World {
     budget: u128,
     /// Whose agent the router's account is, if not its own.
     principal: Option<String>,
+    limits: BTreeMap<String, Limit>,
 }
 
 /// A running router.
@@ -45,6 +49,7 @@ struct Router {
     url: String,
     running: Running,
     server: tokio::task::JoinHandle<()>,
+    service: Arc<Service>,
 }
 
 impl World {
@@ -60,6 +65,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             budget: 10_000_000,
             principal: None,
+            limits: BTreeMap::new(),
         }
     }
 
@@ -111,19 +117,24 @@ impl World {
         running.add(keeper::start(&gateway, policy));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let service = http_api::router(Service {
+        let window = Duration::from_secs(600);
+        let service = Arc::new(Service {
             keys,
             parting: crate::keys::Parting::new().unwrap(),
             backend: Backend::Paid(gateway.clone()),
             metrics,
+            rates: Arc::new(Rates::new(self.limits.clone())),
+            once: Once::open(Some(&state.join("idempotency")), window, 1).unwrap(),
             started: 0,
         });
-        let server = tokio::spawn(async move { drop(axum::serve(listener, service).await) });
+        let router = http_api::router(service.clone());
+        let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
         Router {
             gateway,
             url,
             running,
             server,
+            service,
         }
     }
 }
@@ -134,6 +145,8 @@ impl Router {
         let gateway = Arc::downgrade(&self.gateway);
         self.server.abort();
         let _ = self.server.await;
+        self.service.once.stop().await;
+        drop(self.service);
         self.running.stop().await;
         drop(self.gateway);
         gone(&gateway).await;
@@ -144,6 +157,8 @@ impl Router {
         self.server.abort();
         let _ = self.server.await;
         let gateway = Arc::downgrade(&self.gateway);
+        self.service.once.stop().await;
+        drop(self.service);
         self.running.kill().await;
         drop(self.gateway);
         gone(&gateway).await;

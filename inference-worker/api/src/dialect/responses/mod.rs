@@ -36,6 +36,7 @@ const SAME: &[&str] = &[
     "user",
     "safety_identifier",
     "prompt_cache_key",
+    "prompt_cache_retention",
     "service_tier",
     "seed",
     "stop",
@@ -56,7 +57,6 @@ const REFUSED: &[&str] = &[
     "prompt",
     "max_tool_calls",
     "context_management",
-    "prompt_cache_retention",
     "moderation",
 ];
 const LOGPROBS: &str = "message.output_text.logprobs";

@@ -1,0 +1,204 @@
+//! Requests that are sent again with the same idempotency key.
+
+use super::client::{Reply, begin_once, complete, complete_once, get, send_with};
+use super::host::Conduct::*;
+use super::*;
+
+/// What an answer of 10 tokens costs: 1.5 * (5 + 20), rounded up.
+const PRICE: u128 = 38;
+
+fn replayed(reply: &Reply) -> bool {
+    reply.headers.contains_key("idempotent-replayed")
+}
+
+fn runs(world: &World) -> usize {
+    world
+        .hosts
+        .iter()
+        .map(|host| host.with(|book| book.vouchers.len()))
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_with_the_same_key_is_answered_again_and_charged_once() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    for (stream, key) in [(true, "a"), (false, "b")] {
+        let first = complete_once(&router.url, key, 10, stream).await;
+        assert_eq!((first.status.as_u16(), replayed(&first)), (200, false));
+        for _ in 0..3 {
+            let again = complete_once(&router.url, key, 10, stream).await;
+            assert_eq!((again.status.as_u16(), replayed(&again)), (200, true));
+            assert_eq!(again.body, first.body);
+            assert_eq!(again.receipt(), first.receipt());
+            assert_eq!(again.headers["content-type"], first.headers["content-type"]);
+            assert_eq!(again.headers["x-request-id"], first.headers["x-request-id"]);
+        }
+    }
+    assert_eq!(runs(&world), 2);
+    until("both are settled", || router.budget().spent == Amount(2 * PRICE)).await;
+    // Without a key, or with another one, it is another request.
+    assert!(!replayed(&complete(&router.url, 10, true).await));
+    assert!(!replayed(&complete_once(&router.url, "c", 10, true).await));
+    assert_eq!(runs(&world), 4);
+    let metrics = get(&router.url, "/metrics").await.body;
+    assert!(metrics.contains("quern_router_replays_total 6"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_come_at_once_with_one_key_share_one_run() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router_with(Duration::from_secs(20)).await;
+    let mut asked = Vec::new();
+    for _ in 0..8 {
+        let url = router.url.clone();
+        asked.push(tokio::spawn(async move {
+            complete_once(&url, "k", 1_000, true).await
+        }));
+    }
+    let mut replies = Vec::new();
+    for reply in asked {
+        replies.push(reply.await.unwrap());
+    }
+    assert!(
+        replies
+            .iter()
+            .all(|reply| reply.tokens() == 1_000 && reply.body == replies[0].body)
+    );
+    assert_eq!(replies.iter().filter(|reply| replayed(reply)).count(), 7);
+    assert_eq!(runs(&world), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_with_another_request_or_a_key_that_is_none_is_refused() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    assert_eq!(complete_once(&router.url, "k", 10, true).await.status, 200);
+    for (tokens, stream) in [(11, true), (10, false)] {
+        let other = complete_once(&router.url, "k", tokens, stream).await;
+        assert_eq!(
+            (other.status.as_u16(), other.code().as_str()),
+            (422, "idempotency_key_reused")
+        );
+        assert_eq!(other.json()["error"]["param"], "Idempotency-Key");
+        assert_eq!(other.headers["x-should-retry"], "false");
+    }
+    let long = "k".repeat(256);
+    assert_eq!(complete_once(&router.url, &long, 10, true).await.status, 400);
+    // Anthropic's clients get Anthropic's shape.
+    let body = r#"{"model": "test-model", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]}"#;
+    let url = format!("{}/v1/messages", router.url);
+    let other = send_with("POST", url, body.into(), &[("idempotency-key", "k")]).await;
+    assert_eq!(
+        (other.status.as_u16(), &other.json()["type"]),
+        (422, &"error".into())
+    );
+    assert_eq!(runs(&world), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_finds_the_whole_answer_when_it_comes_back() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router_with(Duration::from_secs(20)).await;
+    begin_once(&router.url, "k", 2_000).await;
+    let reply = complete_once(&router.url, "k", 2_000, true).await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.tokens(), replayed(&reply)),
+        (200, 2_000, true)
+    );
+    assert!(reply.body.trim_end().ends_with("data: [DONE]"));
+    assert_eq!(runs(&world), 1);
+    // 1.5 * (5 + 2 * 2000)
+    until("it is settled once", || router.budget().spent == Amount(6_008)).await;
+    assert_eq!(router.budget().held, Amount(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_broke_off_stays_broken_and_what_nobody_answered_can_be_asked_again() {
+    let world = World::new(&[DiesMidStream]).await;
+    let router = world.router().await;
+    let broken = complete_once(&router.url, "k", 10, true).await;
+    assert!(broken.body.contains("broke off"), "{}", broken.body);
+    let again = complete_once(&router.url, "k", 10, true).await;
+    assert_eq!((again.body == broken.body, replayed(&again)), (true, true));
+    assert_eq!(runs(&world), 1);
+    world.hosts[0].behave(Refuses);
+    for _ in 0..2 {
+        let refused = complete_once(&router.url, "other", 10, true).await;
+        assert_eq!((refused.status.as_u16(), replayed(&refused)), (429, false));
+    }
+    // What is wrong with a request frees its key, too.
+    assert_eq!(complete_once(&router.url, "other", 0, true).await.status, 400);
+    world.hosts[0].behave(Honest);
+    let good = complete_once(&router.url, "other", 10, true).await;
+    assert_eq!(
+        (good.status.as_u16(), good.tokens(), replayed(&good)),
+        (200, 10, false)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_a_used_key_is_refused_and_a_free_one_is_not() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    assert_eq!(complete_once(&router.url, "used", 10, true).await.status, 200);
+    world.hosts[0].behave(Refuses);
+    assert_eq!(complete_once(&router.url, "free", 10, true).await.status, 429);
+    world.hosts[0].behave(Honest);
+    router.kill().await;
+    let before = runs(&world);
+    let router = world.router().await;
+    let gone = complete_once(&router.url, "used", 10, true).await;
+    assert_eq!(
+        (gone.status.as_u16(), gone.code().as_str()),
+        (409, "idempotency_answer_gone")
+    );
+    assert!(gone.body.contains("/quern/receipts") && gone.headers["x-should-retry"] == "false");
+    assert_eq!(complete_once(&router.url, "used", 11, true).await.status, 422);
+    assert_eq!(runs(&world), before, "nothing ran again");
+    assert_eq!(complete_once(&router.url, "free", 10, true).await.status, 200);
+    assert_eq!(complete_once(&router.url, "new", 10, true).await.status, 200);
+    // Neither keys nor prompts lie on the disk as they came.
+    let bytes = bytes_in(&world.folder.path().join("idempotency"));
+    assert!(
+        !bytes
+            .windows(6)
+            .any(|window| window == b"secret" || window == b"\"used\"")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_of_tokens_is_told_kept_and_settled_by_what_an_answer_used() {
+    let mut world = World::new(&[Honest]).await;
+    let limit = Limit::parse("tpm=1000").unwrap().unwrap();
+    world.limits.insert("ann".into(), limit);
+    let router = world.router().await;
+    let left = |reply: &Reply| {
+        let told = reply.headers["x-ratelimit-remaining-tokens"].to_str().unwrap();
+        told.parse::<u32>().unwrap()
+    };
+    let first = complete(&router.url, 600, true).await;
+    assert_eq!((first.status.as_u16(), first.tokens()), (200, 600));
+    assert_eq!(first.headers["x-ratelimit-limit-tokens"], "1000");
+    assert!((395..450).contains(&left(&first)), "{}", left(&first));
+    // The same again would be more than is left.
+    let busy = complete(&router.url, 600, false).await;
+    assert_eq!(
+        (busy.status.as_u16(), busy.code().as_str()),
+        (429, "rate_limit_exceeded")
+    );
+    let wait: u32 = busy.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=13).contains(&wait), "{wait}");
+    assert!(busy.headers.contains_key("x-ratelimit-reset-tokens"));
+    let never = complete(&router.url, 1_000, true).await;
+    assert_eq!(
+        (never.status.as_u16(), never.headers.get("retry-after")),
+        (429, None)
+    );
+    // A replay uses none.
+    let reply = complete_once(&router.url, "k", 100, true).await;
+    assert_eq!(reply.status, 200);
+    let again = complete_once(&router.url, "k", 100, true).await;
+    assert!(replayed(&again) && left(&again) >= left(&reply));
+    assert_eq!(runs(&world), 2);
+}
