@@ -3,7 +3,7 @@
 
 mod model;
 
-use model::{median_to_conviction, power, Cheat};
+use model::{cheated_until_conviction, median_to_conviction, power, Cheat};
 
 fn main() {
     let runs = std::env::args()
@@ -38,5 +38,15 @@ fn main() {
         let cheat = Cheat { fraction, ..at(300) };
         let name = format!("{} % cheat, adaptive, mu_0 = 3e-4", fraction * 100.0);
         println!("{name:<44} {:>9.2} {:>9}", power(&cheat, true, runs, 3), "-");
+    }
+    println!("cheated leaves of those audited until conviction, after 5,000 honest, mu_0 = 367e-6");
+    for fraction in [1.0, 0.1, 0.02, 0.01, 0.005, 0.002, 0.001] {
+        let cheat = Cheat { fraction, ..at(367) };
+        let leaves = cheated_until_conviction(&cheat, 5_000, 1_000_000, runs.min(100), 4);
+        println!(
+            "{:<44} {leaves:>9.1} {:>9}",
+            format!("{} % cheat", fraction * 100.0),
+            "-"
+        );
     }
 }

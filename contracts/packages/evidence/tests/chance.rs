@@ -89,3 +89,22 @@ fn an_honest_host_with_a_true_rate_below_the_null_is_hardly_ever_suspected() {
     };
     assert_eq!(model::power(&honest, true, 60, 3), 0.0);
 }
+
+#[test]
+fn few_bad_leaves_are_looked_at_before_a_cheat_is_convicted() {
+    // what the bonds of docs/adr/0016 are measured by
+    for (fraction, most, runs) in [
+        (1.0, 6.5, 40),
+        (0.02, 12.0, 40),
+        (0.005, 20.0, 20),
+        (0.002, 36.0, 10),
+    ] {
+        let cheat = Cheat {
+            null: 367,
+            fraction,
+            ..Cheat::DEFAULT
+        };
+        let leaves = model::cheated_until_conviction(&cheat, 1_000, 100_000, runs, 4);
+        assert!(leaves <= most, "{fraction}: {leaves}");
+    }
+}

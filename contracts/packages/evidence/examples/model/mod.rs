@@ -124,3 +124,27 @@ pub fn median_to_conviction(cheat: &Cheat, good: u32, runs: usize, seed: u64) ->
     lengths.sort_unstable();
     lengths[runs / 2]
 }
+
+/// Leaves on which a host cheats, of those that audits look at, until it is convicted: the mean of `runs`, each of which
+/// starts over after a past of `good` honest leaves, among the standard profile's nine processes. One that `limit` leaves
+/// do not convict counts as convicted then.
+pub fn cheated_until_conviction(cheat: &Cheat, good: u32, limit: u32, runs: u32, seed: u64) -> f64 {
+    let mut rng = Rng::new(seed);
+    let params = Params {
+        processes: 9,
+        ..Params::DEFAULT
+    };
+    let mut leaves = 0_u64;
+    for _ in 0..runs {
+        let mut process = Process::new();
+        for _ in 0..good {
+            process.enter(&cheat.leaf(&mut rng, true), &params).unwrap();
+        }
+        let convicts = |_: &u32| {
+            let leaf = cheat.leaf(&mut rng, false);
+            process.enter(&leaf, &params).unwrap() == Status::Convicted
+        };
+        leaves += u64::from((1..limit).find(convicts).unwrap_or(limit));
+    }
+    cheat.fraction * leaves as f64 / f64::from(runs)
+}
