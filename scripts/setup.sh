@@ -10,7 +10,7 @@ run preflight
 (run cometbft deny) &
 compilers=$!
 failed=
-run descriptors wasm tools torch python inference clients node || failed=1
+run descriptors wasm tools torch python inference sdks clients node || failed=1
 wait "$compilers" || failed=1
 [ -z "$failed" ] || exit 1
 printf '[setup] ready after %d s; `make help` lists what to do next\n' $((SECONDS - started)) >&2

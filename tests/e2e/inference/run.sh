@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs worker and router on free loopback ports and uses them through unmodified clients.
+# Runs worker and router on free loopback ports and uses them through unmodified clients: OpenAI's and Anthropic's, and,
+# without arguments, those of the folder sdks.
 # Usage: tests/e2e/inference/run.sh [unittest arguments, e.g. -k stop]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,4 +14,7 @@ export PYTHONPATH="$root/.deps/inference"
 . "$root/scripts/env.sh"
 build_worker
 cd "$here"
-exec "$python" -B -m unittest "${@:-discover}"
+failed=0
+"$python" -B -m unittest "${@:-discover}" || failed=1
+if [ $# -eq 0 ]; then bash sdks/run.sh || failed=1; fi
+exit "$failed"

@@ -5,26 +5,18 @@ The packaged model knows neither tools nor JSON: that it answers in them all the
 
 import json
 import math
-import random
 import re
-import shutil
 import tempfile
 import unittest
-from pathlib import Path
 from typing import Literal, Optional
 
 import openai
 import stack
+import taught
 from pydantic import BaseModel, Field
 
 MODEL = stack.MODEL_ID
 CHAT = [{"role": "user", "content": "Who built the ark?"}]
-HERMES = (
-    "{{ bos_token }}{% if tools %}<|im_start|>system\n{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}"
-    "<tool_call><|im_end|>\n{% endif %}{% for message in messages %}<|im_start|>{{ message.role }}\n"
-    "{{ message.content }}{% for call in message.tool_calls or [] %}<tool_call>\n{{ call.function | tojson }}\n"
-    "</tool_call>{% endfor %}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
-)
 
 
 class Person(BaseModel):
@@ -54,29 +46,19 @@ WEATHER = {
 TIME = {"type": "function", "function": {"name": "get_time"}}
 
 
-def taught_model(folder):
-    """The packaged model with a template that shows tools, as if it had learnt to call them."""
-    copy = Path(folder) / MODEL
-    shutil.copytree(stack.MODEL, copy, ignore=shutil.ignore_patterns("SHA256SUMS"))
-    (copy / "chat_template.jinja").write_text(HERMES)
-    config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4096}))
-    return copy
-
-
 def setUpModule():
-    global folder, worker, taught, gateway, client, teacher
+    global folder, worker, pupil, gateway, client, teacher
     folder = tempfile.TemporaryDirectory()
     key, keys = stack.new_key(folder.name)
     worker = stack.worker()
-    taught = stack.worker(taught_model(folder.name))
+    pupil = stack.worker(taught.model(folder.name), model_id=MODEL)
     gateway = stack.router([worker], keys=keys)
     client = gateway.client(key)
-    teacher = taught.client()
+    teacher = pupil.client()
 
 
 def tearDownModule():
-    for server in (gateway, worker, taught):
+    for server in (gateway, worker, pupil):
         assert server.stop() == 0, server.read_log()
         server.discard()
     folder.cleanup()
@@ -225,7 +207,7 @@ class ToolCalls(unittest.TestCase):
 
     def test_the_loop_goes_on_with_the_answer_of_a_tool(self):
         first = teacher.chat.completions.create(
-            model=MODEL, messages=CHAT, tools=[WEATHER], tool_choice="required", seed=6, max_tokens=300
+            model=MODEL, messages=CHAT, tools=[WEATHER], tool_choice="required", parallel_tool_calls=False, seed=6
         ).choices[0].message
         answers = [
             {"role": "tool", "tool_call_id": call.id, "content": "sun"} for call in first.tool_calls if call.id
@@ -248,89 +230,6 @@ class ToolCalls(unittest.TestCase):
             with self.assertRaises(openai.BadRequestError) as caught:
                 client.chat.completions.create(**{"model": MODEL, "messages": CHAT} | request)
             self.assertEqual(caught.exception.param, param)
-
-
-class Conformance(unittest.TestCase):
-    """After the K2 Vendor Verifier: many tools, and how many answers are valid."""
-
-    CASES = 100
-
-    def schema(self, dice, depth):
-        kind = dice.choice(["integer", "boolean", "string", "enum"] + ["array", "object"] * (depth > 0))
-        if kind == "integer":
-            least = dice.randint(-50, 50)
-            return {"type": kind, "minimum": least, "maximum": least + dice.randint(0, 500)}
-        if kind == "string":
-            return {"type": kind, "maxLength": dice.randint(1, 8)}
-        if kind == "enum":
-            return {"enum": [f"v{n}" for n in range(dice.randint(1, 5))]}
-        if kind == "array":
-            return {"type": kind, "items": self.schema(dice, 0), "maxItems": dice.randint(0, 3)}
-        return self.record(dice, depth - 1) if kind == "object" else {"type": kind}
-
-    def record(self, dice, depth):
-        names = [f"field_{n}" for n in range(dice.randint(0, 3))]
-        return {
-            "type": "object",
-            "properties": {name: self.schema(dice, depth) for name in names},
-            "required": [name for name in names if dice.random() < 0.7],
-            "additionalProperties": False,
-        }
-
-    def is_valid(self, schema, value):
-        if "enum" in schema:
-            return value in schema["enum"]
-        kind = schema["type"]
-        if kind == "integer":
-            return type(value) is int and schema["minimum"] <= value <= schema["maximum"]
-        if kind == "boolean":
-            return isinstance(value, bool)
-        if kind == "string":
-            return isinstance(value, str) and len(value) <= schema["maxLength"]
-        if kind == "array":
-            fits = isinstance(value, list) and len(value) <= schema["maxItems"]
-            return fits and all(self.is_valid(schema["items"], item) for item in value)
-        fields = schema["properties"]
-        return (
-            isinstance(value, dict)
-            and set(schema["required"]) <= set(value) <= set(fields)
-            and all(self.is_valid(fields[name], item) for name, item in value.items())
-        )
-
-    def test_every_generated_case_is_valid_or_says_that_it_was_cut(self):
-        seed = 20261122
-        dice = random.Random(seed)
-        valid = cut = 0
-        for case in range(self.CASES):
-            tools = [
-                {"type": "function", "function": {"name": f"tool_{n}", "parameters": self.record(dice, 2), "strict": True}}
-                for n in range(dice.randint(1, 3))
-            ]
-            schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in tools}
-            choice = dice.choice(["required", {"type": "function", "function": {"name": "tool_0"}}])
-            answer = client.chat.completions.create(
-                model=MODEL,
-                messages=CHAT,
-                tools=tools,
-                tool_choice=choice,
-                parallel_tool_calls=dice.random() < 0.3,
-                max_tokens=220,
-                seed=case,
-                temperature=dice.choice([0, 0.7, 1.0, 1.5]),
-            ).choices[0]
-            if answer.finish_reason == "length":
-                cut += 1
-                continue
-            self.assertEqual(answer.finish_reason, "tool_calls", f"seed {seed}, case {case}")
-            for call in answer.message.tool_calls:
-                arguments = json.loads(call.function.arguments)
-                self.assertTrue(
-                    self.is_valid(schemas[call.function.name], arguments), f"seed {seed}, case {case}: {arguments}"
-                )
-            valid += 1
-        print(f"seed {seed}: {valid} of {self.CASES} valid, {cut} cut and said so, 0 invalid")
-        self.assertEqual(valid + cut, self.CASES)
-        self.assertGreaterEqual(valid, 0.8 * self.CASES)
 
 
 class Likelihoods(unittest.TestCase):
