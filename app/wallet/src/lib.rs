@@ -14,6 +14,7 @@ mod mnemonic;
 mod node;
 mod output;
 mod password;
+mod public_key;
 mod qrn;
 mod query;
 mod system;

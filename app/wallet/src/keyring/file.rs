@@ -1,16 +1,16 @@
 //! The content of one key file.
 
-use quern_types::AccAddress;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::crypt::{self, Kdf, Locked, Sealed};
-use crate::{Failure, Result, SigningKey};
+use crate::{Failure, Result, SigningKey, public_key::PublicKey};
 
 /// Version of the file format.
 const VERSION: u32 = 1;
 
-/// One key on disk: public parts in clear, the secret encrypted.
+/// One key on disk: public parts in clear, the secret encrypted. Keys of others and keys of several signers have
+/// no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFile {
@@ -18,12 +18,28 @@ pub struct KeyFile {
     pub version: u32,
     /// Account address.
     pub address: String,
-    /// Compressed secp256k1 public key, hexadecimal.
+    /// Compressed secp256k1 public key, hexadecimal; none for a key of several signers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub public_key: String,
+    /// The signers of a key of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multisig: Option<Members>,
     /// Key derivation.
-    pub kdf: Kdf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kdf: Option<Kdf>,
     /// Encrypted secret.
-    pub secret: Sealed,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Sealed>,
+}
+
+/// Several keys, of which some must sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Members {
+    /// How many must sign.
+    pub threshold: u32,
+    /// Compressed secp256k1 public keys, hexadecimal, in the order of their signatures.
+    pub public_keys: Vec<String>,
 }
 
 /// What the encryption hides.
@@ -70,18 +86,46 @@ impl KeyFile {
             version: VERSION,
             address,
             public_key,
-            kdf,
-            secret,
+            multisig: None,
+            kdf: Some(kdf),
+            secret: Some(secret),
         })
+    }
+
+    /// A key without its secret: somebody else's, or one of several signers.
+    pub(crate) fn without_secret(key: &PublicKey) -> Self {
+        let (public_key, multisig) = match key {
+            PublicKey::Single(key) => (hex::encode(key), None),
+            PublicKey::Multi { threshold, keys } => (
+                String::new(),
+                Some(Members {
+                    threshold: *threshold,
+                    public_keys: keys.iter().map(hex::encode).collect(),
+                }),
+            ),
+        };
+        Self {
+            version: VERSION,
+            address: key.address().to_string(),
+            public_key,
+            multisig,
+            kdf: None,
+            secret: None,
+        }
     }
 
     /// Decrypts the key.
     ///
     /// # Errors
-    /// Wrong password, or a file whose content was changed.
+    /// Wrong password, a file whose content was changed, or a key without a secret.
     pub(crate) fn open(&self, password: &str) -> Result<Secret> {
+        let (Some(kdf), Some(sealed)) = (&self.kdf, &self.secret) else {
+            return Err(Failure::Key(
+                "only its public key is here; sign on the machine that has its secret".into(),
+            ));
+        };
         let bound = bound_to(self.version, &self.address, &self.public_key);
-        let plain = crypt::open(&self.kdf, password, &self.secret, &bound).map_err(|e| match e {
+        let plain = crypt::open(kdf, password, sealed, &bound).map_err(|e| match e {
             Locked::Password => Failure::Key("invalid account password, or a damaged key file".into()),
             Locked::Parameters => Failure::Key("unknown or excessive encryption parameters".into()),
         })?;
@@ -106,11 +150,12 @@ impl KeyFile {
                 file.version
             )));
         }
-        if file
-            .public_key_bytes()
-            .map(|k| AccAddress::from_secp256k1(&k).to_string())
-            != Some(file.address.clone())
-        {
+        if file.kdf.is_some() != file.secret.is_some() || (file.secret.is_some() && file.multisig.is_some()) {
+            return Err(Failure::Key(
+                "the secret and its key derivation belong together".into(),
+            ));
+        }
+        if file.public()?.address().to_string() != file.address {
             return Err(Failure::Key(
                 "the address does not belong to the public key".into(),
             ));
@@ -118,9 +163,28 @@ impl KeyFile {
         Ok(file)
     }
 
-    /// The public key's 33 bytes.
-    pub(crate) fn public_key_bytes(&self) -> Option<[u8; 33]> {
-        hex::decode(&self.public_key).ok()?.try_into().ok()
+    /// The public key.
+    ///
+    /// # Errors
+    /// A malformed one.
+    pub(crate) fn public(&self) -> Result<PublicKey> {
+        let bytes = |text: &String| -> Option<[u8; 33]> { hex::decode(text).ok()?.try_into().ok() };
+        let malformed = || Failure::Key("the public key is malformed".into());
+        let Some(members) = &self.multisig else {
+            return bytes(&self.public_key)
+                .map(PublicKey::Single)
+                .ok_or_else(malformed);
+        };
+        let keys = members.public_keys.iter().map(bytes).collect::<Option<Vec<_>>>();
+        let keys = keys
+            .filter(|_| self.public_key.is_empty())
+            .ok_or_else(malformed)?;
+        PublicKey::multi(members.threshold, keys).map_err(|e| Failure::Key(e.to_string()))
+    }
+
+    /// Whether the secret is here.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.secret.is_some()
     }
 }
 

@@ -28,10 +28,22 @@ pub struct KeysCommand {
 /// One command of `quernd keys`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
-    /// Make a key, or recover one from its words
+    /// Make a key, recover one from its words, or note the public key of others
     Add {
         /// Name of the key
         name: String,
+        /// Note a public key without its secret: the JSON that `keys show -p` prints
+        #[arg(long, value_name = "JSON", conflicts_with_all = ["recover", "multisig"])]
+        pubkey: Option<String>,
+        /// Make the key of an account that several keys of this keyring sign for: their names, with commas
+        #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "recover")]
+        multisig: Vec<String>,
+        /// How many of them must sign
+        #[arg(long, value_name = "K", default_value_t = 1, requires = "multisig")]
+        multisig_threshold: u32,
+        /// Keep the order of --multisig instead of the order of addresses
+        #[arg(long, requires = "multisig")]
+        nosort: bool,
         /// Read the words from standard input instead of making new ones
         #[arg(long)]
         recover: bool,

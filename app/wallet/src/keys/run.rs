@@ -2,7 +2,6 @@
 
 use std::{io::Read, path::Path};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use quern_types::{AccAddress, consensus_bech32};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -11,10 +10,12 @@ use super::{Bech, Command, KeysCommand};
 use crate::{
     Failure, Keyring, Result, SigningKey,
     failure::{local, usage},
+    json,
     keyring::{KeyFile, Secret},
     mnemonic::path_of,
     new_mnemonic,
     password::read_line,
+    public_key::PublicKey,
 };
 
 impl KeysCommand {
@@ -31,11 +32,32 @@ impl KeysCommand {
         match &self.command {
             Command::Add {
                 name,
+                pubkey: Some(json),
+                ..
+            } => {
+                let file = KeyFile::without_secret(&PublicKey::from_json(json)?);
+                ring.add(name, &file)?;
+                Ok(show(described(name, &file)?))
+            }
+            Command::Add {
+                name,
+                multisig,
+                multisig_threshold,
+                nosort,
+                ..
+            } if !multisig.is_empty() => {
+                let file = KeyFile::without_secret(&together(&ring, multisig, *multisig_threshold, *nosort)?);
+                ring.add(name, &file)?;
+                Ok(show(described(name, &file)?))
+            }
+            Command::Add {
+                name,
                 recover,
                 account,
                 index,
                 hd_path,
                 no_backup,
+                ..
             } => {
                 let path = hd_path.clone().unwrap_or_else(|| path_of(*account, *index));
                 let words = if *recover {
@@ -50,7 +72,7 @@ impl KeysCommand {
                     path: Some(path),
                 };
                 let file = self.store(&ring, name, &secret)?;
-                let mut shown = described(name, &file);
+                let mut shown = described(name, &file)?;
                 if !recover && !no_backup {
                     shown["mnemonic"] = json!(words.as_str());
                     eprintln!(
@@ -61,10 +83,12 @@ impl KeysCommand {
             }
             Command::Import { name, file } => {
                 let stored = KeyFile::from_json(&read_all(file)?).map_err(|e| named(file, e))?;
-                let password = self.password.existing(name)?;
-                stored.open(&password).map_err(|e| named(file, e))?;
+                if stored.has_secret() {
+                    let password = self.password.existing(name)?;
+                    stored.open(&password).map_err(|e| named(file, e))?;
+                }
                 ring.add(name, &stored)?;
-                Ok(show(described(name, &stored)))
+                Ok(show(described(name, &stored)?))
             }
             Command::ImportHex { name } => {
                 let text = read_line("Private key, hexadecimal: ")?;
@@ -78,7 +102,7 @@ impl KeysCommand {
                     path: None,
                 };
                 let file = self.store(&ring, name, &secret)?;
-                Ok(show(described(name, &file)))
+                Ok(show(described(name, &file)?))
             }
             Command::Export {
                 name, unarmored_hex, ..
@@ -99,9 +123,8 @@ impl KeysCommand {
                         .collect::<Vec<_>>()
                         .join("\n"));
                 }
-                Ok(show(
-                    keys.iter().map(|(name, file)| described(name, file)).collect(),
-                ))
+                let described = keys.iter().map(|(name, file)| described(name, file));
+                Ok(show(described.collect::<Result<Vec<_>>>()?.into()))
             }
             Command::Show {
                 name,
@@ -110,7 +133,7 @@ impl KeysCommand {
                 bech,
             } => {
                 let (name, file) = ring.find(name)?;
-                let mut shown = described(&name, &file);
+                let mut shown = described(&name, &file)?;
                 if let Bech::Val = bech {
                     let account = AccAddress::from_bech32(&file.address).map_err(usage)?;
                     shown["address"] = json!(account.to_validator_bech32());
@@ -157,14 +180,37 @@ impl KeysCommand {
     }
 }
 
-fn described(name: &str, file: &KeyFile) -> serde_json::Value {
-    let key = STANDARD.encode(file.public_key_bytes().unwrap_or([0; 33]));
-    json!({
+fn described(name: &str, file: &KeyFile) -> Result<serde_json::Value> {
+    let kind = match (file.has_secret(), &file.multisig) {
+        (true, _) => "local",
+        (false, Some(_)) => "multi",
+        (false, None) => "offline",
+    };
+    Ok(json!({
         "name": name,
-        "type": "local",
+        "type": kind,
         "address": file.address,
-        "pubkey": json!({"@type": "/cosmos.crypto.secp256k1.PubKey", "key": key}).to_string(),
-    })
+        "pubkey": json::print(&file.public()?.to_any())?,
+    }))
+}
+
+/// The key of several keys of the keyring, by their names or addresses.
+fn together(ring: &Keyring, names: &[String], threshold: u32, keep_order: bool) -> Result<PublicKey> {
+    let mut keys = Vec::with_capacity(names.len());
+    for name in names {
+        match ring.find(name)?.1.public()? {
+            PublicKey::Single(key) => keys.push(key),
+            PublicKey::Multi { .. } => {
+                return Err(Failure::Usage(format!(
+                    "{name} is a multisig key itself, which is not supported"
+                )));
+            }
+        }
+    }
+    if !keep_order {
+        keys.sort_by_key(AccAddress::from_secp256k1);
+    }
+    PublicKey::multi(threshold, keys)
 }
 
 fn parse_address(text: &str) -> Result<serde_json::Value> {

@@ -4,16 +4,15 @@ use prost::Message;
 use quern_proto::{
     Any,
     cosmos::{
-        auth::v1beta1::{BaseAccount, QueryAccountRequest, QueryAccountResponse},
+        auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse},
         base::v1beta1::Coin as WireCoin,
         tx::v1beta1::{AuthInfo, Fee, SimulateRequest, SimulateResponse, TxBody, TxRaw},
     },
-    type_url,
 };
 use quern_types::{AccAddress, Coins};
 
 use super::{TxFlags, flags::Gas, signer::Signer};
-use crate::{Failure, Result, failure::usage, node::Node};
+use crate::{Failure, Result, node::Node};
 
 /// A transaction before its signature.
 pub(crate) struct Unsigned {
@@ -23,6 +22,8 @@ pub(crate) struct Unsigned {
     pub auth_info: AuthInfo,
     /// Number of the signer's account.
     pub account_number: u64,
+    /// Sequence of the signer's account.
+    pub sequence: u64,
 }
 
 /// Number and sequence of an account.
@@ -54,6 +55,16 @@ pub(crate) fn fee(coins: &Coins, gas_limit: u64) -> Fee {
     }
 }
 
+/// The fee that the flags give for some gas, by who they say pays it.
+fn priced(flags: &TxFlags, gas: u64, gas_limit: u64) -> Result<Fee> {
+    let name = |address: &Option<AccAddress>| address.as_ref().map(ToString::to_string).unwrap_or_default();
+    Ok(Fee {
+        payer: name(&flags.fee_payer),
+        granter: name(&flags.fee_granter),
+        ..fee(&flags.fee(gas)?, gas_limit)
+    })
+}
+
 /// Builds the transaction; asks the node, if there is one, for what the flags leave open.
 pub(crate) async fn build(
     flags: &TxFlags,
@@ -77,7 +88,7 @@ pub(crate) async fn build(
     };
     let signer_infos = match flags.generate_only {
         true => Vec::new(),
-        false => vec![signer.info(account.sequence)],
+        false => vec![signer.info(flags.mode(), account.sequence)],
     };
     let gas = match (flags.gas, node) {
         (Gas::Limit(gas), _) if !flags.dry_run => gas,
@@ -88,9 +99,9 @@ pub(crate) async fn build(
         }
         (_, Some(node)) => {
             let auth_info = AuthInfo {
-                signer_infos: vec![signer.info(account.sequence)],
+                signer_infos: vec![signer.info(flags.mode(), account.sequence)],
                 // A token fee, so that the gas of taking a fee is counted.
-                fee: Some(fee(&flags.fee(1)?, 0)),
+                fee: Some(priced(flags, 1, 0)?),
                 ..Default::default()
             };
             adjusted(flags, simulate(node, &body, &auth_info).await?)?
@@ -98,13 +109,14 @@ pub(crate) async fn build(
     };
     let auth_info = AuthInfo {
         signer_infos,
-        fee: Some(fee(&flags.fee(gas)?, gas)),
+        fee: Some(priced(flags, gas, gas)?),
         ..Default::default()
     };
     Ok(Unsigned {
         body,
         auth_info,
         account_number: account.number,
+        sequence: account.sequence,
     })
 }
 
@@ -135,11 +147,12 @@ pub(crate) async fn account(flags: &TxFlags, node: Option<&Node>, address: &AccA
 }
 
 async fn on_chain(node: &Node, address: &AccAddress) -> Result<Account> {
-    let request = QueryAccountRequest {
+    let request = QueryAccountInfoRequest {
         address: address.to_string(),
     };
-    let answer: QueryAccountResponse = match node
-        .query("/cosmos.auth.v1beta1.Query/Account", &request, 0)
+    // whatever the type of the account: coins of a vesting account are spent with signatures, too
+    let answer: QueryAccountInfoResponse = match node
+        .query("/cosmos.auth.v1beta1.Query/AccountInfo", &request, 0)
         .await
     {
         Err(Failure::Query { code: 22, .. }) => {
@@ -149,14 +162,7 @@ async fn on_chain(node: &Node, address: &AccAddress) -> Result<Account> {
         }
         other => other?,
     };
-    let any = answer.account.unwrap_or_default();
-    if any.type_url != type_url::<BaseAccount>() {
-        return Err(Failure::Usage(format!(
-            "{address} is a {}, which signs nothing",
-            any.type_url
-        )));
-    }
-    let base = BaseAccount::decode(any.value.as_slice()).map_err(usage)?;
+    let base = answer.info.unwrap_or_default();
     Ok(Account {
         number: base.account_number,
         sequence: base.sequence,

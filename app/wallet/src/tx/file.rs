@@ -1,6 +1,9 @@
-//! Transactions in files: sign, broadcast, encode, decode, simulate.
+//! Transactions in files: broadcast, encode, decode, simulate.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use prost::Message;
@@ -11,9 +14,13 @@ use super::{
     TxFlags,
     factory::{account, adjusted, simulate as simulated},
     send,
-    signer::sign as sign_bytes,
 };
-use crate::{Failure, Result, failure::usage, json, keys::read_all};
+use crate::{
+    Failure, Result,
+    failure::{local, usage},
+    json,
+    keys::read_all,
+};
 
 /// A transaction in JSON.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,47 +29,61 @@ pub struct FileArg {
     pub file: PathBuf,
 }
 
-fn read(arg: &FileArg) -> Result<(TxBody, AuthInfo, Vec<Vec<u8>>)> {
+/// Where a command writes what it made.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Document {
+    /// Write to this file, which must not exist, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output_document: Option<PathBuf>,
+}
+
+impl Document {
+    /// Writes a text, or returns it to be printed.
+    pub(crate) fn write(&self, text: String) -> Result<String> {
+        let Some(path) = &self.output_document else {
+            return Ok(text);
+        };
+        let written = std::fs::File::create_new(path).and_then(|mut file| {
+            writeln!(file, "{text}")?;
+            file.sync_all()
+        });
+        written.map(|()| String::new()).map_err(local(path.display()))
+    }
+}
+
+/// A transaction taken apart.
+pub(crate) type Parts = (TxBody, AuthInfo, Vec<Vec<u8>>);
+
+/// Reads a transaction from a file.
+pub(crate) fn read(arg: &FileArg) -> Result<Parts> {
     let text = String::from_utf8(read_all(&arg.file)?).map_err(usage)?;
-    let tx: Tx = json::parse(&text).map_err(|e| Failure::Usage(format!("{}: {e}", arg.file.display())))?;
+    parse(&text).map_err(|e| Failure::Usage(format!("{}: {e}", arg.file.display())))
+}
+
+/// Reads a transaction from its JSON.
+pub(crate) fn parse(text: &str) -> Result<Parts> {
+    let tx: Tx = json::parse(text)?;
     match (tx.body, tx.auth_info) {
         (Some(body), Some(auth_info)) => Ok((body, auth_info, tx.signatures)),
-        _ => Err(Failure::Usage(format!(
-            "{}: body or auth_info is missing",
-            arg.file.display()
-        ))),
+        _ => Err(Failure::Usage("body or auth_info is missing".into())),
     }
 }
 
-fn raw((body, auth_info, signatures): (TxBody, AuthInfo, Vec<Vec<u8>>)) -> TxRaw {
-    TxRaw {
-        body_bytes: body.encode_to_vec(),
-        auth_info_bytes: auth_info.encode_to_vec(),
-        signatures,
-    }
-}
-
-/// Signs and prints the signed transaction.
-pub(crate) async fn sign(flags: &TxFlags, home: &Path, arg: &FileArg) -> Result<String> {
-    let (body, mut auth_info, _) = read(arg)?;
-    let signer = flags.signer(home)?;
-    let chain_id = flags.chain(home)?;
-    let node = match flags.offline {
-        true => None,
-        false => Some(flags.node.connect(home)?),
-    };
-    if let Some(node) = &node {
-        send::same_chain(node, &chain_id).await?;
-    }
-    let account = account(flags, node.as_ref(), &signer.address).await?;
-    auth_info.signer_infos = vec![signer.info(account.sequence)];
-    let key = signer.unlock(flags)?;
-    let signatures = sign_bytes(&key, &chain_id, account.number, &body, &auth_info).signatures;
+/// A transaction as JSON.
+pub(crate) fn print((body, auth_info, signatures): Parts) -> Result<String> {
     json::print(&Tx {
         body: Some(body),
         auth_info: Some(auth_info),
         signatures,
     })
+}
+
+fn raw((body, auth_info, signatures): Parts) -> TxRaw {
+    TxRaw {
+        body_bytes: body.encode_to_vec(),
+        auth_info_bytes: auth_info.encode_to_vec(),
+        signatures,
+    }
 }
 
 /// Sends a signed transaction.
@@ -93,12 +114,10 @@ pub(crate) fn decode(flags: &TxFlags, text: &str, hexadecimal: bool) -> Result<S
     let raw = TxRaw::decode(bytes.as_slice()).map_err(malformed)?;
     let body = TxBody::decode(raw.body_bytes.as_slice()).map_err(malformed)?;
     let auth_info = AuthInfo::decode(raw.auth_info_bytes.as_slice()).map_err(malformed)?;
-    let tx = Tx {
-        body: Some(body),
-        auth_info: Some(auth_info),
-        signatures: raw.signatures,
-    };
-    Ok(flags.output.output.show(&json::print(&tx)?))
+    Ok(flags
+        .output
+        .output
+        .show(&print((body, auth_info, raw.signatures))?))
 }
 
 /// Prints the gas that a transaction in a file would use.
@@ -108,7 +127,7 @@ pub(crate) async fn simulate(flags: &TxFlags, home: &Path, arg: &FileArg) -> Res
     if auth_info.signer_infos.is_empty() {
         let signer = flags.signer(home)?;
         let account = account(flags, Some(&node), &signer.address).await?;
-        auth_info.signer_infos = vec![signer.info(account.sequence)];
+        auth_info.signer_infos = vec![signer.info(flags.mode(), account.sequence)];
     }
     let used = simulated(&node, &body, &auth_info).await?;
     let shown = json!({"gas_used": used.to_string(), "gas_estimate": adjusted(flags, used)?.to_string()});

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quern_types::Coins;
+use quern_types::{AccAddress, Coins};
 
 use crate::{
     Failure, Result,
@@ -45,6 +45,15 @@ pub enum BroadcastMode {
     Async,
 }
 
+/// `--sign-mode`: what a signature covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// The transaction's bytes
+    Direct,
+    /// The transaction as JSON, as Ledgers and multisig accounts sign it
+    AminoJson,
+}
+
 /// Flags that every transaction command takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TxFlags {
@@ -69,6 +78,15 @@ pub struct TxFlags {
     /// Factor on the simulated gas
     #[arg(long, value_name = "FACTOR", default_value = "1.3", global = true)]
     pub gas_adjustment: Decimal,
+    /// Account that pays the fee and signs too, instead of the signer
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::system::account, global = true)]
+    pub fee_payer: Option<AccAddress>,
+    /// Account that granted the payer an allowance for fees
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::system::account, global = true)]
+    pub fee_granter: Option<AccAddress>,
+    /// What the signature covers [default: direct; amino-json for a multisig account]
+    #[arg(long, value_enum, global = true)]
+    pub sign_mode: Option<Mode>,
     /// Text in the transaction, public
     #[arg(
         long,
@@ -137,6 +155,11 @@ impl TxFlags {
             (None, Some(prices)) => prices.fee(gas),
             (None, None) => Ok(Coins::empty()),
         }
+    }
+
+    /// What a signature covers.
+    pub(crate) fn mode(&self) -> Mode {
+        self.sign_mode.unwrap_or(Mode::Direct)
     }
 
     /// Chain that signatures are for. Never taken from the node alone: a node must not choose what a

@@ -19,8 +19,10 @@ use serde::Serialize;
 
 use super::{
     factory::{fee, wire_coins},
+    flags::Mode,
     host::OfferArg,
-    signer::{Signer, sign},
+    sign_doc::{Facts, sign_bytes},
+    signer::Signer,
 };
 use crate::{Failure, Keyring, PasswordFlags, Result, failure::usage, json, key_bytes, qrn, system::account};
 
@@ -110,16 +112,21 @@ impl GentxArgs {
             ..TxBody::default()
         };
         let auth_info = AuthInfo {
-            signer_infos: vec![signer.info(0)],
+            signer_infos: vec![signer.info(Mode::Direct, 0)],
             fee: Some(fee(&Coins::empty(), GAS)),
             ..AuthInfo::default()
         };
         let key = signer.unlock_with(&self.password)?;
-        let signatures = sign(&key, &ground.chain_id, 0, &body, &auth_info).signatures;
+        let facts = Facts {
+            chain_id: &ground.chain_id,
+            account_number: 0,
+            sequence: 0,
+        };
+        let signature = key.sign(&sign_bytes(Mode::Direct, facts, &body, &auth_info)?);
         let tx = Tx {
             body: Some(body),
             auth_info: Some(auth_info),
-            signatures,
+            signatures: vec![signature],
         };
         Ok((signer.address, json::print(&tx)?))
     }

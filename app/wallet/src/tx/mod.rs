@@ -10,11 +10,18 @@ mod flags;
 pub(crate) mod gentx;
 mod gov;
 mod host;
+mod multisign;
 mod quote;
 mod router;
+#[cfg(test)]
+mod sdk_files;
 mod send;
 mod session;
+mod sign;
+mod sign_doc;
 mod signer;
+mod signers;
+mod validate;
 mod wasm;
 
 use std::path::Path;
@@ -83,7 +90,14 @@ pub enum Command {
         command: gov::Command,
     },
     /// Sign a transaction made with --generate-only
-    Sign(file::FileArg),
+    Sign(sign::SignArgs),
+    /// Sign many transactions, one on each line
+    SignBatch(sign::BatchArgs),
+    /// Join the signatures of a multisig account's members
+    #[command(visible_alias = "multi-sign")]
+    Multisign(multisign::MultisignArgs),
+    /// Check the signatures of a transaction
+    ValidateSignatures(file::FileArg),
     /// Send a signed transaction
     Broadcast(file::FileArg),
     /// Print a transaction's bytes in base64
@@ -105,10 +119,16 @@ impl TxCommand {
     ///
     /// # Errors
     /// With the exit code of [`crate::Failure::exit_code`].
-    pub async fn run(self, home: &Path) -> Result<String> {
+    pub async fn run(mut self, home: &Path) -> Result<String> {
+        if let Command::Bank { command } = &mut self.command {
+            command.take_from(&mut self.flags.from);
+        }
         let flags = &self.flags;
         match &self.command {
-            Command::Sign(file) => file::sign(flags, home, file).await,
+            Command::Sign(args) => sign::sign(flags, home, args).await,
+            Command::SignBatch(args) => sign::sign_batch(flags, home, args).await,
+            Command::Multisign(args) => multisign::multisign(flags, home, args).await,
+            Command::ValidateSignatures(file) => validate::validate_signatures(flags, home, file).await,
             Command::Broadcast(file) => file::broadcast(flags, home, file).await,
             Command::Encode(file) => file::encode(file),
             Command::Decode { bytes, hex } => file::decode(flags, bytes, *hex),

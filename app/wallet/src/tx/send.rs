@@ -18,7 +18,8 @@ use super::{
     TxFlags,
     factory::{self, Unsigned},
     flags::BroadcastMode,
-    signer::{Signer, sign},
+    sign_doc::{Facts, sign_bytes},
+    signer::Signer,
 };
 use crate::{Failure, Result, json, node::Node, output::Format, password::read_line};
 
@@ -52,6 +53,12 @@ pub(crate) async fn send(
         let unsigned = factory::build(flags, node, signer, messages).await?;
         return json::print(&as_tx(&unsigned, Vec::new())).map(Sent::Nothing);
     }
+    let other = |payer: &&AccAddress| **payer != signer.address;
+    if let Some(payer) = flags.fee_payer.as_ref().filter(other) {
+        return Err(Failure::Usage(format!(
+            "{payer} must sign as well: make the transaction with --generate-only and sign it with both keys"
+        )));
+    }
     let chain_id = flags.chain(home)?;
     if let Some(node) = node {
         same_chain(node, &chain_id).await?;
@@ -65,17 +72,28 @@ pub(crate) async fn send(
     if node.is_some() {
         confirm(flags, &unsigned)?;
     }
+    let facts = Facts {
+        chain_id: &chain_id,
+        account_number: unsigned.account_number,
+        sequence: unsigned.sequence,
+    };
     let key = signer.unlock(flags)?;
-    let raw = sign(
-        &key,
-        &chain_id,
-        unsigned.account_number,
+    let signature = key.sign(&sign_bytes(
+        flags.mode(),
+        facts,
         &unsigned.body,
         &unsigned.auth_info,
-    );
+    )?);
     match node {
-        None => json::print(&as_tx(&unsigned, raw.signatures)).map(Sent::Nothing),
-        Some(node) => Ok(Sent::Response(Box::new(broadcast(flags, node, raw).await?))),
+        None => json::print(&as_tx(&unsigned, vec![signature])).map(Sent::Nothing),
+        Some(node) => {
+            let raw = TxRaw {
+                body_bytes: unsigned.body.encode_to_vec(),
+                auth_info_bytes: unsigned.auth_info.encode_to_vec(),
+                signatures: vec![signature],
+            };
+            Ok(Sent::Response(Box::new(broadcast(flags, node, raw).await?)))
+        }
     }
 }
 

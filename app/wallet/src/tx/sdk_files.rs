@@ -1,0 +1,110 @@
+//! Files of the Cosmos SDK's own command line, made by wasmd 0.61.14 (`tests/vectors/sdk_cli.sh`): what it signs, joins
+//! and encodes, these commands sign, join and encode to the byte.
+
+use std::{fs, path::Path};
+
+use clap::Parser;
+use serde_json::Value;
+
+use super::TxCommand;
+use crate::{
+    DEFAULT_PATH, Failure, Keyring, KeysCommand, SigningKey,
+    keyring::{KeyFile, Secret},
+};
+
+#[derive(Parser)]
+struct Keys {
+    #[command(flatten)]
+    command: KeysCommand,
+}
+
+#[derive(Parser)]
+struct Tx {
+    #[command(flatten)]
+    command: TxCommand,
+}
+
+/// A home with the keys a, b and c of the vectors, and their common key.
+fn home(vectors: &Value) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("password"), "correct horse").unwrap();
+    let ring = Keyring::of_home(home.path());
+    for (name, words) in ["a", "b", "c"].iter().zip(vectors["words"].as_array().unwrap()) {
+        let key = SigningKey::from_mnemonic(words.as_str().unwrap(), DEFAULT_PATH).unwrap();
+        let secret = Secret {
+            private_key: hex::encode(key.to_bytes()),
+            mnemonic: None,
+            path: None,
+        };
+        ring.add(name, &KeyFile::seal(&secret, "correct horse").unwrap())
+            .unwrap();
+    }
+    keys(
+        home.path(),
+        "add treasury --multisig a,b,c --multisig-threshold 2",
+    );
+    home
+}
+
+fn keys(home: &Path, args: &str) -> String {
+    let words = std::iter::once("keys").chain(args.split_whitespace());
+    Keys::try_parse_from(words).unwrap().command.run(home).unwrap()
+}
+
+async fn tx(home: &Path, args: &str) -> Result<String, Failure> {
+    let args = args.replace("HOME", &home.display().to_string());
+    let password = home.join("password").display().to_string();
+    let words = std::iter::once("tx")
+        .chain(args.split_whitespace())
+        .chain(["--password-file", &password]);
+    Tx::try_parse_from(words).unwrap().command.run(home).await
+}
+
+fn write(home: &Path, name: &str, value: &Value) {
+    fs::write(home.join(name), value.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn signatures_of_members_and_what_they_are_joined_to_are_the_sdks() {
+    let vectors: Value = serde_json::from_str(include_str!("../../tests/vectors/sdk_cli.json")).unwrap();
+    let home = home(&vectors);
+    let home = home.path();
+    assert_eq!(keys(home, "show treasury -a"), vectors["treasury"]["address"]);
+    let public: Value = serde_json::from_str(&keys(home, "show treasury -p")).unwrap();
+    assert_eq!(public, vectors["treasury"]["pubkey"]);
+
+    let facts = "--offline --chain-id quern-test-1 --account-number 7 --sequence 3";
+    write(home, "unsigned.json", &vectors["unsigned"]);
+    for (name, theirs) in ["a", "b", "c"]
+        .iter()
+        .zip(vectors["signatures"].as_array().unwrap())
+    {
+        let sign = format!("sign HOME/unsigned.json --from {name} --multisig treasury {facts}");
+        let ours: Value = serde_json::from_str(&tx(home, &sign).await.unwrap()).unwrap();
+        assert_eq!(ours, *theirs, "{name}");
+        write(home, &format!("{name}.sig"), theirs);
+    }
+    let join = format!("multisign HOME/unsigned.json treasury HOME/a.sig HOME/c.sig {facts}");
+    fs::write(home.join("joined.json"), tx(home, &join).await.unwrap()).unwrap();
+    let encoded = tx(home, "encode HOME/joined.json").await.unwrap();
+    assert_eq!(encoded, vectors["joined_bytes"]);
+    write(home, "theirs.json", &vectors["joined"]);
+    assert_eq!(tx(home, "encode HOME/theirs.json").await.unwrap(), encoded);
+    let check = format!("validate-signatures HOME/theirs.json {facts}");
+    assert!(tx(home, &check).await.unwrap().contains("[OK]"));
+}
+
+#[tokio::test]
+async fn a_signature_of_one_key_is_the_sdks_in_both_modes() {
+    let vectors: Value = serde_json::from_str(include_str!("../../tests/vectors/sdk_cli.json")).unwrap();
+    let home = home(&vectors);
+    let home = home.path();
+    let facts = "--offline --chain-id quern-test-1 --account-number 7 --sequence 3";
+    write(home, "single.json", &vectors["single"]);
+    for (mode, theirs) in [("direct", "direct_bytes"), ("amino-json", "amino_bytes")] {
+        let sign = format!("sign HOME/single.json --from a --sign-mode {mode} {facts}");
+        fs::write(home.join("signed.json"), tx(home, &sign).await.unwrap()).unwrap();
+        let encoded = tx(home, "encode HOME/signed.json").await.unwrap();
+        assert_eq!(encoded, vectors[theirs], "{mode}");
+    }
+}

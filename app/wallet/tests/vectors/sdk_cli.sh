@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Makes sdk_cli.json: what the Cosmos SDK's own command line (wasmd 0.61.14, built by `make diff-wasmd`) makes of keys,
+# transactions and signatures without a node.
+set -euo pipefail
+cd "$(dirname "$0")"
+wasmd=$PWD/../../../../.deps/wasmd
+[ -x "$wasmd/wasmd" ] || { echo "run make diff-wasmd first" >&2 && exit 1; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export LD_LIBRARY_PATH=$wasmd
+w() { "$wasmd/wasmd" "$@" --home "$work/home" --keyring-backend test; }
+facts=(--chain-id quern-test-1 --offline --account-number 7 --sequence 3)
+
+# From the published test vectors of BIP-39.
+words=(
+    "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
+    "legal winner thank year wave sausage worth useful legal winner thank yellow"
+    "letter advice cage absurd amount doctor acoustic avoid letter advice cage above"
+)
+names=(a b c)
+for i in 0 1 2; do
+    echo "${words[$i]}" | w keys add "${names[$i]}" --recover >/dev/null 2>&1
+done
+w keys add treasury --multisig a,b,c --multisig-threshold 2 >/dev/null 2>&1
+to=$(w keys show b -a)
+
+make() { w tx bank send "$(w keys show "$1" -a)" "$to" 500nqrn --fees 10nqrn --note "for <you> & me" --generate-only --offline -a 7 -s 3; }
+make treasury >"$work/unsigned.json"
+make a >"$work/single.json"
+for name in "${names[@]}"; do
+    w tx sign "$work/unsigned.json" --from "$name" --multisig treasury "${facts[@]}" >"$work/$name.sig"
+done
+w tx multisign "$work/unsigned.json" treasury "$work/a.sig" "$work/c.sig" "${facts[@]}" >"$work/joined.json"
+for mode in direct amino-json; do
+    w tx sign "$work/single.json" --from a --sign-mode "$mode" "${facts[@]}" >"$work/$mode.json"
+    w tx encode "$work/$mode.json" >"$work/$mode.txt"
+done
+w tx encode "$work/joined.json" >"$work/joined.txt"
+
+python3 - "$work" "$(w keys show treasury -a)" "$(w keys show treasury -p)" "${words[@]}" >sdk_cli.json <<'PY'
+import json, pathlib, sys
+work, address, key, *words = sys.argv[1:]
+text = lambda name: (pathlib.Path(work) / name).read_text().strip()
+read = lambda name: json.loads(text(name))
+print(json.dumps({
+    "words": words, "treasury": {"address": address, "pubkey": json.loads(key)},
+    "unsigned": read("unsigned.json"), "signatures": [read(f"{name}.sig") for name in "abc"],
+    "joined": read("joined.json"), "joined_bytes": text("joined.txt"),
+    "single": read("single.json"), "direct_bytes": text("direct.txt"), "amino_bytes": text("amino-json.txt"),
+}, indent=1))
+PY
