@@ -1,6 +1,7 @@
 // Vercel's AI SDK, with its provider for servers that speak OpenAI's dialect.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { embedMany, generateText, isStepCount, Output, streamText, tool } from "ai";
 import { z } from "zod";
@@ -85,6 +86,23 @@ test("the same loop streams", async () => {
   assert.equal(kinds.filter((kind) => kind === "tool-result").length, 2);
   assert.ok(kinds.includes("text-delta"));
   assert.equal(looked.length, 2);
+});
+
+test("the provider for OpenAI does the same over Responses, as long as nothing is to be stored", async () => {
+  looked.length = 0;
+  const openai = createOpenAI({ baseURL: base, apiKey: key });
+  const providerOptions = { openai: { store: false, parallelToolCalls: false } };
+  const request = { ...common, ...steps, providerOptions, model: openai(toolsModel), prompt, maxOutputTokens: 120 };
+  const done = await generateText(request);
+  assert.deepEqual(done.steps.map((step) => step.toolResults.length), [1, 1, 0]);
+  assert.ok(done.text);
+  const stream = streamText(request);
+  const kinds = [];
+  for await (const part of stream.fullStream) kinds.push(part.type);
+  assert.ok(!kinds.includes("error"), String(kinds));
+  assert.equal(looked.length, 4);
+  const shaped = { ...common, providerOptions, model: openai(model), prompt, maxOutputTokens: 150 };
+  Builder.parse((await generateText({ ...shaped, output: Output.object({ schema: Builder }) })).output);
 });
 
 test("embedMany keeps the order", async () => {
