@@ -53,10 +53,11 @@ fn message((index, value): (usize, Value)) -> Result<Message, ApiError> {
                     extra.insert("reasoning_content".into(), thought.into());
                 }
             }
-            // What clients send back of an answer that had none.
-            fields.retain(|name, value| {
-                let is_empty = value.as_array().is_some_and(Vec::is_empty);
-                !(is_empty && name == "annotations")
+            // What clients send back of an answer that had none. LiteLLM gathers the fields that it does not know.
+            fields.retain(|name, value| match (name.as_str(), value) {
+                ("annotations", Value::Array(notes)) => !notes.is_empty(),
+                ("provider_specific_fields", Value::Object(unknown)) => !unknown.values().all(Value::is_null),
+                _ => true,
             });
         }
         "tool" => {

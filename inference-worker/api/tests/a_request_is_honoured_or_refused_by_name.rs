@@ -340,7 +340,8 @@ fn tools_and_their_messages_are_read_or_refused_by_name() {
     let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}});
     let history = json!({"messages": [
         {"role": "user", "content": "hi"},
-        {"role": "assistant", "content": null, "tool_calls": [call], "refusal": null, "annotations": []},
+        {"role": "assistant", "content": null, "tool_calls": [call], "refusal": null, "annotations": [],
+         "provider_specific_fields": {"refusal": null}},
         {"role": "tool", "tool_call_id": "c1", "content": "done"},
     ]});
     let Input::Chat(messages) = chat(history).unwrap().input else {
