@@ -253,11 +253,8 @@ async fn relay(
     // Refused here, a bad request costs no worker anything.
     let request = Request::parse(endpoint, &body)?;
     let part = service.parting.of(holder);
-    let reserve = || {
-        service
-            .rates
-            .reserve(&holder.name, Expected::of(&request), arrived)
-    };
+    let expected = || Expected::of(&request);
+    let reserve = || service.rates.reserve(&holder.name, expected, arrived);
     let (reserved, response) = match &service.backend {
         Backend::Direct(pool) => {
             let (path, reserved) = (endpoint.path(), reserve()?);

@@ -163,12 +163,13 @@ impl Rates {
     pub(crate) fn reserve(
         self: &Arc<Self>,
         name: &str,
-        expected: Expected,
+        expected: impl FnOnce() -> Expected,
         now: Instant,
     ) -> Result<Option<Reserved>, ApiError> {
         let Some(most) = self.limits.get(name).and_then(|limit| limit.tokens) else {
             return Ok(None);
         };
+        let expected = expected();
         let tokens = expected.tokens(most);
         if tokens > most {
             return Err(ApiError {
@@ -378,18 +379,11 @@ mod tests {
     fn tokens_are_taken_before_and_settled_after() {
         let rates = rates(&[("ann", None, Some(6_000))]);
         let start = Instant::now();
-        let ask = |prompt, output| rates.reserve("ann", Expected { prompt, output }, start);
+        let ask = |prompt, output| rates.reserve("ann", || Expected { prompt, output }, start);
         let left = || told(&rates, "ann", "remaining-tokens", start);
         assert!(
             rates
-                .reserve(
-                    "bob",
-                    Expected {
-                        prompt: 9,
-                        output: None
-                    },
-                    start
-                )
+                .reserve("bob", || unreachable!("no limit, no count"), start)
                 .unwrap()
                 .is_none()
         );

@@ -78,7 +78,7 @@ async fn relay(
     let part = service.parting.of(holder);
     let reserved = match path {
         EMBEDDINGS => {
-            let expected = Expected::of_texts(&body);
+            let expected = || Expected::of_texts(&body);
             service.rates.reserve(&holder.name, expected, Instant::now())?
         }
         // Counting tokens uses none.

@@ -3,6 +3,7 @@
 mod agent;
 mod chain;
 mod client;
+mod direct;
 mod gone_wrong;
 mod host;
 #[path = "../../../worker/src/paid/tests/little_room.rs"]
