@@ -102,7 +102,7 @@ fn texts(model: Option<&str>, field: &str, kind: Value) -> Value {
     )
 }
 
-fn listing() -> [(&'static str, Value); 4] {
+fn listing() -> [(&'static str, Value); 5] {
     [
         (
             "/v1/models",
@@ -121,6 +121,7 @@ fn listing() -> [(&'static str, Value); 4] {
             "/metrics",
             json!({"get": operation("Figures for Prometheus.", None)}),
         ),
+        ("/openapi.json", json!({"get": operation("This page.", None)})),
     ]
 }
 

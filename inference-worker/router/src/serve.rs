@@ -103,11 +103,16 @@ impl Serve {
             let _ = stopped.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(Duration::from_secs(self.grace)).await;
         };
+        let served = async {
+            let result = server.await;
+            // Requests whose clients have gone may finish, too.
+            service.once.finish().await;
+            result
+        };
         let result = tokio::select! {
-            result = async { server.await } => result.context("the HTTP server failed"),
+            result = served => result.context("the HTTP server failed"),
             () = out_of_time => Ok(()),
         };
-        // Requests whose clients have gone end before the ledger does.
         service.once.stop().await;
         running.stop().await;
         result

@@ -35,6 +35,8 @@ const KEY: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Header by which clients know that another try is of no use.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Pause between two looks at what still runs.
+const LOOK: Duration = Duration::from_millis(50);
 /// Longest key, in characters.
 const MAX_KEY: usize = 255;
 /// What a piece takes beside its bytes.
@@ -69,6 +71,19 @@ impl Once {
             marks,
             running: Mutex::default(),
         })
+    }
+
+    /// Waits until nothing runs any more.
+    pub(crate) async fn finish(&self) {
+        while self.is_running() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        while running.try_join_next().is_some() {}
+        !running.is_empty()
     }
 
     /// Ends what still runs.

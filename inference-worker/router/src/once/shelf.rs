@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const BYTES: usize = 256 << 20;
 /// Keys that are remembered over all holders.
 const MARKS: usize = 1 << 20;
+/// Claims in a window for each key that is remembered.
+const CLAIMS: usize = 4;
 /// What an answer takes beside its bytes.
 const OVERHEAD: usize = 2 << 10;
 
@@ -77,6 +79,9 @@ struct Shelf {
     here: BTreeSet<u64>,
     next: u64,
     bytes: usize,
+    /// Claims since when, also those that came to nothing: each is written to disk.
+    claims: usize,
+    counted_from: Option<Instant>,
 }
 
 /// Every holder's keys.
@@ -224,6 +229,14 @@ impl Shelves {
         let (true, Some(reader)) = (shelf.marks.len() < self.most_marks, reader) else {
             return Claim::Full(self.until_next(shelf, now));
         };
+        let counted_from = *shelf.counted_from.get_or_insert(now);
+        let counted = now.saturating_duration_since(counted_from);
+        if counted >= self.window {
+            (shelf.claims, shelf.counted_from) = (0, Some(now));
+        } else if shelf.claims >= self.most_marks.saturating_mul(CLAIMS) {
+            return Claim::Full((self.window - counted).as_secs().max(1));
+        }
+        shelf.claims = shelf.claims.saturating_add(1);
         let id = shelf.add(key, request, now, State::Here(answer.clone()));
         if !shelf.grant(&key, id, OVERHEAD.saturating_add(weight), self.most_bytes) {
             shelf.remove(&key);
@@ -381,6 +394,18 @@ mod tests {
         ));
         drop(first(shelves.claim("bob", ([9; 32], [9; 32]), 0, at)));
         drop(first(shelves.claim("ann", ([9; 32], [9; 32]), 0, now + WINDOW)));
+    }
+
+    #[test]
+    fn keys_that_are_freed_again_and_again_fill_no_disk() {
+        let (shelves, now) = (shelves(1 << 20, 3), Instant::now());
+        let claim = |at| shelves.claim("ann", ([1; 32], [1; 32]), 0, at);
+        for _ in 0..3 * CLAIMS {
+            let (slot, ..) = first(claim(now));
+            shelves.release(&slot);
+        }
+        assert!(matches!(claim(now + WINDOW / 2), Claim::Full(30)));
+        drop(first(claim(now + WINDOW)));
     }
 
     #[test]

@@ -101,6 +101,7 @@ async fn a_client_that_hangs_up_finds_the_whole_answer_when_it_comes_back() {
     let world = World::new(&[Honest]).await;
     let router = world.router_with(Duration::from_secs(20)).await;
     begin_once(&router.url, "k", 2_000).await;
+    router.service.once.finish().await;
     let reply = complete_once(&router.url, "k", 2_000, true).await;
     assert_eq!(
         (reply.status.as_u16(), reply.tokens(), replayed(&reply)),
@@ -111,6 +112,16 @@ async fn a_client_that_hangs_up_finds_the_whole_answer_when_it_comes_back() {
     // 1.5 * (5 + 2 * 2000)
     until("it is settled once", || router.budget().spent == Amount(6_008)).await;
     assert_eq!(router.budget().held, Amount(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_comes_back_in_time_gets_the_beginning_and_goes_on_from_there() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router_with(Duration::from_secs(20)).await;
+    begin_once(&router.url, "k", 2_000).await;
+    let again = complete_once(&router.url, "k", 2_000, true).await;
+    assert_eq!((again.tokens(), replayed(&again)), (2_000, true));
+    assert_eq!(runs(&world), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
