@@ -29,6 +29,9 @@ pub struct Cli {
     /// Log.
     #[command(flatten)]
     pub log: LogArgs,
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -67,11 +70,11 @@ pub enum LogFormat {
     Json,
 }
 
-/// How a command prints its result.
+/// How a command prints its result: one flag for all commands, before or after their names.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct OutputArgs {
     /// Output format
-    #[arg(short, long, value_enum, default_value = "text")]
+    #[arg(short, long, global = true, value_enum, default_value = "text")]
     pub output: Format,
 }
 
@@ -95,21 +98,11 @@ pub enum Command {
         /// CometBFT.
         #[command(flatten)]
         comet: CometArgs,
-        /// Output.
-        #[command(flatten)]
-        output: OutputArgs,
     },
     /// Run the node: the application and CometBFT, until SIGTERM or Ctrl-C
     Start(StartArgs),
     /// Print what the running node says about itself
-    Status {
-        /// Its arguments.
-        #[command(flatten)]
-        args: status::StatusArgs,
-        /// Output.
-        #[command(flatten)]
-        output: OutputArgs,
-    },
+    Status(status::StatusArgs),
     /// Prepare and check the genesis document
     #[command(subcommand)]
     Genesis(genesis::GenesisCommand),
@@ -133,46 +126,27 @@ pub enum Command {
         /// CometBFT.
         #[command(flatten)]
         comet: CometArgs,
-        /// Output.
-        #[command(flatten)]
-        output: OutputArgs,
     },
     /// This validator's part in the randomness beacon
     Beacon {
         /// What to do.
         #[command(subcommand)]
         command: beacon::BeaconCommand,
-        /// Output.
-        #[command(flatten)]
-        output: OutputArgs,
     },
     /// Read or change one setting
     Config {
         /// What to do.
         #[command(subcommand)]
         command: config::ConfigCommand,
-        /// Output.
-        #[command(flatten)]
-        output: OutputArgs,
     },
     /// Make, list and move the snapshots that new nodes join from
     Snapshots {
         /// What to do.
         #[command(subcommand)]
         command: snapshots::SnapshotsCommand,
-        /// Output format
-        #[arg(short, long, value_enum, default_value = "text", global = true)]
-        output: Format,
     },
     /// Forget past states of the stopped node
-    Prune {
-        /// Its arguments.
-        #[command(flatten)]
-        args: prune::PruneArgs,
-        /// Output.
-        #[command(flatten)]
-        output: OutputArgs,
-    },
+    Prune(prune::PruneArgs),
     /// What Cosmovisor runs before a new binary's start: nothing is to be done
     #[command(hide = true)]
     PreUpgrade,
@@ -184,9 +158,6 @@ pub enum Command {
         /// CometBFT.
         #[command(flatten)]
         comet: CometArgs,
-        /// Output.
-        #[command(flatten)]
-        output: OutputArgs,
     },
     /// Print the state of the stopped node as the genesis document of a new chain
     Export(export::ExportArgs),
@@ -197,9 +168,6 @@ pub enum Command {
         /// With what it is compatible with
         #[arg(long)]
         long: bool,
-        /// Output.
-        #[command(flatten)]
-        output: OutputArgs,
     },
     /// Start of a supervised process
     #[command(name = "__child", hide = true)]
@@ -212,12 +180,13 @@ pub enum Command {
 /// With the exit code of the failure.
 pub fn run(cli: Cli) -> Outcome {
     let home = Home::new(&cli.home)?;
-    let (format, value) = match cli.command {
+    let format = cli.output.output;
+    let value = match cli.command {
         Command::Start(args) => return start(&args, &cli.log, &home),
         Command::PreUpgrade => return Ok(()),
-        Command::State(args) => return state::state(&args, &home),
+        Command::State(args) => return state::state(&args, format, &home),
         Command::Child(args) => return become_child(&args, &home),
-        Command::Genesis(command) => (Format::Text, Value::String(genesis::run(command, &home)?)),
+        Command::Genesis(command) => Value::String(genesis::run(command, &home)?),
         Command::Keys(command) => return say(&command.run(home.root())?),
         Command::Tx(command) => return say(&wait(command.run(home.root()))??),
         Command::Query(command) => return say(&wait(command.run(home.root()))??),
@@ -229,32 +198,22 @@ pub fn run(cli: Cli) -> Outcome {
             let report = command.run(home.root())?;
             return conclude(&report, &report.show(command.output.output));
         }
-        Command::Init { args, comet, output } => {
-            let comet = locate(comet.comet_bin.as_deref())?;
-            (output.output, init(&args, &home, &comet)?)
+        Command::Init { args, comet } => init(&args, &home, &locate(comet.comet_bin.as_deref())?)?,
+        Command::Status(args) => status::status(&args, &home)?,
+        Command::Comet { command, comet } => comet::run(&command, &home, comet.comet_bin.as_ref())?,
+        Command::Beacon { command } => beacon::run(&command, &home)?,
+        Command::Config { command } => config::run(&command, &home)?,
+        Command::Snapshots { command } => snapshots::run(&command, &home)?,
+        Command::Prune(args) => prune::prune(&args, &home)?,
+        Command::Rollback { args, comet } => rollback::rollback(args, &home, comet.comet_bin.as_ref())?,
+        Command::Export(args) => {
+            // a genesis document has one form
+            print(Format::Json, &export::export(&args, &home)?);
+            return Ok(());
         }
-        Command::Status { args, output } => (output.output, status::status(&args, &home)?),
-        Command::Comet {
-            command,
-            comet,
-            output,
-        } => (
-            output.output,
-            comet::run(&command, &home, comet.comet_bin.as_ref())?,
-        ),
-        Command::Beacon { command, output } => (output.output, beacon::run(&command, &home)?),
-        Command::Config { command, output } => (output.output, config::run(&command, &home)?),
-        Command::Snapshots { command, output } => (output, snapshots::run(&command, &home)?),
-        Command::Prune { args, output } => (output.output, prune::prune(&args, &home)?),
-        Command::Rollback { args, comet, output } => (
-            output.output,
-            rollback::rollback(args, &home, comet.comet_bin.as_ref())?,
-        ),
-        // A genesis document has one form.
-        Command::Export(args) => (Format::Json, export::export(&args, &home)?),
-        Command::Version { long, output } => (output.output, version::version(long)),
+        Command::Version { long } => version::version(long),
     };
-    if value != Value::Null {
+    if value != Value::Null || format == Format::Json {
         print(format, &value);
     }
     Ok(())
@@ -273,4 +232,73 @@ fn wait<T>(command: impl Future<Output = T>) -> Outcome<T> {
         .build()
         .at(Exit::Failure, "cannot start the runtime")?;
     Ok(runtime.block_on(command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{ArgMatches, CommandFactory};
+
+    /// Names on the way to each command that has no further ones; what clap adds itself is left out.
+    fn commands(of: &clap::Command, path: &[String], found: &mut Vec<Vec<String>>) {
+        let mut further = of
+            .get_subcommands()
+            .filter(|one| one.get_name() != "help")
+            .peekable();
+        if further.peek().is_none() {
+            found.push(path.to_vec());
+        }
+        for one in further {
+            commands(one, &[path, &[one.get_name().to_owned()]].concat(), found);
+        }
+    }
+
+    /// Every command's matches, from `quernd` down to the last name, with what they say of the format.
+    fn formats(mut matches: &ArgMatches) -> Vec<(String, Option<Format>)> {
+        let format = |of: &ArgMatches| of.try_get_one::<Format>("output").ok().flatten().copied();
+        let mut found = vec![(String::new(), format(matches))];
+        while let Some((name, inner)) = matches.subcommand() {
+            matches = inner;
+            found.push((name.to_owned(), format(inner)));
+        }
+        found
+    }
+
+    #[test]
+    fn every_command_takes_the_output_format_before_and_after_each_of_its_names() {
+        let mut tree = Cli::command();
+        tree.build();
+        let mut paths = Vec::new();
+        commands(&tree, &[], &mut paths);
+        let all: Vec<String> = paths.iter().map(|path| path.join(" ")).collect();
+        for one in [
+            "genesis collect",
+            "state",
+            "config get",
+            "tx bank send",
+            "query hosts",
+            "start",
+        ] {
+            assert!(all.iter().any(|path| path == one), "no {one} in {all:?}");
+        }
+        assert!(all.len() > 100, "{all:?}");
+        // What else a command asks for is left away: this is about one flag.
+        let lenient = Cli::command().ignore_errors(true);
+        for path in paths {
+            for place in 0..=path.len() {
+                let mut words = [&["quernd".to_owned()], path.as_slice()].concat();
+                let after = words.split_off(place + 1);
+                words.extend(["-o".to_owned(), "json".to_owned()]);
+                words.extend(after);
+                let matches = lenient.clone().try_get_matches_from(&words).unwrap();
+                let said = formats(&matches);
+                let names: Vec<&String> = said.iter().skip(1).map(|(name, _)| name).collect();
+                assert_eq!(names, path.iter().collect::<Vec<_>>(), "{words:?}");
+                assert!(
+                    said.iter().all(|(_, format)| *format == Some(Format::Json)),
+                    "{words:?}: {said:?}"
+                );
+            }
+        }
+    }
 }

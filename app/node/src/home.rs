@@ -103,6 +103,18 @@ impl Home {
         self.config().join("priv_validator_key.json")
     }
 
+    /// The key that the node has its peer-to-peer id from.
+    #[must_use]
+    pub fn node_key(&self) -> PathBuf {
+        self.config().join("node_key.json")
+    }
+
+    /// What the consensus key signed last.
+    #[must_use]
+    pub fn signing_state(&self) -> PathBuf {
+        self.data().join("priv_validator_state.json")
+    }
+
     /// The secret onions of the beacon.
     #[must_use]
     pub fn beacon_onion(&self) -> PathBuf {

@@ -6,14 +6,8 @@ use serde_json::Value;
 
 use crate::exit::Outcome;
 
-/// `-o`: how results are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One JSON document on standard output.
-    Json,
-}
+/// `-o`: how results are printed. The wallet's commands read the same flag.
+pub use quern_wallet::Format;
 
 /// Prints a result; a reader that went away early is no error.
 pub fn print(format: Format, value: &Value) {

@@ -99,12 +99,18 @@ fn an_init_with_a_bad_chain_id_leaves_no_half_made_home() {
 
 #[test]
 fn every_broken_file_is_named_before_anything_runs() {
+    let short = r#"{"priv_key": {"type": "tendermint/PrivKeyEd25519", "value": "AAAA"}}"#;
     for (file, contents) in [
         ("config/genesis.json", "{ not json"),
         ("config/genesis.json", "{}"),
         ("config/app.toml", "minimum-gas-price = \"1nqrn\""),
         ("config/config.toml", "= broken"),
         ("config/priv_validator_key.json", "{\"pub_key\": 1}"),
+        ("config/node_key.json", ""),
+        ("config/node_key.json", short),
+        ("data/priv_validator_state.json", "{ broken"),
+        // CometBFT would begin to sign at height 0 again
+        ("data/priv_validator_state.json", "{}"),
     ] {
         let dir = initialised();
         fs::write(dir.path().join(file), contents).unwrap();
@@ -163,6 +169,27 @@ fn a_bad_setting_is_refused_and_the_file_stays() {
     );
     assert_eq!(fails(dir.path(), &["config", "set", "app", "no-such", "1"]).0, 10);
     assert_eq!(tree(dir.path()), before);
+}
+
+#[test]
+fn what_a_command_prints_is_one_json_document_when_that_is_asked_for() {
+    let dir = initialised();
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let said = succeeds(dir.path(), &[arguments, &["-o", "json"]].concat());
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {said}"))
+    };
+    let id = succeeds(dir.path(), &["comet", "show-node-id"]);
+    assert_eq!(json(&["comet", "show-node-id"]), id.trim());
+    let anchor = succeeds(dir.path(), &["beacon", "anchor"]);
+    assert_eq!(json(&["beacon", "anchor"]), anchor.trim());
+    assert_eq!(json(&["config", "get", "config", "moniker"]), "first");
+    assert!(json(&["config", "set", "config", "moniker", "second"]).is_null());
+    let valid = json(&["genesis", "validate"]);
+    assert!(
+        valid.as_str().unwrap().contains("is valid: chain quern-test-1"),
+        "{valid}"
+    );
+    assert_eq!(json(&["version"]), env!("CARGO_PKG_VERSION"));
 }
 
 #[test]
@@ -242,8 +269,7 @@ fn a_node_that_keeps_crashing_gives_up_and_says_so() {
     // The check before the start passes; CometBFT itself then fails every time.
     plan.arguments = vec!["--max-restarts".into(), "1".into()];
     let mut net = Devnet::prepare(plan).unwrap();
-    let state = net.home().data().join("priv_validator_state.json");
-    fs::write(&state, "{ broken").unwrap();
+    fs::write(net.home().data().join("blockstore.db"), "no folder").unwrap();
     net.launch().unwrap();
     // No process alone would also be true before the first one has started.
     until("it gives up", || {

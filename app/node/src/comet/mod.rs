@@ -1,5 +1,6 @@
 //! The CometBFT program beside us: where it is, which version, and its one-shot commands.
 
+pub mod files;
 mod locate;
 mod program;
 

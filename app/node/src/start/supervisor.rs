@@ -13,8 +13,8 @@ use quern_abci::Address;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::LogArgs;
-use crate::comet::Comet;
-use crate::config::{comet::listener, comet::remote_signer, edit};
+use crate::comet::{Comet, files};
+use crate::config::{comet::listener, edit};
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::{COMET_LOCK, Home, SUPERVISOR_LOCK};
 use crate::start::StartArgs;
@@ -222,10 +222,7 @@ fn comet_arguments(args: &StartArgs, home: &Home, comet: &Comet) -> Vec<OsString
 fn check_files(home: &Home) -> Outcome {
     quern_genesis::cli::load(&home.genesis()).at(Exit::BadFile, home.genesis().display())?;
     crate::config::app::AppConfig::load(&home.app_toml())?;
-    let config = edit::read(&home.config_toml())?;
-    if !remote_signer(&config) {
-        crate::init::validator_key(&home.validator_key())?;
-    }
+    files::check(home, &edit::read(&home.config_toml())?)?;
     crate::onion::Onions::load(&home.beacon_onion())?;
     Ok(())
 }
