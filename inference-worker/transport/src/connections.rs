@@ -4,8 +4,7 @@
 //! longest if the address has all its places, or, if all are taken, that of the idlest one of the address with most.
 //! A client whose idle connection was closed makes a new one; one that streams is never the idlest for long.
 
-use crate::handshakes::network;
-use rustix::process::{Resource, getrlimit};
+use crate::handshakes::{Places, network};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
@@ -18,16 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// Most connections, where the system gives as many files.
-const MOST: u64 = 16_384;
-/// Fewest, whatever the system gives.
-const LEAST: u64 = 64;
-
 /// The connections that stand.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    all: usize,
-    per_address: usize,
+    places: Places,
     began: Instant,
     live: Mutex<Live>,
 }
@@ -66,18 +59,9 @@ impl Pulse {
 }
 
 impl Connections {
-    /// As many as half of the files that the process may have, half of them with one address.
-    pub(crate) fn new() -> Arc<Self> {
-        let files = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
-        let all = (files / 2).clamp(LEAST, MOST);
-        let all = usize::try_from(all).unwrap_or(usize::MAX);
-        Self::of(all, all / 2)
-    }
-
-    pub(crate) fn of(all: usize, per_address: usize) -> Arc<Self> {
+    pub(crate) fn new(places: Places) -> Arc<Self> {
         Arc::new(Self {
-            all,
-            per_address,
+            places,
             began: Instant::now(),
             live: Mutex::default(),
         })
@@ -96,9 +80,9 @@ impl Connections {
         let (address, pulse) = (network(address), Arc::new(Pulse::default()));
         pulse.last.store(self.now(), Ordering::Relaxed);
         let mut live = self.lock();
-        if live.by_address.get(&address).map_or(0, BTreeMap::len) >= self.per_address {
+        if live.by_address.get(&address).map_or(0, BTreeMap::len) >= self.places.of(address) {
             live.cut_idlest_of(address);
-        } else if live.count >= self.all {
+        } else if live.count >= self.places.all {
             let most = live.by_address.iter().max_by_key(|(_, own)| own.len());
             if let Some(most) = most.map(|(address, _)| *address) {
                 live.cut_idlest_of(most);

@@ -4,14 +4,41 @@
 //! handshake, and when all places are taken that of the oldest one of the address that has most. An honest peer is done
 //! after two round trips, so what loses its place is idle.
 
+use rustix::process::{Resource, getrlimit};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// Most handshakes under way.
-pub(crate) const ALL: usize = 512;
-/// Most of them with one address: more than a router begins at once with one host.
-pub(crate) const PER_ADDRESS: usize = 128;
+/// How many places there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    pub(crate) all: usize,
+    /// For one address.
+    pub(crate) share: usize,
+    /// For an address of this machine: what forwards strangers' connections here has none of theirs.
+    pub(crate) local: usize,
+}
+
+impl Places {
+    /// One for each so many files that the process may have open, within bounds.
+    pub(crate) fn one_in(files_each: u64, least: u64, most: u64) -> Self {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let all = (files / files_each.max(1)).clamp(least, most);
+        let all = usize::try_from(all).unwrap_or(usize::MAX);
+        Self {
+            all,
+            share: all / 2,
+            local: all,
+        }
+    }
+
+    pub(crate) fn of(&self, address: IpAddr) -> usize {
+        match address.is_loopback() {
+            true => self.local,
+            false => self.share,
+        }
+    }
+}
 
 /// What counts as one address: whoever has one of IPv6 has the 2^64 of its network.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
@@ -25,8 +52,9 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 }
 
 /// The handshakes; dropping this ends them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Handshakes {
+    limit: Places,
     tasks: JoinSet<u64>,
     places: BTreeMap<u64, (IpAddr, AbortHandle)>,
     by_address: HashMap<IpAddr, BTreeSet<u64>>,
@@ -34,13 +62,23 @@ pub(crate) struct Handshakes {
 }
 
 impl Handshakes {
+    pub(crate) fn new(limit: Places) -> Self {
+        Self {
+            limit,
+            tasks: JoinSet::new(),
+            places: BTreeMap::new(),
+            by_address: HashMap::new(),
+            next: 0,
+        }
+    }
+
     /// Begins one, at the cost of another if there is no place.
     pub(crate) fn begin(&mut self, address: IpAddr, handshake: impl Future<Output = ()> + Send + 'static) {
         let address = network(address);
         let own = self.by_address.get(&address).map_or(0, BTreeSet::len);
-        if own >= PER_ADDRESS {
+        if own >= self.limit.of(address) {
             self.end_oldest_of(address);
-        } else if self.places.len() >= ALL {
+        } else if self.places.len() >= self.limit.all {
             let most = self.by_address.iter().max_by_key(|(_, places)| places.len());
             if let Some(most) = most.map(|(address, _)| *address) {
                 self.end_oldest_of(most);
@@ -90,13 +128,21 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
+    const ALL: usize = 512;
+    const PER_ADDRESS: usize = 128;
+    const LIMIT: Places = Places {
+        all: ALL,
+        share: PER_ADDRESS,
+        local: ALL,
+    };
+
     fn address(number: u8) -> IpAddr {
-        Ipv4Addr::new(127, 0, 0, number).into()
+        Ipv4Addr::new(192, 0, 2, number).into()
     }
 
     #[tokio::test]
     async fn places_are_bounded_for_each_address_and_for_all_and_come_back() {
-        let mut handshakes = Handshakes::default();
+        let mut handshakes = Handshakes::new(LIMIT);
         for _ in 0..3 * PER_ADDRESS {
             handshakes.begin(address(1), std::future::pending());
         }
@@ -122,11 +168,24 @@ mod tests {
         assert_eq!(handshakes.places.len(), ALL - 1);
     }
 
+    #[tokio::test]
+    async fn what_is_forwarded_from_this_machine_has_all_places_and_no_more() {
+        let mut handshakes = Handshakes::new(LIMIT);
+        for _ in 0..2 * ALL {
+            handshakes.begin(Ipv4Addr::LOCALHOST.into(), std::future::pending());
+        }
+        assert_eq!(handshakes.places.len(), ALL);
+        // Somebody else finds a place all the same.
+        handshakes.begin(address(1), std::future::pending());
+        assert_eq!(handshakes.by_address[&address(1)].len(), 1);
+        assert_eq!(handshakes.places.len(), ALL);
+    }
+
     #[test]
     fn a_network_of_ipv6_counts_as_one_address_and_a_mapped_one_as_its_own() {
         let six = |text: &str| network(text.parse().unwrap());
         assert_eq!(six("2001:db8:1:2::1"), six("2001:db8:1:2:ffff::9"));
         assert_ne!(six("2001:db8:1:2::1"), six("2001:db8:1:3::1"));
-        assert_eq!(six("::ffff:127.0.0.1"), address(1));
+        assert_eq!(six("::ffff:192.0.2.1"), address(1));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::connections::{Connection, Connections};
-use crate::handshakes::{ALL, Handshakes};
+use crate::handshakes::{Handshakes, Places};
 use crate::key::{TransportKey, public_of};
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
@@ -43,16 +43,17 @@ impl SecureListener {
     /// # Errors
     /// When the listener has no address or the key is of no use to TLS.
     pub fn new(listener: TcpListener, key: &TransportKey) -> io::Result<Self> {
-        Self::bounded(listener, key, Connections::new())
+        Self::bounded(listener, key, Connections::new(Places::one_in(2, 64, 16_384)))
     }
 
     fn bounded(listener: TcpListener, key: &TransportKey, live: Arc<Connections>) -> io::Result<Self> {
         let config = config::server(key).map_err(io::Error::other)?;
         let address = listener.local_addr()?;
-        let (sender, ready) = mpsc::channel(ALL);
+        let limit = Places::one_in(4, 64, 2_048);
+        let (sender, ready) = mpsc::channel(limit.all);
         // Handshakes go side by side: a peer that is slow or silent holds up nobody.
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let accepting = tokio::spawn(accept_all(listener, acceptor, live, sender));
+        let accepting = tokio::spawn(accept_all(listener, acceptor, (limit, live), sender));
         Ok(Self {
             address,
             ready,
@@ -70,10 +71,10 @@ impl Drop for SecureListener {
 async fn accept_all(
     mut listener: TcpListener,
     acceptor: TlsAcceptor,
-    live: Arc<Connections>,
+    (limit, live): (Places, Arc<Connections>),
     ready: mpsc::Sender<(Connection, Peer)>,
 ) {
-    let mut handshakes = Handshakes::default();
+    let mut handshakes = Handshakes::new(limit);
     loop {
         let (socket, address) = tokio::select! {
             biased;
@@ -173,7 +174,12 @@ mod tests {
     async fn idle_connections_make_room_and_busy_ones_stay() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let to = listener.local_addr().unwrap();
-        let listener = SecureListener::bounded(listener, &server_key(), Connections::of(8, 4)).unwrap();
+        let places = Places {
+            all: 8,
+            share: 4,
+            local: 4,
+        };
+        let listener = SecureListener::bounded(listener, &server_key(), Connections::new(places)).unwrap();
         let router = Router::new().route("/", get(|| async { "here" }));
         tokio::spawn(async move { axum::serve(listener, router.into_make_service()).await });
         let mut busy = call(1, to).await;
