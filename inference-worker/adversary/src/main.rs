@@ -48,6 +48,7 @@ impl Cheat {
             return self.serve.run_with(options);
         };
         let model = self.serve.model_folder();
+        let model = model.context("the weights of one model are rounded: name its folder with --model")?;
         options.model_hash = Some(model_hash(model)?);
         // Under the real one's name, which is the model's id unless another is given.
         let folder = tempfile::tempdir()?;

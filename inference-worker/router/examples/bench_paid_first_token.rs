@@ -187,10 +187,12 @@ fn counter(host: &str, name: &str) -> Option<f64> {
     stream.write_all(request.as_bytes()).ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line?.trim().parse().ok()
+    // The model is a label; one is served.
+    let value = text.lines().find_map(|line| {
+        let rest = line.strip_prefix(name)?.strip_prefix('{')?;
+        Some(rest.split_once("} ")?.1)
+    });
+    value?.trim().parse().ok()
 }
 
 /// Requests while the host computes a sprint, and while it does not.

@@ -14,7 +14,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve a model over an OpenAI-compatible HTTP interface.
+    /// Serve one model or several over an OpenAI-compatible HTTP interface.
     Serve(Serve),
     /// Serve a model that another OpenAI-compatible server computes; never for pay.
     Attach(Attach),

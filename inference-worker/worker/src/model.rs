@@ -15,31 +15,43 @@ pub struct ModelArgs {
     /// Model folder: config.json, tokenizer.json, model.safetensors (or its shards).
     #[arg(long, value_name = "DIR")]
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) compute: Compute,
+}
+
+/// How to compute a model.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Compute {
     /// Threads of one operation; all cores by default.
     #[arg(long)]
-    threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
     /// Cut the model's context to this many tokens.
     #[arg(long, value_name = "TOKENS")]
-    context: Option<usize>,
+    pub(crate) context: Option<usize>,
     /// Tokens that all requests together may have in the key-value cache; by default as many as fit, up to 4 GiB.
     #[arg(long, value_name = "TOKENS")]
-    cache_tokens: Option<usize>,
+    pub(crate) cache_tokens: Option<usize>,
     /// Compute on a CUDA device (never tested).
     #[arg(long)]
-    cuda: bool,
+    pub(crate) cuda: bool,
+}
+
+impl Compute {
+    fn device(&self) -> Device {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        quern_engine_torch::set_threads(self.threads.unwrap_or(cores).max(1));
+        if self.cuda { Device::Cuda(0) } else { Device::Cpu }
+    }
 }
 
 impl ModelArgs {
     /// Loads the decoder with room for `slots` sequences.
     pub(crate) fn engine(&self, slots: usize) -> anyhow::Result<LlamaEngine> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        quern_engine_torch::set_threads(self.threads.unwrap_or(cores).max(1));
-        let device = if self.cuda { Device::Cuda(0) } else { Device::Cpu };
         let options = LoadOptions {
             slots,
-            context: self.context,
-            device,
-            cache_tokens: self.cache_tokens,
+            context: self.compute.context,
+            device: self.compute.device(),
+            cache_tokens: self.compute.cache_tokens,
         };
         LlamaEngine::load(&self.model, &options).with_context(|| self.what())
     }
@@ -51,15 +63,14 @@ impl ModelArgs {
 
     /// Loads the sentence encoder.
     pub(crate) fn encoder(&self) -> anyhow::Result<Encoder> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        quern_engine_torch::set_threads(self.threads.unwrap_or(cores).max(1));
-        let device = if self.cuda { Device::Cuda(0) } else { Device::Cpu };
-        Encoder::load(&self.model, device).with_context(|| self.what())
+        Encoder::load(&self.model, self.compute.device()).with_context(|| self.what())
     }
 
     /// A context no longer than the one asked for.
     pub(crate) fn cut(&self, context: usize) -> usize {
-        self.context.map_or(context, |most| most.clamp(1, context))
+        self.compute
+            .context
+            .map_or(context, |most| most.clamp(1, context))
     }
 
     /// Loads the tokenizer alone.
@@ -88,7 +99,9 @@ impl ModelArgs {
             .file_name()
             .and_then(|name| name.to_str())
             .map(str::to_owned);
-        name.context("the model folder's name is no valid id; choose one with --model-id")
+        name.context(
+            "the model folder's name is no valid id; choose one: --model-id, or 'id' in the file of --models",
+        )
     }
 
     fn what(&self) -> String {
@@ -111,5 +124,43 @@ impl Text {
             chat: ChatTemplate::load(folder)?,
             grammars: Grammars::default(),
         })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The packaged model.
+    pub(crate) fn packaged_model() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small")
+    }
+
+    /// A model of other weights: the packaged one with the numbers of one tensor in the other order.
+    pub(crate) fn other_model(folder: &Path) -> PathBuf {
+        let from = packaged_model();
+        std::fs::create_dir_all(folder).unwrap();
+        for name in [
+            "config.json",
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ] {
+            // What one of them lacks the other lacks, too.
+            let _ = std::fs::copy(from.join(name), folder.join(name));
+        }
+        let _ = std::fs::copy(
+            from.join("chat_template.jinja"),
+            folder.join("chat_template.jinja"),
+        );
+        let mut bytes = std::fs::read(from.join("model.safetensors")).unwrap();
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let tensors: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header]).unwrap();
+        let places = &tensors["model.layers.1.mlp.down_proj.weight"]["data_offsets"];
+        let at = |index: usize| 8 + header + places[index].as_u64().unwrap() as usize;
+        let (numbers, _) = bytes[at(0)..at(1)].as_chunks_mut::<4>();
+        numbers.reverse();
+        std::fs::write(folder.join("model.safetensors"), bytes).unwrap();
+        folder.to_owned()
     }
 }

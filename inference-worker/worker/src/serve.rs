@@ -1,15 +1,17 @@
-//! `quern-worker serve`: engine thread, HTTP server, orderly end.
+//! `quern-worker serve`: an engine thread for each model, HTTP server, orderly end.
 
 use crate::audit;
 use crate::audit::judge::{Honest, Judge};
-use crate::http;
-use crate::metrics::Metrics;
-use crate::model::ModelArgs;
-use crate::package::give::{self, Package};
+use crate::http::{self, Service, Services};
+use crate::memory;
+use crate::metrics::{HostMetrics, Metrics};
+use crate::model::{Compute, Text};
+use crate::models::{self, Entry};
+use crate::package::give::{self, Files, Package};
 use crate::package::manifest::Manifest;
-use crate::paid::Paid;
 use crate::paid::config::ChainConfig;
-use crate::proof;
+use crate::paid::{Own, Paid};
+use crate::proof::{self, Proofs};
 use crate::scheduler::{Filler, Scheduler};
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
@@ -21,26 +23,34 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 
-/// Serve a model over an OpenAI-compatible HTTP interface.
+/// Serve one model or several over an OpenAI-compatible HTTP interface.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
+    /// Model folder: config.json, tokenizer.json, model.safetensors (or its shards).
+    #[arg(long, value_name = "DIR", required_unless_present = "models")]
+    model: Option<PathBuf>,
+    /// Serve several models: a file with a JSON list of them. A model has a "folder", and may have an "id", "slots",
+    /// "queue", "context" and "cache_tokens" of its own; what it leaves out is as the flags have it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "model_id"])]
+    models: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    compute: Compute,
     /// Where to listen; port 0 takes a free one, which is printed.
     #[arg(long, default_value = "127.0.0.1:8100")]
     pub(crate) listen: SocketAddr,
     /// Id under which the model is served; the folder's name by default.
     #[arg(long)]
-    pub(crate) model_id: Option<String>,
-    /// Requests computed together.
+    model_id: Option<String>,
+    /// Requests of a model computed together.
     #[arg(long, default_value_t = 8)]
     slots: usize,
-    /// Requests that may wait for a slot; beyond them comes 429.
+    /// Requests of a model that may wait for a slot; beyond them comes 429.
     #[arg(long, default_value_t = 16)]
-    pub(crate) queue: usize,
+    queue: usize,
     /// Serve for money: file with the chain's nodes, this host's keys and its journal. Without it the worker answers
     /// anyone, unencrypted.
     #[arg(long, value_name = "FILE")]
@@ -56,7 +66,7 @@ pub struct Serve {
 /// How a worker differs from the one that `quern-worker` is: in nothing by default.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
-    /// The hash of the model that it claims to serve, if not that of its files.
+    /// The hash of the model that it claims to serve, if not that of its files; of several models, the first one.
     pub model_hash: Option<Hash>,
     /// What it votes as an auditor.
     pub judge: Arc<dyn Judge>,
@@ -72,16 +82,28 @@ impl Default for ServeOptions {
 }
 
 impl Serve {
-    /// Folder of the model.
-    pub fn model_folder(&self) -> &Path {
-        &self.model.model
+    /// Folder of the model; none where a file lists several.
+    pub fn model_folder(&self) -> Option<&Path> {
+        self.model.as_deref()
     }
 
     /// The same with another model folder.
     #[must_use]
     pub fn with_model_folder(mut self, folder: PathBuf) -> Self {
-        self.model.model = folder;
+        self.model = Some(folder);
         self
+    }
+
+    fn entries(&self) -> anyhow::Result<Vec<Entry>> {
+        let limits = (self.slots, self.queue);
+        match (&self.models, &self.model) {
+            (Some(file), _) => models::read(file, &self.compute, limits),
+            (None, Some(folder)) => {
+                let (folder, id) = (folder.clone(), self.model_id.clone());
+                Ok(vec![Entry::new(folder, id, self.compute.clone(), limits)?])
+            }
+            (None, None) => bail!("name a model: --model DIR, or --models FILE"),
+        }
     }
 
     /// Serves until it is told to end.
@@ -102,87 +124,134 @@ impl Serve {
                 bail!("{address} is not a loopback address; workers listen on loopback only");
             }
         }
-        let model_id = match &self.model_id {
-            Some(id) => id.clone(),
-            None => self.model.name()?,
-        };
-        if self.model.is_encoder() {
-            return self.run_encoder(model_id);
-        }
-        let text = Arc::new(self.model.text()?);
-        if self.chain.is_some() && text.chat.reads("strftime_now") {
-            // An auditor renders the request again, later.
-            bail!(
-                "the model's chat template reads the time, so that answers could not be re-executed; serve another"
-            );
-        }
-        let metrics = Metrics::new()?;
-        let mut package = None;
-        let paid = match &self.chain {
-            Some(path) => {
-                let manifest = Manifest::of(&self.model.model)?;
-                let hash = options.model_hash.unwrap_or_else(|| manifest.hash());
-                package = Some(Package::new(self.model.model.clone(), manifest));
-                let config = ChainConfig::load(path)?;
-                Some(Arc::new(Paid::open(
-                    config,
-                    &model_id,
-                    hash,
-                    metrics.clone(),
-                    options.judge,
-                )?))
+        let mut entries = self.entries()?;
+        if let Some(at) = entries.iter().position(|entry| entry.args.is_encoder()) {
+            if entries.len() > 1 {
+                let id = &entries[at].id;
+                bail!(
+                    "model {id:?} is a sentence encoder, which is served alone: give it a worker of its own"
+                );
             }
-            None => None,
-        };
-        let tokenizer = text.tokenizer.clone();
-        let (scheduler, serving) = Scheduler::new(self.queue, self.slots, metrics.clone(), tokenizer);
-        let filler = paid.as_ref().and_then(|paid| paid.proofs.clone());
-        let serving = serving.with_filler(filler.map(|proofs| proofs as Arc<dyn Filler>));
-        let (ready, loaded) = sync_channel(1);
-        let (args, slots) = (self.model.clone(), self.slots);
-        // The engine is made and used on one thread and never leaves it.
-        let engine = std::thread::Builder::new().name("engine".into()).spawn(move || {
-            // One more than for requests: for scoring.
-            let mut engine = match args.engine(slots.saturating_add(1)) {
-                Ok(engine) => engine,
-                Err(error) => return drop(ready.send(Err(error))),
-            };
-            if ready.send(Ok(engine.context())).is_ok() {
-                serving.run(&mut engine);
+            return self.run_encoder(entries.remove(at));
+        }
+        let metrics = HostMetrics::new()?;
+        let models = entries
+            .iter()
+            .map(|entry| Opened::new(entry, &metrics, self.chain.is_some()))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        memory::share(&mut entries)?;
+        let (mut paid, mut package) = (None, None);
+        if let Some(path) = &self.chain {
+            let (mut own, mut files) = (Vec::new(), Vec::new());
+            for (index, (entry, model)) in entries.iter().zip(&models).enumerate() {
+                let manifest = Manifest::of(&entry.args.model)?;
+                let claimed = options.model_hash.filter(|_| index == 0);
+                own.push(Own {
+                    id: entry.id.clone(),
+                    hash: claimed.unwrap_or_else(|| manifest.hash()),
+                    metrics: model.metrics.clone(),
+                });
+                files.push(Files {
+                    model: entry.id.clone(),
+                    folder: entry.args.model.clone(),
+                    manifest,
+                });
             }
-        })?;
-        let context = loaded.recv().context("the engine thread ended early")??;
+            package = Some(Package::new(files));
+            let config = ChainConfig::load(path)?;
+            paid = Some(Arc::new(Paid::open(config, own, metrics.clone(), options.judge)?));
+        }
         let created = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |age| age.as_secs());
-        let service = http::Service {
-            model_id,
-            created,
-            context,
-            text,
-            scheduler: scheduler.clone(),
-            metrics,
-            paid,
-        };
+        let (mut services, mut engines) = (Vec::new(), Vec::new());
+        for (entry, model) in entries.into_iter().zip(models) {
+            let filler = paid.as_ref().and_then(|paid| paid.proofs(&entry.id));
+            let (service, engine) = load(entry, model, created, filler)?;
+            services.push(service);
+            engines.push(engine);
+        }
+        let services = Services::new(services, metrics, paid);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
-        runtime.block_on(self.listen(service, scheduler, package))?;
+        runtime.block_on(self.listen(services, package))?;
         drop(runtime);
-        engine
-            .join()
-            .map_err(|_| anyhow::anyhow!("the engine thread panicked"))
+        for engine in engines {
+            let ended = engine.join();
+            ended.map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
+        }
+        Ok(())
     }
 }
 
+/// The text side of a model that is to be served.
+struct Opened {
+    text: Arc<Text>,
+    metrics: Metrics,
+}
+
+impl Opened {
+    fn new(entry: &Entry, metrics: &HostMetrics, for_pay: bool) -> anyhow::Result<Self> {
+        let text = entry
+            .args
+            .text()
+            .with_context(|| format!("model {:?}", entry.id))?;
+        let text = Arc::new(text);
+        if for_pay && text.chat.reads("strftime_now") {
+            // An auditor renders the request again, later.
+            bail!(
+                "the chat template of model {:?} reads the time, so that answers could not be re-executed; serve another",
+                entry.id
+            );
+        }
+        let metrics = metrics.model(&entry.id)?;
+        Ok(Self { text, metrics })
+    }
+}
+
+/// Loads a model; its engine is made and used on one thread and never leaves it.
+fn load(
+    entry: Entry,
+    Opened { text, metrics }: Opened,
+    created: u64,
+    filler: Option<Arc<Proofs>>,
+) -> anyhow::Result<(Service, JoinHandle<()>)> {
+    let Entry {
+        id,
+        args,
+        slots,
+        queue,
+    } = entry;
+    let (scheduler, serving) = Scheduler::new(queue, slots, metrics.clone(), text.tokenizer.clone());
+    let serving = serving.with_filler(filler.map(|proofs| proofs as Arc<dyn Filler>));
+    let (ready, loaded) = sync_channel(1);
+    let engine = std::thread::Builder::new().name("engine".into()).spawn(move || {
+        // One more than for requests: for scoring.
+        let mut engine = match args.engine(slots.saturating_add(1)) {
+            Ok(engine) => engine,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        if ready.send(Ok(engine.context())).is_ok() {
+            serving.run(&mut engine);
+        }
+    })?;
+    let context = loaded.recv().context("the engine thread ended early");
+    let context = context.flatten().with_context(|| format!("model {id:?}"))?;
+    let service = Service {
+        model_id: id,
+        created,
+        context,
+        text,
+        scheduler,
+        metrics,
+    };
+    Ok((service, engine))
+}
+
 impl Serve {
-    async fn listen(
-        &self,
-        service: http::Service,
-        scheduler: Scheduler,
-        package: Option<Arc<Package>>,
-    ) -> anyhow::Result<()> {
+    async fn listen(&self, services: Services, package: Option<Arc<Package>>) -> anyhow::Result<()> {
         let listener = bind(self.listen).await?;
         let address = listener.local_addr()?;
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
@@ -195,35 +264,41 @@ impl Serve {
             tracing::info!("shutting down; running requests may finish");
             let _ = stopping.send(true);
         });
+        let schedulers: Vec<Scheduler> = services.all().iter().map(|s| s.scheduler.clone()).collect();
         let out_of_time = async move {
             let _ = stopped.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(Duration::from_secs(self.grace)).await;
             tracing::warn!("requests did not finish in time; cancelling them");
-            scheduler.abort();
+            schedulers.iter().for_each(Scheduler::abort);
             // Receivers are told at the next step; give the last bytes a moment to leave.
             tokio::time::sleep(Duration::from_secs(2)).await;
         };
-        tracing::info!(%address, model = service.model_id, context = service.context, "serving");
-        let server = match service.paid.clone() {
+        for Service {
+            model_id, context, ..
+        } in services.all()
+        {
+            tracing::info!(%address, model = model_id, context, "serving");
+        }
+        let server = match services.paid.clone() {
             None => {
                 println!("listening on http://{address}");
                 let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-                let server = axum::serve(listener, http::router(service));
+                let server = axum::serve(listener, http::router(services));
                 server.with_graceful_shutdown(signal).into_future()
             }
             Some(paid) => {
                 if let Some(status) = self.status {
                     let listener = bind(status).await?;
                     println!("status on http://{}", listener.local_addr()?);
-                    let router = http::status_router(service.clone());
+                    let router = http::status_router(services.clone());
                     tokio::spawn(async move { axum::serve(listener, router).await });
                 }
                 println!("listening on https://{address}");
                 let listener = SecureListener::new(listener, &paid.transport_key)?;
-                tokio::spawn(proof::run(paid.clone(), service.scheduler.clone()));
-                tokio::spawn(audit::run(service.clone()));
+                tokio::spawn(proof::run(paid.clone(), services.clone()));
+                tokio::spawn(audit::run(services.clone()));
                 tokio::spawn(paid.clone().run());
-                let mut router = http::router(service);
+                let mut router = http::router(services);
                 if let Some(package) = package {
                     router = router.merge(give::routes(package, paid));
                 }
@@ -253,5 +328,81 @@ pub(crate) async fn terminated() {
             _ = interrupt => {}
         },
         Err(_) => drop(interrupt.await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::{other_model, packaged_model};
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        serve: Serve,
+    }
+
+    fn parse(flags: &[&str]) -> Result<Serve, String> {
+        let parsed = Program::try_parse_from([&["program"], flags].concat());
+        parsed
+            .map(|program| program.serve)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_model_is_given_by_flags_or_several_by_a_file_and_never_both() {
+        let folder = packaged_model();
+        let folder = folder.to_str().unwrap();
+        let one = parse(&["--model", folder, "--model-id", "m", "--slots", "3"]).unwrap();
+        let entries = one.entries().unwrap();
+        assert_eq!((entries[0].id.as_str(), entries[0].slots), ("m", 3));
+        let entries = parse(&["--model", folder]).unwrap().entries().unwrap();
+        assert_eq!(entries[0].id, "quern-small");
+        for flags in [
+            &["--models", "f", "--model", folder][..],
+            &["--models", "f", "--model-id", "m"],
+            &[],
+        ] {
+            let error = parse(flags).unwrap_err();
+            assert!(error.contains("--model"), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_model_that_cannot_be_loaded_is_named_and_nothing_is_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let broken = other_model(&folder.path().join("broken"));
+        let weights = broken.join("model.safetensors");
+        let bytes = std::fs::read(&weights).unwrap();
+        let list = folder.path().join("models.json");
+        let models = serde_json::json!([{"folder": packaged_model()}, {"folder": "broken", "id": "second"}]);
+        std::fs::write(&list, models.to_string()).unwrap();
+        let flags = [
+            "--models",
+            list.to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+            "--threads",
+            "1",
+        ];
+        for (what, change) in [
+            ("model.safetensors", &bytes[..bytes.len() / 2]),
+            ("model.safetensors", b"no weights"),
+        ] {
+            std::fs::write(&weights, change).unwrap();
+            let error = format!("{:#}", parse(&flags).unwrap().run().unwrap_err());
+            assert!(
+                error.contains("model \"second\"") && error.contains(what),
+                "{error}"
+            );
+        }
+        std::fs::write(&weights, bytes).unwrap();
+        std::fs::remove_file(broken.join("tokenizer.json")).unwrap();
+        let error = format!("{:#}", parse(&flags).unwrap().run().unwrap_err());
+        assert!(
+            error.contains("model \"second\"") && error.contains("tokenizer.json"),
+            "{error}"
+        );
     }
 }

@@ -43,11 +43,9 @@ class Server:
             return response.read().decode()
 
     def metric(self, name):
-        """Value of one line of /metrics, 0 if it has not appeared yet."""
-        for line in self.get("/metrics").splitlines():
-            if line.startswith(name + " "):
-                return float(line.rsplit(" ", 1)[1])
-        return 0.0
+        """Value of one name in /metrics, all models together; 0 if it has not appeared yet."""
+        lines = (re.sub(r'model="[^"]*",?', "", line).replace("{}", "") for line in self.get("/metrics").splitlines())
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + " "))
 
     def wait_for_metric(self, name, value, seconds=10):
         deadline = time.monotonic() + seconds

@@ -3,7 +3,7 @@
 use crate::audit::exam::Exams;
 use crate::audit::kept::Office;
 use crate::audit::view::View;
-use crate::http::Service;
+use crate::http::Services;
 use crate::paid::Paid;
 use quern_chain_client::{Call, ChainError, Outcome};
 use quern_interface::audits::{ExecuteMsg, Phase, QueryMsg};
@@ -27,7 +27,7 @@ pub(crate) enum AuditError {
 /// The worker as an auditor and as a host that is audited.
 #[derive(Clone, Debug)]
 pub(crate) struct Auditor {
-    pub(super) service: Service,
+    pub(super) services: Services,
     pub(super) paid: Arc<Paid>,
     pub(super) contract: String,
     pub(super) client: Client,
@@ -37,8 +37,8 @@ pub(crate) struct Auditor {
 }
 
 /// Audits until the task is dropped; at once over if the chain has no audits.
-pub(crate) async fn run(service: Service) {
-    let Some(paid) = service.paid.clone() else { return };
+pub(crate) async fn run(services: Services) {
+    let Some(paid) = services.paid.clone() else { return };
     let Some(contract) = paid.config.contracts.audits.clone() else {
         return;
     };
@@ -46,7 +46,7 @@ pub(crate) async fn run(service: Service) {
         client: Client::new(paid.transport_key.clone()),
         exams: Exams::default(),
         acted: Arc::default(),
-        service,
+        services,
         paid,
         contract,
     };
@@ -95,11 +95,10 @@ impl Auditor {
         self.paid.audits.note(problem);
     }
 
-    pub(super) fn office(&self, clip: u32) -> Office<'_> {
+    pub(super) fn office(&self) -> Office<'_> {
         Office {
             chain_id: &self.paid.config.chain_id,
             auditor: self.host(),
-            clip,
         }
     }
 

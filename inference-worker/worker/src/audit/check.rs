@@ -25,9 +25,8 @@ pub(crate) struct Known<'a> {
     pub(crate) session: &'a SessionInfo,
     /// Beacon of the voucher's height.
     pub(crate) beacon: &'a Hash,
-    /// Model id and hash of this worker.
-    pub(crate) model: &'a str,
-    pub(crate) model_hash: &'a Hash,
+    /// This worker's model that the session is for, and its hash; else why it cannot judge.
+    pub(crate) own: Result<(&'a Service, &'a Hash), &'a str>,
 }
 
 /// What is to be re-executed.
@@ -47,14 +46,11 @@ pub(crate) fn is_of_leaf(chain_id: &str, leaf: &Hash, payload: &ReceiptPayload) 
 }
 
 /// Checks a payload that [`is_of_leaf`]: what to re-execute, or what to conclude at once.
-pub(crate) fn check(
-    service: &Service,
-    known: Known<'_>,
-    payload: &ReceiptPayload,
-) -> Result<Replay, Examined> {
+pub(crate) fn check(known: Known<'_>, payload: &ReceiptPayload) -> Result<Replay, Examined> {
     let receipt = &payload.receipt;
     signed_words(known, receipt, payload).map_err(contradiction)?;
-    if known.session.model != known.model || known.session.model_hash != *known.model_hash {
+    let (service, model_hash) = known.own.map_err(|why| Examined::Unable(why.to_owned()))?;
+    if known.session.model_hash != *model_hash {
         let why = format!("this worker serves {:?} of another kind", known.session.model);
         return Err(Examined::Unable(why));
     }

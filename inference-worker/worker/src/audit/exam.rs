@@ -7,6 +7,7 @@ use crate::audit::fetch::FetchError;
 use crate::audit::kept::Examined;
 use crate::audit::reach::{Reach, Time, Window};
 use crate::audit::view::View;
+use crate::http::Service;
 use crate::proof;
 use quern_audit::Calibration;
 use quern_inference_api::audit::{ProofPayload, ReceiptPayload, proof_payload_path, receipt_payload_path};
@@ -99,7 +100,9 @@ impl Exams {
             progress: progress.clone(),
             share: Window::share(view.params.commit_blocks.min(view.params.panel_blocks)),
         };
-        let work = examine(auditor.clone(), leaf.clone(), view.calibration.clone(), watch);
+        let terms = view.models.get(&leaf.model);
+        let calibration = terms.and_then(|terms| terms.calibration.clone());
+        let work = examine(auditor.clone(), leaf.clone(), calibration, watch);
         let task = tokio::spawn(work).abort_handle();
         exams.insert(leaf.id, Exam { task, host, progress });
     }
@@ -178,7 +181,7 @@ async fn examine(auditor: Auditor, leaf: LeafInfo, calibration: Option<Calibrati
                 break match (replay, &calibration) {
                     (Err(examined), _) => examined,
                     (Ok(_), None) => Examined::Unable("the model was never calibrated".into()),
-                    (Ok(replay), Some(calibration)) => measured(&auditor, replay, calibration).await,
+                    (Ok(replay), Some(calibration)) => measured(&auditor, &leaf, replay, calibration).await,
                 };
             }
             Err(error) => {
@@ -221,8 +224,11 @@ fn tell(leaf: &LeafInfo, examined: &Examined) {
     }
 }
 
-async fn measured(auditor: &Auditor, replay: Replay, calibration: &Calibration) -> Examined {
-    let service = &auditor.service;
+async fn measured(auditor: &Auditor, leaf: &LeafInfo, replay: Replay, calibration: &Calibration) -> Examined {
+    let (service, _) = match auditor.own(&leaf.model) {
+        Ok(own) => own,
+        Err(why) => return Examined::Unable(why),
+    };
     let scorer = Scorer {
         scheduler: service.scheduler.clone(),
         context: service.context,
@@ -262,14 +268,25 @@ impl Auditor {
                     return Err(FetchError::OtherLeaf);
                 }
                 watch.fetched(self.paid.follow.height());
-                self.receipt(*session, &payload).await
+                self.receipt(leaf, *session, &payload).await
             }
             LeafSource::Proof { sprint, index } => self.proof(leaf, (*sprint, *index), watch).await,
         }
     }
 
+    /// A model of this worker and its hash, or why leaves of it cannot be judged.
+    fn own(&self, model: &str) -> Result<(&Service, &Hash), String> {
+        let found = self.services.get(model).zip(self.paid.own(model));
+        let (service, own) = found.ok_or_else(|| format!("this worker does not serve {model:?}"))?;
+        match self.paid.follow.standing(model).unfit {
+            Some(why) => Err(why),
+            None => Ok((service, &own.hash)),
+        }
+    }
+
     async fn receipt(
         &self,
+        leaf: &LeafInfo,
         session: u64,
         payload: &ReceiptPayload,
     ) -> Result<Result<Replay, Examined>, FetchError> {
@@ -279,17 +296,24 @@ impl Auditor {
         let question = Settlement::Session { session };
         let session: SessionInfo = chain.smart(settlement, &question).await?.value;
         let beacon = Hash::new(chain.beacon(payload.receipt.voucher.height).await?);
+        let own = match session.model == leaf.model {
+            true => self.own(&leaf.model),
+            false => Err(format!(
+                "the leaf is said to be of {:?}, its session is of {:?}",
+                leaf.model, session.model
+            )),
+        };
         let known = Known {
             chain_id,
             session: &session,
             beacon: &beacon,
-            model: &self.paid.model,
-            model_hash: &self.paid.model_hash,
+            own: match &own {
+                Ok(own) => Ok(*own),
+                Err(why) => Err(why),
+            },
         };
         // A long prompt takes the tokenizer a while.
-        Ok(tokio::task::block_in_place(|| {
-            check::check(&self.service, known, payload)
-        }))
+        Ok(tokio::task::block_in_place(|| check::check(known, payload)))
     }
 
     async fn proof(
@@ -298,11 +322,8 @@ impl Auditor {
         (sprint, index): (u64, u32),
         watch: &Watch,
     ) -> Result<Result<Replay, Examined>, FetchError> {
-        if leaf.model != self.paid.model {
-            return Ok(Err(Examined::Unable(format!(
-                "this worker does not serve {:?}",
-                leaf.model
-            ))));
+        if let Err(why) = self.own(&leaf.model) {
+            return Ok(Err(Examined::Unable(why)));
         }
         let path = proof_payload_path(sprint, &leaf.model, index);
         let payload: ProofPayload = self.fetch(&leaf.host, &path, watch).await?;

@@ -8,13 +8,11 @@ use quern_verifier::Measured;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Who audits, and how.
+/// Who audits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Office<'a> {
     pub(crate) chain_id: &'a str,
     pub(crate) auditor: &'a str,
-    /// The calibration's clip, in millionths of a logit.
-    pub(crate) clip: u32,
 }
 
 /// A finding and what opens it.
@@ -23,12 +21,17 @@ pub(crate) struct KeptFinding {
     pub(crate) finding: Finding,
     pub(crate) salt: Bytes<16>,
     pub(crate) margins: Vec<Margin>,
+    /// Clip of the model's calibration, in millionths of a logit; that of the whole report or ballot if none is noted, as
+    /// releases with one model wrote.
+    #[serde(default)]
+    pub(crate) clip: Option<u32>,
 }
 
 /// A report as it was, or will be, committed: findings in the order of the assignment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeptReport {
     pub(crate) round: u64,
+    /// Of findings that note none.
     pub(crate) clip: u32,
     pub(crate) findings: Vec<KeptFinding>,
 }
@@ -40,6 +43,7 @@ pub(crate) struct KeptBallot {
     /// Number of the leaf in the round.
     pub(crate) leaf: u64,
     pub(crate) stage: u32,
+    /// Of a finding that notes none.
     pub(crate) clip: u32,
     pub(crate) found: KeptFinding,
 }
@@ -66,6 +70,8 @@ pub(crate) struct Subject<'a> {
     /// Output tokens that the leaf claims.
     pub(crate) positions: u32,
     pub(crate) bucket: Option<&'a Bucket>,
+    /// Clip of the model's calibration.
+    pub(crate) clip: u32,
 }
 
 impl KeptFinding {
@@ -83,7 +89,7 @@ impl KeptFinding {
             Examined::Missing | Examined::Unable(_) => Measured::default(),
             Examined::Contradiction(_) => {
                 let margins = vec![Margin::CONTRADICTION; subject.positions as usize];
-                Measured::new(margins, office.clip)
+                Measured::new(margins, subject.clip)
             }
             Examined::Measured(measured) => measured.clone(),
         };
@@ -93,7 +99,7 @@ impl KeptFinding {
                 sum: Amount::ZERO,
             }
         } else {
-            tree(office, subject.leaf, &salt, &measured.margins)?.root()?
+            tree(office, subject.leaf, &salt, &measured.margins, subject.clip)?.root()?
         };
         let mut finding = Finding {
             leaf: *subject.leaf,
@@ -122,12 +128,24 @@ impl KeptFinding {
             finding,
             salt,
             margins: measured.margins,
+            clip: Some(subject.clip),
         })
+    }
+
+    fn tree(&self, office: Office<'_>, clip: u32) -> Option<MarginTree> {
+        let clip = self.clip.unwrap_or(clip);
+        tree(office, &self.finding.leaf, &self.salt, &self.margins, clip)
     }
 }
 
-fn tree(office: Office<'_>, leaf: &Hash, salt: &Bytes<16>, margins: &[Margin]) -> Option<MarginTree> {
-    MarginTree::new(office.chain_id, office.auditor, leaf, salt, margins, office.clip)
+fn tree(
+    office: Office<'_>,
+    leaf: &Hash,
+    salt: &Bytes<16>,
+    margins: &[Margin],
+    clip: u32,
+) -> Option<MarginTree> {
+    MarginTree::new(office.chain_id, office.auditor, leaf, salt, margins, clip)
 }
 
 impl KeptReport {
@@ -151,7 +169,7 @@ impl KeptReport {
         let report = self.report(office)?;
         let (finding, finding_proof, position) = report.at(offset)?;
         let kept = self.findings.get(finding_proof.index as usize)?;
-        let margins = tree(office, &finding.leaf, &kept.salt, &kept.margins)?;
+        let margins = kept.tree(office, self.clip)?;
         Some(Opening {
             finding: finding.clone(),
             finding_proof,
@@ -182,6 +200,7 @@ impl KeptBallot {
             finding,
             salt,
             margins,
+            ..
         } = &self.found;
         let opened = if margins.is_empty() {
             None
@@ -189,7 +208,7 @@ impl KeptBallot {
             let position = position?;
             Some(OpenedMargin {
                 margin: *margins.get(position as usize)?,
-                proof: tree(office, &finding.leaf, salt, margins)?.prove(position)?,
+                proof: self.found.tree(office, self.clip)?.prove(position)?,
             })
         };
         Some(Ballot {

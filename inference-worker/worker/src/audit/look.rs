@@ -1,8 +1,7 @@
 //! Looking at the round, block by block.
 
 use crate::audit::act::{AuditError, Auditor};
-use crate::audit::view::View;
-use quern_audit::Calibration;
+use crate::audit::view::{ModelTerms, View};
 use quern_interface::MAX_PAGE;
 use quern_interface::audits::{LeafInfo, PanelInfo, Params, Phase, QueryMsg, RoundInfo, WorkInfo};
 use quern_interface::registry::{HostInfo, QueryMsg as Registry};
@@ -51,7 +50,7 @@ impl Auditor {
         (view.height, view.round) = (height, round);
         if matches!(view.round.phase, Phase::Snapshot | Phase::Draw) {
             // Calibrations and profiles of the round are those of its snapshot.
-            (view.calibration, view.profile) = self.standing().await?;
+            view.models = self.model_terms().await?;
         }
         let phase = view.round.phase;
         if !View::is_judging(phase) {
@@ -92,30 +91,37 @@ impl Auditor {
 
     async fn begin(&self, round: RoundInfo) -> Result<View, AuditError> {
         let params: Params = self.ask(&QueryMsg::Params {}).await?;
-        let (calibration, profile) = self.standing().await?;
+        let models = self.model_terms().await?;
         Ok(View {
             height: 0,
             round,
             params,
-            calibration,
-            profile,
+            models,
             leaves: BTreeMap::new(),
             panels: BTreeMap::new(),
             work: None,
         })
     }
 
-    async fn standing(&self) -> Result<(Option<Calibration>, Option<String>), AuditError> {
-        let model = self.paid.model.clone();
-        let calibration = self.ask(&QueryMsg::Calibration { model }).await?;
+    async fn model_terms(&self) -> Result<BTreeMap<String, ModelTerms>, AuditError> {
         let question = Registry::Host {
             host: self.host().to_owned(),
         };
         let registry = &self.paid.config.contracts.registry;
         let host: HostInfo = self.paid.follow.chain.smart(registry, &question).await?.value;
-        let mut offers = host.memberships.into_iter().map(|membership| membership.offer);
-        let offer = offers.find(|offer| offer.model == self.paid.model);
-        Ok((calibration, offer.map(|offer| offer.profile)))
+        let mut models = BTreeMap::new();
+        for own in &*self.paid.follow.models {
+            let model = own.id.clone();
+            let calibration = self.ask(&QueryMsg::Calibration { model }).await?;
+            let mut offers = host.memberships.iter().map(|membership| &membership.offer);
+            let profile = offers.find(|offer| offer.model == own.id);
+            let terms = ModelTerms {
+                calibration,
+                profile: profile.map(|offer| offer.profile.clone()),
+            };
+            models.insert(own.id.clone(), terms);
+        }
+        Ok(models)
     }
 
     async fn leaves(

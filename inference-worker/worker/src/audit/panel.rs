@@ -3,6 +3,7 @@
 use crate::audit::act::{AuditError, Auditor};
 use crate::audit::kept::{Examined, KeptBallot};
 use crate::audit::reach::{Time, Window};
+use crate::audit::report::NO_CLIP;
 use crate::audit::view::View;
 use crate::paid::record::Record;
 use quern_chain_client::Outcome;
@@ -23,7 +24,7 @@ impl Auditor {
             };
             if !seat.committed && view.height.saturating_add(1) < panel.commit_until {
                 if let Some(ballot) = self.ballot(view, leaf, panel).await? {
-                    let commitment = ballot.commitment(self.office(ballot.clip));
+                    let commitment = ballot.commitment(self.office());
                     commit_until = commit_until.min(panel.commit_until);
                     commits.push(ExecuteMsg::CommitBallot {
                         round: ballot.round,
@@ -45,7 +46,7 @@ impl Auditor {
                     .audits
                     .ballot(round, *number, panel.stage)
                     .cloned();
-                let shown = kept.and_then(|kept| kept.reveal(self.office(kept.clip), panel.position));
+                let shown = kept.and_then(|kept| kept.reveal(self.office(), panel.position));
                 let Some(ballot) = shown else {
                     self.problem(format!("the ballot on leaf {number} of round {round} is lost"));
                     continue;
@@ -92,16 +93,12 @@ impl Auditor {
         let Some(examined) = examined.filter(|examined| !matches!(**examined, Examined::Unable(_))) else {
             return Ok(None);
         };
-        let clip = view
-            .calibration
-            .as_ref()
-            .map_or(1, |calibration| calibration.clip);
         let ballot = KeptBallot {
             round,
             leaf: leaf.number,
             stage: panel.stage,
-            clip,
-            found: self.finding(view, leaf, &examined, clip)?,
+            clip: NO_CLIP,
+            found: self.finding(view, leaf, &examined)?,
         };
         let record = Record::AuditBallot(Box::new(ballot.clone()));
         self.paid.store.append(record).await?;

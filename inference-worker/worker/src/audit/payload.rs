@@ -2,7 +2,7 @@
 //! [`quern_inference_api::audit`].
 
 use crate::audit::desk::admit;
-use crate::http::Service;
+use crate::http::Services;
 use crate::paid::Paid;
 use crate::proof;
 use axum::extract::{ConnectInfo, Path, State};
@@ -15,15 +15,15 @@ use quern_transport::Peer;
 use std::sync::Arc;
 
 /// Routes for auditors; on encrypted connections only.
-pub(crate) fn routes() -> Router<Arc<Service>> {
+pub(crate) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/v1/audit/receipts/{session}/{nonce}", get(receipt_payload))
         .route("/v1/audit/proofs/{sprint}/{model}/{index}", get(proof_payload))
 }
 
-fn paid(service: &Service) -> Result<&Paid, ApiError> {
+fn paid(services: &Services) -> Result<&Paid, ApiError> {
     let missing = || ApiError::unavailable("This worker runs without a chain.");
-    service.paid.as_deref().ok_or_else(missing)
+    services.paid.as_deref().ok_or_else(missing)
 }
 
 fn gone() -> ApiError {
@@ -31,11 +31,11 @@ fn gone() -> ApiError {
 }
 
 async fn receipt_payload(
-    State(service): State<Arc<Service>>,
+    State(services): State<Arc<Services>>,
     peer: ConnectInfo<Peer>,
     Path((session, nonce)): Path<(u64, u64)>,
 ) -> Result<Json<ReceiptPayload>, ApiError> {
-    let paid = paid(&service)?;
+    let paid = paid(&services)?;
     let is_asked = |leaf: &LeafInfo| matches!(&leaf.source, LeafSource::Receipt { session: s, nonce: n, .. } if (*s, *n) == (session, nonce));
     let _permit = admit(paid, peer, is_asked).await?;
     let read = tokio::task::block_in_place(|| paid.store.payload(session, nonce));
@@ -57,11 +57,11 @@ async fn receipt_payload(
 }
 
 async fn proof_payload(
-    State(service): State<Arc<Service>>,
+    State(services): State<Arc<Services>>,
     peer: ConnectInfo<Peer>,
     Path((sprint, model, index)): Path<(u64, String, u32)>,
 ) -> Result<Json<ProofPayload>, ApiError> {
-    let paid = paid(&service)?;
+    let paid = paid(&services)?;
     let is_asked = |leaf: &LeafInfo| {
         let source = LeafSource::Proof { sprint, index };
         leaf.source == source && leaf.model == model

@@ -14,6 +14,8 @@ use std::sync::Arc;
 const VOTES: usize = 64;
 /// Blocks that an opening gets, which can be sent again at any time.
 const OPEN_BLOCKS: u64 = 6;
+/// Clip of a finding without margins.
+pub(super) const NO_CLIP: u32 = 1;
 
 impl Auditor {
     /// Commits the report once every leaf is examined, or there is no more time.
@@ -41,7 +43,7 @@ impl Auditor {
                 report
             }
         };
-        let root = report.root(self.office(report.clip));
+        let root = report.root(self.office());
         let message = ExecuteMsg::CommitReport {
             round,
             auditor: self.host().to_owned(),
@@ -64,10 +66,6 @@ impl Auditor {
             from: view.round.since,
             blocks: view.params.commit_blocks,
         };
-        let clip = view
-            .calibration
-            .as_ref()
-            .map_or(1, |calibration| calibration.clip);
         let mut findings = Vec::with_capacity(work.leaves.len());
         for number in &work.leaves {
             let leaf = view.leaves.get(number);
@@ -75,11 +73,11 @@ impl Auditor {
             let Some(examined) = self.exams.by(time, &leaf.id, window) else {
                 return Ok(None);
             };
-            findings.push(self.finding(view, leaf, &examined, clip)?);
+            findings.push(self.finding(view, leaf, &examined)?);
         }
         Ok(Some(KeptReport {
             round: view.round.number,
-            clip,
+            clip: NO_CLIP,
             findings,
         }))
     }
@@ -90,12 +88,13 @@ impl Auditor {
         view: &View,
         leaf: &LeafInfo,
         examined: &Arc<Examined>,
-        clip: u32,
     ) -> Result<KeptFinding, AuditError> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|_| AuditError::State("no randomness from the system"))?;
-        let bucket = view.profile.as_deref().zip(view.calibration.as_ref());
-        let bucket = bucket.and_then(|(auditor, calibration)| {
+        let model = view.models.get(&leaf.model);
+        let calibration = model.and_then(|model| model.calibration.as_ref());
+        let profile = model.and_then(|model| model.profile.as_deref());
+        let bucket = profile.zip(calibration).and_then(|(auditor, calibration)| {
             calibration.bucket_of(leaf.host_profile.as_deref(), auditor, leaf.greedy, leaf.positions)
         });
         let subject = Subject {
@@ -104,9 +103,9 @@ impl Auditor {
             model: &leaf.model,
             positions: leaf.positions,
             bucket,
+            clip: calibration.map_or(NO_CLIP, |calibration| calibration.clip),
         };
-        let office = self.office(clip);
-        let finding = KeptFinding::new(office, subject, examined, &*self.paid.judge, salt);
+        let finding = KeptFinding::new(self.office(), subject, examined, &*self.paid.judge, salt);
         finding.ok_or(AuditError::State("the margins of a leaf make no tree"))
     }
 
@@ -125,7 +124,7 @@ impl Auditor {
         let work = view.work.as_ref()?;
         let root = work.root?;
         let report = self.paid.store.book().audits.report(view.round.number).cloned();
-        let found = report.filter(|report| report.root(self.office(report.clip)) == Some(root));
+        let found = report.filter(|report| report.root(self.office()) == Some(root));
         if found.is_none() {
             self.problem(format!("the report of round {} is lost", view.round.number));
         }
@@ -170,7 +169,7 @@ impl Auditor {
         }
         let round = view.round.number;
         while let Some(offset) = opening {
-            let found = report.open(self.office(report.clip), offset);
+            let found = report.open(self.office(), offset);
             let message = ExecuteMsg::Open {
                 round,
                 auditor: self.host().to_owned(),

@@ -9,6 +9,14 @@ const LEAVES_PER_STEP: usize = 8;
 /// Blocks that a node may be behind.
 const LAG: u64 = 2;
 
+/// By what leaves of one model are judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ModelTerms {
+    pub(crate) calibration: Option<Calibration>,
+    /// Hardware profile that this host offers the model with.
+    pub(crate) profile: Option<String>,
+}
+
 /// The round that is worked on.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
@@ -16,10 +24,8 @@ pub(crate) struct View {
     pub(crate) height: u64,
     pub(crate) round: RoundInfo,
     pub(crate) params: Params,
-    /// Of this worker's model.
-    pub(crate) calibration: Option<Calibration>,
-    /// Hardware profile that this host offers the model with.
-    pub(crate) profile: Option<String>,
+    /// This worker's models.
+    pub(crate) models: BTreeMap<String, ModelTerms>,
     /// Leaves by number.
     pub(crate) leaves: BTreeMap<u64, LeafInfo>,
     /// Panels of this phase by leaf.
@@ -118,8 +124,7 @@ mod tests {
                 leaves: 4_000,
             },
             params: params(),
-            calibration: None,
-            profile: None,
+            models: BTreeMap::new(),
             leaves: (1..=4_000).map(|number| (number, leaf(number))).collect(),
             panels: BTreeMap::new(),
             work: None,

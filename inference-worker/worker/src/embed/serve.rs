@@ -3,6 +3,7 @@
 use crate::embed::Queue;
 use crate::http::embeddings::{Encoding, router};
 use crate::metrics::Metrics;
+use crate::models::Entry;
 use crate::serve::{Serve, bind, terminated};
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
@@ -12,17 +13,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 impl Serve {
     /// Serves vectors until it is told to end.
-    pub(crate) fn run_encoder(&self, model_id: String) -> anyhow::Result<()> {
+    pub(crate) fn run_encoder(&self, entry: Entry) -> anyhow::Result<()> {
+        let Entry { id, args, queue, .. } = entry;
         if self.chain.is_some() {
             bail!("a sentence encoder is not served for pay: receipts are of text; leave out --chain");
         }
-        let tokenizer = Arc::new(self.model.tokenizer()?);
-        let (queue, serving) = Queue::new(self.queue);
+        let tokenizer = Arc::new(args.tokenizer()?);
+        let (queue, serving) = Queue::new(queue);
         let (ready, loaded) = sync_channel(1);
-        let args = self.model.clone();
+        let load = args.clone();
         // The encoder is made and used on one thread and never leaves it.
         let engine = std::thread::Builder::new().name("engine".into()).spawn(move || {
-            let mut encoder = match args.encoder() {
+            let mut encoder = match load.encoder() {
                 Ok(encoder) => encoder,
                 Err(error) => return drop(ready.send(Err(error))),
             };
@@ -33,16 +35,16 @@ impl Serve {
         })?;
         let (context, width, unit) = loaded.recv().context("the engine thread ended early")??;
         let encoding = Encoding {
-            model_id,
+            metrics: Metrics::alone(&id)?,
+            model_id: id,
             created: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |age| age.as_secs()),
-            context: self.model.cut(context),
+            context: args.cut(context),
             width,
             unit,
             tokenizer,
             queue,
-            metrics: Metrics::new()?,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -1,6 +1,6 @@
 //! Responses and Messages, for a worker without a chain. One with a chain is spoken to by routers, which translate.
 
-use crate::http::{Service, completions, texts};
+use crate::http::{Services, completions, texts};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use quern_inference_api::dialect::{Dialect, count_tokens, counted};
 use quern_inference_api::{ApiError, Endpoint, read_body};
 use std::sync::Arc;
 
-pub(super) fn routes() -> Router<Arc<Service>> {
+pub(super) fn routes() -> Router<Arc<Services>> {
     let responses = |state, headers, body| answer(state, headers, body, Dialect::Responses);
     let messages = |state, headers, body| answer(state, headers, body, Dialect::Messages);
     Router::new()
@@ -20,7 +20,12 @@ pub(super) fn routes() -> Router<Arc<Service>> {
         .route("/v1/messages/count_tokens", post(count))
 }
 
-async fn answer(service: State<Arc<Service>>, headers: HeaderMap, body: Body, dialect: Dialect) -> Response {
+async fn answer(
+    services: State<Arc<Services>>,
+    headers: HeaderMap,
+    body: Body,
+    dialect: Dialect,
+) -> Response {
     let translated = match read_body(body).await {
         Ok(body) => dialect.translate(&body),
         Err(error) => Err(error),
@@ -28,22 +33,22 @@ async fn answer(service: State<Arc<Service>>, headers: HeaderMap, body: Body, di
     match translated {
         Ok(translated) => {
             let body = Body::from(translated.body.clone());
-            let chat = completions(service, None, headers, body, Endpoint::Chat).await;
+            let chat = completions(services, None, headers, body, Endpoint::Chat).await;
             translated.answer(chat).await
         }
         Err(error) => {
-            service.metrics.count("refused");
+            services.metrics.count("refused");
             dialect.error(error)
         }
     }
 }
 
-async fn count(service: State<Arc<Service>>, body: Body) -> Response {
+async fn count(services: State<Arc<Services>>, body: Body) -> Response {
     let translated = async { count_tokens(&read_body(body).await?) };
     match translated.await {
         Ok(translated) => {
             let body = Body::from(translated.body.clone());
-            let answer: Result<_, ApiError> = texts::tokenize(service, body).await;
+            let answer: Result<_, ApiError> = texts::tokenize(services, body).await;
             counted(&translated, answer.into_response()).await
         }
         Err(error) => Dialect::Messages.error(error),

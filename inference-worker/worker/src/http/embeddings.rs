@@ -91,7 +91,7 @@ async fn metrics(State(encoding): State<Arc<Encoding>>) -> Result<Response, ApiE
         .metrics
         .active
         .set(i64::try_from(encoding.queue.requests()).unwrap_or(i64::MAX));
-    super::render(&encoding.metrics)
+    super::render(encoding.metrics.host())
 }
 
 fn texts(encoding: &Encoding) -> Texts<'_> {

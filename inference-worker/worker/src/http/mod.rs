@@ -6,22 +6,23 @@ mod dialects;
 pub(crate) mod embeddings;
 mod prepare;
 mod reader;
+mod services;
 #[cfg(test)]
 mod tests;
 mod texts;
 pub(crate) mod tools;
 
 pub(crate) use prepare::{part_cache, prepare};
+pub(crate) use services::{Service, Services};
 
 use answer::Source;
 
 use crate::audit;
 use crate::generate::local_seed;
-use crate::metrics::Metrics;
-use crate::model::Text;
-use crate::paid::{self, Paid};
+use crate::metrics::HostMetrics;
+use crate::paid;
 use crate::run::random_seed;
-use crate::scheduler::{Refused, Scheduler};
+use crate::scheduler::Refused;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::response::{IntoResponse, Response};
@@ -32,51 +33,38 @@ use quern_inference_api::response::Frame;
 use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body};
 use quern_transport::Peer;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Header that names an answer, for questions about it.
 const REQUEST_ID: &str = "x-request-id";
 
-/// What the handlers share.
-#[derive(Clone, Debug)]
-pub(crate) struct Service {
-    pub(crate) model_id: String,
-    pub(crate) created: u64,
-    pub(crate) context: usize,
-    pub(crate) text: Arc<Text>,
-    pub(crate) scheduler: Scheduler,
-    pub(crate) metrics: Metrics,
-    /// With a chain, every request is paid.
-    pub(crate) paid: Option<Arc<Paid>>,
-}
-
 /// Everything that a worker answers.
-pub(crate) fn router(service: Service) -> Router {
+pub(crate) fn router(services: Services) -> Router {
     let chat = |state, peer, headers, body| completions(state, peer, headers, body, Endpoint::Chat);
     let plain = |state, peer, headers, body| completions(state, peer, headers, body, Endpoint::Completions);
     let mut router = Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
         // Work that nobody pays for is not done beside work that is paid.
-        .merge(if service.paid.is_some() {
+        .merge(if services.paid.is_some() {
             Router::new()
         } else {
             texts::routes().merge(dialects::routes())
         })
         .route("/openapi.json", get(page))
         .merge(status_routes());
-    if service.paid.is_some() {
+    if services.paid.is_some() {
         router = router.merge(paid::routes()).merge(audit::routes());
     }
-    with_fallbacks(router).with_state(Arc::new(service))
+    with_fallbacks(router).with_state(Arc::new(services))
 }
 
 /// What may be answered without encryption.
-pub(crate) fn status_router(service: Service) -> Router {
-    with_fallbacks(status_routes().merge(paid::receipt_routes())).with_state(Arc::new(service))
+pub(crate) fn status_router(services: Services) -> Router {
+    with_fallbacks(status_routes().merge(paid::receipt_routes())).with_state(Arc::new(services))
 }
 
-fn status_routes() -> Router<Arc<Service>> {
+fn status_routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
@@ -85,7 +73,7 @@ fn status_routes() -> Router<Arc<Service>> {
 }
 
 /// After the last route: the fallback for methods reaches only those that are there already.
-fn with_fallbacks(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
+fn with_fallbacks(router: Router<Arc<Services>>) -> Router<Arc<Services>> {
     router.fallback(no_route).method_not_allowed_fallback(no_route)
 }
 
@@ -93,29 +81,47 @@ pub(super) async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
     ApiError::no_route(method.as_str(), uri.path())
 }
 
-async fn health(State(service): State<Arc<Service>>) -> Result<Json<serde_json::Value>, ApiError> {
-    if !service.scheduler.is_serving() {
-        return Err(ApiError::unavailable("The engine has ended; restart the worker."));
+async fn health(State(services): State<Arc<Services>>) -> Result<Json<serde_json::Value>, ApiError> {
+    let ended = services
+        .all()
+        .iter()
+        .find(|service| !service.scheduler.is_serving());
+    if let Some(Service { model_id, .. }) = ended {
+        let message = format!("The engine of model {model_id:?} has ended; restart the worker.");
+        return Err(ApiError::unavailable(message));
     }
-    let Some(paid) = &service.paid else {
+    let Some(paid) = &services.paid else {
         return Ok(Json(serde_json::json!({"status": "ok"})));
     };
     let problem = paid.problem();
+    let models: Vec<_> = services
+        .all()
+        .iter()
+        .map(|service| (&service.model_id, paid.follow.problem_with(&service.model_id)))
+        .collect();
     // A worker that waits for its chain is well: only paid work has to wait.
-    let status = if problem.is_none() { "ok" } else { "no paid work" };
+    let status = match &problem {
+        Some(_) => "no paid work",
+        None if models.iter().any(|(_, problem)| problem.is_some()) => "paid work for some models only",
+        None => "ok",
+    };
     let chain = serde_json::json!({
         "id": paid.config.chain_id, "height": paid.follow.height(), "host": paid.config.host, "problem": problem,
     });
+    let models: Vec<_> = models
+        .into_iter()
+        .map(|(id, problem)| serde_json::json!({"id": id, "problem": problem}))
+        .collect();
     let audits = paid.audits.view().map(|view| {
         let round = &view.round;
         serde_json::json!({"round": round.number, "phase": round.phase, "problem": paid.audits.problem()})
     });
     Ok(Json(
-        serde_json::json!({"status": status, "chain": chain, "audits": audits}),
+        serde_json::json!({"status": status, "chain": chain, "models": models, "audits": audits}),
     ))
 }
 
-fn entry(service: &Service) -> Model {
+fn entry(services: &Services, service: &Service) -> Model {
     let taught = tools::Style::of(&service.text) != tools::Style::Untaught;
     let listing = Listing::decoder(service.context as u32, taught);
     Model {
@@ -124,33 +130,38 @@ fn entry(service: &Service) -> Model {
         created: service.created,
         owned_by: "quern".into(),
         context_length: service.context as u32,
-        listing: match &service.paid {
+        listing: match &services.paid {
             None => listing.free(),
             Some(_) => listing,
         },
     }
 }
 
-async fn page(State(service): State<Arc<Service>>) -> Json<serde_json::Value> {
-    Json(openapi::decoder(&service.model_id))
+async fn page(State(services): State<Arc<Services>>) -> Json<serde_json::Value> {
+    let first = services.all().first();
+    Json(openapi::decoder(first.map_or("", |service| &service.model_id)))
 }
 
-async fn models(State(service): State<Arc<Service>>) -> Json<ModelList> {
-    Json(ModelList::new(vec![entry(&service)]))
+async fn models(State(services): State<Arc<Services>>) -> Json<ModelList> {
+    let all = services.all().iter();
+    Json(ModelList::new(
+        all.map(|service| entry(&services, service)).collect(),
+    ))
 }
 
-async fn model(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Model>, ApiError> {
-    match id == service.model_id {
-        true => Ok(Json(entry(&service))),
-        false => Err(ApiError::no_model(&id)),
-    }
+async fn model(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+) -> Result<Json<Model>, ApiError> {
+    let service = services.named(Some(&id))?;
+    Ok(Json(entry(&services, service)))
 }
 
-async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
-    render(&service.metrics)
+async fn metrics(State(services): State<Arc<Services>>) -> Result<Response, ApiError> {
+    render(&services.metrics)
 }
 
-fn render(metrics: &Metrics) -> Result<Response, ApiError> {
+fn render(metrics: &HostMetrics) -> Result<Response, ApiError> {
     let text = metrics.render().map_err(|e| ApiError::internal(e.to_string()))?;
     Ok(([(http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -159,22 +170,40 @@ fn render(metrics: &Metrics) -> Result<Response, ApiError> {
 type MaybePeer = Option<Extension<ConnectInfo<Peer>>>;
 
 async fn completions(
-    State(service): State<Arc<Service>>,
+    State(services): State<Arc<Services>>,
     peer: MaybePeer,
     headers: http::HeaderMap,
     body: Body,
     endpoint: Endpoint,
 ) -> Response {
-    let response = match (&service.paid, peer) {
-        (None, _) => start(&service, &headers, body, endpoint)
+    let arrived = Instant::now();
+    let asked = async {
+        let body = read_body(body).await?;
+        let request = Request::parse(endpoint, &body)?;
+        Ok::<_, ApiError>((services.of(&request)?, request, body))
+    };
+    let (service, request, body) = match asked.await {
+        Ok(asked) => asked,
+        Err(error) => {
+            services.metrics.count("refused");
+            return error.into_response();
+        }
+    };
+    let response = match (&services.paid, peer) {
+        (None, _) => start(service, &headers, request)
             .await
             .unwrap_or_else(IntoResponse::into_response),
         (Some(paid), Some(Extension(ConnectInfo(peer)))) => {
-            let begun = paid::begin(&service, paid, peer, &headers, body, endpoint).await;
-            match begun {
+            let asked = Asked {
+                arrived,
+                headers: &headers,
+                request,
+                body: &body,
+            };
+            match paid::begin(service, paid, peer, asked).await {
                 Ok(admitted) => {
                     let source = Source::Paid(admitted.parts);
-                    answer(&service, admitted.request, source)
+                    answer(service, admitted.request, source)
                         .await
                         .unwrap_or_else(IntoResponse::into_response)
                 }
@@ -194,17 +223,7 @@ async fn completions(
     response
 }
 
-async fn start(
-    service: &Service,
-    headers: &http::HeaderMap,
-    body: Body,
-    endpoint: Endpoint,
-) -> Result<Response, ApiError> {
-    let body = read_body(body).await?;
-    let request = Request::parse(endpoint, &body)?;
-    if request.model != service.model_id {
-        return Err(ApiError::no_model(&request.model));
-    }
+async fn start(service: &Service, headers: &http::HeaderMap, request: Request) -> Result<Response, ApiError> {
     // A long prompt takes the tokenizer a while.
     let mut job = tokio::task::block_in_place(|| prepare(service, &request))?;
     part_cache(&mut job, headers);
@@ -254,6 +273,14 @@ async fn answer(service: &Service, request: Request, source: Source) -> Result<R
         response.headers_mut().insert(REQUEST_ID, id);
     }
     Ok(response)
+}
+
+/// A request as it came.
+pub(crate) struct Asked<'a> {
+    pub(crate) arrived: Instant,
+    pub(crate) headers: &'a http::HeaderMap,
+    pub(crate) request: Request,
+    pub(crate) body: &'a [u8],
 }
 
 /// An id for an answer that no other has.

@@ -1,6 +1,6 @@
 //! `/tokenize` and `/detokenize`: what a text or a chat costs, without an answer.
 
-use crate::http::{Service, prepare};
+use crate::http::{Service, Services, prepare};
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-pub(super) fn routes() -> Router<Arc<Service>> {
+pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/tokenize", post(tokenize))
         .route("/detokenize", post(detokenize))
@@ -85,7 +85,11 @@ impl Texts<'_> {
     }
 
     pub(super) async fn detokenize(&self, body: Body) -> Result<Json<Value>, ApiError> {
-        let request: Detokenize = read(json_of(body).await?)?;
+        self.decode(json_of(body).await?)
+    }
+
+    fn decode(&self, body: Value) -> Result<Json<Value>, ApiError> {
+        let request: Detokenize = read(body)?;
         self.check(request.model)?;
         let known = self.tokenizer.tokens();
         if let Some(id) = request.tokens.iter().find(|id| !known.contains(**id)) {
@@ -105,18 +109,24 @@ fn texts(service: &Service) -> Texts<'_> {
     }
 }
 
+/// The model that a body names.
+fn named<'a>(services: &'a Services, body: &Value) -> Result<&'a Service, ApiError> {
+    services.named(body.get("model").and_then(Value::as_str))
+}
+
 /// A text, or a chat in the shape of `/v1/chat/completions`.
 pub(super) async fn tokenize(
-    State(service): State<Arc<Service>>,
+    State(services): State<Arc<Services>>,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let texts = texts(&service);
-    match json_of(body).await? {
+    let body = json_of(body).await?;
+    let service = named(&services, &body)?;
+    match body {
         Value::Object(chat) if chat.contains_key("messages") => {
-            let tokens = chat_tokens(&service, chat)?;
-            Ok(Json(texts.counted(&tokens)))
+            let tokens = chat_tokens(service, chat)?;
+            Ok(Json(texts(service).counted(&tokens)))
         }
-        body => texts.encode(body),
+        body => texts(service).encode(body),
     }
 }
 
@@ -128,6 +138,7 @@ fn chat_tokens(service: &Service, mut chat: Map<String, Value>) -> Result<Vec<u3
     tokio::task::block_in_place(|| prepare::prompt(service, &request))
 }
 
-async fn detokenize(State(service): State<Arc<Service>>, body: Body) -> Result<Json<Value>, ApiError> {
-    texts(&service).detokenize(body).await
+async fn detokenize(State(services): State<Arc<Services>>, body: Body) -> Result<Json<Value>, ApiError> {
+    let body = json_of(body).await?;
+    texts(named(&services, &body)?).decode(body)
 }

@@ -77,7 +77,7 @@ impl FetchModel {
         let package = package.with_context(|| format!("the registry has no model {:?}", self.model_id))?;
         let hash = package.value.hash;
         eprintln!("model {:?} has hash {hash} on chain", self.model_id);
-        let mut place = Place::new(&self.to, hash)?;
+        let mut place = Place::new(&self.to, &self.model_id, hash)?;
         match &self.from {
             Some(folder) => place.copy(folder)?,
             None => {
@@ -139,17 +139,20 @@ async fn sources(chain: &Chain, registry: &str, model: &str, own: &str) -> anyho
 pub(super) struct Place {
     folder: PathBuf,
     hash: Hash,
+    /// Id under which hosts are asked for it: they may serve others beside it.
+    model: String,
     began: Instant,
     /// For a host to send [`LEAST`] more bytes.
     patience: Duration,
 }
 
 impl Place {
-    pub(super) fn new(folder: &Path, hash: Hash) -> anyhow::Result<Self> {
+    pub(super) fn new(folder: &Path, model: &str, hash: Hash) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(Self {
             folder: folder.to_owned(),
             hash,
+            model: model.to_owned(),
             began: Instant::now(),
             patience: PATIENCE,
         })
@@ -205,7 +208,8 @@ impl Place {
     }
 
     async fn download_from(&mut self, client: &Client, own: &str, source: &Source) -> anyhow::Result<()> {
-        let answer = get(client, own, source, MANIFEST_PATH, 0).await?;
+        let path = format!("{MANIFEST_PATH}?model={}", self.model);
+        let answer = get(client, own, source, &path, 0).await?;
         if answer.status() != StatusCode::OK {
             bail!("it answers {}", answer.status());
         }
@@ -289,7 +293,7 @@ impl Place {
             io::ErrorKind::NotFound => Ok(0),
             _ => Err(error),
         })?;
-        let path = format!("{FILES_PATH}/{}", file.name);
+        let path = format!("{FILES_PATH}/{}?model={}", file.name, self.model);
         let answer = get(client, own, source, &path, start).await?;
         let expected = if start == 0 {
             StatusCode::OK

@@ -6,7 +6,7 @@
 use crate::package::manifest::Manifest;
 use crate::paid::Paid;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{ConnectInfo, Path, RawQuery, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -40,11 +40,18 @@ const CHUNK: usize = 256 * 1024;
 /// For a reader to take one chunk: whoever takes less than 51 KiB/s is cut off.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The files of the model that is served.
+/// The files of a model that is served.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) model: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: Manifest,
+}
+
+/// The files of all models that are served, not none.
 #[derive(Debug)]
 pub(crate) struct Package {
-    folder: PathBuf,
-    manifest: Manifest,
+    models: Vec<Files>,
     transfers: Arc<Semaphore>,
     /// Of each host that has a transfer: one permit.
     lines: Mutex<BTreeMap<String, Arc<Semaphore>>>,
@@ -58,14 +65,24 @@ pub(super) struct Asking(pub(super) String);
 type Turn = (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit);
 
 impl Package {
-    pub(crate) fn new(folder: PathBuf, manifest: Manifest) -> Arc<Self> {
+    pub(crate) fn new(models: Vec<Files>) -> Arc<Self> {
         let transfers = Arc::new(Semaphore::new(TRANSFERS));
         Arc::new(Self {
-            folder,
-            manifest,
+            models,
             transfers,
             lines: Mutex::default(),
         })
+    }
+
+    /// The model that is asked for, by `model=ID`; the first one if none is named, as older releases ask.
+    fn files(&self, query: Option<&str>) -> Result<&Files, ApiError> {
+        let parts = query.unwrap_or_default().split('&');
+        let wanted = parts.filter_map(|part| part.strip_prefix("model=")).next();
+        let found = match wanted {
+            Some(model) => self.models.iter().find(|files| files.model == model),
+            None => self.models.first(),
+        };
+        found.ok_or_else(|| ApiError::no_model(wanted.unwrap_or_default()))
     }
 
     /// A host's own line, on which one transfer goes.
@@ -128,8 +145,11 @@ async fn only_hosts(
     Ok(next.run(request).await)
 }
 
-async fn manifest(State(package): State<Arc<Package>>) -> Json<Manifest> {
-    Json(package.manifest.clone())
+async fn manifest(
+    State(package): State<Arc<Package>>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Manifest>, ApiError> {
+    Ok(Json(package.files(query.as_deref())?.manifest.clone()))
 }
 
 /// A file, or its rest after a range of the form `bytes=N-`.
@@ -137,13 +157,15 @@ async fn file(
     State(package): State<Arc<Package>>,
     asking: Option<Extension<Asking>>,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let files = package.files(query.as_deref())?;
     let missing = || ApiError {
         status: StatusCode::NOT_FOUND,
         ..ApiError::body(format!("The model has no file {name:?}; see {MANIFEST_PATH}."))
     };
-    let known = package
+    let known = files
         .manifest
         .files
         .iter()
@@ -159,7 +181,7 @@ async fn file(
     })?;
     let turn = package.turn(asking.as_deref()).await;
     let turn = turn.ok_or_else(|| ApiError::busy(RETRY))?;
-    let path = package.folder.join(&known.name);
+    let path = files.folder.join(&known.name);
     let opened = tokio::task::spawn_blocking(move || {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(start))?;

@@ -1,7 +1,7 @@
 //! What a joining host, and a host that gives wrong files, would notice.
 
 use crate::package::fetch::{Place, Source};
-use crate::package::give::{Asking, FILES_PATH, HOST_HEADER, Package, open_routes};
+use crate::package::give::{Asking, FILES_PATH, Files, HOST_HEADER, Package, open_routes};
 use crate::package::manifest::{Manifest, model_hash};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -31,9 +31,24 @@ fn model() -> tempfile::TempDir {
     folder
 }
 
+const MODEL: &str = "m";
+
+/// That of a host with one model.
+fn package(folder: &Path, manifest: Manifest) -> Arc<Package> {
+    Package::new(vec![files(MODEL, folder, manifest)])
+}
+
+fn files(model: &str, folder: &Path, manifest: Manifest) -> Files {
+    Files {
+        model: model.to_owned(),
+        folder: folder.to_owned(),
+        manifest,
+    }
+}
+
 /// A host over real TLS. It gives `folder`, whatever the manifest of `claimed` says.
 async fn host(name: &str, claimed: &Path, folder: &Path) -> Source {
-    let package = Package::new(folder.to_owned(), Manifest::of(claimed).unwrap());
+    let package = package(folder, Manifest::of(claimed).unwrap());
     serve(name, open_routes(package)).await
 }
 
@@ -63,7 +78,7 @@ async fn a_model_comes_whole_from_another_host_and_nothing_else_does() {
     let (good, to) = (model(), tempfile::tempdir().unwrap());
     let source = host("a", good.path(), good.path()).await;
     let hash = model_hash(good.path()).unwrap();
-    let mut place = Place::new(to.path(), hash).unwrap();
+    let mut place = Place::new(to.path(), MODEL, hash).unwrap();
     place.download(&client(), "me", &[source]).await.unwrap();
     place.finish().unwrap();
     assert_eq!(
@@ -87,7 +102,7 @@ async fn a_host_that_gives_other_weights_is_left_for_the_next() {
     impostor.transport_key = [1; 32];
     let honest = host("dddd", good.path(), good.path()).await;
     let hash = model_hash(good.path()).unwrap();
-    let mut place = Place::new(to.path(), hash).unwrap();
+    let mut place = Place::new(to.path(), MODEL, hash).unwrap();
     let bad_ones = [admits, lies, impostor];
     let error = place
         .download(&client(), "me", &bad_ones)
@@ -116,7 +131,7 @@ async fn a_download_that_broke_off_goes_on_where_it_was() {
     std::fs::write(&weights, &whole[..1_234_567]).unwrap();
     let breaks_off = host("a", good.path(), cut.path()).await;
     let hash = model_hash(good.path()).unwrap();
-    let mut place = Place::new(to.path(), hash).unwrap();
+    let mut place = Place::new(to.path(), MODEL, hash).unwrap();
     let error = place
         .download(&client(), "me", &[breaks_off])
         .await
@@ -141,7 +156,7 @@ async fn a_download_that_broke_off_goes_on_where_it_was() {
 fn a_local_folder_is_copied_if_it_is_the_chains_model_and_refused_if_not() {
     let (good, to) = (model(), tempfile::tempdir().unwrap());
     let hash = model_hash(good.path()).unwrap();
-    let mut place = Place::new(to.path(), hash).unwrap();
+    let mut place = Place::new(to.path(), MODEL, hash).unwrap();
     place.copy(good.path()).unwrap();
     place.finish().unwrap();
     std::fs::write(good.path().join("config.json"), "{\"rope_theta\": 1}").unwrap();
@@ -159,12 +174,12 @@ async fn a_wrong_beginning_comes_again_from_the_same_host_and_a_size_that_does_n
     let hash = model_hash(good.path()).unwrap();
     let part = to.path().join(".model.safetensors.part");
     std::fs::write(&part, vec![9; 1_000_000]).unwrap();
-    let mut place = Place::new(to.path(), hash).unwrap();
+    let mut place = Place::new(to.path(), MODEL, hash).unwrap();
     // What another host had sent is no reason to leave this one, but too large a size is: no hash covers it.
     let mut boasts = Manifest::of(good.path()).unwrap();
     boasts.files[1].size = 1 << 60;
     assert_eq!(boasts.hash(), hash);
-    let boaster = Package::new(good.path().to_owned(), boasts);
+    let boaster = package(good.path(), boasts);
     let boaster = serve("a", open_routes(boaster)).await;
     let error = place.download(&client(), "me", &[boaster]).await.unwrap_err();
     assert!(error.to_string().contains("has room for"), "{error}");
@@ -177,7 +192,7 @@ async fn a_wrong_beginning_comes_again_from_the_same_host_and_a_size_that_does_n
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_busy_is_asked_again() {
     let (good, to) = (model(), tempfile::tempdir().unwrap());
-    let package = Package::new(good.path().to_owned(), Manifest::of(good.path()).unwrap());
+    let package = package(good.path(), Manifest::of(good.path()).unwrap());
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let sometimes = move |request: Request, next: Next| {
@@ -190,7 +205,7 @@ async fn a_host_that_is_busy_is_asked_again() {
         }
     };
     let source = serve("a", open_routes(package).layer(from_fn(sometimes))).await;
-    let mut place = Place::new(to.path(), model_hash(good.path()).unwrap()).unwrap();
+    let mut place = Place::new(to.path(), MODEL, model_hash(good.path()).unwrap()).unwrap();
     place.download(&client(), "me", &[source]).await.unwrap();
     place.finish().unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 8);
@@ -209,7 +224,7 @@ async fn a_host_gets_one_file_at_a_time_four_do_together_and_who_does_not_read_i
     let weights = std::fs::File::create(good.path().join("model.safetensors")).unwrap();
     // More than lies between the two sides.
     weights.set_len(64 << 20).unwrap();
-    let package = Package::new(good.path().to_owned(), Manifest::of(good.path()).unwrap());
+    let package = package(good.path(), Manifest::of(good.path()).unwrap());
     let source = serve("a", open_routes(package).layer(from_fn(believing))).await;
     let url = format!("{}{FILES_PATH}/model.safetensors", source.endpoint);
     let ask = async |who: &str| {
@@ -252,7 +267,7 @@ impl HttpBody for Drip {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_sends_a_byte_now_and_then_is_left_for_the_next() {
     let (good, to) = (model(), tempfile::tempdir().unwrap());
-    let package = Package::new(good.path().to_owned(), Manifest::of(good.path()).unwrap());
+    let package = package(good.path(), Manifest::of(good.path()).unwrap());
     let drips = |request: Request, next: Next| async move {
         if request.uri().path().ends_with("model.safetensors") {
             let interval = tokio::time::interval(Duration::from_millis(20));
@@ -261,7 +276,7 @@ async fn a_host_that_sends_a_byte_now_and_then_is_left_for_the_next() {
         next.run(request).await
     };
     let slow = serve("a", open_routes(package).layer(from_fn(drips))).await;
-    let place = Place::new(to.path(), model_hash(good.path()).unwrap()).unwrap();
+    let place = Place::new(to.path(), MODEL, model_hash(good.path()).unwrap()).unwrap();
     let mut place = place.hasty(Duration::from_millis(400));
     let began = std::time::Instant::now();
     let error = place
@@ -281,7 +296,7 @@ async fn a_part_that_this_disk_does_not_take_is_deleted_and_no_other_host_is_ask
     let part = to.path().join(".model.safetensors.part");
     // What is written there finds no room.
     std::os::unix::fs::symlink("/dev/full", &part).unwrap();
-    let mut place = Place::new(to.path(), model_hash(good.path()).unwrap()).unwrap();
+    let mut place = Place::new(to.path(), MODEL, model_hash(good.path()).unwrap()).unwrap();
     let source = host("a", good.path(), good.path()).await;
     let nobody = Source {
         host: "nobody".into(),
@@ -303,10 +318,34 @@ async fn a_part_that_this_disk_does_not_take_is_deleted_and_no_other_host_is_ask
 #[test]
 fn what_an_earlier_try_left_of_a_file_goes_once_the_model_is_whole() {
     let (good, to) = (model(), tempfile::tempdir().unwrap());
-    let mut place = Place::new(to.path(), model_hash(good.path()).unwrap()).unwrap();
+    let mut place = Place::new(to.path(), MODEL, model_hash(good.path()).unwrap()).unwrap();
     place.copy(good.path()).unwrap();
     let part = to.path().join(".config.json.part");
     std::fs::write(&part, "{").unwrap();
     place.finish().unwrap();
     assert!(!part.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_with_two_models_gives_each_under_its_id_and_no_other_one() {
+    let (first, second) = (model(), model());
+    std::fs::write(second.path().join("config.json"), "{\"second\": 2}").unwrap();
+    let own = |name: &str, folder: &Path| files(name, folder, Manifest::of(folder).unwrap());
+    let both = vec![own("first", first.path()), own("second", second.path())];
+    let source = serve("a", open_routes(Package::new(both))).await;
+    for (name, folder) in [("second", &second), ("first", &first)] {
+        let to = tempfile::tempdir().unwrap();
+        let hash = model_hash(folder.path()).unwrap();
+        let mut place = Place::new(to.path(), name, hash).unwrap();
+        place
+            .download(&client(), "me", std::slice::from_ref(&source))
+            .await
+            .unwrap();
+        place.finish().unwrap();
+    }
+    let to = tempfile::tempdir().unwrap();
+    let hash = model_hash(second.path()).unwrap();
+    let mut place = Place::new(to.path(), "third", hash).unwrap();
+    let error = place.download(&client(), "me", &[source]).await.unwrap_err();
+    assert!(error.to_string().contains("404"), "{error}");
 }

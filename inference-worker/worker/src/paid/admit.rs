@@ -11,9 +11,8 @@ use quern_protocol::{Amount, Hash, Price, salt_commitment};
 pub(crate) struct View<'a> {
     pub(crate) chain_id: &'a str,
     pub(crate) host: &'a str,
-    /// Model id and hash that this worker serves.
-    pub(crate) model: &'a str,
-    pub(crate) model_hash: &'a Hash,
+    /// Hash of the session's model, if this worker serves it.
+    pub(crate) own: Option<&'a Hash>,
     /// The chain's height.
     pub(crate) height: u64,
     pub(crate) session: &'a SessionInfo,
@@ -33,8 +32,7 @@ impl<'a> View<'a> {
         let voucher = &signed.voucher;
         voucher.host == self.host
             && voucher.session == self.session.id
-            && self.session.model == self.model
-            && self.session.model_hash == *self.model_hash
+            && self.own == Some(&self.session.model_hash)
             && self.member().is_some()
     }
 

@@ -2,8 +2,9 @@
 
 use crate::paid::book::Book;
 use crate::paid::record::PlannedBatch;
-use quern_interface::settlement::{CommittedReceipt, SessionInfo};
+use quern_interface::settlement::{CommittedReceipt, ModelAmount, SessionInfo};
 use quern_protocol::{Amount, Batch, Node, Proof, SessionLeaf, SumTree};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Blocks that a commit may take: receipts closer to the end of their time are left out, as a receipt that is committed
@@ -86,6 +87,18 @@ pub(crate) fn plan(
         planned.nonces.push(nonces);
     }
     ((!planned.leaves.is_empty()).then_some(planned), lapsed)
+}
+
+/// What a batch adds for each model, by rising id; `model` tells that of a session. The amounts add up to the root's sum.
+pub(crate) fn by_model(batch: &PlannedBatch, model: impl Fn(&SessionLeaf) -> String) -> Vec<ModelAmount> {
+    let mut sums: BTreeMap<String, Amount> = BTreeMap::new();
+    for leaf in batch.leaves.iter().filter(|leaf| !leaf.subroot.sum.is_zero()) {
+        let sum = sums.entry(model(leaf)).or_insert(Amount::ZERO);
+        *sum = sum.checked_add(leaf.subroot.sum).unwrap_or(Amount(u128::MAX));
+    }
+    let sums = sums.into_iter();
+    sums.map(|(model, amount)| ModelAmount { model, amount })
+        .collect()
 }
 
 /// The earliest height at which something that waits must be committed; none if nothing waits.

@@ -1,6 +1,7 @@
 //! One request from the engine's first event to its durable receipt. Runs on its own, so that a client that leaves
 //! still leaves a receipt behind.
 
+use crate::metrics::Metrics;
 use crate::paid::answer::Part;
 use crate::paid::meter::RequestMeter;
 use crate::paid::receipts::{self, Facts, Times};
@@ -25,6 +26,8 @@ pub(crate) struct Conduct {
     pub(crate) paid: Arc<Paid>,
     pub(crate) facts: Facts,
     pub(crate) meter: Arc<RequestMeter>,
+    /// Of the model.
+    pub(crate) metrics: Metrics,
     pub(crate) arrived: Instant,
     /// The key that counted when the voucher came, which stays good for it.
     pub(crate) key: SigningKey,
@@ -124,11 +127,9 @@ impl Conduct {
         if !keep(&self.paid, record, (session, nonce), out).await {
             return;
         }
-        self.paid
-            .metrics
-            .captured
-            .inc_by(u64::try_from(capture.0).unwrap_or(u64::MAX));
-        self.paid.metrics.receipts.inc();
+        let captured = u64::try_from(capture.0).unwrap_or(u64::MAX);
+        self.metrics.captured.inc_by(captured);
+        self.metrics.receipts.inc();
         self.paid.outbox.notify_one();
         let _ = out.try_send(part(finish, reason, (usage, end.tokens), receipt));
     }

@@ -1,8 +1,8 @@
 //! What the chain says, block by block.
 
-use crate::metrics::Metrics;
+use crate::metrics::{HostMetrics, Metrics};
 use crate::paid::config::ChainConfig;
-use crate::paid::registration::{self, Worker};
+use crate::paid::registration::{self, Standing, Worker};
 use quern_chain_client::{Chain, ChainError, SigningKey};
 use quern_interface::registry::{HostInfo, LaunchPackage, QueryMsg as Registry};
 use quern_interface::settlement::{Contracts, Params, QueryMsg as Settlement};
@@ -25,17 +25,33 @@ pub(crate) struct Facts {
     pub(crate) price: Price,
 }
 
+/// A model that this worker serves.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    pub(crate) id: String,
+    pub(crate) hash: Hash,
+    pub(crate) metrics: Metrics,
+}
+
 /// What was last seen.
 #[derive(Debug, Default)]
 struct Seen {
-    facts: BTreeMap<u64, Facts>,
+    /// By model, in the worker's order.
+    models: Vec<SeenModel>,
     key: Option<SigningKey>,
     params: Option<Params>,
     maintenance: Vec<(u64, u64)>,
     /// Who answers `price_at`, once asked.
     price_source: Option<String>,
-    convicted: bool,
+    /// What is in the way of every model.
     problem: Option<String>,
+}
+
+/// What was last seen of one model.
+#[derive(Clone, Debug, Default)]
+struct SeenModel {
+    facts: BTreeMap<u64, Facts>,
+    standing: Standing,
 }
 
 /// Follows the chain; clones look at the same.
@@ -43,35 +59,34 @@ struct Seen {
 pub(crate) struct Follow {
     pub(crate) chain: Chain,
     config: Arc<ChainConfig>,
-    model: Arc<str>,
-    model_hash: Hash,
+    pub(crate) models: Arc<[Own]>,
     transport_key: [u8; 32],
     warm_keys: Arc<[SigningKey]>,
     seen: Arc<Mutex<Seen>>,
-    /// For the engine's thread, which cannot wait.
+    /// For the engines' threads, which cannot wait.
     pub(crate) height: Arc<AtomicU64>,
     heights: Arc<watch::Sender<u64>>,
-    metrics: Metrics,
+    metrics: HostMetrics,
 }
 
 impl Follow {
     pub(crate) fn new(
         chain: Chain,
         config: Arc<ChainConfig>,
-        (model, model_hash): (&str, Hash),
+        models: Vec<Own>,
         transport_key: [u8; 32],
         warm_keys: Vec<SigningKey>,
-        metrics: Metrics,
+        metrics: HostMetrics,
     ) -> Self {
         let seen = Seen {
+            models: vec![SeenModel::default(); models.len()],
             problem: Some("the chain was not reached yet".into()),
             ..Seen::default()
         };
         Self {
             chain,
             config,
-            model: model.into(),
-            model_hash,
+            models: models.into(),
             transport_key,
             warm_keys: warm_keys.into(),
             seen: Arc::new(Mutex::new(seen)),
@@ -104,7 +119,7 @@ impl Follow {
         }
     }
 
-    /// Remembers why no paid work can be done, and says so once.
+    /// Remembers what is in the way of every model, and says so once.
     fn note(&self, problem: Option<String>) {
         let mut seen = self.seen();
         if seen.problem != problem {
@@ -112,9 +127,9 @@ impl Follow {
                 Some(problem) => tracing::error!(problem, "no paid work can be done"),
                 None => tracing::info!("paid work can be done"),
             }
-            self.metrics.chain_ready.set(i64::from(problem.is_none()));
             seen.problem = problem;
         }
+        self.metrics.chain_ready.set(i64::from(seen.common().is_none()));
     }
 
     async fn look(&self) -> Result<(), ChainError> {
@@ -127,9 +142,6 @@ impl Follow {
         let host = Registry::Host {
             host: self.config.host.clone(),
         };
-        let model = Registry::Model {
-            model: self.model.to_string(),
-        };
         if before == 0 || height / RARELY != before / RARELY {
             let settlement = &self.config.contracts.settlement;
             let params = self
@@ -139,26 +151,34 @@ impl Follow {
             self.seen().params = Some(params.value);
         }
         let host = self.chain.smart::<HostInfo>(registry, &host).await?.value;
-        let model = self.chain.smart::<LaunchPackage>(registry, &model).await?.value;
         let worker = Worker {
-            model: &self.model,
-            model_hash: &self.model_hash,
             transport_key: self.transport_key,
             warm_keys: &self.warm_keys,
         };
-        let key = registration::check(&host, &model, worker);
-        let conviction = registration::conviction(&host, &self.model, height);
-        self.metrics.convicted.set(i64::from(conviction.is_some()));
-        let facts = self.ask_facts(height).await?;
+        let key = registration::check(&host, worker);
+        let beacon = Hash::new(self.chain.beacon(height).await?);
+        let mut models = Vec::with_capacity(self.models.len());
+        for own in &*self.models {
+            let seen = match self.look_at(own, &host, height).await {
+                // What the chain does not know of one model is no matter of the others.
+                Err(error) if error.is_refusal() => (Standing::unknown(&own.id, &error.to_string()), None),
+                seen => seen.map(|(standing, price)| (standing, Some(Facts { beacon, price })))?,
+            };
+            models.push(seen);
+        }
         {
             let mut seen = self.seen();
-            seen.convicted = conviction.is_some();
             seen.maintenance = host.maintenance;
             seen.key = key.as_ref().ok().cloned();
-            remember(&mut seen.facts, height, facts);
+            for ((own, model), (standing, facts)) in self.models.iter().zip(&mut seen.models).zip(models) {
+                own.metrics.convicted.set(i64::from(standing.convicted.is_some()));
+                model.take(&own.id, standing);
+                if let Some(facts) = facts {
+                    remember(&mut model.facts, height, facts);
+                }
+            }
         }
-        // A convicted host still signs: it reveals what is drawn and claims what is due.
-        self.note(key.err().or(conviction));
+        self.note(key.err());
         // Last, so that who waits for the height finds the rest in place.
         self.height.store(height, Ordering::Relaxed);
         self.heights.send_replace(height);
@@ -166,22 +186,51 @@ impl Follow {
         Ok(())
     }
 
-    /// As if the chain had said so.
+    /// How the chain has one model, and its price at a height.
+    async fn look_at(
+        &self,
+        own: &Own,
+        host: &HostInfo,
+        height: u64,
+    ) -> Result<(Standing, Price), ChainError> {
+        let registry = &self.config.contracts.registry;
+        let question = Registry::Model {
+            model: own.id.clone(),
+        };
+        let package = self
+            .chain
+            .smart::<LaunchPackage>(registry, &question)
+            .await?
+            .value;
+        let standing = Standing::of(host, &package, (&own.id, &own.hash), height);
+        Ok((standing, self.ask_price(&own.id, height).await?))
+    }
+
+    /// As if the chain had said so of every model.
     #[cfg(test)]
     pub(crate) fn pretend(&self, height: u64, facts: Facts, key: Option<SigningKey>) {
         {
             let mut seen = self.seen();
             seen.key = key;
             seen.problem = None;
-            remember(&mut seen.facts, height, facts);
+            for model in &mut seen.models {
+                remember(&mut model.facts, height, facts);
+            }
         }
         self.height.store(height, Ordering::Relaxed);
         self.heights.send_replace(height);
     }
 
-    /// The model that is served.
-    pub(crate) fn model(&self) -> &str {
-        &self.model
+    /// As if the chain had said so of one.
+    #[cfg(test)]
+    pub(crate) fn pretend_standing(&self, model: &str, standing: Standing) {
+        let at = self.models.iter().position(|own| own.id == model).unwrap();
+        self.seen().models[at].standing = standing;
+    }
+
+    /// A model that this worker serves.
+    pub(crate) fn own(&self, model: &str) -> Option<&Own> {
+        self.models.iter().find(|own| own.id == model)
     }
 
     /// The chain's height, 0 before it was reached.
@@ -194,19 +243,32 @@ impl Follow {
         self.heights.subscribe()
     }
 
-    /// Why no paid work can be done now, if so.
+    /// Why no paid work can be done now with any model, if so.
     pub(crate) fn problem(&self) -> Option<String> {
-        self.seen().problem.clone()
+        self.seen().common()
     }
 
-    /// The key that the registry names, if the worker has it.
+    /// Why no paid work can be done now with a model, if so.
+    pub(crate) fn problem_with(&self, model: &str) -> Option<String> {
+        let own = || self.standing(model).problem().cloned();
+        let common = self.seen().problem.clone();
+        common.or_else(own)
+    }
+
+    /// How the chain has a model, as last seen.
+    pub(crate) fn standing(&self, model: &str) -> Standing {
+        let at = self.models.iter().position(|own| own.id == model);
+        let seen = self.seen();
+        let found = at
+            .and_then(|at| seen.models.get(at))
+            .map(|seen| seen.standing.clone());
+        found.unwrap_or_else(|| Standing::unknown(model, "it is not served here"))
+    }
+
+    /// The key that the registry names, if the worker has it. A convicted host still signs: it reveals what is drawn and
+    /// claims what is due.
     pub(crate) fn key(&self) -> Option<SigningKey> {
         self.seen().key.clone()
-    }
-
-    /// Whether the host stands convicted for its model.
-    pub(crate) fn is_convicted(&self) -> bool {
-        self.seen().convicted
     }
 
     /// Parameters of settlement, once seen.
@@ -223,16 +285,29 @@ impl Follow {
             .any(|(from, to)| (*from..*to).contains(&height))
     }
 
-    /// Beacon and price of a height.
+    /// Beacon and a model's price of a height.
     ///
     /// # Errors
     /// When they were not seen in time and the chain does not tell.
-    pub(crate) async fn facts(&self, height: u64) -> Result<Facts, ChainError> {
-        if let Some(facts) = self.seen().facts.get(&height) {
-            return Ok(*facts);
+    pub(crate) async fn facts(&self, model: &str, height: u64) -> Result<Facts, ChainError> {
+        let at = self.models.iter().position(|own| own.id == model);
+        let known = {
+            let seen = self.seen();
+            let known = at.and_then(|at| seen.models.get(at));
+            known.and_then(|model| model.facts.get(&height)).copied()
+        };
+        if let Some(facts) = known {
+            return Ok(facts);
         }
-        let facts = self.ask_facts(height).await?;
-        remember(&mut self.seen().facts, height, facts);
+        let facts = Facts {
+            beacon: Hash::new(self.chain.beacon(height).await?),
+            price: self.ask_price(model, height).await?,
+        };
+        if let Some(at) = at
+            && let Some(model) = self.seen().models.get_mut(at)
+        {
+            remember(&mut model.facts, height, facts);
+        }
         Ok(facts)
     }
 
@@ -256,13 +331,42 @@ impl Follow {
         Ok(source)
     }
 
-    async fn ask_facts(&self, height: u64) -> Result<Facts, ChainError> {
-        let beacon = Hash::new(self.chain.beacon(height).await?);
-        let model = self.model.to_string();
+    async fn ask_price(&self, model: &str, height: u64) -> Result<Price, ChainError> {
+        let model = model.to_owned();
         let question = Registry::PriceAt { model, height };
         let source = self.price_source().await?;
-        let price = self.chain.smart(&source, &question).await?.value;
-        Ok(Facts { beacon, price })
+        Ok(self.chain.smart(&source, &question).await?.value)
+    }
+}
+
+impl Seen {
+    /// What is in the way of every model: one reason for all, or each one's.
+    fn common(&self) -> Option<String> {
+        let each = || {
+            let reasons: Option<Vec<&str>> = self
+                .models
+                .iter()
+                .map(|model| model.standing.problem().map(String::as_str))
+                .collect();
+            reasons.map(|reasons| reasons.join("; "))
+        };
+        self.problem.clone().or_else(each)
+    }
+}
+
+impl SeenModel {
+    /// Takes in how the chain has the model, and says so if that changed.
+    fn take(&mut self, id: &str, standing: Standing) {
+        let problem = standing.problem();
+        if self.standing.problem() != problem {
+            match problem {
+                Some(problem) => {
+                    tracing::error!(model = id, problem, "no paid work can be done with a model")
+                }
+                None => tracing::info!(model = id, "paid work can be done with a model"),
+            }
+        }
+        self.standing = standing;
     }
 }
 

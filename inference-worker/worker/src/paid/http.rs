@@ -1,7 +1,7 @@
 //! The HTTP side of paid work.
 
 use crate::generate::Job;
-use crate::http::{Service, part_cache, prepare};
+use crate::http::{Asked, Service, Services, part_cache, prepare};
 use crate::paid::admit;
 use crate::paid::answer::{Denied, Part, refusal_error, rejection_error};
 use crate::paid::batch;
@@ -18,19 +18,18 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use quern_engine::seed::Seed;
 use quern_inference_api::paid::{
     Authority, HEIGHT_PATIENCE, RELEASES_PATH, ReceiptStatus, Rejection, ReleaseRequest, SignedVoucher,
     VOUCHER_HEADER, VOUCHERS_PATH, WITNESS_PATH, WitnessRequest, from_header, temperature_millionths,
 };
-use quern_inference_api::{ApiError, Endpoint, Request, read_body};
+use quern_inference_api::{ApiError, Request, read_body};
 use quern_protocol::{Amount, RefusalReason};
 use quern_transport::Peer;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// Heights that are left free between the end of an output and the last one for its commit: for a batch that is on its
@@ -38,7 +37,7 @@ use tokio::sync::mpsc;
 const SETTLING_BLOCKS: u64 = 2 * batch::COMMIT_BLOCKS + 2;
 
 /// Routes beside those of an unpaid worker.
-pub(crate) fn routes() -> Router<Arc<Service>> {
+pub(crate) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route(VOUCHERS_PATH, post(take_voucher))
         .route(RELEASES_PATH, post(give_release))
@@ -47,7 +46,7 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
 }
 
 /// What shows a request's receipt; its content is no secret, so it needs no encryption either.
-pub(crate) fn receipt_routes() -> Router<Arc<Service>> {
+pub(crate) fn receipt_routes() -> Router<Arc<Services>> {
     Router::new().route("/v1/receipts/{session}/{nonce}", get(receipt))
 }
 
@@ -71,9 +70,9 @@ impl IntoResponse for Denied {
 
 type PeerInfo = ConnectInfo<Peer>;
 
-fn paid(service: &Service) -> Result<&Arc<Paid>, ApiError> {
+fn paid(services: &Services) -> Result<&Arc<Paid>, ApiError> {
     let missing = || ApiError::unavailable("This worker runs without a chain.");
-    service.paid.as_ref().ok_or_else(missing)
+    services.paid.as_ref().ok_or_else(missing)
 }
 
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
@@ -82,38 +81,38 @@ async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
 }
 
 async fn take_voucher(
-    State(service): State<Arc<Service>>,
+    State(services): State<Arc<Services>>,
     ConnectInfo(peer): PeerInfo,
     body: Body,
 ) -> Result<Response, Denied> {
     let signed: SignedVoucher = read(body).await?;
-    Ok(Json(vouchers::take(paid(&service)?, peer, signed).await?).into_response())
+    Ok(Json(vouchers::take(paid(&services)?, peer, signed).await?).into_response())
 }
 
 async fn give_release(
-    State(service): State<Arc<Service>>,
+    State(services): State<Arc<Services>>,
     ConnectInfo(peer): PeerInfo,
     body: Body,
 ) -> Result<Response, Denied> {
     let request: ReleaseRequest = read(body).await?;
-    Ok(Json(releases::give(paid(&service)?, peer, request).await?).into_response())
+    Ok(Json(releases::give(paid(&services)?, peer, request).await?).into_response())
 }
 
 async fn try_host(
-    State(service): State<Arc<Service>>,
+    State(services): State<Arc<Services>>,
     ConnectInfo(peer): PeerInfo,
     body: Body,
 ) -> Result<Response, Denied> {
     let request: WitnessRequest = read(body).await?;
-    Ok(Json(witness::take(paid(&service)?, peer, request).await?).into_response())
+    Ok(Json(witness::take(paid(&services)?, peer, request).await?).into_response())
 }
 
 /// Holds hashes and amounts only, so anyone may ask.
 async fn receipt(
-    State(service): State<Arc<Service>>,
+    State(services): State<Arc<Services>>,
     Path((session, nonce)): Path<(u64, u64)>,
 ) -> Result<Json<ReceiptStatus>, Denied> {
-    let paid = paid(&service)?;
+    let paid = paid(&services)?;
     let book = paid.store.book();
     let account = book.find(session);
     let entry = account.and_then(|account| account.receipts.get(&nonce));
@@ -134,18 +133,17 @@ pub(crate) async fn begin(
     service: &Service,
     paid: &Arc<Paid>,
     peer: Peer,
-    headers: &HeaderMap,
-    body: Body,
-    endpoint: Endpoint,
+    asked: Asked<'_>,
 ) -> Result<Admitted, Denied> {
-    let arrived = Instant::now();
-    let body = read_body(body).await?;
-    let request = Request::parse(endpoint, &body)?;
+    let Asked {
+        arrived,
+        headers,
+        request,
+        body,
+    } = asked;
+    let endpoint = request.endpoint;
     request.check_payable()?;
-    if request.model != service.model_id {
-        return Err(ApiError::no_model(&request.model).into());
-    }
-    let key = paid.key()?;
+    let key = paid.key_for(&service.model_id)?;
     let authority: Option<Authority> = headers.get(VOUCHER_HEADER).and_then(from_header);
     let authority = authority.ok_or(Rejection::VoucherMissing)?;
     let voucher = &authority.voucher;
@@ -155,6 +153,10 @@ pub(crate) async fn begin(
     let enough = |info: &_| paid.view(info).member().is_some_and(|member| member.limit >= cap);
     let info = paid.session(session, enough).await?;
     paid.check_peer(&info, peer).await?;
+    // A session pays for one model, at its price.
+    let Some(own) = paid.own(&info.model).filter(|own| own.id == service.model_id) else {
+        return Err(Rejection::VoucherMisdirected.into());
+    };
     // Before the tokenizer has work, and again when the book is changed.
     admit::check(&paid.view(&info), paid.store.book().account(session), &authority)?;
     if paid.store.book().is_lost(&info) {
@@ -163,7 +165,7 @@ pub(crate) async fn begin(
     if paid.follow.in_maintenance() {
         return Err(paid.refuse(&key, session, nonce, RefusalReason::Maintenance));
     }
-    let facts = paid.follow.facts(voucher.height).await;
+    let facts = paid.follow.facts(&own.id, voucher.height).await;
     let facts =
         facts.map_err(|e| ApiError::unavailable(format!("The chain does not tell the price: {e}.")))?;
     // A long prompt takes the tokenizer a while.
@@ -174,7 +176,7 @@ pub(crate) async fn begin(
         chain_id,
         (session, nonce),
         &authority.salt.0,
-        (endpoint.path(), &body),
+        (endpoint.path(), body),
         request.seed,
         &facts.beacon,
     );
@@ -212,9 +214,9 @@ pub(crate) async fn begin(
         chain_id: chain_id.clone(),
         salt: authority.salt.0,
         path: endpoint.path().to_owned(),
-        body: String::from_utf8_lossy(&body).into_owned(),
+        body: String::from_utf8_lossy(body).into_owned(),
         request_hash,
-        model_hash: paid.model_hash,
+        model_hash: own.hash,
         client_seed: request.seed,
         temperature: temperature_millionths(request.temperature),
         seed,
@@ -242,6 +244,7 @@ pub(crate) async fn begin(
         paid: paid.clone(),
         facts,
         meter,
+        metrics: service.metrics.clone(),
         arrived,
         key,
     };

@@ -2,7 +2,7 @@
 //! them on chain. The words of the interface are in [`quern_inference_api::paid`], formats in [`quern_protocol`].
 //!
 //! - [`config`]: where the chain, the keys and the journal are;
-//! - [`follow`]: what the chain says: height, prices, beacons, this host's registration, sessions;
+//! - [`follow`]: what the chain says: height, beacons, this host's registration, prices and state of its models;
 //! - [`admit`]: whether a voucher entitles a request to be served;
 //! - [`book`]: what was promised, earned and committed, session by session;
 //! - [`conduct`]: one request from the engine's first event to its durable receipt;
@@ -32,5 +32,6 @@ mod vouchers;
 mod witness;
 
 pub(crate) use answer::Part;
+pub(crate) use follow::Own;
 pub(crate) use http::{begin, receipt_routes, routes};
 pub(crate) use service::Paid;

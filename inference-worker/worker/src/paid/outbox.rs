@@ -8,7 +8,7 @@ use crate::paid::service::Paid;
 use quern_chain_client::{Call, ChainError, Outcome};
 use quern_interface::settlement::{BatchInfo, ExecuteMsg, ModelAmount, QueryMsg, SessionInfo, SessionStatus};
 use quern_journal::JournalError;
-use quern_protocol::Amount;
+use quern_protocol::{Amount, SessionLeaf};
 use std::sync::Arc;
 
 /// Claims that go into one transaction.
@@ -234,7 +234,7 @@ async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Out
         sequence: planned.sequence,
         root,
         sessions: planned.leaves.len() as u32,
-        models: by_model(paid, root.sum),
+        models: by_model(paid, &planned),
     };
     let call = Call::new(&paid.config.contracts.settlement, &message)?;
     let outcome = execute(paid, &[call], planned.not_after).await?;
@@ -255,11 +255,22 @@ async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Out
     }
 }
 
-/// A batch's sum by model: this worker serves one.
-fn by_model(paid: &Paid, amount: Amount) -> Vec<ModelAmount> {
-    let model = paid.follow.model().to_owned();
-    let one = (!amount.is_zero()).then_some(ModelAmount { model, amount });
-    one.into_iter().collect()
+/// A batch's sums by model, which prices follow.
+pub(super) fn by_model(paid: &Paid, batch: &PlannedBatch) -> Vec<ModelAmount> {
+    let book = paid.store.book();
+    let model = |leaf: &SessionLeaf| {
+        let known = || Some(paid.sessions.known(leaf.session)?.model.clone());
+        // Of a session that is not known any more, its receipts tell.
+        let served = || {
+            let receipts = &book.find(leaf.session)?.receipts;
+            let hash = receipts.values().next()?.signed.receipt.model_hash;
+            let own = paid.follow.models.iter().find(|own| own.hash == hash)?;
+            Some(own.id.clone())
+        };
+        let any = || paid.follow.models.first().map(|own| own.id.clone());
+        known().or_else(served).or_else(any).unwrap_or_default()
+    };
+    batch::by_model(batch, model)
 }
 
 fn plan(paid: &Paid, height: u64) -> Option<PlannedBatch> {

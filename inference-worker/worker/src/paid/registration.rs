@@ -12,21 +12,62 @@ const RENDERING: u32 = 1;
 /// From schemas and grammars to the sampler's masks.
 const GRAMMAR: u32 = 1;
 
-/// What the worker is.
+/// What the worker is, whatever it serves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Worker<'a> {
-    pub(crate) model: &'a str,
-    pub(crate) model_hash: &'a Hash,
     pub(crate) transport_key: [u8; 32],
     pub(crate) warm_keys: &'a [SigningKey],
 }
 
+/// How this worker and the chain agree on one model: each is what is wrong and what to do, if something is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The worker would compute something else than the chain's model.
+    pub(crate) unfit: Option<String>,
+    /// The chain knows of no service.
+    pub(crate) closed: Option<String>,
+    /// The host stands convicted.
+    pub(crate) convicted: Option<String>,
+}
+
+impl Standing {
+    /// Why nothing is served for pay.
+    pub(crate) fn problem(&self) -> Option<&String> {
+        let Self {
+            unfit,
+            closed,
+            convicted,
+        } = self;
+        unfit.as_ref().or(closed.as_ref()).or(convicted.as_ref())
+    }
+
+    /// Of a model that the chain does not know, or of which it does not say something.
+    pub(crate) fn unknown(model: &str, why: &str) -> Self {
+        let why =
+            format!("the chain does not know model {model:?} ({why}); serve another, or wait for its launch");
+        Self {
+            unfit: Some(why),
+            ..Self::default()
+        }
+    }
+
+    /// Compares a model that is served with its launch package and the host's record.
+    pub(crate) fn of(
+        host: &HostInfo,
+        package: &LaunchPackage,
+        (id, hash): (&str, &Hash),
+        height: u64,
+    ) -> Self {
+        Self {
+            unfit: unfit(package, id, hash),
+            closed: closed(host, package, id),
+            convicted: conviction(host, id, height),
+        }
+    }
+}
+
 /// The warm key to sign with, or why no paid work can be done and what to do.
-pub(crate) fn check(
-    host: &HostInfo,
-    model: &LaunchPackage,
-    worker: Worker<'_>,
-) -> Result<SigningKey, String> {
+pub(crate) fn check(host: &HostInfo, worker: Worker<'_>) -> Result<SigningKey, String> {
     match host.status {
         HostStatus::Active => {}
         HostStatus::Retired => return Err("the host is retired in the registry; register it again".into()),
@@ -41,10 +82,19 @@ pub(crate) fn check(
             hex::encode(worker.transport_key),
         ));
     }
-    if model.hash != *worker.model_hash {
-        return Err(format!(
-            "the model's files have hash {}, but model {:?} has {} on chain; fetch the right files",
-            worker.model_hash, worker.model, model.hash,
+    let current = host.warm_key.key;
+    let found = worker.warm_keys.iter().find(|key| key.public() == current.0);
+    found.cloned().ok_or_else(|| {
+        format!("the registry names warm key {current}, which is in none of the files in warm_keys; add it or rotate")
+    })
+}
+
+/// Whether files or rules are others than those of the launch package.
+fn unfit(model: &LaunchPackage, id: &str, hash: &Hash) -> Option<String> {
+    if model.hash != *hash {
+        return Some(format!(
+            "the model's files have hash {hash}, but model {id:?} has {} on chain; fetch the right files",
+            model.hash,
         ));
     }
     let versions = [
@@ -52,32 +102,21 @@ pub(crate) fn check(
         ("rendering", model.rendering, RENDERING),
         ("grammar", model.grammar, GRAMMAR),
     ];
-    if let Some((rules, theirs, own)) = versions.iter().find(|(_, theirs, own)| theirs != own) {
-        let id = worker.model;
-        return Err(format!(
-            "model {id:?} is launched with version {theirs} of the {rules}, but this release has {own}, so auditors would take \
-             its answers for fraud; run the release of Quern that has version {theirs}",
-        ));
-    }
+    let (rules, theirs, own) = versions.iter().find(|(_, theirs, own)| theirs != own)?;
+    Some(format!(
+        "model {id:?} is launched with version {theirs} of the {rules}, but this release has {own}, so auditors would take \
+         its answers for fraud; run the release of Quern that has version {theirs}",
+    ))
+}
+
+/// Whether the model is not served by this host any more.
+fn closed(host: &HostInfo, model: &LaunchPackage, id: &str) -> Option<String> {
     if model.state == ModelState::Retired {
-        return Err(format!("model {:?} is retired on chain", worker.model));
+        return Some(format!("model {id:?} is retired on chain"));
     }
-    let is_offered = |offered: &&str| *offered == worker.model;
-    if !host
-        .memberships
-        .iter()
-        .any(|m| is_offered(&m.offer.model.as_str()))
-    {
-        return Err(format!(
-            "the host offers no model {:?} in the registry; set its offers",
-            worker.model
-        ));
-    }
-    let current = host.warm_key.key;
-    let found = worker.warm_keys.iter().find(|key| key.public() == current.0);
-    found.cloned().ok_or_else(|| {
-        format!("the registry names warm key {current}, which is in none of the files in warm_keys; add it or rotate")
-    })
+    let offered = host.memberships.iter().any(|m| m.offer.model == id);
+    let none = || format!("the host offers no model {id:?} in the registry; set its offers");
+    (!offered).then(none)
 }
 
 /// What to do about a conviction, if the host stands convicted for its model at this height: until it qualifies again
@@ -165,17 +204,12 @@ mod tests {
         .unwrap();
         let hash = Hash::new([5; 32]);
         let worker = Worker {
-            model: "m",
-            model_hash: &hash,
             transport_key: [1; 32],
             warm_keys: &keys,
         };
-        assert!(check(&host(None), &model, worker).is_ok());
-        let other = Hash::new([6; 32]);
-        let wrong_files = Worker {
-            model_hash: &other,
-            ..worker
-        };
+        assert!(check(&host(None), worker).is_ok());
+        let standing = |host: &HostInfo, model: &LaunchPackage| Standing::of(host, model, ("m", &hash), 50);
+        assert_eq!(standing(&host(None), &model), Standing::default());
         let wrong_transport = Worker {
             transport_key: [2; 32],
             ..worker
@@ -184,20 +218,28 @@ mod tests {
             warm_keys: &[],
             ..worker
         };
+        let wrong_files = Standing::of(&host(None), &model, ("m", &Hash::new([6; 32])), 50);
+        assert!(
+            wrong_files
+                .unfit
+                .as_ref()
+                .unwrap()
+                .contains("fetch the right files")
+        );
+        assert_eq!(wrong_files.problem(), wrong_files.unfit.as_ref());
         let cases = [
-            (wrong_files, "fetch the right files"),
             (wrong_transport, "update the host or the key file"),
             (wrong_warm, "add it or rotate"),
         ];
         for (worker, advice) in cases {
-            let error = check(&host(None), &model, worker).err().unwrap();
+            let error = check(&host(None), worker).err().unwrap();
             assert!(error.contains(advice), "{error}");
         }
         let others: [fn(&mut LaunchPackage); 3] = [|m| m.sampler = 2, |m| m.rendering = 2, |m| m.grammar = 2];
         for (change, name) in others.into_iter().zip(["sampler", "rendering", "grammar"]) {
             let mut other = model.clone();
             change(&mut other);
-            let error = check(&host(None), &other, worker).err().unwrap();
+            let error = standing(&host(None), &other).unfit.unwrap();
             assert!(
                 error.contains(&format!("with version 2 of the {name}")),
                 "{error}"
@@ -209,7 +251,7 @@ mod tests {
             ..host(None)
         };
         assert!(
-            check(&retired, &model, worker)
+            check(&retired, worker)
                 .err()
                 .unwrap()
                 .contains("register it again")
@@ -218,11 +260,8 @@ mod tests {
             memberships: Vec::new(),
             ..host(None)
         };
-        assert!(
-            check(&without, &model, worker)
-                .err()
-                .unwrap()
-                .contains("set its offers")
-        );
+        // It can still judge what others did.
+        let Standing { unfit, closed, .. } = standing(&without, &model);
+        assert!(unfit.is_none() && closed.unwrap().contains("set its offers"));
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::audit::Desk;
 use crate::audit::judge::Judge;
-use crate::metrics::Metrics;
+use crate::metrics::HostMetrics;
 use crate::paid::admit::View;
 use crate::paid::answer::Denied;
 use crate::paid::batch::Committer;
 use crate::paid::config::ChainConfig;
-use crate::paid::follow::Follow;
+use crate::paid::follow::{Follow, Own};
 use crate::paid::outbox;
 use crate::paid::sessions::Sessions;
 use crate::paid::store::Store;
@@ -18,8 +18,9 @@ use quern_chain_client::{Call, Chain, ChainError, Outcome, SigningKey};
 use quern_inference_api::ApiError;
 use quern_inference_api::paid::{Rejection, SignedRefusal};
 use quern_interface::settlement::{SessionInfo, SignedBy};
-use quern_protocol::{Bytes, Hash, Refusal, RefusalReason};
+use quern_protocol::{Bytes, Refusal, RefusalReason};
 use quern_transport::{Peer, TransportKey};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -27,31 +28,28 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Paid {
     pub(crate) config: Arc<ChainConfig>,
-    pub(crate) model: String,
-    pub(crate) model_hash: Hash,
     pub(crate) follow: Follow,
     pub(crate) sessions: Sessions,
     pub(crate) store: Store,
     /// Wakes the outbox.
     pub(crate) outbox: Notify,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: HostMetrics,
     pub(crate) transport_key: TransportKey,
     /// Votes for this host as an auditor.
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) audits: Desk,
     /// Hosts that routers called silent.
     pub(crate) witnesses: Witnesses,
-    /// Proof of compute, on a chain that has it.
-    pub(crate) proofs: Option<Arc<Proofs>>,
+    /// Proof of compute, model by model, on a chain that has it.
+    pub(crate) proofs: BTreeMap<String, Arc<Proofs>>,
 }
 
 impl Paid {
     /// Opens keys and journal; the chain need not be there.
     pub(crate) fn open(
         config: ChainConfig,
-        model: &str,
-        model_hash: Hash,
-        metrics: Metrics,
+        models: Vec<Own>,
+        metrics: HostMetrics,
         judge: Arc<dyn Judge>,
     ) -> anyhow::Result<Self> {
         let transport_key = TransportKey::load_or_create(&config.transport_key)?;
@@ -67,11 +65,14 @@ impl Paid {
                 "warm key"
             );
         }
-        tracing::info!(public = hex::encode(transport_key.public()), %model_hash, "transport key and model");
+        tracing::info!(public = hex::encode(transport_key.public()), "transport key");
+        for Own { id, hash, .. } in &models {
+            tracing::info!(model = id, %hash, "model");
+        }
         let store = Store::open(&config.journal).context("cannot open the journal")?;
         let proofs = match &config.contracts.poc_weights {
-            Some(_) => Some(Arc::new(Proofs::open(&config.proof_journal(), metrics.clone())?)),
-            None => None,
+            Some(_) => Proofs::open(&config.proof_journal(), &models)?,
+            None => BTreeMap::new(),
         };
         let chain = Chain::new(&config.chain_id, &config.nodes)?;
         let contracts = &config.contracts;
@@ -85,15 +86,13 @@ impl Paid {
         let follow = Follow::new(
             chain,
             config.clone(),
-            (model, model_hash),
+            models,
             transport_key.public(),
             warm_keys,
             metrics.clone(),
         );
         Ok(Self {
             config,
-            model: model.to_owned(),
-            model_hash,
             follow,
             sessions,
             store,
@@ -119,28 +118,48 @@ impl Paid {
         }
     }
 
+    /// A model that this worker serves.
+    pub(crate) fn own(&self, model: &str) -> Option<&Own> {
+        self.follow.own(model)
+    }
+
+    /// The proofs of a model, on a chain that has them.
+    pub(crate) fn proofs(&self, model: &str) -> Option<Arc<Proofs>> {
+        self.proofs.get(model).cloned()
+    }
+
     pub(crate) fn view<'a>(&'a self, session: &'a SessionInfo) -> View<'a> {
         View {
             chain_id: &self.config.chain_id,
             host: &self.config.host,
-            model: &self.model,
-            model_hash: &self.model_hash,
+            own: self.own(&session.model).map(|own| &own.hash),
             height: self.follow.height(),
             session,
         }
     }
 
-    /// Why no paid work can be done now, if so.
+    /// Why no paid work can be done now with any model, if so.
     pub(crate) fn problem(&self) -> Option<String> {
+        self.follow.problem().or_else(|| self.full())
+    }
+
+    fn full(&self) -> Option<String> {
         let full = "the disk is full, so no receipt could be kept; make room";
-        self.follow
-            .problem()
-            .or_else(|| self.store.is_full().then(|| full.into()))
+        self.store.is_full().then(|| full.into())
     }
 
     /// The warm key, or the error for a worker that may not sign.
     pub(crate) fn key(&self) -> Result<SigningKey, ApiError> {
-        if let Some(problem) = self.problem() {
+        self.key_unless(self.problem())
+    }
+
+    /// The warm key, or the error for a model with which nothing paid can be done.
+    pub(crate) fn key_for(&self, model: &str) -> Result<SigningKey, ApiError> {
+        self.key_unless(self.follow.problem_with(model).or_else(|| self.full()))
+    }
+
+    fn key_unless(&self, problem: Option<String>) -> Result<SigningKey, ApiError> {
+        if let Some(problem) = problem {
             return Err(ApiError::unavailable(format!(
                 "No paid work can be done: {problem}."
             )));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The chain as a host that proves sees it.
 pub(crate) trait SprintChain: Clone + Send + Sync + 'static {
-    /// Whether this host may act: the registry names a key of this worker.
+    /// Whether this host may act: the registry names a key of this worker, and the chain's model is the one that it has.
     fn may_act(&self) -> bool;
 
     /// Whether the host stands convicted: what it proves counts for nothing.
@@ -20,7 +20,7 @@ pub(crate) trait SprintChain: Clone + Send + Sync + 'static {
     /// The last sprint that began.
     fn last_sprint(&self) -> impl Future<Output = Result<Option<SprintInfo>, ChainError>> + Send;
 
-    /// What this host's requests in a sprint follow from; none if its model is not proven.
+    /// What this host's requests in a sprint follow from; none if the model is not proven.
     fn terms(&self, sprint: SprintInfo) -> impl Future<Output = Result<Option<Terms>, ChainError>> + Send;
 
     /// Commits so many answers and waits until it is certain what became of it; none without a key.
@@ -40,15 +40,19 @@ pub(crate) struct OnChain {
     pub(crate) paid: Arc<Paid>,
     /// Address of the contract.
     pub(crate) contract: Arc<str>,
+    /// The model that is proven.
+    pub(crate) model: Arc<str>,
 }
 
 impl SprintChain for OnChain {
     fn may_act(&self) -> bool {
-        self.paid.follow.key().is_some()
+        let standing = self.paid.follow.standing(&self.model);
+        let served = standing.unfit.is_none() && standing.closed.is_none();
+        served && self.paid.follow.key().is_some()
     }
 
     fn is_convicted(&self) -> bool {
-        self.paid.follow.is_convicted()
+        self.paid.follow.standing(&self.model).convicted.is_some()
     }
 
     async fn last_sprint(&self) -> Result<Option<SprintInfo>, ChainError> {
@@ -62,14 +66,14 @@ impl SprintChain for OnChain {
             sprint: sprint.sprint,
         };
         let package = Registry::Model {
-            model: paid.model.clone(),
+            model: self.model.to_string(),
         };
         let (models, package) = tokio::join!(
             chain.smart::<Vec<ProofModel>>(&self.contract, &models),
             chain.smart::<LaunchPackage>(&paid.config.contracts.registry, &package),
         );
         let (models, coefficients) = (models?.value, package?.value.coefficients);
-        let model = models.into_iter().find(|model| model.model == paid.model);
+        let model = models.into_iter().find(|model| *model.model == *self.model);
         Ok(model.map(|model| Terms {
             chain_id: paid.config.chain_id.clone(),
             host: paid.config.host.clone(),
@@ -86,7 +90,7 @@ impl SprintChain for OnChain {
     ) -> Result<Option<Outcome>, ChainError> {
         let message = ExecuteMsg::CommitProof {
             sprint: sprint.sprint,
-            model: self.paid.model.clone(),
+            model: self.model.to_string(),
             root,
             count,
         };

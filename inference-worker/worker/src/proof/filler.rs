@@ -8,13 +8,14 @@ use crate::scheduler::{Fill, FillId, Filler};
 impl Filler for Proofs {
     fn next(&self) -> Option<Fill> {
         let mut state = self.state();
-        let sprint = state.running?;
-        let answers = state.sprints.get_mut(&sprint)?;
+        let sprint = *state.running.get(&self.model)?;
+        let answers = state.sprints.get_mut(&(sprint, self.model.clone()))?;
         let index = answers.hand_out()?;
         let Some(task) = answers.terms.task(index) else {
-            state.running = None;
+            state.running.remove(&self.model);
             tracing::error!(
                 sprint,
+                model = &*self.model,
                 "the chain's shapes of this model's requests are of no use; nothing is proven"
             );
             return None;
@@ -26,7 +27,7 @@ impl Filler for Proofs {
     }
 
     fn wants(&self, (sprint, _): FillId) -> bool {
-        self.state().running == Some(sprint)
+        self.running() == Some(sprint)
     }
 
     fn done(&self, (sprint, index): FillId, prompt: u32, output: Vec<u32>) {
@@ -42,6 +43,7 @@ impl Filler for Proofs {
     fn failed(&self, (sprint, index): FillId, reason: &str) {
         tracing::error!(
             sprint,
+            model = &*self.model,
             index,
             reason,
             "a request of the proof of compute cannot be answered; the sprint ends here"

@@ -3,10 +3,10 @@
 //!
 //! - [`answers`]: one sprint's answers as they come; pure;
 //! - [`clock`]: when a root goes to the chain; pure;
-//! - [`store`]: answers on disk, encrypted, until no audit can draw them any more;
+//! - [`store`]: answers on disk, encrypted, of all models, until no audit can draw them any more;
 //! - [`filler`]: hands requests to the scheduler and takes answers back;
 //! - [`chain`]: what the chain is asked and told;
-//! - [`sprinter`]: follows the chain from sprint to sprint;
+//! - [`sprinter`]: follows the chain from sprint to sprint, model by model;
 //! - [`mod@reveal`]: drawn answers, for the chain and for auditors;
 //! - [`mod@check`]: the auditor's side: from another host's answer to what is re-executed.
 

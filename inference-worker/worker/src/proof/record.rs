@@ -14,6 +14,9 @@ pub(crate) enum Record {
     Answers {
         /// Sprint.
         sprint: u64,
+        /// Model; that of the last [`Record::Sprint`] of this number if none is named, as releases with one model wrote.
+        #[serde(default)]
+        model: Option<String>,
         /// In the order in which they were done.
         answers: Vec<Answer>,
     },

@@ -1,12 +1,14 @@
 //! Drawn answers, for the chain and for auditors.
 
 use crate::paid::Paid;
+use crate::proof::store::Proofs;
 use quern_chain_client::ChainError;
 use quern_inference_api::audit::ProofPayload;
 use quern_interface::audits::ExecuteMsg;
 use quern_interface::poc_weights::{ProofInfo, QueryMsg};
 use quern_journal::JournalError;
 use quern_protocol::Amount;
+use std::sync::Arc;
 
 /// The message that reveals the answer at an offset of what this host committed in a sprint; none if it is not here.
 ///
@@ -18,7 +20,7 @@ pub(crate) async fn reveal(
     (sprint, model): (u64, &str),
     offset: Amount,
 ) -> Result<Option<ExecuteMsg>, ChainError> {
-    let (Some(proofs), Some(contract)) = (&paid.proofs, &paid.config.contracts.poc_weights) else {
+    let (Some(proofs), Some(contract)) = (any(paid, model), &paid.config.contracts.poc_weights) else {
         return Ok(None);
     };
     let host = paid.config.host.clone();
@@ -48,8 +50,13 @@ pub(crate) fn payload(
     (sprint, model): (u64, &str),
     index: u32,
 ) -> Result<Option<ProofPayload>, JournalError> {
-    match &paid.proofs {
+    match any(paid, model) {
         Some(proofs) => proofs.payload(sprint, model, index),
         None => Ok(None),
     }
+}
+
+/// The model's proofs. Those of a model that is served no more can still be drawn, and lie beside the others.
+fn any<'a>(paid: &'a Paid, model: &str) -> Option<&'a Arc<Proofs>> {
+    paid.proofs.get(model).or_else(|| paid.proofs.values().next())
 }

@@ -1,5 +1,6 @@
 //! From sprint to sprint.
 
+use crate::http::Services;
 use crate::metrics::ProofMetrics;
 use crate::paid::Paid;
 use crate::proof::chain::{OnChain, SprintChain};
@@ -13,7 +14,7 @@ use quern_protocol::Node;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Answers that go to the disk together.
 const TOGETHER: usize = 256;
@@ -28,24 +29,35 @@ enum SprintError {
     Journal(#[from] JournalError),
 }
 
-/// Proves until the task is dropped; on a chain without proof of compute there is nothing to do.
-pub(crate) async fn run(paid: Arc<Paid>, scheduler: Scheduler) {
-    let (Some(proofs), Some(contract)) = (&paid.proofs, &paid.config.contracts.poc_weights) else {
+/// Proves every model until the task is dropped; on a chain without proof of compute there is nothing to do.
+pub(crate) async fn run(paid: Arc<Paid>, services: Services) {
+    let Some(contract) = &paid.config.contracts.poc_weights else {
         return;
     };
-    let chain = OnChain {
-        paid: paid.clone(),
-        contract: contract.as_str().into(),
-    };
-    follow(chain, paid.follow.heights(), proofs.clone(), scheduler).await;
+    let mut sprinters = JoinSet::new();
+    for service in services.all() {
+        let Some(proofs) = paid.proofs(&service.model_id) else {
+            continue;
+        };
+        let chain = OnChain {
+            paid: paid.clone(),
+            contract: contract.as_str().into(),
+            model: proofs.model.clone(),
+        };
+        let delays = Delays::among(services.all().len());
+        let heights = paid.follow.heights();
+        sprinters.spawn(follow(chain, heights, proofs, service.scheduler.clone(), delays));
+    }
+    sprinters.join_all().await;
 }
 
-/// Proves on a chain whose heights come by.
+/// Proves a model on a chain whose heights come by.
 pub(super) async fn follow(
     chain: impl SprintChain,
     heights: watch::Receiver<u64>,
     proofs: Arc<Proofs>,
     scheduler: Scheduler,
+    delays: Delays,
 ) {
     let inbox = proofs.inbox.lock().ok().and_then(|mut inbox| inbox.take());
     let Some(inbox) = inbox else { return };
@@ -56,7 +68,7 @@ pub(super) async fn follow(
         seen: 0,
         forgotten: 0,
         courses: Vec::new(),
-        delays: Delays::default(),
+        delays,
     };
     tokio::join!(keep(&proofs, inbox), sprinter.run(heights));
 }
@@ -160,7 +172,16 @@ impl<C: SprintChain> Sprinter<C> {
                 kind,
                 ..
             } = sprint;
-            tracing::info!(sprint = number, start, deadline, height, ?kind, "proving compute");
+            let model = &*self.proofs.model;
+            tracing::info!(
+                sprint = number,
+                model,
+                start,
+                deadline,
+                height,
+                ?kind,
+                "proving compute"
+            );
             self.courses.push(Course {
                 sprint,
                 committed: None,

@@ -2,6 +2,7 @@
 //! loss would count as withholding.
 
 use crate::metrics::Metrics;
+use crate::paid::Own;
 use crate::proof::answers::{Answers, Kept};
 use crate::proof::record::{Answer, Record, Terms};
 use anyhow::Context;
@@ -11,7 +12,7 @@ use quern_journal::{Journal, JournalError, Options, set_aside};
 use quern_protocol::{Amount, Node, ProofLeaf, proof_output_hash};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// An answer that the engine has given, on its way to the disk.
@@ -21,22 +22,36 @@ pub(crate) struct Given {
     pub(crate) answer: Answer,
 }
 
-/// What the engine's thread, the chain's follower and auditors share.
+/// Names the answers to one sprint for one model.
+pub(crate) type Key = (u64, Arc<str>);
+
+fn key(sprint: u64, model: &str) -> Key {
+    (sprint, model.into())
+}
+
+/// What the engines' threads, the chain's follower and auditors share.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Sprints whose answers are kept, by number.
-    pub(crate) sprints: BTreeMap<u64, Answers>,
-    /// The sprint that is answered now.
-    pub(crate) running: Option<u64>,
+    /// Sprints whose answers are kept, by number and model.
+    pub(crate) sprints: BTreeMap<Key, Answers>,
+    /// The sprint that is answered now, by model.
+    pub(crate) running: BTreeMap<Arc<str>, u64>,
     /// Number of the next record.
     next: u64,
 }
 
-/// Proofs of this host for its model.
+/// All proofs of this host, whatever their model.
 #[derive(Debug)]
-pub(crate) struct Proofs {
+struct Shared {
     journal: Journal,
     state: Mutex<State>,
+}
+
+/// Proofs of this host for one of its models; drawn ones are found whatever model they are of.
+#[derive(Debug)]
+pub(crate) struct Proofs {
+    shared: Arc<Shared>,
+    pub(crate) model: Arc<str>,
     pub(crate) given: UnboundedSender<Given>,
     /// For the one task that keeps answers.
     pub(crate) inbox: Mutex<Option<UnboundedReceiver<Given>>>,
@@ -44,8 +59,9 @@ pub(crate) struct Proofs {
 }
 
 impl Proofs {
-    /// Opens the journal of proofs. One that cannot be read is set aside: what it held counts as withheld if it is drawn.
-    pub(crate) fn open(folder: &Path, metrics: Metrics) -> anyhow::Result<Self> {
+    /// Opens the journal of proofs for some models. One that cannot be read is set aside: what it held counts as withheld if
+    /// it is drawn.
+    pub(crate) fn open(folder: &Path, models: &[Own]) -> anyhow::Result<BTreeMap<String, Arc<Self>>> {
         let mut state = State::default();
         let mut take = |number, payload: &[u8]| match serde_json::from_slice(payload) {
             Ok(record) => state.apply(number, record),
@@ -61,58 +77,76 @@ impl Proofs {
             }
             Err(error) => return Err(error).context("cannot open the journal of proofs"),
         };
-        let (given, inbox) = unbounded_channel();
-        Ok(Self {
+        let shared = Arc::new(Shared {
             journal,
             state: Mutex::new(state),
-            given,
-            inbox: Mutex::new(Some(inbox)),
-            metrics,
-        })
+        });
+        let one = |own: &Own| {
+            let (given, inbox) = unbounded_channel();
+            let proofs = Self {
+                shared: shared.clone(),
+                model: own.id.as_str().into(),
+                given,
+                inbox: Mutex::new(Some(inbox)),
+                metrics: own.metrics.clone(),
+            };
+            (own.id.clone(), Arc::new(proofs))
+        };
+        Ok(models.iter().map(one).collect())
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn key(&self, sprint: u64) -> Key {
+        (sprint, self.model.clone())
     }
 
     async fn append(&self, record: Record) -> Result<(), JournalError> {
         let bytes = serde_json::to_vec(&record).map_err(|_| JournalError::TooLarge(0))?;
-        let number = self.journal.append(bytes).await?;
+        let number = self.shared.journal.append(bytes).await?;
         self.state().apply(number, record);
         Ok(())
     }
 
-    /// Begins a sprint, or goes on with one that a restart interrupted.
+    /// Begins a sprint of this model, or goes on with one that a restart interrupted.
     pub(crate) async fn begin(&self, terms: Terms) -> Result<(), JournalError> {
-        let sprint = terms.sprint.sprint;
+        let key = self.key(terms.sprint.sprint);
         let known = self
             .state()
             .sprints
-            .get(&sprint)
+            .get(&key)
             .map(|answers| answers.terms == terms);
         match known {
             Some(true) => {}
-            // Another chain, or another model, under the same number: its answers are of no use.
+            // Another chain under the same number: its answers are of no use.
             Some(false) | None => self.append(Record::Sprint(Box::new(terms))).await?,
         }
         let mut state = self.state();
-        if let Some(answers) = state.sprints.get_mut(&sprint) {
+        if let Some(answers) = state.sprints.get_mut(&key) {
             answers.restart();
         }
-        state.running = Some(sprint);
+        let (sprint, model) = key;
+        state.running.insert(model, sprint);
         Ok(())
+    }
+
+    /// The sprint that is answered now.
+    pub(crate) fn running(&self) -> Option<u64> {
+        self.state().running.get(&self.model).copied()
     }
 
     /// Ends the sprint that is answered now: what is under way is dropped.
     pub(crate) fn stop(&self) {
-        self.state().running = None;
+        self.state().running.remove(&self.model);
     }
 
     /// The same, if it is this sprint.
     pub(crate) fn stop_if(&self, sprint: u64) {
         let mut state = self.state();
-        if state.running == Some(sprint) {
-            state.running = None;
+        if state.running.get(&self.model) == Some(&sprint) {
+            state.running.remove(&self.model);
         }
     }
 
@@ -127,7 +161,13 @@ impl Proofs {
                 answers.len(),
                 answers.iter().map(|a| a.output.len()).sum::<usize>(),
             );
-            self.append(Record::Answers { sprint, answers }).await?;
+            let model = Some(self.model.to_string());
+            let record = Record::Answers {
+                sprint,
+                model,
+                answers,
+            };
+            self.append(record).await?;
             self.metrics.proofs.answers.inc_by(count as u64);
             self.metrics.proofs.tokens.inc_by(tokens as u64);
         }
@@ -138,25 +178,23 @@ impl Proofs {
     pub(crate) fn commitment(&self, sprint: u64) -> Option<(u32, Node)> {
         let (count, answers) = {
             let state = self.state();
-            let answers = state.sprints.get(&sprint)?;
+            let answers = state.sprints.get(&self.key(sprint))?;
             (answers.count(), answers.first(answers.count())?)
         };
         Some((count, answers.root()?))
     }
 
-    /// The answer at an offset of what the chain holds of a sprint, proven.
+    /// The answer at an offset of what the chain holds of a sprint and any model, proven.
     pub(crate) fn prove(&self, on_chain: &ProofInfo, offset: Amount) -> Option<CommittedProof> {
+        let key = key(on_chain.sprint.sprint, &on_chain.model);
         let answers = {
             let state = self.state();
-            state
-                .sprints
-                .get(&on_chain.sprint.sprint)?
-                .first(on_chain.count)?
+            state.sprints.get(&key)?.first(on_chain.count)?
         };
         answers.prove(&on_chain.root, offset)
     }
 
-    /// An answer with its output.
+    /// An answer of any model with its output.
     ///
     /// # Errors
     /// When it can no longer be read.
@@ -168,16 +206,13 @@ impl Proofs {
     ) -> Result<Option<ProofPayload>, JournalError> {
         let kept = {
             let state = self.state();
-            let answers = state
-                .sprints
-                .get(&sprint)
-                .filter(|a| a.terms.model.model == model);
+            let answers = state.sprints.get(&key(sprint, model));
             answers.and_then(|answers| answers.get(index)).cloned()
         };
         let Some(Kept { leaf, record }) = kept else {
             return Ok(None);
         };
-        let record = serde_json::from_slice(&self.journal.read(record)?);
+        let record = serde_json::from_slice(&self.shared.journal.read(record)?);
         let Ok(Record::Answers { answers, .. }) = record else {
             return Ok(None);
         };
@@ -188,14 +223,14 @@ impl Proofs {
         }))
     }
 
-    /// Forgets sprints whose deadline is below `height`.
+    /// Forgets sprints of all models whose deadline is below `height`.
     pub(crate) async fn discard_before(&self, height: u64) -> Result<(), JournalError> {
         let needed = {
             let mut state = self.state();
-            let running = state.running;
+            let running = state.running.clone();
             let before = state.sprints.len();
-            state.sprints.retain(|number, answers| {
-                answers.terms.sprint.deadline >= height || running == Some(*number)
+            state.sprints.retain(|(number, model), answers| {
+                answers.terms.sprint.deadline >= height || running.get(model) == Some(number)
             });
             if state.sprints.len() == before {
                 return Ok(());
@@ -203,22 +238,36 @@ impl Proofs {
             let first = state.sprints.values().map(|answers| answers.record).min();
             first.unwrap_or(state.next)
         };
-        self.journal.discard_before(needed).await.map(drop)
+        self.shared.journal.discard_before(needed).await.map(drop)
     }
 }
 
 impl State {
-    fn apply(&mut self, number: u64, record: Record) {
+    pub(super) fn apply(&mut self, number: u64, record: Record) {
         self.next = self.next.max(number.saturating_add(1));
         match record {
             Record::Sprint(terms) => {
                 let answers = Answers::new(*terms, number);
-                self.sprints.insert(answers.terms.sprint.sprint, answers);
+                let key = key(answers.terms.sprint.sprint, &answers.terms.model.model);
+                self.sprints.insert(key, answers);
             }
-            Record::Answers { sprint, answers } => {
-                let Some(known) = self.sprints.get_mut(&sprint) else {
-                    return;
+            Record::Answers {
+                sprint,
+                model,
+                answers,
+            } => {
+                let known = match model {
+                    Some(model) => self.sprints.get_mut(&key(sprint, &model)),
+                    None => {
+                        let of_sprint = self
+                            .sprints
+                            .iter_mut()
+                            .filter(|((number, _), _)| *number == sprint);
+                        let last = of_sprint.max_by_key(|(_, answers)| answers.record);
+                        last.map(|(_, answers)| answers)
+                    }
                 };
+                let Some(known) = known else { return };
                 for answer in answers {
                     let leaf = ProofLeaf {
                         index: answer.index,

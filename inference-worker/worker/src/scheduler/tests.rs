@@ -74,7 +74,7 @@ fn bench(slots: usize, pause: Duration, jobs: &Arc<Jobs>) -> Bench {
 fn bench_with_room(slots: usize, pause: Duration, room: usize, jobs: &Arc<Jobs>) -> Bench {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
     let tokenizer = Arc::new(Tokenizer::load(&model).unwrap());
-    let (scheduler, serving) = Scheduler::new(4, slots, Metrics::new().unwrap(), tokenizer);
+    let (scheduler, serving) = Scheduler::new(4, slots, Metrics::alone("quern-small").unwrap(), tokenizer);
     let serving = serving.with_filler(Some(jobs.clone()));
     let did = Arc::new(Mutex::new(Vec::new()));
     let mut engine = Hashing::new(slots, pause, did.clone()).with_room(room);

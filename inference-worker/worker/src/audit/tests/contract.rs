@@ -2,7 +2,7 @@
 //! test says when a phase ends.
 
 use super::receipts::model_hash;
-use super::{AUDITOR, CHAIN, HOST, MODEL, PROFILE, SESSION};
+use super::{AUDITOR, CHAIN, HOST, MODEL, OTHER, OTHER_SESSION, PROFILE, SESSION, session_info};
 use crate::paid::tests::{session, warm_key};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -103,7 +103,9 @@ impl Default for Contracts {
     }
 }
 
-pub(super) fn calibration() -> Calibration {
+/// Each model has a clip of its own.
+pub(super) fn calibration(model: &str) -> Calibration {
+    let clip = if model == OTHER { 300_000 } else { 500_000 };
     let bucket = |greedy| Bucket {
         key: BucketKey {
             host_profile: PROFILE.into(),
@@ -115,7 +117,7 @@ pub(super) fn calibration() -> Calibration {
         clipped: 1,
     };
     Calibration {
-        clip: 500_000,
+        clip,
         tolerance: 2_000,
         margin_bound: 5_000_000,
         null: Null::from_micro(1_000).unwrap(),
@@ -197,6 +199,19 @@ fn settlement_params() -> SettlementParams {
     }
 }
 
+fn membership(model: &str) -> Membership {
+    Membership {
+        offer: Offer {
+            model: model.into(),
+            capacity: 10,
+            profile: PROFILE.into(),
+        },
+        effective: 10,
+        generation: 0,
+        convicted_until: None,
+    }
+}
+
 fn host(name: &str, (endpoint, transport_key): &(String, [u8; 32])) -> HostInfo {
     HostInfo {
         host: name.into(),
@@ -212,25 +227,16 @@ fn host(name: &str, (endpoint, transport_key): &(String, [u8; 32])) -> HostInfo 
         },
         payout: name.into(),
         bond: Amount(1),
-        memberships: vec![Membership {
-            offer: Offer {
-                model: MODEL.into(),
-                capacity: 10,
-                profile: PROFILE.into(),
-            },
-            effective: 10,
-            generation: 0,
-            convicted_until: None,
-        }],
+        memberships: [MODEL, OTHER].map(membership).into(),
         status: HostStatus::Active,
         maintenance: Vec::new(),
     }
 }
 
-fn package() -> LaunchPackage {
+fn package(model: &str) -> LaunchPackage {
     LaunchPackage {
-        id: MODEL.into(),
-        hash: model_hash(),
+        id: model.into(),
+        hash: model_hash(model),
         context: 2_048,
         precision: "fp32".into(),
         sampler: 1,
@@ -336,7 +342,10 @@ impl Contracts {
             if question.get("price_at").is_some() {
                 return Ok(json!(Price::FLOOR));
             }
-            return Ok(json!(package()));
+            let model = question["model"]["model"].as_str().unwrap();
+            let known = [MODEL, OTHER].contains(&model);
+            demand(known, "unknown model")?;
+            return Ok(json!(package(model)));
         }
         if contract == settlement() {
             return match serde_json::from_value(question.clone()).map_err(rule)? {
@@ -351,7 +360,10 @@ impl Contracts {
                 })),
                 Settlement::Session { session } => {
                     let other = self.sessions.iter().find(|info| info.id == session);
-                    Ok(json!(other.unwrap_or(&self.session)))
+                    match session {
+                        OTHER_SESSION if other.is_none() => Ok(json!(session_info(session))),
+                        _ => Ok(json!(other.unwrap_or(&self.session))),
+                    }
                 }
                 Settlement::HostSessions { start_after, .. } => {
                     let all = self.sessions.iter().filter(|_| start_after.is_none());
@@ -390,7 +402,7 @@ impl Contracts {
             QueryMsg::Panel { .. } => json!(self.panel()),
             QueryMsg::Host { .. } => json!(HostRecord::default()),
             QueryMsg::Evidence { .. } => json!(HostEvidence::default()),
-            QueryMsg::Calibration { .. } => json!(calibration()),
+            QueryMsg::Calibration { model } => json!(calibration(&model)),
             other => panic!("not asked for: {other:?}"),
         })
     }
@@ -419,10 +431,10 @@ impl Contracts {
                     number: self.leaves.len() as u64 + 1,
                     id: receipt.digest(CHAIN),
                     host: HOST.into(),
-                    model: MODEL.into(),
+                    model: session_info(voucher.session).model,
                     generation: 0,
                     source: LeafSource::Receipt {
-                        session: SESSION,
+                        session: voucher.session,
                         nonce: voucher.nonce,
                         payer: "quern1payer".into(),
                     },
@@ -474,10 +486,11 @@ impl Contracts {
                     self.opening().ok_or("none drawn")?,
                 );
                 let count = self.leaves.len() as u32;
-                opening
-                    .verify(CHAIN, AUDITOR, ROUND, calibration().clip, &root, count, offset)
-                    .map_err(rule)?;
                 let place = opening.finding_proof.index as usize;
+                let clip = calibration(&self.leaves[place].model).clip;
+                opening
+                    .verify(CHAIN, AUDITOR, ROUND, clip, &root, count, offset)
+                    .map_err(rule)?;
                 self.follows(&self.leaves[place], &opening.finding)?;
                 demand(self.votes[place] == opening.finding.vote, "another vote")?;
                 self.opened += 1;
@@ -496,7 +509,12 @@ impl Contracts {
                 demand(commitment == cast.commitment, "another ballot")?;
                 self.follows(&self.leaves[0], finding)?;
                 ballot
-                    .verify(CHAIN, AUDITOR, calibration().clip, self.position)
+                    .verify(
+                        CHAIN,
+                        AUDITOR,
+                        calibration(&self.leaves[0].model).clip,
+                        self.position,
+                    )
                     .map_err(rule)?;
                 let vote = Some(finding.vote);
                 self.cast = Some(Cast { vote, ..cast });
@@ -507,7 +525,7 @@ impl Contracts {
     }
 
     fn follows(&self, leaf: &LeafInfo, finding: &Finding) -> Result<(), String> {
-        let calibration = calibration();
+        let calibration = calibration(&leaf.model);
         let bucket = calibration.bucket(PROFILE, PROFILE, leaf.greedy, leaf.positions);
         demand(finding.leaf == leaf.id, "another leaf")?;
         demand(

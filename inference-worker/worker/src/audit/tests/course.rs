@@ -1,7 +1,7 @@
 use super::contract::{Contracts, SILENT, silent_leaf};
 use super::receipts::Lie;
 use super::workers::{Running, World};
-use super::{HOST, SESSION};
+use super::{AUDITOR, HOST, MODEL, OTHER, SESSION};
 use crate::paid::record::Record;
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -76,6 +76,35 @@ async fn honest_answers_are_clean_and_each_lie_fails() {
     let metrics = &auditor.paid().metrics.audits;
     assert_eq!(metrics.leaves.with_label_values(&["failed"]).get(), 6);
     assert_eq!(metrics.errors.get(), 0, "{:?}", auditor.paid().audits.problem());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaves_of_two_models_are_re_executed_each_by_its_own_and_opened_by_its_own_calibration() {
+    let world = World::of(&[MODEL, OTHER]).await;
+    let host = world.start(HOST, true).await;
+    let lies = [Lie::None, Lie::Tokens, Lie::ModelHash];
+    let served: Vec<_> = [MODEL, OTHER]
+        .into_iter()
+        .flat_map(|model| lies.map(|lie| (model, lie)))
+        .collect();
+    world.commit(&host, &served).await;
+    let auditor = world.start(AUDITOR, true).await;
+    let votes = round(&world, served.len()).await;
+    assert_eq!(votes, [CLEAN, FAILED, FAILED, CLEAN, FAILED, FAILED]);
+    // Both calibrations were asked for: openings of either model were drawn and taken.
+    let errors = auditor.paid().metrics.audits.errors.get();
+    assert_eq!(errors, 0, "{:?}", auditor.paid().audits.problem());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_abstains_on_leaves_of_a_model_that_it_does_not_hold() {
+    let world = World::of(&[MODEL, OTHER]).await;
+    let host = world.start(HOST, true).await;
+    let served = [(MODEL, Lie::Tokens), (OTHER, Lie::Tokens), (OTHER, Lie::None)];
+    world.commit(&host, &served).await;
+    let _auditor = world.start_with(AUDITOR, true, &[MODEL]).await;
+    let votes = round(&world, served.len()).await;
+    assert_eq!(votes, [FAILED, Vote::Abstain, Vote::Abstain]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +204,7 @@ async fn an_auditor_killed_after_its_commitment_goes_on_with_the_same_salts_and_
         .until("a report", |contracts| contracts.committed.is_some())
         .await;
     auditor.kill().await;
-    let _auditor = world.start(super::AUDITOR, true).await;
+    let _auditor = world.start(AUDITOR, true).await;
     // Votes follow from the findings, and findings are opened under the committed root.
     assert_eq!(rest(&world, 2).await, [CLEAN, FAILED]);
 }
@@ -195,7 +224,7 @@ async fn a_seat_on_a_panel_commits_a_ballot_and_reveals_it_after_a_crash() {
         .await;
     auditor.kill().await;
     // Nobody's word is out before the position is drawn.
-    let _auditor = world.start(super::AUDITOR, true).await;
+    let _auditor = world.start(AUDITOR, true).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(world.with(|contracts| contracts.cast.unwrap().vote), None);
     world.with(|contracts| contracts.position = Some(3));

@@ -8,6 +8,9 @@ pub(crate) mod node;
 mod receipts;
 pub(crate) mod workers;
 
+use crate::paid::tests::session;
+use quern_interface::settlement::SessionInfo;
+
 pub(super) const CHAIN: &str = "quern-test-1";
 pub(super) const MODEL: &str = "quern-small";
 pub(super) const HOST: &str = "quern1audited";
@@ -16,3 +19,17 @@ pub(super) const PROFILE: &str = "cpu-fp32";
 /// Height of every voucher.
 pub(super) const HEIGHT: u64 = 200;
 pub(super) const SESSION: u64 = 3;
+/// A second model, and the session that pays for it.
+pub(super) const OTHER: &str = "other";
+pub(super) const OTHER_SESSION: u64 = 4;
+
+/// A session, of the model that it pays for.
+pub(super) fn session_info(id: u64) -> SessionInfo {
+    let model = if id == OTHER_SESSION { OTHER } else { MODEL };
+    SessionInfo {
+        id,
+        model: model.into(),
+        model_hash: receipts::model_hash(model),
+        ..session()
+    }
+}

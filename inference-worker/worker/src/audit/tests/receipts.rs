@@ -1,6 +1,6 @@
 //! Receipts of answers by the real model, and of answers that are not what they are said to be.
 
-use super::{CHAIN, HEIGHT, HOST, MODEL, SESSION};
+use super::{CHAIN, HEIGHT, HOST, MODEL, OTHER, OTHER_SESSION, SESSION};
 use crate::generate::Sequence;
 use crate::http::{Service, prepare};
 use crate::paid::receipts::{Facts, Times, hash_and_seed, make};
@@ -45,13 +45,15 @@ fn salt(nonce: u64) -> [u8; 16] {
 
 /// Serves a request as a host does, but for the lie, and writes down what the host would keep.
 pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie: Lie) -> Record {
+    let model = &service.model_id;
+    let session = if model == OTHER { OTHER_SESSION } else { SESSION };
     let body = format!(
-        r#"{{"model":"{MODEL}","messages":[{{"role":"user","content":"Tell me of the river, number {nonce}"}}],"max_tokens":32,"temperature":0.9,"stream":false}}"#
+        r#"{{"model":"{model}","messages":[{{"role":"user","content":"Tell me of the river, number {nonce}"}}],"max_tokens":32,"temperature":0.9,"stream":false}}"#
     );
     let request = Request::parse(Endpoint::Chat, body.as_bytes()).unwrap();
     let mut job = prepare(service, &request).unwrap();
     let path = Endpoint::Chat.path();
-    let id = (SESSION, nonce);
+    let id = (session, nonce);
     let (request_hash, seed) =
         hash_and_seed(CHAIN, id, &salt(nonce), (path, body.as_bytes()), None, &beacon());
     let drawn_with = if lie == Lie::Seed {
@@ -68,13 +70,13 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
         }
     }
     let voucher = sign(Voucher {
-        session: SESSION,
+        session,
         host: HOST.into(),
         nonce,
         height: HEIGHT,
         ceiling: Amount(1_000),
         cap: Amount(1_000 * u128::from(nonce)),
-        salt_commitment: salt_commitment(CHAIN, SESSION, nonce, &salt(nonce)),
+        salt_commitment: salt_commitment(CHAIN, session, nonce, &salt(nonce)),
     });
     let end = End {
         finish,
@@ -89,7 +91,7 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
         path: path.into(),
         body,
         request_hash,
-        model_hash: model_hash(),
+        model_hash: model_hash(model),
         client_seed: None,
         seed: drawn_with,
         temperature: temperature_millionths(request.temperature),
@@ -125,8 +127,11 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
     record
 }
 
-pub(super) fn model_hash() -> Hash {
-    crate::paid::tests::MODEL_HASH
+pub(super) fn model_hash(model: &str) -> Hash {
+    match model {
+        MODEL => crate::paid::tests::MODEL_HASH,
+        _ => Hash::new([77; 32]),
+    }
 }
 
 fn generate(

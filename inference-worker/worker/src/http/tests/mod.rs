@@ -1,6 +1,7 @@
 //! Calls of tools, as models write them and clients get them.
 
 mod cases;
+mod models;
 mod pieces;
 
 use super::part_cache;

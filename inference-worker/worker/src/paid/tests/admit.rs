@@ -9,8 +9,7 @@ fn at(height: u64, session: &SessionInfo, account: &Account, authority: &Authori
     let view = View {
         chain_id: CHAIN,
         host: HOST,
-        model: "quern-small",
-        model_hash: &MODEL_HASH,
+        own: Some(&MODEL_HASH),
         height,
         session,
     };
@@ -157,8 +156,7 @@ fn a_host_refuses_what_its_limit_does_not_cover_beside_what_is_under_way() {
     let view = View {
         chain_id: CHAIN,
         host: HOST,
-        model: "quern-small",
-        model_hash: &MODEL_HASH,
+        own: Some(&MODEL_HASH),
         height: 200,
         session: &session,
     };

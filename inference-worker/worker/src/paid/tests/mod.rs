@@ -4,12 +4,15 @@ mod admit;
 mod batch;
 mod book;
 mod little_room;
+mod models;
 mod outbox;
 mod serve;
 mod store;
 mod trouble;
 mod witness;
 
+use crate::metrics::HostMetrics;
+use crate::paid::Own;
 use quern_chain_client::SigningKey;
 use quern_inference_api::paid::{Authority, SignedReceipt, SignedVoucher};
 use quern_interface::settlement::{CommitteeMember, SessionInfo, SessionStatus, SignedBy};
@@ -28,6 +31,13 @@ pub(crate) fn session_key() -> SigningKey {
 
 pub(crate) fn warm_key() -> SigningKey {
     SigningKey::from_secret([12; 32].into()).unwrap()
+}
+
+/// A model of this host.
+pub(crate) fn own(id: &str, hash: Hash, host: &HostMetrics) -> Own {
+    let metrics = host.model(id).unwrap();
+    let id = id.to_owned();
+    Own { id, hash, metrics }
 }
 
 fn member(host: &str, limit: u128) -> CommitteeMember {

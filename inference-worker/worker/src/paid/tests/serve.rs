@@ -1,14 +1,18 @@
 //! The worker's whole paid path over its real transport, scheduler and journal; only the engine's arithmetic and the
 //! chain's answers are given.
 
-use super::{CHAIN, HOST, MODEL_HASH, authority, little_room, session, session_key, sign, voucher, warm_key};
+use super::models::{OTHER_HASH, other_session};
+use super::{
+    CHAIN, HOST, MODEL_HASH, authority, little_room, own, session, session_key, sign, voucher, warm_key,
+};
 use crate::audit::judge::Honest;
-use crate::http::{self, Service};
-use crate::metrics::Metrics;
+use crate::http::{self, Service, Services};
+use crate::metrics::HostMetrics;
 use crate::model::Text;
-use crate::paid::Paid;
+use crate::model::tests::packaged_model;
 use crate::paid::config::ChainConfig;
 use crate::paid::follow::Facts;
+use crate::paid::{Own, Paid};
 use crate::scheduler::Scheduler;
 use ::http::{Request, StatusCode, header};
 use axum::body::Bytes as Data;
@@ -24,7 +28,6 @@ use quern_protocol::{
 };
 use quern_transport::{Client, Peer, SecureListener, TransportKey};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +37,8 @@ const VOCAB: usize = 1024;
 struct Letters {
     taken: Vec<Option<usize>>,
     pause: Duration,
+    /// The first letter.
+    first: usize,
 }
 
 impl Letters {
@@ -41,7 +46,7 @@ impl Letters {
         let mut values = vec![0.0; VOCAB * slots.len()];
         for (row, slot) in slots.iter().enumerate() {
             let length = self.taken[slot.0].unwrap_or(0);
-            values[row * VOCAB + 300 + length % 40] = 50.0;
+            values[row * VOCAB + self.first + length % 40] = 50.0;
         }
         Logits { values, vocab: VOCAB }
     }
@@ -79,10 +84,10 @@ impl Engine for Letters {
     }
 }
 
-struct Bench {
-    paid: Arc<Paid>,
-    url: String,
-    client: Client,
+pub(super) struct Bench {
+    pub(super) paid: Arc<Paid>,
+    pub(super) url: String,
+    pub(super) client: Client,
     _folder: tempfile::TempDir,
 }
 
@@ -93,45 +98,44 @@ fn facts() -> Facts {
     }
 }
 
-async fn bench(pause: Duration, slots: usize) -> Bench {
+pub(super) async fn bench(pause: Duration, slots: usize) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chain.json");
     let config = json!({"chain_id": CHAIN, "nodes": ["http://127.0.0.1:1"], "host": HOST,
         "contracts": {"registry": "r", "settlement": "s"}, "warm_keys": ["warm"], "transport_key": "transport",
         "journal": "journal"});
     std::fs::write(&path, config.to_string()).unwrap();
-    let metrics = Metrics::new().unwrap();
+    let metrics = HostMetrics::new().unwrap();
     let config = ChainConfig::load(&path).unwrap();
-    let paid = Arc::new(
-        Paid::open(
-            config,
-            "quern-small",
-            MODEL_HASH,
-            metrics.clone(),
-            Arc::new(Honest),
-        )
-        .unwrap(),
-    );
+    let models = vec![
+        own("quern-small", MODEL_HASH, &metrics),
+        own("other", OTHER_HASH, &metrics),
+    ];
+    let paid = Paid::open(config, models.clone(), metrics.clone(), Arc::new(Honest)).unwrap();
+    let paid = Arc::new(paid);
     paid.follow.pretend(200, facts(), Some(warm_key()));
     paid.sessions.pretend(session(), 200);
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
-    let text = Arc::new(Text::load(&model).unwrap());
-    let (scheduler, serving) = Scheduler::new(1, slots, metrics.clone(), text.tokenizer.clone());
-    let taken = vec![None; slots];
-    std::thread::spawn(move || serving.run(&mut Letters { taken, pause }));
-    let service = Service {
-        model_id: "quern-small".into(),
-        created: 0,
-        context: 2048,
-        text,
-        scheduler,
-        metrics,
-        paid: Some(paid.clone()),
+    paid.sessions.pretend(other_session(), 200);
+    let text = Arc::new(Text::load(&packaged_model()).unwrap());
+    let service = |Own { id, metrics, .. }: Own| {
+        let (scheduler, serving) = Scheduler::new(1, slots, metrics.clone(), text.tokenizer.clone());
+        let (taken, first) = (vec![None; slots], if id == "other" { 400 } else { 300 });
+        std::thread::spawn(move || serving.run(&mut Letters { taken, pause, first }));
+        Service {
+            model_id: id,
+            created: 0,
+            context: 2048,
+            text: text.clone(),
+            scheduler,
+            metrics,
+        }
     };
+    let all = models.into_iter().map(service).collect();
+    let services = Services::new(all, metrics, Some(paid.clone()));
     let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", tcp.local_addr().unwrap());
     let listener = SecureListener::new(tcp, &paid.transport_key).unwrap();
-    let service = http::router(service).into_make_service_with_connect_info::<Peer>();
+    let service = http::router(services).into_make_service_with_connect_info::<Peer>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     let client = Client::new(TransportKey::from_secret([77; 32].into()));
     Bench {
@@ -142,13 +146,13 @@ async fn bench(pause: Duration, slots: usize) -> Bench {
     }
 }
 
-fn body(max_tokens: u32, stream: bool) -> Value {
+pub(super) fn body(max_tokens: u32, stream: bool) -> Value {
     json!({"model": "quern-small", "prompt": [300, 301, 302, 303], "max_tokens": max_tokens, "temperature": 0,
            "stream": stream})
 }
 
 impl Bench {
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         signed: Option<SignedVoucher>,
         body: &Value,
@@ -202,7 +206,7 @@ impl Bench {
     }
 }
 
-fn is_signed(signed: &SignedReceipt) -> bool {
+pub(super) fn is_signed(signed: &SignedReceipt) -> bool {
     verify(
         &warm_key().public(),
         &signed.receipt.digest(CHAIN).0,
@@ -210,7 +214,7 @@ fn is_signed(signed: &SignedReceipt) -> bool {
     )
 }
 
-async fn text(
+pub(super) async fn text(
     response: ::http::Response<impl BodyExt<Data = Data, Error: std::fmt::Debug>>,
 ) -> (u16, String) {
     let status = response.status().as_u16();
@@ -468,7 +472,7 @@ async fn bad_requests_and_bad_authorities_cost_nothing() {
     let bench = bench(Duration::ZERO, 2).await;
     let good = body(5, false);
     let mut unknown = good.clone();
-    unknown["model"] = json!("other");
+    unknown["model"] = json!("unknown");
     let mut absurd = good.clone();
     absurd["temperature"] = json!(99);
     let mut long = good.clone();

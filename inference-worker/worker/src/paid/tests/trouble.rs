@@ -1,8 +1,8 @@
 //! What is wrong around a worker: its node, its keys.
 
-use super::{CHAIN, HOST, MODEL_HASH};
+use super::{CHAIN, HOST, MODEL_HASH, own};
 use crate::audit::judge::Honest;
-use crate::metrics::Metrics;
+use crate::metrics::HostMetrics;
 use crate::paid::Paid;
 use crate::paid::config::ChainConfig;
 use serde_json::json;
@@ -10,13 +10,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+fn open(config: ChainConfig) -> anyhow::Result<Paid> {
+    let metrics = HostMetrics::new().unwrap();
+    let models = vec![own("quern-small", MODEL_HASH, &metrics)];
+    Paid::open(config, models, metrics, Arc::new(Honest))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_of_another_chain_is_named_and_nothing_paid_is_done() {
     let (node, _state) = crate::audit::tests::node::start().await;
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), "quern-other-9", &node);
-    let metrics = Metrics::new().unwrap();
-    let paid = Paid::open(config, "quern-small", MODEL_HASH, metrics, Arc::new(Honest)).unwrap();
+    let paid = open(config).unwrap();
     let task = tokio::spawn(paid.follow.clone().run());
     let told = |problem: &str| problem.contains("quern-other-9") && problem.contains(CHAIN);
     for _ in 0..200 {
@@ -50,8 +55,7 @@ async fn a_damaged_key_stops_the_worker_with_words_and_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
             let config = config(folder.path(), CHAIN, "http://127.0.0.1:1");
-            let metrics = Metrics::new().unwrap();
-            Paid::open(config, "quern-small", MODEL_HASH, metrics, Arc::new(Honest))
+            open(config)
         };
         drop(open().unwrap());
         let path = folder.path().join(file);

@@ -5,6 +5,7 @@ use crate::generate::{Job, Sequence};
 use crate::metrics::Metrics;
 use crate::proof::chain::SprintChain;
 use crate::proof::check::{check, is_of_leaf};
+use crate::proof::clock::Delays;
 use crate::proof::record::Terms;
 use crate::proof::sprinter::follow;
 use crate::proof::store::Proofs;
@@ -106,8 +107,8 @@ fn tokenizer() -> Arc<Tokenizer> {
 }
 
 fn bench(folder: &Path, chain: TestChain) -> Bench {
-    let proofs = Arc::new(open(folder));
-    let (scheduler, serving) = Scheduler::new(4, 3, Metrics::new().unwrap(), tokenizer());
+    let proofs = open(folder);
+    let (scheduler, serving) = Scheduler::new(4, 3, Metrics::alone(MODEL).unwrap(), tokenizer());
     let serving = serving.with_filler(Some(proofs.clone()));
     std::thread::spawn(move || {
         serving.run(&mut Hashing::new(3, Duration::from_micros(200), Arc::default()));
@@ -118,6 +119,7 @@ fn bench(folder: &Path, chain: TestChain) -> Bench {
         heights.subscribe(),
         proofs.clone(),
         scheduler.clone(),
+        Delays::among(1),
     ));
     Bench {
         chain,
@@ -329,7 +331,7 @@ async fn a_convicted_host_computes_no_sprint_until_it_qualifies_again() {
     let chain = running(100);
     let bench = bench(folder.path(), chain.clone());
     bench.until(105).await;
-    assert!(bench.proofs.state().running.is_some());
+    assert!(bench.proofs.running().is_some());
     chain.with(|state| state.convicted = true);
     bench.until(106).await;
     assert!(bench.proofs.next().is_none(), "it computes for nothing");

@@ -1,5 +1,5 @@
-use super::{CHAIN, HOST, MODEL, given, open, sprint, terms};
-use crate::proof::store::Proofs;
+use super::{CHAIN, HOST, MODEL, given, open, open_all, sprint, terms, terms_of};
+use crate::proof::store::{Proofs, State};
 use quern_interface::poc_weights::ProofInfo;
 use quern_protocol::{Amount, Node};
 
@@ -122,4 +122,68 @@ async fn outputs_are_not_readable_on_disk() {
         assert!(!readable);
     }
     assert!(files >= 2, "no journal was written");
+}
+
+/// As the chain has it after a commit for a model.
+fn on_chain_for(model: &str, commitment: (u32, Node)) -> ProofInfo {
+    let model = model.into();
+    ProofInfo {
+        model,
+        ..on_chain(1, commitment)
+    }
+}
+
+#[tokio::test]
+async fn two_models_answer_one_sprint_side_by_side_and_after_a_crash_each_has_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = [MODEL, "other"];
+    let commitments = {
+        let both = open_all(folder.path(), &models);
+        for (proofs, model) in both.iter().zip(models) {
+            let terms = terms_of(sprint(1), model);
+            proofs.begin(terms.clone()).await.unwrap();
+            let count = if model == MODEL { 3 } else { 2 };
+            let given = (0..count).map(|index| given(&terms, index)).collect();
+            proofs.keep(given).await.unwrap();
+        }
+        // One that ends does not end the other.
+        both[0].stop();
+        assert_eq!((both[0].running(), both[1].running()), (None, Some(1)));
+        [both[0].commitment(1).unwrap(), both[1].commitment(1).unwrap()]
+    };
+    assert_eq!((commitments[0].0, commitments[1].0), (3, 2));
+    // Whoever asks, and in whatever order the models are listed now.
+    let both = open_all(folder.path(), &["other", "third"]);
+    for (model, commitment) in models.into_iter().zip(commitments) {
+        let info = on_chain_for(model, commitment);
+        for proofs in &both {
+            let found = proofs.prove(&info, Amount(0)).unwrap();
+            assert_eq!(found.model, model);
+            let payload = proofs.payload(1, model, 1).unwrap().unwrap();
+            assert_eq!(
+                payload.output,
+                given(&terms_of(sprint(1), model), 1).answer.output
+            );
+        }
+    }
+    // None of them is taken for the answer of another model.
+    let wrong = on_chain_for("other", commitments[0]);
+    assert!(both[0].prove(&wrong, Amount(0)).is_none());
+    assert_eq!(both[0].payload(1, "third", 0).unwrap(), None);
+}
+
+#[test]
+fn a_journal_of_a_release_with_one_model_is_read_as_it_was_written() {
+    let terms = terms(sprint(1));
+    let mut state = State::default();
+    let answers = serde_json::json!({"answers": {"sprint": 1, "answers": [given(&terms, 0).answer]}});
+    let records = [serde_json::json!({"sprint": terms}), answers];
+    for (number, record) in (0..).zip(records) {
+        state.apply(number, serde_json::from_value(record).unwrap());
+    }
+    let known: Vec<_> = state.sprints.iter().collect();
+    let [((1, model), answers)] = known.as_slice() else {
+        panic!("{known:?}");
+    };
+    assert_eq!((&**model, answers.count()), (MODEL, 1));
 }
