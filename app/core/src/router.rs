@@ -36,7 +36,12 @@ impl AppRouter {
         match msg {
             Msg::Auth(msg) => msg.execute(cx),
             Msg::Authz(msg) => msg.execute(cx, &self.handle()?),
-            Msg::Bank(msg) => msg.execute(cx),
+            Msg::Bank(msg) => {
+                if let quern_bank::Msg::Send(send) = &msg {
+                    quern_staking::track_return(cx, send)?;
+                }
+                msg.execute(cx)
+            }
             Msg::Consensus(msg) => msg.execute(cx),
             Msg::Feegrant(msg) => msg.execute(cx),
             Msg::Gov(msg) => msg.execute(cx, &self.handle()?),
@@ -44,7 +49,12 @@ impl AppRouter {
             Msg::Staking(msg) => msg.execute(cx, &self.handle()?),
             Msg::Upgrade(msg) => msg.execute(cx),
             Msg::Vesting(msg) => msg.execute(cx),
-            Msg::Wasm(msg) => self.wasm.execute(cx, &self.handle()?, msg),
+            Msg::Wasm(msg) => {
+                if let quern_wasm::Msg::Execute(call) = &msg {
+                    quern_staking::track_bond(cx, call)?;
+                }
+                self.wasm.execute(cx, &self.handle()?, msg)
+            }
         }
     }
 

@@ -30,4 +30,5 @@ mod support;
 mod system_contracts;
 mod transfers_and_fees;
 mod upgrades;
+mod vested_stakes;
 mod vesting;

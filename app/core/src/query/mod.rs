@@ -2,6 +2,7 @@
 
 mod historical;
 mod node;
+mod params;
 mod simulate;
 mod status;
 mod store;
@@ -83,6 +84,7 @@ impl Shared {
         let cx = self.query_cx(height)?;
         let answer = node::answer(self, &cx, path, data)
             .or_else(|| historical::answer(self, &cx, path, data))
+            .or_else(|| params::reply(path, data))
             .or_else(|| self.router.answer(&cx, path, data));
         match answer {
             Some(answer) => answer.map_err(|error| status::grpc_error(&error)),

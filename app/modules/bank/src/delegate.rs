@@ -1,46 +1,33 @@
-//! Coins into and out of a bond: locked coins may be delegated, and the account keeps track of them.
+//! Coins into a bond: locked coins may be delegated, and the account keeps track of them.
 
 use quern_context::Cx;
 use quern_types::{AccAddress, Coin, Coins, Result, errors};
 
-use crate::{event, state, transfer};
+use crate::state;
 
-/// Moves coins of a delegator, locked ones first, to the account that holds bonds (`DelegateCoins`).
+/// Notes that an account is about to bond coins out of its balance, locked ones first, so that the transfer that
+/// follows may take them (`DelegateCoins`). An account's balance is never below what is locked and not delegated, so
+/// afterwards all of `amount` can be spent.
 ///
 /// # Errors
-/// `sdk/5` if a balance is too small.
-pub fn delegate_coins(cx: &Cx, delegator: &AccAddress, to: &AccAddress, amount: &Coins) -> Result<()> {
+/// `sdk/5` if a balance is too small, `sdk/9` for an unknown account.
+pub fn track_delegation(cx: &Cx, delegator: &AccAddress, amount: &Coins) -> Result<()> {
     let mut balances = Coins::empty();
     for coin in amount {
         let held = state::balance(cx, delegator, &coin.denom)?;
-        let left = held.checked_sub(coin.amount).ok_or_else(|| {
-            errors::INSUFFICIENT_FUNDS.wrap(format!(
+        if held < coin.amount {
+            return Err(errors::INSUFFICIENT_FUNDS.wrap(format!(
                 "failed to delegate; {held}{} is smaller than {amount}",
                 coin.denom
-            ))
-        })?;
-        let held = Coin {
+            )));
+        }
+        balances = balances.checked_add(&Coins::one(Coin {
             denom: coin.denom.clone(),
             amount: held,
-        };
-        balances = balances.checked_add(&Coins::one(held))?;
-        state::set_balance(cx, delegator, &coin.denom, left)?;
+        }))?;
     }
     quern_auth::track_delegation(cx, delegator, &balances, amount)
-        .map_err(|e| e.wrap("failed to track delegation"))?;
-    cx.emit(event::coin_spent(delegator, amount));
-    transfer::receive(cx, to, amount)
-}
-
-/// Moves coins from the account that holds bonds back to a delegator (`UndelegateCoins`).
-///
-/// # Errors
-/// `sdk/5` if a balance is too small, `sdk/9` for a delegator without an account.
-pub fn undelegate_coins(cx: &Cx, from: &AccAddress, delegator: &AccAddress, amount: &Coins) -> Result<()> {
-    transfer::spend(cx, from, amount)?;
-    quern_auth::track_undelegation(cx, delegator, amount)
-        .map_err(|e| e.wrap("failed to track undelegation"))?;
-    transfer::receive(cx, delegator, amount)
+        .map_err(|e| e.wrap("failed to track delegation"))
 }
 
 #[cfg(test)]
@@ -76,10 +63,12 @@ mod tests {
         let nqrn = "nqrn".parse().unwrap();
         let spendable = || state::spendable(&cx, &alice, &nqrn).unwrap();
         assert_eq!(spendable(), 70);
-        delegate_coins(&cx, &alice, &bonds, &coins("50nqrn")).unwrap();
+        track_delegation(&cx, &alice, &coins("50nqrn")).unwrap();
+        crate::send_coins(&cx, &alice, &bonds, &coins("50nqrn")).unwrap();
         assert_eq!(spendable(), 70, "the locked half went into the bond");
-        assert!(delegate_coins(&cx, &alice, &bonds, &coins("71nqrn")).is_err());
-        undelegate_coins(&cx, &bonds, &alice, &coins("50nqrn")).unwrap();
+        assert!(track_delegation(&cx, &alice, &coins("71nqrn")).is_err());
+        quern_auth::track_undelegation(&cx, &alice, &coins("50nqrn")).unwrap();
+        crate::send_coins(&cx, &bonds, &alice, &coins("50nqrn")).unwrap();
         assert_eq!(spendable(), 70);
         assert_eq!(state::balance(&cx, &alice, &nqrn).unwrap(), 120);
     }

@@ -19,7 +19,7 @@ mod supply;
 mod transfer;
 
 pub use blocked::is_blocked;
-pub use delegate::{delegate_coins, undelegate_coins};
+pub use delegate::track_delegation;
 pub use error::{DENOM_METADATA_NOT_FOUND, INPUT_OUTPUT_MISMATCH, NO_INPUTS, NO_OUTPUTS, SEND_DISABLED};
 pub use genesis::{check_supply, export_genesis, init_genesis};
 pub use metadata::metadata;

@@ -29,6 +29,7 @@ mod pace;
 mod query;
 mod slashing;
 mod staking;
+mod vesting;
 
 pub use completion::PER_BLOCK;
 pub use error::*;
@@ -38,6 +39,7 @@ pub use historical::{HistoricalRequest, historical_info};
 pub use hooks::end_block;
 pub use msg::Msg;
 pub use query::query;
+pub use vesting::{track_bond, track_return};
 
 /// Name of the module and of its part of the state.
 pub const MODULE: &str = "staking";
