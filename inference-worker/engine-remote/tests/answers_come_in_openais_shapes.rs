@@ -128,6 +128,38 @@ async fn choices_calls_and_log_probabilities_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn holders_of_a_routers_keys_share_no_cached_prompts_at_an_engine_that_can_part_them() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = seen.clone();
+    let double = Double::start(move |asked| {
+        if asked.path == "/v1/completions" {
+            kept.lock().unwrap().push(asked.body["cache_salt"].clone());
+        }
+        answer(asked, FULL)
+    })
+    .await;
+    let served = served(&double.url(), able(), 4).await;
+    served.parted("ann", json!({})).await;
+    served.parted("ann", json!({})).await;
+    served.parted("bob", json!({})).await;
+    served.parted("ann", json!({"cache_salt": "s"})).await;
+    served.plain(json!({"cache_salt": "s"})).await;
+    served.plain(json!({})).await;
+    let salts = seen.lock().unwrap().clone();
+    assert_eq!(salts[0], salts[1]);
+    assert!(salts[0] != salts[2] && salts[0] != salts[3] && salts[3] != json!("s"));
+    assert_eq!(salts[4..], [json!("s"), Value::Null]);
+    // An engine that does not know the parameter is not sent it.
+    let other = quern_engine_remote::Capabilities {
+        kind: quern_engine_remote::EngineKind::LlamaCpp,
+        ..able()
+    };
+    let served = wire::served(&double.url(), other, 4).await;
+    assert_eq!(served.parted("ann", json!({})).await.status, 200);
+    assert_eq!(seen.lock().unwrap().last(), Some(&Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_engine_is_told_everything_in_its_own_words() {
     let seen = Arc::new(Mutex::new(Value::Null));
     let kept = seen.clone();

@@ -3,17 +3,19 @@
 use super::Remote;
 use super::chunks::{self, random};
 use super::count;
+use crate::capabilities::EngineKind;
 use crate::dialect;
 use crate::error::UpstreamError;
 use crate::wire::{Assembly, Delta, RawAnswer};
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use quern_inference_api::logprobs::{self, Token};
+use quern_inference_api::paid::{CACHE_PART_HEADER, MAX_CACHE_PART};
 use quern_inference_api::response::{Choice, FinishReason, Frame};
 use quern_inference_api::{ApiError, Endpoint, Request, read_body};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::OwnedSemaphorePermit;
@@ -32,10 +34,11 @@ pub(super) struct Order {
 
 pub(super) async fn answer(
     remote: &Arc<Remote>,
+    headers: &HeaderMap,
     body: Body,
     endpoint: Endpoint,
 ) -> Result<Response, ApiError> {
-    let order = admit(remote, body, endpoint).await?;
+    let order = admit(remote, headers, body, endpoint).await?;
     let request_id = HeaderValue::from_str(&order.frame.id);
     let mut response = match order.request.stream {
         true => chunks::stream(remote, order).await?,
@@ -48,7 +51,12 @@ pub(super) async fn answer(
 }
 
 /// Refuses early what cannot be answered: there is no queue here, as the engine has one of its own.
-async fn admit(remote: &Remote, body: Body, endpoint: Endpoint) -> Result<Order, ApiError> {
+async fn admit(
+    remote: &Remote,
+    headers: &HeaderMap,
+    body: Body,
+    endpoint: Endpoint,
+) -> Result<Order, ApiError> {
     let known = remote.known();
     if let Some(problem) = &known.problem {
         return Err(UpstreamError::Down(problem.clone()).to_api(remote.upstream.config().label()));
@@ -58,12 +66,13 @@ async fn admit(remote: &Remote, body: Body, endpoint: Endpoint) -> Result<Order,
     }
     let reading = remote.readers.try_acquire().map_err(|_| ApiError::busy(1))?;
     let bytes = read_body(body).await?;
-    let request = Request::parse(endpoint, &bytes)?;
+    let mut request = Request::parse(endpoint, &bytes)?;
     drop(reading);
     if request.model != remote.options.model_id {
         return Err(ApiError::no_model(&request.model));
     }
     dialect::check(&request, &known.capabilities)?;
+    part_cache(&mut request, headers, known.capabilities.kind);
     let context = known.capabilities.context;
     if let Some(most) = request.max_tokens.filter(|most| *most >= context) {
         let message =
@@ -97,6 +106,17 @@ async fn admit(remote: &Remote, body: Body, endpoint: Endpoint) -> Result<Order,
         number,
         permit,
     })
+}
+
+/// Parts a request's cached prompt from those of other holders of a router's keys, as the worker's own engine does, where
+/// the engine can: how soon a first token comes tells what was cached, and so what others asked.
+fn part_cache(request: &mut Request, headers: &HeaderMap, kind: EngineKind) {
+    let part = headers.get(CACHE_PART_HEADER).and_then(|part| part.to_str().ok());
+    let part = part.filter(|part| part.len() <= MAX_CACHE_PART && kind == EngineKind::Vllm);
+    if let Some(part) = part {
+        let salt = request.cache_salt.take();
+        request.cache_salt = Some(json!([part, salt]).to_string());
+    }
 }
 
 /// Asks for a whole answer. A client that goes away takes the question with it.

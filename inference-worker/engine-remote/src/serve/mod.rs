@@ -19,7 +19,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use metrics::Metrics;
 use quern_inference_api::{Endpoint, with_fallbacks};
 use std::sync::Arc;
@@ -98,8 +98,8 @@ impl Remote {
 
     /// Everything that is answered.
     pub fn router(self) -> Router {
-        let chat = |state, body| completions(state, body, Endpoint::Chat);
-        let plain = |state, body| completions(state, body, Endpoint::Completions);
+        let chat = |state, headers, body| completions(state, headers, body, Endpoint::Chat);
+        let plain = |state, headers, body| completions(state, headers, body, Endpoint::Completions);
         let routes = Router::new()
             .route("/v1/chat/completions", post(chat))
             .route("/v1/completions", post(plain))
@@ -111,8 +111,13 @@ impl Remote {
     }
 }
 
-async fn completions(State(remote): State<Arc<Remote>>, body: Body, endpoint: Endpoint) -> Response {
-    let answer = answer::answer(&remote, body, endpoint).await;
+async fn completions(
+    State(remote): State<Arc<Remote>>,
+    headers: HeaderMap,
+    body: Body,
+    endpoint: Endpoint,
+) -> Response {
+    let answer = answer::answer(&remote, &headers, body, endpoint).await;
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     match response.status() {
         http::StatusCode::TOO_MANY_REQUESTS => remote.metrics.count("busy"),

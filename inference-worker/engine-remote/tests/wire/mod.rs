@@ -308,13 +308,29 @@ impl Served {
         self.send("POST", "/v1/chat/completions", body).await
     }
 
+    /// The same of a router that parts the holders of its keys by a word.
+    pub async fn parted(&self, part: &str, more: Value) -> Reply {
+        let mut body = json!({"model": "m", "prompt": "a"});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let part = [("quern-cache-part", part)];
+        self.send_with("POST", "/v1/completions", body, &part).await
+    }
+
     async fn send(&self, method: &str, path: &str, body: Value) -> Reply {
+        self.send_with(method, path, body, &[]).await
+    }
+
+    async fn send_with(&self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Reply {
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-        let request = http::Request::builder()
+        let mut request = http::Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", self.address))
-            .body(Full::new(Bytes::from(body.to_string())))
-            .unwrap();
+            .uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_string()))).unwrap();
         let asked = async {
             let response = client.request(request).await.unwrap();
             let (parts, body) = response.into_parts();
