@@ -1,6 +1,6 @@
 //! From receipts that wait to a batch. Pure.
 
-use crate::paid::book::Book;
+use crate::paid::book::{Account, Book};
 use crate::paid::record::PlannedBatch;
 use quern_interface::settlement::{CommittedReceipt, ModelAmount, SessionInfo};
 use quern_protocol::{Amount, Batch, Node, Proof, SessionLeaf, SumTree};
@@ -160,9 +160,8 @@ pub(crate) fn prove_receipt(
     })
 }
 
-/// What a claim with the best voucher would bring in all; none if there is nothing to claim with.
-pub(crate) fn claimable(book: &Book, session: u64, limit: Amount) -> Option<Amount> {
-    let account = book.accounts.get(&session)?;
+/// What a claim with the best voucher and a leaf of this cumulative capture would bring in all; none without a voucher.
+pub(crate) fn claimable(account: &Account, cumulative: Amount, limit: Amount) -> Option<Amount> {
     account.best.as_ref()?;
-    Some(account.cap().min(account.committed.cumulative).min(limit))
+    Some(account.cap().min(cumulative).min(limit))
 }

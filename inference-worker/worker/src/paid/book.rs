@@ -204,6 +204,8 @@ pub(crate) struct Book {
     pub(crate) last: (u64, Option<u64>),
     /// Sessions drawn up to this height may be in batches that the journal lost.
     pub(crate) lost_until: u64,
+    /// Of sessions drawn up to this height receipts may be lost.
+    pub(crate) unknown_until: u64,
     /// What this host has said as an auditor in the round that is judged.
     pub(crate) audits: Kept,
 }
@@ -214,10 +216,10 @@ impl Book {
         self.accounts.entry(session).or_default()
     }
 
-    /// Whether batches with this session may be on chain that the journal lost. What it earned further could not be
-    /// added to them, so it is not served.
+    /// Whether the journal may have lost receipts of this session, so that it is not served: what it earned further could
+    /// not be added to a batch of before, and a nonce that was served before would be signed for twice, which is a fault.
     pub(crate) fn is_lost(&self, session: &SessionInfo) -> bool {
-        session.drawn_at <= self.lost_until
+        session.drawn_at <= self.unknown_until
     }
 
     /// Takes in a record of the journal.
@@ -236,9 +238,14 @@ impl Book {
                 self.confirm(sequence);
                 self.last = (sequence.max(self.last.0), Some(number));
             }
-            Record::Lost { sequence, height } => {
+            Record::Lost {
+                sequence,
+                height,
+                seen,
+            } => {
                 self.last = (sequence.max(self.last.0), Some(number));
                 self.lost_until = height.max(self.lost_until);
+                self.unknown_until = seen.max(height).max(self.unknown_until);
             }
             Record::Release(signed) => {
                 let release = signed.release;

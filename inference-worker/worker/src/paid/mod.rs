@@ -7,12 +7,14 @@
 //! - [`book`]: what was promised, earned and committed, session by session;
 //! - [`conduct`]: one request from the engine's first event to its durable receipt;
 //! - [`witness`]: whether another host of a committee is as silent as a router says;
+//! - [`claims`]: which committed captures are proven to the chain next;
 //! - [`outbox`]: brings the chain's state up to the book's.
 
 mod admit;
 mod answer;
 pub(crate) mod batch;
 pub(crate) mod book;
+mod claims;
 mod conduct;
 pub(crate) mod config;
 mod follow;

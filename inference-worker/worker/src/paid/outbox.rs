@@ -3,18 +3,17 @@
 
 use crate::audit::View;
 use crate::paid::batch::{self, COMMIT_BLOCKS};
+use crate::paid::claims::{self, Claim, Tried};
 use crate::paid::record::{PlannedBatch, Record};
 use crate::paid::service::Paid;
 use quern_chain_client::{Call, ChainError, Outcome};
-use quern_interface::settlement::{BatchInfo, ExecuteMsg, ModelAmount, QueryMsg, SessionInfo, SessionStatus};
+use quern_interface::settlement::{
+    BatchInfo, ExecuteMsg, HostStanding, ModelAmount, QueryMsg, SessionInfo, SessionStatus,
+};
 use quern_journal::JournalError;
 use quern_protocol::{Amount, SessionLeaf};
 use std::sync::Arc;
 
-/// Claims that go into one transaction.
-const CLAIMS: usize = 8;
-/// A session that goes on is claimed once in so many batches, so that a lost journal costs no more than that.
-const CLAIM_BATCHES: u64 = 10;
 /// Blocks that a claim or a close gets to be included.
 const CLAIM_BLOCKS: u64 = 6;
 /// Blocks between two looks at all sessions.
@@ -34,7 +33,7 @@ enum OutboxError {
 #[derive(Debug, Default)]
 struct Memory {
     refreshed: u64,
-    claimed: u64,
+    tried: Tried,
     /// Height of the last batch on chain, once asked.
     committed: Option<u64>,
 }
@@ -63,13 +62,16 @@ async fn work(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> {
     if memory.refreshed == 0 || height >= memory.refreshed + REFRESH {
         noted(paid, refresh(paid).await)?;
         memory.refreshed = height;
+        memory
+            .tried
+            .retain(|session, _| paid.sessions.known(*session).is_some());
         forget(paid).await;
     }
     let unknown = memory.committed.is_none() || paid.store.book().planned.is_some();
     if !unknown || noted(paid, reconcile(paid, memory).await)? {
         noted(paid, commit(paid, memory, height).await)?;
     }
-    noted(paid, claim(paid, memory, height).await)?;
+    noted(paid, claim(paid, memory).await)?;
     noted(paid, close(paid, height).await)?;
     Ok(())
 }
@@ -181,23 +183,44 @@ async fn reconcile(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> 
     }
     let known = paid.store.book().last.0;
     if sequence > known {
-        let open: Vec<u64> = paid.sessions.all().iter().map(|session| session.id).collect();
-        tracing::error!(
-            first = known + 1,
-            last = sequence,
-            sessions = ?open,
-            "the chain holds batches of this host that the journal does not know: their receipts are lost, and these \
-             sessions are not served any more"
-        );
-        paid.metrics.lost_batches.inc_by(sequence - known);
-        let height = committed;
-        paid.store.append(Record::Lost { sequence, height }).await?;
+        lost(paid, known, sequence, committed).await?;
     }
     memory.committed = Some(committed);
     Ok(())
 }
 
-/// Commits a batch if one is due.
+/// The chain holds batches that the journal does not know. What is lost with them is named, once, and what is not: claims
+/// came with their batches.
+async fn lost(paid: &Paid, known: u64, sequence: u64, height: u64) -> Result<(), OutboxError> {
+    let question = QueryMsg::HostStanding {
+        host: paid.config.host.clone(),
+    };
+    let contract = &paid.config.contracts.settlement;
+    let standing: HostStanding = paid.follow.chain.smart(contract, &question).await?.value;
+    let seen = paid.follow.height();
+    let drawn = |info: &&Arc<SessionInfo>| (1..=seen).contains(&info.drawn_at);
+    let sessions = paid.sessions.all();
+    let claimed = |info: &Arc<SessionInfo>| (info.id, paid.view(info).member().map(|own| own.claimed.0));
+    tracing::error!(
+        first = known + 1,
+        last = sequence,
+        sessions = ?sessions.iter().filter(drawn).map(claimed).collect::<Vec<_>>(),
+        unclaimed = %standing.committed.saturating_sub(standing.claimed),
+        "the chain holds batches of this host that the journal does not know. Of these sessions, listed with what is \
+         claimed of them, receipts that no batch held are lost, and of all batches at most the amount that is unclaimed; the \
+         sessions are not served any more"
+    );
+    paid.metrics.lost_batches.inc_by(sequence - known);
+    let lost = Record::Lost {
+        sequence,
+        height,
+        seen,
+    };
+    paid.store.append(lost).await?;
+    Ok(())
+}
+
+/// Commits a batch if one is due, and claims with it what it holds: no moment is left in which a lost journal loses that.
 async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), OutboxError> {
     let params = paid
         .follow
@@ -236,15 +259,30 @@ async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Out
         sessions: planned.leaves.len() as u32,
         models: by_model(paid, &planned),
     };
-    let call = Call::new(&paid.config.contracts.settlement, &message)?;
-    let outcome = execute(paid, &[call], planned.not_after).await?;
+    let mut claims = claims::due(paid, &memory.tried, Some(&planned));
+    let mut calls = vec![Call::new(&paid.config.contracts.settlement, &message)?];
+    calls.extend(claims.iter().map(|claim| claim.call.clone()));
+    let mut outcome = execute(paid, &calls, planned.not_after).await?;
+    if !claims.is_empty() && is_no(&outcome) {
+        tracing::warn!(
+            ?outcome,
+            "a batch with its claims was not taken; sending it without"
+        );
+        claims.clear();
+        calls.truncate(1);
+        outcome = execute(paid, &calls, planned.not_after).await?;
+    }
     match outcome {
         Outcome::Included { height, .. } => {
+            claimed(paid, memory, &claims);
             let (sequence, sum) = (planned.sequence, root.sum);
             tracing::info!(sequence, height, sessions = planned.leaves.len(), %sum, "committed a batch");
             paid.store.append(Record::Committed { sequence }).await?;
             paid.metrics.batches.inc();
             memory.committed = Some(height);
+            if !claims.is_empty() {
+                refresh(paid).await?;
+            }
             Ok(())
         }
         // The next run compares with the chain and finds out.
@@ -299,69 +337,49 @@ fn soon(paid: &Paid) -> u64 {
     paid.follow.height().saturating_add(CLAIM_BLOCKS)
 }
 
-/// Claims what is committed: of sessions that end, and now and then of those that go on.
-async fn claim(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), OutboxError> {
-    let blocks = paid
-        .follow
-        .params()
-        .map_or(1, |params| params.batch_blocks.max(1));
-    let regular = height
-        >= memory
-            .claimed
-            .saturating_add(CLAIM_BATCHES.saturating_mul(blocks));
-    let ends = |info: &SessionInfo| info.status != SessionStatus::Open || height > info.closes_at;
-    let calls: Vec<Call> = {
-        let book = paid.store.book();
-        let sessions = paid
-            .sessions
-            .all()
-            .into_iter()
-            .filter(|info| (regular || ends(info)) && height < info.payable_at);
-        let messages = sessions.filter_map(|info| {
-            let member = paid.view(&info).member()?;
-            let worth = batch::claimable(&book, info.id, member.limit)?;
-            (worth > member.claimed).then(|| message(paid, &book, info.id))?
-        });
-        messages.take(CLAIMS).collect()
-    };
-    if regular {
-        memory.claimed = height;
+/// Whether the chain has said no for good.
+fn is_no(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused { .. } | Outcome::Failed { .. })
+}
+
+/// Notes claims that the chain took.
+fn claimed(paid: &Paid, memory: &mut Memory, claims: &[Claim]) {
+    if claims.is_empty() {
+        return;
     }
-    if calls.is_empty() {
+    tracing::info!(sessions = claims.len(), "claimed");
+    paid.metrics.claims.inc_by(claims.len() as u64);
+    let worth = claims.iter().map(|claim| (claim.session, claim.worth));
+    memory.tried.extend(worth);
+}
+
+/// Claims what is committed and could not be claimed with its batch: of sessions that end whatever it is, of those that go
+/// on what is worth its fee.
+async fn claim(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> {
+    let claims = claims::due(paid, &memory.tried, None);
+    if claims.is_empty() {
         return Ok(());
     }
     // One that fails takes the others with it, so then each goes alone.
+    let calls: Vec<Call> = claims.iter().map(|claim| claim.call.clone()).collect();
     let together = execute(paid, &calls, soon(paid)).await?;
-    let sent = calls.len();
     if matches!(together, Outcome::Included { .. }) {
-        tracing::info!(sessions = sent, "claimed");
-        paid.metrics.claims.inc_by(sent as u64);
+        claimed(paid, memory, &claims);
     } else {
         tracing::warn!(outcome = ?together, "claims failed together; sending them one by one");
-        for call in calls {
-            match execute(paid, &[call], soon(paid)).await? {
-                Outcome::Included { .. } => paid.metrics.claims.inc(),
-                outcome => tracing::warn!(?outcome, "a claim failed"),
+        for claim in claims {
+            let outcome = execute(paid, std::slice::from_ref(&claim.call), soon(paid)).await?;
+            if matches!(outcome, Outcome::Included { .. }) {
+                claimed(paid, memory, &[claim]);
+                continue;
+            }
+            tracing::warn!(session = claim.session, ?outcome, "a claim failed");
+            if is_no(&outcome) {
+                memory.tried.insert(claim.session, claim.worth);
             }
         }
     }
     refresh(paid).await
-}
-
-fn message(paid: &Paid, book: &crate::paid::book::Book, session: u64) -> Option<Call> {
-    let account = book.accounts.get(&session)?;
-    let best = account.best.clone()?;
-    let batch = book.batches.get(&account.committed.batch)?;
-    let (leaf, proof) = batch::prove_leaf(batch, paid.committer(), session)?;
-    let message = ExecuteMsg::Settle {
-        host: paid.config.host.clone(),
-        voucher: best.voucher,
-        signature: best.signature,
-        leaf,
-        batch: batch.sequence,
-        proof,
-    };
-    Call::new(&paid.config.contracts.settlement, &message).ok()
 }
 
 /// Closes sessions that are due and owe this host something. The hosts of a committee wait their turn, as one close is

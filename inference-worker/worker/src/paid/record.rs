@@ -21,8 +21,13 @@ pub(crate) enum Record {
     /// The chain holds the batch with this sequence.
     Committed { sequence: u64 },
     /// The chain holds batches up to this one that the journal knows nothing of: it was lost. Sessions drawn up to
-    /// this height may be in them.
-    Lost { sequence: u64, height: u64 },
+    /// this height may be in them, and of sessions drawn until it was seen receipts may be lost that no batch holds.
+    Lost {
+        sequence: u64,
+        height: u64,
+        #[serde(default)]
+        seen: u64,
+    },
     /// Part of a limit was given away.
     Release(SignedRelease),
     /// The session is over and its appeal too, as was seen at a height: nothing of it is needed once audits are over with

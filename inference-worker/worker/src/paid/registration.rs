@@ -194,6 +194,26 @@ mod tests {
     }
 
     #[test]
+    fn of_several_warm_keys_the_one_that_the_registry_names_signs_and_a_rotation_changes_it() {
+        let key = |number| SigningKey::from_secret([number; 32].into()).unwrap();
+        // As an operator has them before a rotation from the second to the first.
+        let keys = [key(8), key(7)];
+        let worker = Worker {
+            transport_key: [1; 32],
+            warm_keys: &keys,
+        };
+        let signer = |host: &HostInfo| check(host, worker).map(|key| key.public());
+        let mut host = host(None);
+        assert_eq!(signer(&host), Ok(key(7).public()));
+        host.warm_key.key = Bytes(key(8).public());
+        assert_eq!(signer(&host), Ok(key(8).public()));
+        // One that is not here is named, and neither of the others signs.
+        host.warm_key.key = Bytes(key(9).public());
+        let error = signer(&host).unwrap_err();
+        assert!(error.contains(&host.warm_key.key.to_string()), "{error}");
+    }
+
+    #[test]
     fn what_the_registry_and_the_worker_disagree_on_is_named_with_what_to_do() {
         let keys = [SigningKey::from_secret([7; 32].into()).unwrap()];
         let model: LaunchPackage = serde_json::from_value(serde_json::json!({

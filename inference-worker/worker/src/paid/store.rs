@@ -232,8 +232,11 @@ fn carried_beside(book: &Book, over: &[u64]) -> Vec<Record> {
     let (sequence, told) = book.last;
     records.extend(told.map(|_| Record::Committed { sequence }));
     if book.lost_until > 0 {
-        let height = book.lost_until;
-        records.push(Record::Lost { sequence, height });
+        records.push(Record::Lost {
+            sequence,
+            height: book.lost_until,
+            seen: book.unknown_until,
+        });
     }
     let planned = book.planned.iter();
     records.extend(planned.map(|(batch, _)| Record::Batch(batch.clone())));

@@ -18,7 +18,7 @@ use quern_interface::registry::{
     HostInfo, HostStatus, LaunchPackage, Membership, ModelState, Offer, WarmKey,
 };
 use quern_interface::settlement::{
-    BatchInfo, BatchPlace, Contracts as SettlementContracts, ExecuteMsg as SettlementMsg,
+    BatchInfo, BatchPlace, Contracts as SettlementContracts, ExecuteMsg as SettlementMsg, HostStanding,
     Params as SettlementParams, QueryMsg as Settlement, SessionInfo,
 };
 use quern_protocol::{Amount, Bytes, Coefficients, Hash, Node, Price};
@@ -26,6 +26,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub(super) const ROUND: u64 = 7;
+/// Of every batch.
+pub(crate) const BATCH_HEIGHT: u64 = 204;
 /// Drawn positions of the report.
 const OPENINGS: u32 = 4;
 
@@ -62,8 +64,9 @@ pub(crate) struct Contracts {
     pub(crate) claimed: Vec<u64>,
     /// Windows that a host declared.
     pub(crate) maintenance: BTreeMap<String, (u64, u64)>,
-    /// The one batch.
+    /// The last batch, and its number.
     pub(crate) root: Option<Node>,
+    pub(crate) sequence: u64,
     pub(super) leaves: Vec<LeafInfo>,
     next: Amount,
     /// What was given up: from where to where.
@@ -90,6 +93,7 @@ impl Default for Contracts {
             claimed: Vec::new(),
             maintenance: BTreeMap::new(),
             root: None,
+            sequence: 1,
             leaves: Vec::new(),
             next: Amount::ZERO,
             given_up: Vec::new(),
@@ -270,21 +274,59 @@ impl Contracts {
         let root = self.root?;
         Some(BatchInfo {
             host: HOST.into(),
-            sequence: 1,
-            height: 204,
+            sequence: self.sequence,
+            height: BATCH_HEIGHT,
             root,
             sessions: 1,
         })
     }
 
-    /// A claim, of what is asked here.
+    /// What a host committed and claimed, as if there were one batch.
+    fn standing(&self, host: &str) -> HostStanding {
+        let members = self.sessions.iter().flat_map(|info| &info.committee);
+        let own = members.filter(|member| member.host == host);
+        HostStanding {
+            committed: self.root.map_or(Amount::ZERO, |root| root.sum),
+            claimed: Amount::sum(own.map(|member| member.claimed)).unwrap(),
+            ..HostStanding::default()
+        }
+    }
+
+    /// Claims and batches, of what is asked here.
     fn settle(&mut self, message: &[u8]) -> Result<(), String> {
-        let Ok(SettlementMsg::Settle { leaf, .. }) = serde_json::from_slice(message) else {
-            return Err("not taken here".into());
-        };
-        demand(!self.refused.contains(&leaf.session), "bad_voucher")?;
-        self.claimed.push(leaf.session);
-        Ok(())
+        match serde_json::from_slice(message).map_err(rule)? {
+            SettlementMsg::CommitBatch { sequence, root, .. } => {
+                let last = self.root.map_or(0, |_| self.sequence);
+                demand(sequence == last + 1, "wrong_sequence")?;
+                self.root = Some(root);
+                self.sequence = sequence;
+                Ok(())
+            }
+            SettlementMsg::Settle {
+                host,
+                voucher,
+                leaf,
+                batch,
+                proof,
+                ..
+            } => {
+                demand(!self.refused.contains(&leaf.session), "bad_voucher")?;
+                let root = proof.root(leaf.node(CHAIN, &host));
+                demand(batch == self.sequence && root == self.root, "not_included")?;
+                let mut sessions = self.sessions.iter_mut();
+                let session = sessions.find(|info| info.id == leaf.session);
+                let session = session.ok_or("unknown_session")?;
+                let mut members = session.committee.iter_mut();
+                let member = members.find(|member| member.host == host);
+                let member = member.ok_or("not_in_committee")?;
+                let payable = voucher.cap.min(leaf.cumulative).min(member.limit);
+                demand(payable > member.claimed, "nothing_gained")?;
+                member.claimed = payable;
+                self.claimed.push(leaf.session);
+                Ok(())
+            }
+            other => Err(format!("not taken here: {other:?}")),
+        }
     }
 
     fn pending(&self) -> Vec<PendingReveal> {
@@ -369,7 +411,11 @@ impl Contracts {
                     let all = self.sessions.iter().filter(|_| start_after.is_none());
                     Ok(json!(all.collect::<Vec<_>>()))
                 }
-                Settlement::LastBatch { .. } | Settlement::Batch { .. } => Ok(json!(self.batch())),
+                Settlement::LastBatch { .. } => Ok(json!(self.batch())),
+                Settlement::Batch { sequence, .. } => {
+                    Ok(json!(self.batch().filter(|batch| batch.sequence == sequence)))
+                }
+                Settlement::HostStanding { host } => Ok(json!(self.standing(&host))),
                 Settlement::BatchAt { host, height } => {
                     let batch = self.batch().filter(|_| host == HOST && height > 1);
                     Ok(json!(batch.map(|batch| BatchPlace {

@@ -129,8 +129,8 @@ fn a_cap_over_the_limit_is_refused_and_what_was_given_away_is_no_limit_any_more(
 
 #[test]
 fn a_session_that_a_lost_journal_may_have_served_is_not_served_again() {
-    let book = |lost_until| crate::paid::book::Book {
-        lost_until,
+    let book = |unknown_until| crate::paid::book::Book {
+        unknown_until,
         ..Default::default()
     };
     assert!(book(100).is_lost(&session()) && !book(99).is_lost(&session()));

@@ -4,6 +4,7 @@ mod admit;
 mod batch;
 mod book;
 mod little_room;
+mod lost;
 mod models;
 mod outbox;
 mod serve;
