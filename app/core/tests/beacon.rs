@@ -10,15 +10,11 @@ use quern_beacon::{Found, Hash, Onion, hash, tx};
 use quern_core::{App, Options, Reveals};
 use quern_genesis::BeaconValidator;
 use quern_proto::{
-    cosmos::base::abci::v1beta1::TxMsgData,
-    cosmwasm::wasm::v1::{
-        MsgInstantiateContract, MsgInstantiateContractResponse, MsgStoreCode, QuerySmartContractStateRequest,
-        QuerySmartContractStateResponse,
-    },
+    cosmwasm::wasm::v1::{QuerySmartContractStateRequest, QuerySmartContractStateResponse},
     quern::beacon::v1::{QueryBeaconRequest, QueryBeaconResponse},
 };
-use quern_testkit::{CHAIN_ID, Chain, Genesis, QueryError, User, any, bank_send};
-use support::attribute_list;
+use quern_testkit::{CHAIN_ID, Chain, Genesis, QueryError, User, bank_send};
+use support::{attribute_list, contract};
 use tendermint_proto::v0_38::abci::{Event, ResponseFinalizeBlock};
 
 const ROOM: i64 = 1_000_000;
@@ -396,29 +392,11 @@ fn values_that_do_not_end_before_the_first_block_are_refused() {
 fn a_contract_reads_the_beacon_that_users_read() {
     let alice = User::new("alice");
     let mut world = World::new(genesis().fund(&alice, "1000000nqrn"));
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../contracts/artifacts/probe.wasm"
-    );
-    let store = MsgStoreCode {
-        sender: alice.address().to_string(),
-        wasm_byte_code: std::fs::read(path).expect("run `make contracts` first"),
-        ..Default::default()
-    };
     let tx = |chain: &Chain<App>, msg| chain.tx(&alice).message(msg).gas(10_000_000).sign(&alice);
-    let stored = tx(&world.chain, any(&store));
+    let stored = tx(&world.chain, contract::store(&alice, "probe"));
     assert_eq!(world.block_of(A, vec![stored]).tx_results[1].code, 0);
-    let init = MsgInstantiateContract {
-        sender: alice.address().to_string(),
-        code_id: 1,
-        label: "probe".into(),
-        msg: b"{}".to_vec(),
-        ..Default::default()
-    };
-    let made = tx(&world.chain, any(&init));
-    let result = world.block_of(B, vec![made]).tx_results.remove(1);
-    let data = TxMsgData::decode(result.data.as_ref()).unwrap();
-    let answer = MsgInstantiateContractResponse::decode(data.msg_responses[0].value.as_slice()).unwrap();
+    let made = tx(&world.chain, contract::instantiate(&alice, 1, "{}"));
+    let probe = contract::instantiated(&world.block_of(B, vec![made]).tx_results[1]);
 
     let ask = |chain: &Chain<App>, kind: &str, height: u64| {
         let request = serde_json::json!({kind: {
@@ -427,7 +405,7 @@ fn a_contract_reads_the_beacon_that_users_read() {
         }});
         let query = serde_json::json!({"chain": {"request": STANDARD.encode(request.to_string())}});
         let request = QuerySmartContractStateRequest {
-            address: answer.address.clone(),
+            address: probe.clone(),
             query_data: query.to_string().into_bytes(),
         };
         let answer: QuerySmartContractStateResponse = chain

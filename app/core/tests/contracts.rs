@@ -3,31 +3,13 @@
 
 use crate::support;
 
-use prost::Message;
 use quern_core::App;
-use quern_proto::{
-    cosmos::base::abci::v1beta1::TxMsgData,
-    cosmwasm::wasm::v1::{
-        MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContractResponse, MsgStoreCode,
-        MsgStoreCodeResponse, QuerySmartContractStateRequest, QuerySmartContractStateResponse,
-    },
+use quern_proto::cosmwasm::wasm::v1::{
+    MsgExecuteContract, QuerySmartContractStateRequest, QuerySmartContractStateResponse,
 };
 use quern_testkit::{Chain, Genesis, User, any};
-use support::{attribute_list, open};
+use support::{attribute_list, contract, open};
 use tendermint_proto::v0_38::abci::ExecTxResult;
-
-fn cw20() -> Vec<u8> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../contracts/artifacts/cw20_base.wasm"
-    );
-    std::fs::read(path).expect("run `make contracts` first")
-}
-
-fn response<M: Message + Default>(result: &ExecTxResult) -> M {
-    let data = TxMsgData::decode(result.data.as_ref()).unwrap();
-    M::decode(data.msg_responses[0].value.as_slice()).unwrap()
-}
 
 struct World {
     _dir: tempfile::TempDir,
@@ -79,29 +61,15 @@ fn world() -> World {
     let app = open(dir.path());
     let mut chain = Chain::start(app.clone(), Genesis::new().fund(&alice, "1000000nqrn"));
     chain.empty_blocks(1);
-    let sender = alice.address().to_string();
-    let store = MsgStoreCode {
-        sender: sender.clone(),
-        wasm_byte_code: cw20(),
-        instantiate_permission: None,
-    };
-    let stored = run(&mut chain, &alice, any(&store));
-    assert_eq!(stored.code, 0, "{}", stored.log);
-    let code_id = response::<MsgStoreCodeResponse>(&stored).code_id;
+    let stored = run(&mut chain, &alice, contract::store(&alice, "cw20_base"));
+    let code_id = contract::stored(&stored);
     assert_eq!(code_id, 1);
     let init = format!(
-        r#"{{"name":"Test","symbol":"TEST","decimals":6,"initial_balances":[{{"address":"{sender}","amount":"1000"}}]}}"#
+        r#"{{"name":"Test","symbol":"TEST","decimals":6,"initial_balances":[{{"address":"{}","amount":"1000"}}]}}"#,
+        alice.address()
     );
-    let instantiate = MsgInstantiateContract {
-        sender,
-        code_id,
-        label: "test token".into(),
-        msg: init.into_bytes(),
-        ..Default::default()
-    };
-    let made = run(&mut chain, &alice, any(&instantiate));
-    assert_eq!(made.code, 0, "{}", made.log);
-    let token = response::<MsgInstantiateContractResponse>(&made).address;
+    let made = run(&mut chain, &alice, contract::instantiate(&alice, code_id, &init));
+    let token = contract::instantiated(&made);
     World {
         _dir: dir,
         app,

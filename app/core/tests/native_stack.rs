@@ -3,18 +3,11 @@
 use crate::support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use prost::Message;
 use quern_core::App;
-use quern_proto::{
-    Any,
-    cosmos::{authz::v1beta1::MsgExec, base::abci::v1beta1::TxMsgData},
-    cosmwasm::wasm::v1::{
-        MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContractResponse, MsgStoreCode,
-    },
-};
+use quern_proto::{Any, cosmos::authz::v1beta1::MsgExec, cosmwasm::wasm::v1::MsgExecuteContract};
 use quern_testkit::{Chain, Genesis, User, any};
 use serde_json::{Value, json};
-use support::open;
+use support::{contract, open};
 use tendermint_proto::v0_38::abci::ExecTxResult;
 
 /// Stack of the threads that run contracts: ABCI connections (`quern_abci::Options`) and queries.
@@ -39,22 +32,6 @@ impl World {
             .fund(&alice, "1000000nqrn")
             .params(|params| params.block.max_gas = -1);
         let chain = Chain::start(open(dir.path()), genesis);
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../contracts/artifacts/probe.wasm"
-        );
-        let store = MsgStoreCode {
-            sender: alice.address().to_string(),
-            wasm_byte_code: std::fs::read(path).expect("run `make contracts` first"),
-            instantiate_permission: None,
-        };
-        let make = MsgInstantiateContract {
-            sender: alice.address().to_string(),
-            code_id: 1,
-            label: "probe".into(),
-            msg: b"{}".to_vec(),
-            ..Default::default()
-        };
         let mut world = Self {
             _dir: dir,
             chain,
@@ -62,14 +39,9 @@ impl World {
             probe: String::new(),
         };
         world.chain.block([]);
-        assert_eq!(world.run(any(&store)).code, 0);
-        let made = world.run(any(&make));
-        assert_eq!(made.code, 0, "{}", made.log);
-        let data = TxMsgData::decode(made.data.as_ref()).unwrap();
-        let first = data.msg_responses.first().unwrap();
-        world.probe = MsgInstantiateContractResponse::decode(first.value.as_slice())
-            .unwrap()
-            .address;
+        let stored = contract::stored(&world.run(contract::store(&world.alice, "probe")));
+        let made = world.run(contract::instantiate(&world.alice, stored, "{}"));
+        world.probe = contract::instantiated(&made);
         world
     }
 

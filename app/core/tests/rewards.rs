@@ -2,68 +2,15 @@
 
 use crate::support;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use quern_genesis::profile::{LaunchModel, ProfileName};
 use quern_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
 use quern_testkit::{Chain, Genesis};
 use quern_types::module_address;
 use serde_json::{Value, json};
 use support::{
     open,
-    shipped::{World, address, ask, call, launch},
+    proving::{BOND, FIRST, play, proving},
+    shipped::{World, address, ask, call},
 };
-
-const EPOCH: i64 = 30;
-/// Work of a request of the only shape.
-const LEAF: u64 = 32 + 3 * 32;
-/// What the first epoch of a local network brings.
-const FIRST: u64 = 100_000_000_000;
-
-fn world() -> World {
-    let mut profile = ProfileName::Localnet.profile();
-    profile.epoch_blocks = EPOCH.unsigned_abs();
-    profile.poc_weights.confirm_every = 0;
-    // bonds cover what is proven
-    profile.poc_weights.weights.bond_per_weight.0 = 100_000;
-    let model: LaunchModel = serde_json::from_value(json!({
-        "id": "quern-small", "hash": STANDARD.encode([9; 32]), "context": 512, "precision": "fp32", "sampler": 1,
-        "price": "10", "coefficients": {"input": 1_000_000, "cached": 100_000, "output": 3_000_000},
-        "profiles": ["cpu-fp32"], "state": "live",
-        "proof": {"vocabulary": 2048, "shapes": [{"prompt": 32, "output": 32, "weight": 1}], "coefficient": 1_000_000},
-    }))
-    .unwrap();
-    let offers = json!([{"model": "quern-small", "capacity": 100, "profile": "cpu-fp32"}]);
-    launch(&profile, vec![model], &["100000000000nqrn"; 4], &offers)
-}
-
-/// An epoch in whose window the n-th host answers as many requests as the n-th number says.
-fn play(w: &mut World, answers: &[u64]) {
-    loop {
-        let block = w.chain.block([]);
-        let failed = block.events.iter().find(|e| e.r#type == "hook_failed");
-        assert!(failed.is_none(), "{failed:?}");
-        let sprint = block.events.iter().find(|e| e.r#type == "wasm-sprint");
-        let number = sprint.and_then(|e| e.attributes.iter().find(|a| a.key == "sprint"));
-        if let Some(number) = number {
-            let sprint: u64 = number.value.parse().unwrap();
-            let txs = w.hosts.iter().zip(answers).map(|(host, count)| {
-                let root = json!({"hash": STANDARD.encode([7; 32]), "sum": (count * LEAF).to_string()});
-                let msg = json!({"commit_proof": {
-                    "sprint": sprint, "model": "quern-small", "root": root, "count": count,
-                }});
-                let call = call(host, "poc-weights", &msg, "");
-                w.chain.tx(host).message(call).gas(2_000_000).sign(host)
-            });
-            let txs = txs.collect::<Vec<_>>();
-            for result in w.chain.block(txs).tx_results {
-                assert_eq!(result.code, 0, "{}", result.log);
-            }
-        }
-        if w.chain.height % EPOCH == 0 {
-            return;
-        }
-    }
-}
 
 fn rewards(w: &World, question: &Value) -> Value {
     ask(&w.chain, "rewards", question)
@@ -85,7 +32,7 @@ fn balance(w: &World, address: &str) -> u64 {
 
 #[test]
 fn minted_coins_reach_the_hosts_that_proved_and_every_book_agrees() {
-    let mut w = world();
+    let mut w = proving(&[BOND; 4]);
     play(&mut w, &[30, 30, 30, 10]);
     let epoch = rewards(&w, &json!({"epoch": {"epoch": 1}}));
     assert_eq!(epoch["divided"], true);
@@ -128,7 +75,7 @@ fn minted_coins_reach_the_hosts_that_proved_and_every_book_agrees() {
 
 #[test]
 fn a_funder_of_a_hosts_bond_is_paid_its_part_of_what_vests() {
-    let mut w = world();
+    let mut w = proving(&[BOND; 4]);
     // what genesis did is state from here on
     w.chain.block([]);
     let (host, funder) = (w.hosts[3].clone(), w.hosts[0].clone());
@@ -178,7 +125,7 @@ fn a_funder_of_a_hosts_bond_is_paid_its_part_of_what_vests() {
 
 #[test]
 fn an_exported_chain_goes_on_minting_and_dividing() {
-    let mut w = world();
+    let mut w = proving(&[BOND; 4]);
     play(&mut w, &[10; 4]);
     let height = w.chain.height.unsigned_abs() + 1;
     let exported = w.chain.app.export(0).unwrap();
@@ -188,7 +135,7 @@ fn an_exported_chain_goes_on_minting_and_dividing() {
         .state(|state| *state = exported.clone());
     let chain = Chain::start(open(dir.path()), genesis);
     assert_eq!(chain.app.halted(), None);
-    let mut copy = world();
+    let mut copy = proving(&[BOND; 4]);
     copy.chain = chain;
     for world in [&mut w, &mut copy] {
         play(world, &[10; 4]);

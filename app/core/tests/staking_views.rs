@@ -5,7 +5,6 @@ use crate::support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use prost::Message;
-use quern_genesis::profile::{LaunchModel, ProfileName};
 use quern_proto::cosmos::{
     crypto::ed25519::PubKey, distribution::v1beta1 as distribution, evidence::v1beta1 as evidence,
     mint::v1beta1 as mint, slashing::v1beta1 as slashing, staking::v1beta1 as staking,
@@ -14,7 +13,7 @@ use quern_testkit::{QueryError, User, any, bank_send};
 use serde_json::json;
 use support::{
     deliver, exported_twice, failed,
-    shipped::{World, call, launch},
+    proving::{BOND, FIRST, play, proving},
     staking::{
         QRN, ask_staking, attributes, delegate, delegation, done, nqrn, scene, send, undelegate, validators,
         valoper, value,
@@ -295,55 +294,9 @@ fn a_host_registers_and_changes_its_record_by_the_sdks_messages() {
     );
 }
 
-const EARNING_EPOCH: i64 = 30;
-/// What the first epoch of a local network brings.
-const FIRST: u128 = 100_000_000_000;
-
-/// Hosts that prove compute with every epoch.
-fn earning() -> World {
-    let mut profile = ProfileName::Localnet.profile();
-    profile.epoch_blocks = EARNING_EPOCH.unsigned_abs();
-    profile.poc_weights.confirm_every = 0;
-    profile.poc_weights.weights.bond_per_weight.0 = 100_000;
-    let model: LaunchModel = serde_json::from_value(json!({
-        "id": "quern-small", "hash": STANDARD.encode([9; 32]), "context": 512, "precision": "fp32", "sampler": 1,
-        "price": "10", "coefficients": {"input": 1_000_000, "cached": 100_000, "output": 3_000_000},
-        "profiles": ["cpu-fp32"], "state": "live",
-        "proof": {"vocabulary": 2048, "shapes": [{"prompt": 32, "output": 32, "weight": 1}], "coefficient": 1_000_000},
-    }))
-    .unwrap();
-    let offers = json!([{"model": "quern-small", "capacity": 100, "profile": "cpu-fp32"}]);
-    launch(&profile, vec![model], &["100000000000nqrn"; 4], &offers)
-}
-
-/// An epoch in which every host answers as many requests.
-fn prove(w: &mut World) {
-    loop {
-        let block = w.chain.block([]);
-        let sprint = block.events.iter().find(|e| e.r#type == "wasm-sprint");
-        let number = sprint.and_then(|e| e.attributes.iter().find(|a| a.key == "sprint"));
-        if let Some(number) = number {
-            let sprint: u64 = number.value.parse().unwrap();
-            let root = json!({"hash": STANDARD.encode([7; 32]), "sum": (25 * 128).to_string()});
-            let msg = json!({"commit_proof": {"sprint": sprint, "model": "quern-small", "root": root, "count": 25}});
-            let txs = w.hosts.iter().map(|host| {
-                let call = call(host, "poc-weights", &msg, "");
-                w.chain.tx(host).message(call).gas(2_000_000).sign(host)
-            });
-            let txs = txs.collect::<Vec<_>>();
-            for result in w.chain.block(txs).tx_results {
-                assert_eq!(result.code, 0, "{}", result.log);
-            }
-        }
-        if w.chain.height % EARNING_EPOCH == 0 {
-            return;
-        }
-    }
-}
-
 #[test]
 fn a_delegator_is_paid_its_part_where_it_wants_it_and_the_operator_its_commission() {
-    let mut w = earning();
+    let mut w = proving(&[BOND; 4]);
     w.chain.empty_blocks(1);
     let (host, ann) = (w.hosts[3].clone(), w.hosts[0].clone());
     done(send(
@@ -363,10 +316,10 @@ fn a_delegator_is_paid_its_part_where_it_wants_it_and_the_operator_its_commissio
         withdraw_address: wanted.address().to_string(),
     });
     done(send(&mut w.chain, &ann, set));
-    prove(&mut w);
-    prove(&mut w);
+    play(&mut w, &[25; 4]);
+    play(&mut w, &[25; 4]);
     // a quarter of the first epoch's share of four hosts has vested
-    let vested = FIRST / 100 * 98 / 4 / 4;
+    let vested = u128::from(FIRST) / 100 * 98 / 4 / 4;
     let (commission, part) = (vested / 5, vested / 5 * 2);
     let request = distribution::QueryDelegationRewardsRequest {
         delegator_address: ann.address().to_string(),

@@ -1,6 +1,8 @@
 //! Shared by the application's integration tests.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod contract;
+pub mod proving;
 pub mod shipped;
 pub mod signing;
 pub mod staking;

@@ -17,6 +17,8 @@ use tendermint_proto::v0_38::{
     crypto::public_key::Sum,
 };
 
+use super::contract::artifact;
+
 /// Names of the system contracts, in order.
 pub const NAMES: [&str; 3] = ["registry", "bonding", "settlement"];
 /// Blocks per epoch.
@@ -24,11 +26,7 @@ pub const EPOCH: u64 = 5;
 
 /// The probe's code.
 pub fn probe() -> Vec<u8> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../contracts/artifacts/probe.wasm"
-    );
-    std::fs::read(path).expect("run `make contracts` first")
+    artifact("probe")
 }
 
 /// The n-th validator's key.
