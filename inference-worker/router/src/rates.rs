@@ -325,13 +325,18 @@ pub(crate) async fn limit(State(service): State<Arc<Service>>, request: Request,
     if let Some(name) = &name {
         service.rates.tell(name, Instant::now(), response.headers_mut());
     }
-    if !response.headers().contains_key(REQUEST_ID)
+    name_answer(response.headers_mut());
+    response
+}
+
+/// Gives an answer that has no id one.
+pub(crate) fn name_answer(headers: &mut HeaderMap) {
+    if !headers.contains_key(REQUEST_ID)
         && let Ok(number) = getrandom::u64()
         && let Ok(id) = HeaderValue::from_str(&format!("req-{number:016x}"))
     {
-        response.headers_mut().insert(REQUEST_ID, id);
+        headers.insert(REQUEST_ID, id);
     }
-    response
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod shelf;
 
 use crate::dialects;
 use crate::http_api::{Service, authorize};
+use crate::rates;
 use answer::{Answer, End, Reader};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -297,6 +298,7 @@ impl Run {
         for name in stale {
             parts.headers.remove(name);
         }
+        rates::name_answer(&mut parts.headers);
         let success = parts.status.is_success();
         if !success {
             // Before anybody hears of it, so that the next try is a new one, after a restart, too.

@@ -230,6 +230,7 @@ async fn a_worker_without_a_chain_runs_a_request_with_a_key_once_in_every_dialec
             let again = ask(&router, path, json!({"stream": stream}), &headers).await;
             assert_eq!((first.status.as_u16(), &again.body), (200, &first.body), "{key}");
             assert_eq!(again.headers["idempotent-replayed"], "true");
+            assert_eq!(again.headers["x-request-id"], first.headers["x-request-id"]);
             runs += 1;
         }
     }
