@@ -9,6 +9,7 @@
 )]
 
 mod beacon;
+mod cold_signing;
 mod crash;
 mod joining;
 mod lifecycle;
