@@ -69,8 +69,8 @@ class Network:
             self.folder.cleanup()
         return code
 
-    def kill(self, program, number=0):
-        """Ends a part with SIGKILL: `quern-router`, or a host's `quern-worker`."""
+    def kill(self, program, number=0, how=signal.SIGKILL):
+        """Ends a part, which is started again: `quern-router`, or a host's `quern-worker`."""
         part = "router" if program == "quern-router" else f"host{number}/"
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -78,7 +78,7 @@ class Network:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if words[0].endswith(program) and any(word.startswith(f"{self.dir}/{part}") for word in words):
-                os.kill(int(process.name), signal.SIGKILL)
+                os.kill(int(process.name), how)
                 return
         raise AssertionError(f"no {program} of {part} runs")
 
@@ -125,15 +125,18 @@ class Network:
         answer = ask("query", "bank", "total", "--denom", "nqrn", "--node", self.rpc)
         return int(answer["amount"]["amount"])
 
+    def tx(self, signer, *command, home=None):
+        """Sends what a command of `quernd tx` says from a funded account; answers the transaction."""
+        return ask(
+            "tx", *command, "--from", signer, "--home", home or self.dir / "accounts", "--node", self.rpc,
+            "--chain-id", self.net["chain_id"], "--gas", "3000000", "--fees", "0nqrn", "-y", "--wait", check=False,
+        )
+
     def execute(self, signer, contract, message, coins=None, home=None):
-        """Sends a contract message from a funded account; answers the transaction."""
+        """The same for a contract message."""
         address = self.net["contracts"][contract]
         flags = ["--amount", coins] if coins else []
-        return ask(
-            "tx", "wasm", "execute", address, json.dumps(message), *flags, "--from", signer, "--home",
-            home or self.dir / "accounts", "--node", self.rpc, "--chain-id", self.net["chain_id"],
-            "--gas", "3000000", "--fees", "0nqrn", "-y", "--wait", check=False,
-        )
+        return self.tx(signer, "wasm", "execute", address, json.dumps(message), *flags, home=home)
 
 
 def b64(data):

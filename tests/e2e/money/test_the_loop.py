@@ -2,15 +2,17 @@
 
 import concurrent.futures
 import json
+import signal
 import subprocess
 import threading
 import unittest
 
 import openai
-from network import ROOT, Network
+from network import ROOT, Network, ask
 
 PROMPTS = [json.loads(line)["prompt"] for line in (ROOT / "models/prompts/demo.jsonl").read_text().splitlines()[:24]]
 MODEL = "quern-small"
+WORKER = ROOT / "inference-worker/target/debug/quern-worker"
 # of every account at genesis, as localnet/src/plan.rs has it
 FUNDS = 10**15
 
@@ -65,11 +67,10 @@ class TheLoop(unittest.TestCase):
 
     def test_1b_a_registered_host_gets_the_models_files_from_another_and_a_stranger_does_not(self):
         chain = next((self.network.dir / "host1").rglob("chain.json"))
-        worker = ROOT / "inference-worker/target/debug/quern-worker"
 
         def fetch(config, model=MODEL):
             to = self.network.dir / f"fetched-{config.stem}"
-            command = [worker, "fetch-model", "--chain", config, "--model-id", model, "--to", to]
+            command = [WORKER, "fetch-model", "--chain", config, "--model-id", model, "--to", to]
             done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
             return done, to
 
@@ -204,6 +205,43 @@ class TheLoop(unittest.TestCase):
             return trace if '"batch' in trace.stdout and not trace.returncode else None
 
         self.network.wait("receipt in a batch", traced)
+
+    def test_5b_a_host_rotates_its_warm_key_and_what_it_serves_then_is_committed_and_claimed_by_the_new_one(self):
+        network, number = self.network, 1
+        host, node = network.net["workers"][number]["host"], network.net["nodes"][number]
+        config = next((network.dir / f"host{number}").rglob("chain.json"))
+        keys = [part for name in ("warm", "transport") for part in (f"--{name}-key", config.with_name(f"new-{name}.key"))]
+        made = subprocess.run([WORKER, "keys", *keys], check=True, capture_output=True, text=True)
+        new = json.loads(made.stdout)
+        funded = network.tx("faucet", "bank", "send", new["warm_address"], "1000000nqrn")
+        self.assertEqual(funded["code"], 0, funded)
+        # The worker reads the keys when it starts, and goes on with the old one until the registry names the new one.
+        settings = json.loads(config.read_text())
+        settings["warm_keys"].insert(0, "new-warm.key")
+        config.write_text(json.dumps(settings))
+        network.kill("quern-worker", number, signal.SIGTERM)
+        rotated = network.tx(node["moniker"], "rotate-warm-key", new["warm_key"], home=node["home"])
+        self.assertEqual(rotated["code"], 0, rotated)
+
+        def named():
+            return network.smart("registry", {"host": {"host": host}})["warm_key"]["key"] == new["warm_key"]
+
+        def standing():
+            last = network.smart("settlement", {"last_batch": {"host": host}})
+            own = network.smart("settlement", {"host_standing": {"host": host}})
+            return (last["sequence"] if last else 0), int(own["claimed"])
+
+        network.wait("rotation", named, 20)
+        before, patient = standing(), network.client(max_retries=5)
+
+        def claimed():
+            self.assertTrue(chat(patient, 0))
+            return all(now > then for now, then in zip(standing(), before))
+
+        # Only the key that the registry names may commit.
+        network.wait("batch and claim by the new key", claimed)
+        account = ask("query", "auth", "account-info", new["warm_address"], "--node", network.rpc)
+        self.assertGreater(int(account["info"]["sequence"]), 0)
 
     def test_6_escrow_divides_to_the_last_coin(self):
         session = self.network.sessions()[0]
