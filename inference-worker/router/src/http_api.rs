@@ -3,6 +3,7 @@
 use crate::dialects;
 use crate::forward::forward;
 use crate::keys::{Holder, Keys, Parting};
+use crate::listings::Listings;
 use crate::metered::metered;
 use crate::metrics::Metrics;
 use crate::once::{self, Once};
@@ -43,13 +44,15 @@ pub(crate) struct Service {
     pub(crate) metrics: Metrics,
     pub(crate) rates: Arc<Rates>,
     pub(crate) once: Once,
+    /// What its operator tells of models.
+    pub(crate) listings: Listings,
     /// Unix time of the start, which stands for the models' age.
     pub(crate) started: u64,
 }
 
 impl Service {
     fn models(&self) -> ModelList {
-        match &self.backend {
+        let known = match &self.backend {
             Backend::Direct(pool) => pool.models(),
             Backend::Paid(gateway) => {
                 let served = gateway.view.models().into_iter().filter(|package| {
@@ -68,7 +71,8 @@ impl Service {
                 });
                 ModelList::new(model.collect())
             }
-        }
+        };
+        self.listings.complete(known)
     }
 }
 

@@ -10,6 +10,7 @@ mod http_api;
 mod keeper;
 mod keys;
 mod ledger;
+mod listings;
 mod metered;
 mod metrics;
 mod once;

@@ -2,6 +2,7 @@
 
 use crate::http_api::{self, Backend};
 use crate::keys::{Keys, Parting};
+use crate::listings::Listings;
 use crate::metrics::Metrics;
 use crate::once::Once;
 use crate::pool::Pool;
@@ -32,6 +33,9 @@ pub(crate) struct Serve {
     /// Serve anyone, without keys.
     #[arg(long, conflicts_with = "keys")]
     open: bool,
+    /// JSON file of what `/v1/models` tells of models beside what is known: names, and prices in US dollars.
+    #[arg(long, value_name = "FILE")]
+    listing: Option<PathBuf>,
     /// Seconds between two probes of a worker.
     #[arg(long, default_value_t = 2)]
     probe: u64,
@@ -55,14 +59,18 @@ impl Serve {
             Some(path) => (Keys::load(path)?, Keys::rates(path)?),
             None => (Keys::open(), Rates::default()),
         };
+        let listings = match &self.listing {
+            Some(path) => Listings::load(path)?,
+            None => Listings::default(),
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
-        runtime.block_on(self.listen(keys, rates))
+        runtime.block_on(self.listen(keys, rates, listings))
     }
 
-    async fn listen(&self, keys: Keys, rates: Rates) -> anyhow::Result<()> {
+    async fn listen(&self, keys: Keys, rates: Rates, listings: Listings) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {}; is another server there?", self.listen))?;
@@ -86,6 +94,7 @@ impl Serve {
             metrics,
             rates: Arc::new(rates),
             once,
+            listings,
             started: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |age| age.as_secs()),

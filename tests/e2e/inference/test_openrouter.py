@@ -4,6 +4,7 @@ import re
 import tempfile
 import threading
 import unittest
+from pathlib import Path
 
 import openai
 import stack
@@ -64,6 +65,24 @@ class Listing(unittest.TestCase):
         document = self.client.get("/models", cast_to=object)
         self.assertEqual(document["object"], "list")
         self.assertTrue(document["data"])
+        self.complete(document)
+
+    def test_an_operators_prices_and_names_are_listed(self):
+        path = Path(self.folder.name) / "listing.json"
+        path.write_text(re.search(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)[1])
+        gateway = stack.router([self.worker], listing=path)
+        try:
+            document = gateway.client().get("/models", cast_to=object)
+        finally:
+            gateway.stop()
+            gateway.discard()
+        self.complete(document)
+        (entry,) = document["data"]
+        self.assertEqual((entry["name"], entry["is_free"]), ("Quern Small", False))
+        self.assertEqual(entry["pricing"]["completion"], "0.0000002")
+        self.assertEqual(entry["pricing"]["request"], "0")
+
+    def complete(self, document):
         for entry in document["data"]:
             for name, is_good in REQUIRED.items():
                 self.assertIn(name, entry)

@@ -102,6 +102,7 @@ async fn router(workers: &[String], limit: &str) -> String {
         metrics: Metrics::new().unwrap(),
         rates: Arc::new(Rates::new([("ann".to_owned(), limit)].into())),
         once: Once::open(None, Duration::from_secs(600), 1).unwrap(),
+        listings: crate::listings::Listings::default(),
         started: 0,
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

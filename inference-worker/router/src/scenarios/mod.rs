@@ -126,6 +126,7 @@ impl World {
             metrics,
             rates: Arc::new(Rates::new(self.limits.clone())),
             once: Once::open(Some(&state.join("idempotency")), window, 1).unwrap(),
+            listings: crate::listings::Listings::default(),
             started: 0,
         });
         let router = http_api::router(service.clone());

@@ -1,0 +1,142 @@
+//! What an operator tells of its models beside what is known of them: prices in US dollars above all, which OpenRouter
+//! asks for and no chain knows.
+
+use anyhow::{Context, bail};
+use quern_inference_api::listing::{Listing, ModelList, Pricing};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Digits that a price may have before and after its point.
+const DIGITS: usize = 18;
+
+/// By model id.
+#[derive(Debug, Default)]
+pub(crate) struct Listings(BTreeMap<String, Listing>);
+
+impl Listings {
+    /// Reads a file: a JSON object from model ids to fields of `/v1/models`.
+    ///
+    /// # Errors
+    /// When it is unreadable, or a field is unknown, wrong, or not an operator's to tell.
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("{} is no listing", path.display()))
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let models: BTreeMap<String, Value> = serde_json::from_str(text)?;
+        let mut all = BTreeMap::new();
+        for (id, fields) in models {
+            let listing = one(&fields).with_context(|| format!("model `{id}`"))?;
+            all.insert(id, listing);
+        }
+        Ok(Self(all))
+    }
+
+    /// The same models, with what the operator tells of them.
+    pub(crate) fn complete(&self, mut models: ModelList) -> ModelList {
+        for model in &mut models.data {
+            if let Some(told) = self.0.get(&model.id) {
+                model.listing = std::mem::take(&mut model.listing).with(told);
+            }
+        }
+        models
+    }
+}
+
+fn one(fields: &Value) -> anyhow::Result<Listing> {
+    let listing: Listing = serde_json::from_value(fields.clone())?;
+    // What does not come back was not understood, or said nothing.
+    let back = serde_json::to_value(&listing)?;
+    let told = fields.as_object().context("its fields must be a JSON object")?;
+    if let Some(name) = told.keys().find(|name| back.get(name).is_none()) {
+        bail!("`{name}` is unknown or empty");
+    }
+    if listing.trust_tier.is_some() {
+        bail!("`trust_tier` follows from what a host can prove");
+    }
+    let Some(Pricing {
+        prompt,
+        completion,
+        image,
+        request,
+        input_cache_read,
+    }) = &listing.pricing
+    else {
+        return Ok(listing);
+    };
+    for price in [prompt, completion, image, request, input_cache_read] {
+        if !is_price(price) {
+            bail!("the price {price:?} must be US dollars as decimal text, like \"0.0000002\"");
+        }
+    }
+    Ok(listing)
+}
+
+/// Whether a text is a decimal number without sign or exponent.
+fn is_price(text: &str) -> bool {
+    let digits =
+        |part: &str| (1..=DIGITS).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('.') {
+        Some((whole, part)) => digits(whole) && digits(part),
+        None => digits(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quern_inference_api::listing::Model;
+
+    fn models() -> ModelList {
+        let model = |id: &str| Model {
+            id: id.into(),
+            object: "model".into(),
+            created: 1,
+            owned_by: "quern".into(),
+            context_length: 512,
+            listing: Listing::decoder(512, false),
+        };
+        ModelList::new(vec![model("told"), model("untold")])
+    }
+
+    #[test]
+    fn what_is_told_of_a_model_counts_and_the_rest_stays() {
+        let text = r#"{"told": {"name": "A Model", "pricing": {"prompt": "0.0000001", "completion": "2"}}}"#;
+        let completed = Listings::parse(text).unwrap().complete(models());
+        let (told, untold) = (&completed.data[0].listing, &completed.data[1].listing);
+        assert_eq!(told.name.as_deref(), Some("A Model"));
+        let pricing = told.pricing.as_ref().unwrap();
+        assert_eq!(
+            (pricing.prompt.as_str(), pricing.image.as_str()),
+            ("0.0000001", "0")
+        );
+        assert_eq!(told.supported_features, untold.supported_features);
+        assert_eq!(told.trust_tier, untold.trust_tier);
+        assert_eq!((untold.name.as_deref(), &untold.pricing), (Some("untold"), &None));
+    }
+
+    #[test]
+    fn a_field_that_would_be_dropped_or_a_price_that_is_none_is_refused_at_the_start() {
+        for (fields, word) in [
+            (r#"{"wizardry": "x"}"#, "wizardry"),
+            (r#"{"name": 5}"#, "string"),
+            (r#"{"trust_tier": "seeded"}"#, "trust_tier"),
+            (r#"{"pricing": {"prompt": "1"}}"#, "completion"),
+            (
+                r#"{"pricing": {"prompt": "1", "completion": "1", "audio": "1"}}"#,
+                "audio",
+            ),
+            (r#"{"pricing": {"prompt": "-1", "completion": "1"}}"#, "-1"),
+            (r#"{"pricing": {"prompt": "1e-7", "completion": "1"}}"#, "1e-7"),
+            (r#"{"pricing": {"prompt": ".5", "completion": "1"}}"#, ".5"),
+            ("[]", "object"),
+        ] {
+            let refused = Listings::parse(&format!("{{\"m\": {fields}}}")).unwrap_err();
+            let words = format!("{refused:#}");
+            assert!(words.contains(word) || word == "object", "{fields}: {words}");
+        }
+    }
+}
