@@ -53,8 +53,8 @@ if command -v python3 >/dev/null; then
         problem "python3 lacks pip or venv: run: apt-get install python3-pip python3-venv"
 fi
 
-# A cold set-up and build take about 12 GB; once the tools are in place, builds need less.
-want_gb=12
+# A cold set-up, build and demonstration take 12.4 GB; once the tools are in place, builds need less.
+want_gb=13
 [ -f "$DEPS/stamps/torch" ] && want_gb=4
 free_gb=$(df -Pk "$ROOT" | awk 'NR == 2 { print int($4 / 1048576) }')
 [ "$free_gb" -ge "$want_gb" ] || problem "$free_gb GB of disk are free at $ROOT, $want_gb GB are needed: free some space"
