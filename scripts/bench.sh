@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the project's figures beside their comparators and merges them into target/bench/report.json:
 # a list of {name, ours, comparator, ratio, target, unit, holds}. Arguments select benchmarks by name: abci
-# node contract store inference. Wants a quiet machine; half an hour.
+# node contract store wasmd inference. Wants a quiet machine; half an hour, and nine minutes more to build wasmd.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$ROOT"
@@ -25,10 +25,11 @@ fi
 if wanted abci; then target/debug/examples/bench_listener; fi
 if wanted node; then target/debug/examples/bench_idle; fi
 # The contracts are what a build left, or are built here.
-if wanted contract; then
+if wanted contract || wanted wasmd; then
     [ -f contracts/artifacts/probe.wasm ] || scripts/contracts.sh
-    target/debug/examples/contract_call
 fi
+if wanted contract; then target/debug/examples/contract_call; fi
+if wanted wasmd; then scripts/diff-wasmd.sh --bench 5; fi
 if wanted store; then target/debug/examples/bench_database 1000000 target/bench-database redb; fi
 if wanted inference; then inference-worker/bench.sh; fi
 

@@ -118,7 +118,12 @@ impl Executor<'_> {
             )));
         }
         let paid = cx.fork().with_gas(gas.clone());
-        let index = self.ante.run(&paid, tx)?;
+        let index = self.ante.run(&paid, tx).inspect_err(|e| {
+            // the SDK has not learnt the limit yet when its ante handler panics
+            if e.is(&errors::PANIC) {
+                outcome.gas_wanted = 0;
+            }
+        })?;
         outcome.events = paid.merge();
         if depth == Depth::Ante {
             return Ok(());

@@ -56,6 +56,25 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        reason: "wasmd takes a fee or a content that is not there and panics; this chain says what is missing",
+        covers: |d| is_code(d) && d.theirs.contains("nil pointer dereference") && d.ours.contains("missing"),
+    },
+    Rule {
+        reason: "wasmd asks its circuit breaker before each message, so that a submessage of almost no gas runs out",
+        covers: |d| is_code(d) && d.theirs.ends_with("SubMsg hit gas limit: out of gas"),
+    },
+    Rule {
+        reason: "a code that is not there is unknown to wasmd, which over REST is an error of the server; here it is \
+                 not found",
+        covers: |d| {
+            d.kind == Kind::Query
+                && d.ours
+                    .replacen("sdk/22", "sdk/6", 1)
+                    .replace("key not found", "unknown request")
+                    == d.theirs
+        },
+    },
+    Rule {
         reason: "wasmd prints its stack where it panics",
         covers: |d| is_text(d) && d.theirs.contains("stack:"),
     },

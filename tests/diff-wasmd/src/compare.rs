@@ -43,9 +43,10 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let without_stack = |text: &str| text.split("\nstack:").next().unwrap_or_default().to_owned();
         writeln!(f, "{:?} of {}", self.kind, self.what)?;
-        writeln!(f, "    ours:  {}", self.ours)?;
-        write!(f, "    wasmd: {}", self.theirs)
+        writeln!(f, "    ours:  {}", without_stack(&self.ours))?;
+        write!(f, "    wasmd: {}", without_stack(&self.theirs))
     }
 }
 

@@ -66,7 +66,8 @@ impl<'a> Classes<'a> {
 /// A text without what differs from one transaction to the next.
 fn class(text: &str) -> String {
     let mut out = String::new();
-    let mut rest = text;
+    // what follows is a stack
+    let mut rest = text.split("\nstack:").next().unwrap_or_default();
     while let Some(first) = rest.chars().next() {
         let word = rest
             .find(|c: char| !c.is_ascii_alphanumeric())

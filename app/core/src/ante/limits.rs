@@ -2,6 +2,7 @@
 
 use quern_auth::{Params, PubKey};
 use quern_context::Cx;
+use quern_proto::cosmos::tx::v1beta1::Fee;
 use quern_types::{AccAddress, Result, Timestamp, errors};
 
 use crate::tx::Tx;
@@ -16,12 +17,14 @@ pub(super) fn extension_options(tx: &Tx) -> Result<()> {
     Err((&errors::UNKNOWN_EXTENSION_OPTIONS).into())
 }
 
+/// A transaction without a fee has no gas limit either. The SDK panics at it.
+pub(super) fn fee_given(tx: &Tx) -> Result<&Fee> {
+    let fee = tx.auth_info.fee.as_ref();
+    fee.ok_or_else(|| errors::INVALID_REQUEST.wrap("fee is missing"))
+}
+
 pub(super) fn validate_basic(tx: &Tx) -> Result<()> {
-    let fee = tx
-        .auth_info
-        .fee
-        .as_ref()
-        .ok_or_else(|| errors::INVALID_REQUEST.wrap("fee is missing"))?;
+    let fee = fee_given(tx)?;
     if fee.gas_limit > MAX_GAS_WANTED {
         return Err(errors::INVALID_REQUEST.wrap(format!(
             "invalid gas supplied; {} > {MAX_GAS_WANTED}",

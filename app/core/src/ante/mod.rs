@@ -34,6 +34,7 @@ impl Ante<'_> {
     /// # Errors
     /// The SDK's code for each refusal; the caller then discards the branch.
     pub(crate) fn run(&self, cx: &Cx, tx: &Tx) -> Result<u32> {
+        limits::fee_given(tx)?;
         let index = self.wasm.ante_count_tx(cx)?;
         limits::extension_options(tx)?;
         if cx.mode != Mode::Recheck {

@@ -2,6 +2,9 @@
 //!
 //! Otherwise a third party could re-encode a signed transaction and give it another hash.
 
+/// What the SDK says of bytes that end too early.
+const CUT_OFF: &str = "invalid length; unexpected EOF";
+
 /// Refuses a `TxRaw` that is not in the canonical form: fields 1 to 3 as bytes, in order, only field 3
 /// repeated, lengths in their shortest form.
 pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
@@ -21,7 +24,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
         }
         last = number;
         let len = usize::try_from(take_varint(&mut rest)?).map_err(|_| "length out of range")?;
-        rest = rest.get(len..).ok_or("unexpected EOF")?;
+        rest = rest.get(len..).ok_or(CUT_OFF)?;
     }
     Ok(())
 }
@@ -29,7 +32,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
 fn take_varint(rest: &mut &[u8]) -> Result<u64, String> {
     let mut value = 0u64;
     for shift in (0..63).step_by(7) {
-        let (byte, tail) = rest.split_first().ok_or("unexpected EOF")?;
+        let (byte, tail) = rest.split_first().ok_or(CUT_OFF)?;
         *rest = tail;
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
@@ -61,6 +64,9 @@ mod tests {
         ];
         for bytes in bad {
             assert!(check(bytes).is_err(), "{bytes:?}");
+        }
+        for cut_off in [&[0x0a, 5, 7][..], &[0x0a, 0x80], &[0x0a]] {
+            assert_eq!(check(cut_off).unwrap_err(), "invalid length; unexpected EOF");
         }
     }
 

@@ -39,7 +39,7 @@ pub static SUMMARY_TOO_LONG: Registered = Registered::new("gov", 22, "summary to
 pub static INVALID_DEPOSIT_DENOM: Registered = Registered::new("gov", 23, "invalid deposit denom");
 
 /// What the SDK's collections say of a key that is not there; they register no code.
-pub(crate) static KEY_NOT_FOUND: Registered = Registered::new("undefined", 1, "collections: not found");
+pub(crate) const KEY_NOT_FOUND: &str = "collections: not found";
 /// What the SDK returns of parameters without registering it.
 pub(crate) static INVALID_PARAMS: Registered =
     Registered::new("undefined", 1, "invalid governance parameters");

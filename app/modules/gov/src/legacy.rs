@@ -103,16 +103,21 @@ pub(crate) fn submission(msg: v1beta1::MsgSubmitProposal) -> Result<v1::MsgSubmi
 /// Weights in units of 10^-18, as older messages have them, as decimals.
 ///
 /// # Errors
-/// `gov/7` for what is no such number.
+/// `sdk/18` for none, `gov/7` for what is no such number.
 pub(crate) fn new_options(options: &[v1beta1::WeightedVoteOption]) -> Result<Vec<v1::WeightedVoteOption>> {
+    if options.is_empty() {
+        return Err(errors::INVALID_REQUEST.wrap("[]")); // an empty list is none in the newer version
+    }
     let option = |old: &v1beta1::WeightedVoteOption| {
-        let units: u128 = old
-            .weight
+        let digits = old.weight.strip_prefix('-');
+        let units: u128 = digits
+            .unwrap_or(&old.weight)
             .parse()
             .map_err(|_| INVALID_VOTE.wrap(format!("invalid weight: {:.40}", old.weight)))?;
+        let sign = if digits.is_some() { "-" } else { "" };
         Ok(v1::WeightedVoteOption {
             option: old.option,
-            weight: dec::show(units),
+            weight: format!("{sign}{}", dec::show(units)),
         })
     };
     options.iter().map(option).collect()

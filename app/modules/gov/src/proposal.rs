@@ -29,8 +29,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Proposal> {
 /// `undefined/1`.
 pub(crate) fn get(cx: &Cx, id: u64) -> Result<Proposal> {
     find(cx, id)?.ok_or_else(|| {
-        KEY_NOT_FOUND.wrap(format!(
-            "key '{id}' of type github.com/cosmos/gogoproto/cosmos.gov.v1.Proposal"
+        Error::unregistered(format!(
+            "{KEY_NOT_FOUND}: key '{id}' of type github.com/cosmos/gogoproto/cosmos.gov.v1.Proposal"
         ))
     })
 }

@@ -150,9 +150,8 @@ pub(crate) fn of_depositor(cx: &Cx, r: &wire::QueryDepositRequest) -> Result<wir
     }
     let found = deposit::find(cx, r.proposal_id, &AccAddress::from_bech32(&r.depositor)?)?;
     let found = found.ok_or_else(|| {
-        let text = KEY_NOT_FOUND.text;
         errors::KEY_NOT_FOUND.wrap(format!(
-            "{text}: key '({}, {})' of type github.com/cosmos/gogoproto/cosmos.gov.v1.Deposit",
+            "{KEY_NOT_FOUND}: key '({}, {})' of type github.com/cosmos/gogoproto/cosmos.gov.v1.Deposit",
             r.proposal_id, r.depositor
         ))
     })?;

@@ -1,14 +1,14 @@
 //! Coins in a contract's words.
 
 use quern_proto::cosmos::base::v1beta1::Coin as ProtoCoin;
-use quern_types::{Coin, Coins, Result};
+use quern_types::{Coin, Coins, Denom, Error, Result, errors as sdk};
 
 use crate::json::WireCoin;
 
 /// Reads coins in any order; those of one denomination are summed and zeros dropped, as wasmd does.
 pub(super) fn sum(coins: &[WireCoin]) -> Result<Coins> {
     coins.iter().try_fold(Coins::empty(), |sum, coin| {
-        sum.checked_add(&Coins::one(Coin::parse(&coin.denom, &coin.amount)?))
+        sum.checked_add(&Coins::one(one(coin)?))
     })
 }
 
@@ -25,9 +25,23 @@ pub(super) fn one_to_proto(coin: &Coin) -> ProtoCoin {
     }
 }
 
-/// Reads one coin.
+/// Reads one coin, which may be nothing.
+///
+/// # Errors
+/// `sdk/10` for an amount that is no number or has more than 128 bits, `undefined/1` for any other fault.
 pub(super) fn one(coin: &WireCoin) -> Result<Coin> {
-    Coin::parse(&coin.denom, &coin.amount)
+    let WireCoin { denom, amount } = coin;
+    let digits = amount.strip_prefix('-').unwrap_or(amount);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(sdk::INVALID_COINS.wrap(format!("{amount}{denom}")));
+    }
+    if let Err(error) = denom.parse::<Denom>() {
+        return Err(Error::unregistered(error.contexts()));
+    }
+    if amount.starts_with('-') && digits != "0" {
+        return Err(Error::unregistered(format!("negative coin amount: {amount}")));
+    }
+    Coin::parse(denom, digits)
 }
 
 #[cfg(test)]
@@ -57,5 +71,15 @@ mod tests {
         let most = u128::MAX.to_string();
         assert!(sum(&[coin("aaa", &most), coin("aaa", "1")]).is_err());
         assert!(sum(&[coin("aaa", "-1")]).is_err() && sum(&[coin("a", "1")]).is_err());
+    }
+
+    #[test]
+    fn refused_coins_have_wasmds_codes_and_texts() {
+        let shown = |denom: &str, amount: &str| format!("{:?}", one(&coin(denom, amount)).unwrap_err());
+        assert_eq!(shown("aaa", "1.5"), "sdk/10 1.5aaa: invalid coins");
+        assert_eq!(shown("aaa", ""), "sdk/10 aaa: invalid coins");
+        assert_eq!(shown("zz", "1"), "undefined/1 invalid denom: zz");
+        assert_eq!(shown("aaa", "-5"), "undefined/1 negative coin amount: -5");
+        assert!(shown("aaa", "340282366920938463463374607431768211456").starts_with("sdk/10 "));
     }
 }

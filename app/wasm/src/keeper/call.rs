@@ -112,7 +112,7 @@ impl Call<'_> {
                 ));
             }
             used = total;
-            let value = serde_json::from_slice(&data).map_err(|e| unreadable(&e))?;
+            let value = serde_json::from_slice(&data).map_err(|_| unreadable(&data))?;
             check(&value).map(|()| value)
         });
         consume_runtime_gas(&self.cx.gas, used)?;
@@ -252,12 +252,12 @@ pub(crate) fn vm_error(cx: &Cx, error: &VmError) -> Error {
     errors::VM.wrap(vm_text(error))
 }
 
-/// Go's text for a response that ends too early, such as an empty one; ours for any other that is no response.
-fn unreadable(error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        "unexpected end of JSON input".to_owned()
-    } else {
-        "cannot read the contract's response".to_owned()
+/// Why a contract's response is none: Go's text where it ends too early, as an empty one does, ours otherwise.
+fn unreadable(data: &[u8]) -> String {
+    // Go looks for the end before it looks at what is meant
+    match serde_json::from_slice::<serde::de::IgnoredAny>(data) {
+        Err(error) if error.is_eof() => "unexpected end of JSON input".to_owned(),
+        _ => "cannot read the contract's response".to_owned(),
     }
 }
 

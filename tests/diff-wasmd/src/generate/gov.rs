@@ -3,7 +3,7 @@
 use quern_proto::Any;
 use quern_proto::cosmos::bank::v1beta1::{MsgSend, MsgSetSendEnabled};
 use quern_proto::cosmos::gov::v1::{
-    MsgCancelProposal, MsgDeposit, MsgSubmitProposal, MsgUpdateParams, MsgVote, MsgVoteWeighted,
+    MsgCancelProposal, MsgDeposit, MsgSubmitProposal, MsgUpdateParams, MsgVote, MsgVoteWeighted, Params,
     WeightedVoteOption,
 };
 use quern_proto::cosmos::gov::v1beta1 as old;
@@ -108,7 +108,7 @@ impl Generator {
             }),
             2 => any(&MsgUpdateParams {
                 authority: governance,
-                params: None,
+                params: Some(Params::default()),
             }),
             3 => any(&MsgSubmitProposal {
                 proposer: governance,
@@ -208,7 +208,7 @@ impl Generator {
     fn usurp(&mut self, user: usize) -> Any {
         any(&MsgUpdateParams {
             authority: self.mine(user),
-            params: None,
+            params: Some(Params::default()),
         })
     }
 }

@@ -59,7 +59,7 @@ impl Generator {
             let allow_list = (0..self.rng.gen_range(0..3_usize).saturating_sub(1)).map(|_| self.address());
             let allow_list = allow_list.collect();
             any(&SendAuthorization {
-                spend_limit: self.amount(),
+                spend_limit: self.limit(),
                 allow_list,
             })
         };
@@ -108,7 +108,7 @@ impl Generator {
     fn allow(&mut self, user: usize) -> Any {
         let grantee = self.neighbour(user);
         let basic = BasicAllowance {
-            spend_limit: self.amount(),
+            spend_limit: self.limit(),
             expiration: self.expiry(),
         };
         let allowance = match self.rng.gen_range(0..4) {
@@ -118,7 +118,7 @@ impl Generator {
                     seconds: self.rng.gen_range(-1..100),
                     nanos: 0,
                 }),
-                period_spend_limit: self.amount(),
+                period_spend_limit: self.limit(),
                 period_can_spend: vec![],
                 period_reset: None,
             }),

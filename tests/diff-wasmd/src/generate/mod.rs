@@ -203,6 +203,15 @@ impl Generator {
         }
     }
 
+    /// As [`Generator::amount`], of what both chains can keep: limits that are not spent at once.
+    fn limit(&mut self) -> Vec<Coin> {
+        let mut limit = self.amount();
+        for coin in limit.iter_mut().filter(|coin| coin.amount.len() > 30) {
+            coin.amount = u128::MAX.to_string();
+        }
+        limit
+    }
+
     fn small(&mut self) -> Vec<Coin> {
         vec![coin("nqrn", &self.rng.gen_range(1..2_000_u32).to_string())]
     }
