@@ -28,10 +28,18 @@ def is_date(value):
     return re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", value, re.ASCII) is not None
 
 
+def unlike(pairs):
+    """An object, whose names have to differ: most parsers would keep the last of them and say nothing."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a name comes twice: {names}")
+    return dict(pairs)
+
+
 def fault(schema, text):
     """What is wrong with a JSON text, if anything is."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=unlike)
     except ValueError as error:
         return f"no JSON: {error}: {text}"
     errors = jsonschema.Draft202012Validator(schema, format_checker=FORMATS).iter_errors(value)
