@@ -5,13 +5,10 @@ use crate::support;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use quern_node::devnet::{Devnet, Plan};
 use serde_json::Value;
-use support::hosts::quernd;
-
-const PATIENCE: Duration = Duration::from_secs(120);
+use support::hosts::{PATIENCE, ended, json_of, quernd};
 
 fn plan(arguments: &[&str]) -> Plan {
     Plan {
@@ -19,27 +16,6 @@ fn plan(arguments: &[&str]) -> Plan {
         arguments: arguments.iter().map(Into::into).collect(),
         ..Plan::default()
     }
-}
-
-fn ended(net: &mut Devnet) -> i32 {
-    let started = Instant::now();
-    let gone = |pid| {
-        !Path::new(&format!("/proc/{pid}/fd")).is_dir() || fs::read_link(format!("/proc/{pid}/exe")).is_err()
-    };
-    while !gone(net.pid().unwrap()) {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "it does not end:\n{}",
-            net.log_tail()
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    net.stop().unwrap().code().unwrap()
-}
-
-fn json(home: &Path, arguments: &[&str]) -> Value {
-    let said = quernd(home, &[arguments, &["-o", "json"]].concat()).unwrap();
-    serde_json::from_str(&said).unwrap()
 }
 
 #[test]
@@ -59,7 +35,7 @@ fn a_node_halts_as_planned_logs_json_goes_back_and_forgets() {
     assert!(log.contains("halt-height 30"), "{log}");
 
     // The block of the halt was not executed: without the plan it is, and the chain goes on.
-    let state = json(&home, &["prune", "nothing"]);
+    let state = json_of(&home, &["prune", "nothing"]);
     assert_eq!(state["kept"], "all states");
     net.set_arguments(Vec::new());
     net.launch().unwrap();
@@ -67,7 +43,7 @@ fn a_node_halts_as_planned_logs_json_goes_back_and_forgets() {
     assert!(net.stop().unwrap().success(), "{}", net.log_tail());
 
     // Back by many blocks: they are executed again from CometBFT's store, with the same hashes or it would stop.
-    let latest = json(&home, &["rollback", "--blocks", "20"])["height"]
+    let latest = json_of(&home, &["rollback", "--blocks", "20"])["height"]
         .as_u64()
         .unwrap()
         + 20;
@@ -78,7 +54,7 @@ fn a_node_halts_as_planned_logs_json_goes_back_and_forgets() {
     assert!(error.contains("Nothing was changed"), "{error}");
 
     // Forgetting what is past: nothing older can be gone back to.
-    let pruned = json(&home, &["prune", "custom", "--pruning-keep-recent", "5"]);
+    let pruned = json_of(&home, &["prune", "custom", "--pruning-keep-recent", "5"]);
     let (oldest, newest) = (
         pruned["oldest"].as_u64().unwrap(),
         pruned["latest"].as_u64().unwrap(),
@@ -90,7 +66,7 @@ fn a_node_halts_as_planned_logs_json_goes_back_and_forgets() {
         "{pruned}"
     );
     assert!(quernd(&home, &["rollback", "--blocks", "5"]).is_err());
-    json(&home, &["rollback", "--blocks", "4"]);
+    json_of(&home, &["rollback", "--blocks", "4"]);
     net.launch().unwrap();
     net.wait_for_height(newest + 2, PATIENCE).unwrap();
     assert!(net.stop().unwrap().success(), "{}", net.log_tail());

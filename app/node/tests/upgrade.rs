@@ -4,36 +4,13 @@
 use crate::support;
 
 use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
 use quern_node::devnet::{Devnet, Plan};
 use serde_json::{Value, json};
-use support::hosts::quernd;
+use support::hosts::{PATIENCE, ended, json_of};
 
-const PATIENCE: Duration = Duration::from_secs(120);
 const HEIGHT: u64 = 15;
 const LINE: &str = r#"UPGRADE "v2" NEEDED at height: 15: get it there"#;
-
-/// Waits for the node's end and gives its exit status.
-fn ended(net: &mut Devnet) -> i32 {
-    let started = Instant::now();
-    let gone = |pid| fs::read_link(format!("/proc/{pid}/exe")).is_err();
-    while !gone(net.pid().unwrap()) {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "it does not end:\n{}",
-            net.log_tail()
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    net.stop().unwrap().code().unwrap()
-}
-
-fn ask(home: &Path, arguments: &[&str]) -> Value {
-    let said = quernd(home, &[arguments, &["-o", "json"]].concat()).unwrap();
-    serde_json::from_str(&said).unwrap()
-}
 
 #[test]
 fn a_node_stops_for_an_upgrade_and_goes_on_with_the_binary_that_carries_it() {
@@ -67,9 +44,9 @@ fn a_node_stops_for_an_upgrade_and_goes_on_with_the_binary_that_carries_it() {
     net.set_arguments(vec!["--upgrade-handler".into(), "v2".into()]);
     net.launch().unwrap();
     net.wait_for_height(HEIGHT + 3, PATIENCE).unwrap();
-    let applied = ask(&home, &["query", "upgrade", "applied", "v2"]);
+    let applied = json_of(&home, &["query", "upgrade", "applied", "v2"]);
     assert_eq!(applied["height"], json!(HEIGHT.to_string()));
-    assert!(ask(&home, &["query", "upgrade", "plan"])["plan"].is_null());
+    assert!(json_of(&home, &["query", "upgrade", "plan"])["plan"].is_null());
     assert!(net.stop().unwrap().success(), "{}", net.log_tail());
 
     // the old binary is out for good

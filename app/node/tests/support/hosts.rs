@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quern_node::config::comet::Pace;
 use quern_node::devnet::{Devnet, Plan};
@@ -44,6 +44,28 @@ pub fn quernd(home: &Path, arguments: &[&str]) -> Result<String, String> {
         true => Ok(text(&output.stdout)),
         false => Err(text(&output.stderr)),
     }
+}
+
+/// What a command answers as JSON.
+pub fn json_of(home: &Path, arguments: &[&str]) -> Value {
+    let said = quernd(home, &[arguments, &["-o", "json"]].concat()).unwrap();
+    serde_json::from_str(&said).unwrap()
+}
+
+/// Waits until a node ends by itself and gives its exit status.
+pub fn ended(net: &mut Devnet) -> i32 {
+    let started = Instant::now();
+    // A process that nobody has waited for keeps its number, but no program.
+    let gone = |pid| fs::read_link(format!("/proc/{pid}/exe")).is_err();
+    while !gone(net.pid().unwrap()) {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "it does not end:\n{}",
+            net.log_tail()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    net.stop().unwrap().code().unwrap()
 }
 
 /// Makes the host's key and returns its address.

@@ -11,7 +11,7 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Weak},
+    sync::{Arc, LazyLock, Weak},
 };
 
 use prost::{Message, Name};
@@ -317,6 +317,12 @@ pub fn artifact(name: &str) -> Vec<u8> {
 
 /// A contract that the VM's own package carries for its tests.
 pub fn vm_testdata(name: &str) -> Vec<u8> {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(vm_package);
+    std::fs::read(FOLDER.join("testdata").join(name)).unwrap()
+}
+
+/// Where cargo unpacked the VM.
+fn vm_package() -> PathBuf {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let output = std::process::Command::new(cargo)
         // One platform: the packages of others may never have been downloaded.
@@ -326,12 +332,8 @@ pub fn vm_testdata(name: &str) -> Vec<u8> {
         .output()
         .unwrap();
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let package = metadata["packages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|p| p["name"] == "cosmwasm-vm")
-        .unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|p| p["name"] == "cosmwasm-vm").unwrap();
     let manifest = PathBuf::from(package["manifest_path"].as_str().unwrap());
-    std::fs::read(manifest.parent().unwrap().join("testdata").join(name)).unwrap()
+    manifest.parent().unwrap().to_owned()
 }
