@@ -323,3 +323,45 @@ fn a_vote_survives_an_export_in_its_middle() {
     assert_eq!(status(&proposal(&w, id)), ProposalStatus::Passed);
     copy.app.check_invariants(0).unwrap();
 }
+
+#[test]
+fn proposals_that_end_together_are_decided_over_several_blocks_and_none_is_lost() {
+    let mut w = world();
+    let hosts = w.hosts.clone();
+    let mut tx = w.chain.tx(&hosts[0]).gas(20_000_000);
+    for _ in 0..6 {
+        tx = tx.message(any(&MsgSubmitProposal {
+            initial_deposit: coins(DEPOSIT),
+            proposer: hosts[0].address().to_string(),
+            metadata: "ipfs://words".into(),
+            title: "title".into(),
+            summary: "summary".into(),
+            ..MsgSubmitProposal::default()
+        }));
+    }
+    let all = tx.sign(&hosts[0]);
+    assert_eq!(w.chain.block([all]).tx_results[0].code, 0);
+    let votes = hosts[..3].iter().map(|host| {
+        let tx = w.chain.tx(host).gas(20_000_000);
+        (1..=6)
+            .fold(tx, |tx, id| tx.message(vote(host, id, YES)))
+            .sign(host)
+    });
+    let votes = votes.collect::<Vec<_>>();
+    for result in w.chain.block(votes).tx_results {
+        assert_eq!(result.code, 0, "{}", result.log);
+    }
+    let decided = |w: &World| {
+        let passed = (1..=6).filter(|id| status(&proposal(w, *id)) == ProposalStatus::Passed);
+        passed.count()
+    };
+    let mut by_block = vec![];
+    for _ in 0..VOTING + 1 {
+        let before = decided(&w);
+        w.chain.empty_blocks(1);
+        by_block.push(decided(&w) - before);
+    }
+    by_block.retain(|n| *n > 0);
+    assert_eq!(by_block, [4, 2]);
+    w.chain.app.check_invariants(0).unwrap();
+}

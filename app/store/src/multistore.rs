@@ -300,13 +300,15 @@ impl MultiStore {
     /// A failure of the database. What was removed until then was not needed.
     pub fn prune(&self, keep: u64) -> Result<u64, StoreError> {
         let _writer = self.inner.writer.lock();
-        let head = self.head();
-        let Some(info) = &head.info else { return Ok(0) };
-        let horizon = Pruning::KeepRecent(keep).horizon(info.version, head.oldest);
-        self.inner.write(vec![number(Meta::Oldest, horizon)], None)?;
-        let removed = prune_all(self.inner.backend.as_ref(), info.version, horizon)?;
-        self.inner.write(Batch::new(), None)?;
-        Ok(removed)
+        // Without the rows: this view would keep the space of all that is removed.
+        let Head {
+            info, oldest, upper, ..
+        } = self.head();
+        let Some(info) = info else { return Ok(0) };
+        let horizon = Pruning::KeepRecent(keep).horizon(info.version, oldest);
+        let write = |batch| self.inner.write(batch, Some(upper.as_ref().clone()));
+        write(vec![number(Meta::Oldest, horizon)])?;
+        prune_all(self.inner.backend.as_ref(), info.version, horizon, &write)
     }
 
     /// Oldest version that can be read, 0 before the first commit.

@@ -87,13 +87,18 @@ pub(crate) fn prune(
 /// Rows that are looked at, and removed, at once by [`prune_all`].
 const STEP: usize = 8_192;
 
-/// Removes all that nothing from `horizon` on reads; how many rows that were.
-pub(crate) fn prune_all(backend: &dyn Backend, latest: u64, horizon: u64) -> Result<u64, StoreError> {
+/// Removes all that nothing from `horizon` on reads; how many rows that were. `write` must let go of the view
+/// that it replaces: rows that an old view can read keep their space.
+pub(crate) fn prune_all(
+    backend: &dyn Backend,
+    latest: u64,
+    horizon: u64,
+    write: &dyn Fn(Batch) -> Result<(), StoreError>,
+) -> Result<u64, StoreError> {
     let mut removed = 0u64;
-    let mut write = |mut batch: Batch| {
+    let mut remove = |batch: Batch| {
         removed = removed.saturating_add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
-        batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        backend.write(batch)
+        write(batch)
     };
     loop {
         let mut records = Batch::new();
@@ -107,13 +112,13 @@ pub(crate) fn prune_all(backend: &dyn Backend, latest: u64, horizon: u64) -> Res
         if records.is_empty() {
             break;
         }
-        write(records)?;
+        remove(records)?;
     }
     let mut cursor = Vec::new();
     loop {
         let swept = sweep(backend.view()?.as_ref(), horizon, STEP, &cursor)?;
         if !swept.garbage.is_empty() {
-            write(swept.garbage.into_iter().map(|key| (key, None)).collect())?;
+            remove(swept.garbage.into_iter().map(|key| (key, None)).collect())?;
         }
         cursor = swept.cursor;
         if cursor.is_empty() {

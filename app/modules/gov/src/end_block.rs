@@ -13,6 +13,8 @@ use crate::{
 
 /// Proposals of each kind, inactive and active, that one block's end looks at.
 pub const PROPOSALS_PER_BLOCK: usize = 100;
+/// Proposals that one block's end decides at most: each may use [`EXECUTION_GAS`](crate::EXECUTION_GAS).
+pub const DECIDED_PER_BLOCK: usize = 4;
 /// Bytes of an error that a proposal keeps.
 const MAX_REASON: usize = 4096;
 
@@ -30,8 +32,9 @@ pub fn end_block(cx: &Cx, router: &Arc<dyn Router>, electorate: &dyn Electorate)
     }
     let mut questions = QUESTIONS_PER_BLOCK;
     let due = proposal::ended(cx, keys::ACTIVE, now, PROPOSALS_PER_BLOCK)?;
+    let mut decided = 0;
     for (i, id) in due.into_iter().enumerate() {
-        if questions == 0 {
+        if questions == 0 || decided == DECIDED_PER_BLOCK {
             break;
         }
         // a proposal that governance itself made may have been cancelled by one that passed just now
@@ -44,6 +47,7 @@ pub fn end_block(cx: &Cx, router: &Arc<dyn Router>, electorate: &dyn Electorate)
             None => break,
             Some(done) => decide(cx, router, proposal, &done, &mut payouts)?,
         }
+        decided = decided.saturating_add(1);
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ mod tally;
 mod vote;
 
 pub use electorate::{Electorate, Electors, Host, Position};
-pub use end_block::{PROPOSALS_PER_BLOCK, end_block};
+pub use end_block::{DECIDED_PER_BLOCK, PROPOSALS_PER_BLOCK, end_block};
 pub use error::{
     INACTIVE_PROPOSAL, INVALID_DEPOSIT_DENOM, INVALID_PROPOSAL, INVALID_PROPOSAL_CONTENT,
     INVALID_PROPOSAL_MSG, INVALID_PROPOSER, INVALID_SIGNER, INVALID_VOTE, METADATA_TOO_LONG,
