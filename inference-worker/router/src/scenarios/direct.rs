@@ -13,10 +13,12 @@ use quern_inference_api::listing::TIER_HEADER;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Bytes of a large answer.
+const LARGE: usize = 3 << 20;
 /// Chunks of a stream.
 const CHUNKS: usize = 50;
 
-/// A worker that serves [`MODEL`] with such a trust tier, and fails if its prompt says so. Counts requests.
+/// A worker that serves [`MODEL`] with such a trust tier, and fails or says much if its prompt says so. Counts requests.
 async fn worker(tier: &'static str) -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counting = asked.clone();
@@ -44,6 +46,9 @@ async fn worker(tier: &'static str) -> (String, Arc<AtomicUsize>) {
 fn answer(body: &Value) -> Response {
     if body.to_string().contains("fail") {
         return (StatusCode::BAD_REQUEST, "{\"error\": {}}").into_response();
+    }
+    if body.to_string().contains("large") {
+        return Json(json!({"text": "x".repeat(LARGE)})).into_response();
     }
     let chunk = json!({"id": "x", "object": "c", "created": 1, "model": MODEL, "choices": [
         {"index": 0, "text": "t ", "delta": {"content": "t "}, "finish_reason": null}]});
@@ -250,4 +255,29 @@ async fn a_worker_without_a_chain_runs_a_request_with_a_key_once_in_every_dialec
         ask(&router, "/v1/completions", json!({}), &headers).await.status,
         200
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_make_room_for_newer_ones_and_are_never_run_again() {
+    let (url, asked) = worker("seeded").await;
+    let router = router(&[url], "none").await;
+    let large = |key: usize| {
+        let router = router.clone();
+        async move {
+            let (key, prompt) = (key.to_string(), json!({"prompt": "large"}));
+            ask(&router, "/v1/completions", prompt, &[("idempotency-key", &key)]).await
+        }
+    };
+    for key in 0..12 {
+        let reply = large(key).await;
+        assert_eq!((reply.status.as_u16(), reply.body.len() > LARGE), (200, true));
+    }
+    // A holder has 32 MiB.
+    let (oldest, newest) = (large(0).await, large(11).await);
+    assert_eq!(
+        (oldest.status.as_u16(), oldest.code().as_str()),
+        (409, "idempotency_answer_gone")
+    );
+    assert_eq!((newest.status.as_u16(), newest.body.len() > LARGE), (200, true));
+    assert_eq!(asked.load(Ordering::SeqCst), 12);
 }
