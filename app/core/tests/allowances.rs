@@ -292,7 +292,7 @@ fn what_means_nothing_is_refused_with_the_sdks_codes() {
         &w.grant(other),
         "sdk",
         2,
-        "against interface *feegrant.FeeAllowanceI: tx parse error",
+        "against interface *feegrant.FeeAllowanceI: tx parse error: tx parse error",
     );
     let own = MsgGrantAllowance {
         granter: w.alice.address().to_string(),

