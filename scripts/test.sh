@@ -14,6 +14,9 @@ wanted() {
     return 1
 }
 
+# Many tests wait for time limits and blocks: more of them at once than there are cores.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
+
 cargo_test() { cd "$1" && cargo test --locked --workspace --no-fail-fast; }
 build_tests() { cd "$1" && cargo test --locked --workspace --no-run; }
 
