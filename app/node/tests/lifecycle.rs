@@ -8,7 +8,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use clap::{ArgMatches, CommandFactory};
+use quern_node::cli::Cli;
 use quern_node::devnet::{Devnet, Plan};
+use quern_node::output::Format;
 use support::processes;
 use tempfile::TempDir;
 
@@ -304,4 +307,67 @@ fn a_reset_home_starts_over_from_genesis() {
     net.launch().unwrap();
     net.wait_for_height(1, Duration::from_secs(60)).unwrap();
     assert!(net.stop().unwrap().success());
+}
+
+/// Names on the way to each command that has no further ones; what clap adds itself is left out.
+fn commands(of: &clap::Command, path: &[String], found: &mut Vec<Vec<String>>) {
+    let mut further = of
+        .get_subcommands()
+        .filter(|one| one.get_name() != "help")
+        .peekable();
+    if further.peek().is_none() {
+        found.push(path.to_vec());
+    }
+    for one in further {
+        commands(one, &[path, &[one.get_name().to_owned()]].concat(), found);
+    }
+}
+
+/// Every command's matches, from `quernd` down to the last name, with what they say of the format.
+fn formats(mut matches: &ArgMatches) -> Vec<(String, Option<Format>)> {
+    let format = |of: &ArgMatches| of.try_get_one::<Format>("output").ok().flatten().copied();
+    let mut found = vec![(String::new(), format(matches))];
+    while let Some((name, inner)) = matches.subcommand() {
+        matches = inner;
+        found.push((name.to_owned(), format(inner)));
+    }
+    found
+}
+
+#[test]
+fn every_command_takes_the_output_format_before_and_after_each_of_its_names() {
+    let mut tree = Cli::command();
+    tree.build();
+    let mut paths = Vec::new();
+    commands(&tree, &[], &mut paths);
+    let all: Vec<String> = paths.iter().map(|path| path.join(" ")).collect();
+    for one in [
+        "genesis collect",
+        "state",
+        "config get",
+        "tx bank send",
+        "query hosts",
+        "start",
+    ] {
+        assert!(all.iter().any(|path| path == one), "no {one} in {all:?}");
+    }
+    assert!(all.len() > 100, "{all:?}");
+    // What else a command asks for is left away: this is about one flag.
+    let lenient = Cli::command().ignore_errors(true);
+    for path in paths {
+        for place in 0..=path.len() {
+            let mut words = [&["quernd".to_owned()], path.as_slice()].concat();
+            let after = words.split_off(place + 1);
+            words.extend(["-o".to_owned(), "json".to_owned()]);
+            words.extend(after);
+            let matches = lenient.clone().try_get_matches_from(&words).unwrap();
+            let said = formats(&matches);
+            let names: Vec<&String> = said.iter().skip(1).map(|(name, _)| name).collect();
+            assert_eq!(names, path.iter().collect::<Vec<_>>(), "{words:?}");
+            assert!(
+                said.iter().all(|(_, format)| *format == Some(Format::Json)),
+                "{words:?}: {said:?}"
+            );
+        }
+    }
 }

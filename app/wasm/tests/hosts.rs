@@ -3,6 +3,8 @@
 
 use crate::common;
 
+mod prices;
+
 use std::sync::Arc;
 
 use common::{Chain, GAS, account, artifact, base64, coin, execute_msg};
@@ -49,10 +51,12 @@ fn model(id: &str) -> Value {
     })
 }
 
+fn offer(model: &str) -> Value {
+    json!({"model": model, "capacity": 50, "profile": "cpu"})
+}
+
 fn offers(count: usize) -> Value {
-    (0..count)
-        .map(|n| json!({"model": format!("model-{n}"), "capacity": 50, "profile": "cpu"}))
-        .collect()
+    (0..count).map(|n| offer(&format!("model-{n}"))).collect()
 }
 
 impl Network {
