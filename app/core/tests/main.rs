@@ -11,6 +11,7 @@
 mod allowances;
 mod authorizations;
 mod beacon;
+mod completions;
 mod contracts;
 mod emission;
 mod gen_txs;

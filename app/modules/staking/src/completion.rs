@@ -100,11 +100,7 @@ fn on_fork<T>(cx: &Cx, work: impl FnOnce(&Cx) -> Result<T>) -> Result<T> {
 /// Pays one delegator; the height at which to try again where nothing is due yet.
 fn one(cx: &Cx, router: &dyn Router, delegator: &AccAddress, host: &AccAddress) -> Result<Option<u64>> {
     let to = Contracts { cx, router };
-    let question = QueryMsg::Position {
-        host: host.to_string(),
-        funder: delegator.to_string(),
-    };
-    let Some(position) = to.bonding::<Position>(&question)? else {
+    let Some(position) = position_of(&to, delegator, host)? else {
         return Ok(None);
     };
     let height = cx.block.height;
@@ -117,13 +113,13 @@ fn one(cx: &Cx, router: &dyn Router, delegator: &AccAddress, host: &AccAddress) 
     };
     let said = to.call(BONDING, delegator, &msg, Amount::ZERO)?;
     let (paid, moved): (Amount, Amount) = (number(&said, "amount")?, number(&said, "moved")?);
-    let (validator, delegator) = (host.to_validator_bech32(), delegator.to_string());
+    let (validator, payee) = (host.to_validator_bech32(), delegator.to_string());
     if !paid.is_zero() {
         cx.emit(
             Event::new("complete_unbonding")
                 .with("amount", format!("{paid}{BASE_DENOM}"))
                 .with("validator", &validator)
-                .with("delegator", &delegator),
+                .with("delegator", &payee),
         );
     }
     let landed = position
@@ -135,7 +131,7 @@ fn one(cx: &Cx, router: &dyn Router, delegator: &AccAddress, host: &AccAddress) 
         cx.emit(
             Event::new("complete_redelegation")
                 .with("amount", format!("{}{BASE_DENOM}", entry.moving))
-                .with("delegator", &delegator)
+                .with("delegator", &payee)
                 .with("source_validator", &validator)
                 .with(
                     "destination_validator",
@@ -143,7 +139,18 @@ fn one(cx: &Cx, router: &dyn Router, delegator: &AccAddress, host: &AccAddress) 
                 ),
         );
     }
-    Ok(None)
+    // A withdrawal looks at the oldest entries only: after a freeze more may be ripe.
+    let rest = position_of(&to, delegator, host)?;
+    let next = rest.and_then(|rest| rest.unbonding.iter().map(|entry| entry.matures_at).min());
+    Ok(next.map(|at| at.max(height.saturating_add(1))))
+}
+
+/// What a delegator has behind a host.
+fn position_of(to: &Contracts, delegator: &AccAddress, host: &AccAddress) -> Result<Option<Position>> {
+    to.bonding(&QueryMsg::Position {
+        host: host.to_string(),
+        funder: delegator.to_string(),
+    })
 }
 
 #[cfg(test)]
