@@ -64,7 +64,7 @@ impl Need {
 /// Checks that all models fit together, and divides what is left after weights and chosen caches among the other caches.
 ///
 /// # Errors
-/// When the memory does not hold them, with what each needs.
+/// When the memory does not hold several, with what each needs. One alone is warned of, and may try.
 pub(crate) fn share(entries: &mut [Entry]) -> anyhow::Result<()> {
     let Some(free) = free() else { return Ok(()) };
     let needs: Option<Vec<Need>> = entries.iter().map(Need::of).collect();
@@ -81,11 +81,17 @@ pub(crate) fn share(entries: &mut [Entry]) -> anyhow::Result<()> {
                 "; {id:?}: {weights} GiB of weights and {cache} GiB of cache at least"
             );
         }
-        bail!(
+        let problem = format!(
             "the memory does not hold what is to be served: {} GiB are free{each}. Leave a model out, cut a context \
              (context) or choose a smaller cache (cache_tokens)",
             gib(free)
         );
+        if entries.len() > 1 {
+            bail!(problem);
+        }
+        // A cache is taken as it is used: one model may get by as long as its requests are short.
+        tracing::warn!("{problem}");
+        return Ok(());
     };
     for (entry, tokens) in entries.iter_mut().zip(caches) {
         if entry.args.compute.cache_tokens.is_none() {

@@ -87,7 +87,7 @@ impl World {
     }
 
     /// With the packaged model, and one of other weights under any other id.
-    pub(super) async fn of(ids: &[&'static str]) -> Self {
+    pub(crate) async fn of(ids: &[&'static str]) -> Self {
         let (rpc, node) = node::start().await;
         let folder = tempfile::tempdir().unwrap();
         let load = |id: &&'static str| {

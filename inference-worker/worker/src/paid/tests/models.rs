@@ -1,7 +1,8 @@
 //! Two models of one host, each paid by sessions of its own.
 
 use super::serve::{bench, body, is_signed, text};
-use super::{CHAIN, MODEL_HASH, SALT, session, sign, voucher};
+use super::{CHAIN, HOST, MODEL_HASH, SALT, session, sign, voucher};
+use crate::audit::tests::workers::World;
 use crate::paid::batch::plan;
 use crate::paid::outbox;
 use crate::paid::registration::Standing;
@@ -102,4 +103,21 @@ async fn what_is_wrong_with_one_model_stops_its_requests_only_and_is_told_by_nam
     // Once it is wrong with all of them there is no paid work at all.
     bench.paid.follow.pretend_standing("quern-small", wrong);
     assert_eq!(health().await["status"], "no paid work");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_the_chain_does_not_know_stops_no_other_one() {
+    let world = World::of(&["quern-small", "third"]).await;
+    let worker = world.start(HOST, false).await;
+    let paid = worker.paid();
+    let mut heights = paid.follow.heights();
+    heights.wait_for(|height| *height > 0).await.unwrap();
+    assert_eq!(paid.follow.problem_with("quern-small"), None);
+    let problem = paid.follow.problem_with("third").unwrap();
+    assert!(
+        problem.contains("the chain does not know model \"third\""),
+        "{problem}"
+    );
+    assert!(paid.key_for("quern-small").is_ok() && paid.key_for("third").is_err());
+    assert_eq!(paid.problem(), None);
 }
