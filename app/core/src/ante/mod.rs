@@ -40,6 +40,8 @@ impl Ante<'_> {
         if cx.mode != Mode::Recheck {
             limits::validate_basic(tx)?;
         }
+        // whatever else is skipped, nothing goes on without signers
+        tx.check_signers()?;
         limits::timeout(cx, tx)?;
         let params = quern_auth::params(cx)?;
         limits::memo(&params, tx)?;
