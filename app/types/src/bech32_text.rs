@@ -134,9 +134,9 @@ mod tests {
         fes.push(Fe32::try_from(last.to_u8() | 1).unwrap());
         let refused = decode(&text(fes.clone())).unwrap_err();
         assert_eq!(refused, "decoding bech32 failed: invalid incomplete group");
-        // a group of five bits more than the bytes need
-        fes.pop();
-        fes.extend([last, Fe32::Q]);
+        // 20 bytes fill their groups: one more holds five bits of no byte
+        let mut fes: Vec<Fe32> = [7u8; 20].iter().copied().bytes_to_fes().collect();
+        fes.push(Fe32::Q);
         assert_eq!(decode(&text(fes)).unwrap_err(), refused);
         assert_eq!(decode(&text(vec![])).unwrap().1, Vec::<u8>::new());
     }
