@@ -1,8 +1,6 @@
 //! Rounds of audits at 10 and at 1,000 hosts, idle and under load, with the parameters of a public network: every
 //! block's work fits its hook, a round's work fits into the blocks of a round, and nothing that was revealed is lost.
 
-use crate::common;
-
 mod load;
 mod network;
 

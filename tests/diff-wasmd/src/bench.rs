@@ -2,7 +2,11 @@
 //! of socket, in rounds that alternate between them. Writes `target/bench/wasmd.json`.
 //!
 //! This chain's commits are on disk when they return; wasmd leaves its own to the operating system.
-#![allow(clippy::float_arithmetic, reason = "figures are for people")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    reason = "a benchmark measures time, and its figures are for people"
+)]
 
 use std::fs;
 use std::path::Path;
