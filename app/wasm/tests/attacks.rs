@@ -80,10 +80,8 @@ fn a_rubbish_response_is_a_vm_error() {
     let error = chain
         .execute(&account(1), &contract, json!({"bad_reply": {}}))
         .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cannot read the contract's response: wasmvm error"
-    );
+    // it ends in the middle
+    assert_eq!(error.to_string(), "unexpected end of JSON input: wasmvm error");
 }
 
 #[test]
