@@ -73,6 +73,10 @@ house_rules() {
     # Where a crate's tests are one executable, a file that it does not name would never run.
     local crate module
     while read -r crate; do
+        if ! grep -q '^path = "tests/main.rs"$' "$crate/Cargo.toml"; then
+            echo "$crate/Cargo.toml names no executable of its tests" >&2
+            status=1
+        fi
         for file in "$crate"/tests/*.rs; do
             module=$(basename "$file" .rs)
             if [ "$module" != main ] && ! grep -q "^mod $module;" "$crate/tests/main.rs"; then

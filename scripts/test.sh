@@ -17,6 +17,9 @@ wanted() {
 # Many tests wait for time limits and blocks: more of them at once than there are cores.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 
+# Tests of floods open many connections at both ends.
+ulimit -Sn "$(ulimit -Hn)" 2>/dev/null || true
+
 cargo_test() { cd "$1" && cargo test --locked --workspace --no-fail-fast; }
 build_tests() { cd "$1" && cargo test --locked --workspace --no-run; }
 

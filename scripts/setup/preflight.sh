@@ -22,7 +22,7 @@ if [ "$system" != "debian 12" ]; then
     say "note: this is $system; only Debian 12 is tested"
 fi
 
-for tool in git make cc dpkg-deb apt-get sha256sum; do
+for tool in git make cc curl dpkg-deb apt-get sha256sum; do
     package=$tool
     case $tool in cc) package=gcc ;; dpkg-deb) package=dpkg ;; apt-get) package=apt ;; sha256sum) package=coreutils ;; esac
     need "$tool" "run: apt-get install $package"
@@ -53,8 +53,10 @@ if command -v python3 >/dev/null; then
         problem "python3 lacks pip or venv: run: apt-get install python3-pip python3-venv"
 fi
 
-# A cold set-up, build and demonstration take 12.4 GB; once the tools are in place, builds need less.
+# A cold set-up, build and demonstration take 12.4 GB, CI's gate and suite beside them some 4 more; once the tools
+# are in place, builds need less.
 want_gb=13
+[ -z "${CI:-}" ] || want_gb=17
 [ -f "$DEPS/stamps/torch" ] && want_gb=4
 free_gb=$(df -Pk "$ROOT" | awk 'NR == 2 { print int($4 / 1048576) }')
 [ "$free_gb" -ge "$want_gb" ] || problem "$free_gb GB of disk are free at $ROOT, $want_gb GB are needed: free some space"

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use quern_types::AccAddress;
@@ -66,6 +67,26 @@ pub struct Devnet {
     _dir: TempDir,
 }
 
+/// Tried last by this process, so that no two of its nodes are given the same.
+static TRIED: AtomicU16 = AtomicU16::new(0);
+
+/// A port that nobody listens on, below those that systems give to outgoing connections: it is used long after it is
+/// chosen, and no connection may take it meanwhile.
+fn free() -> Outcome<SocketAddr> {
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 20_000;
+    let begin = std::process::id().wrapping_mul(7_919) % u32::from(COUNT);
+    for _ in 0..COUNT {
+        let step = u32::from(TRIED.fetch_add(1, Ordering::Relaxed));
+        let place = u16::try_from((begin + step) % u32::from(COUNT)).unwrap_or_default();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + place));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    Err(Failure::new(Exit::InUse, "no free port on 127.0.0.1"))
+}
+
 impl Devnet {
     /// Makes the home without starting the node.
     ///
@@ -81,15 +102,7 @@ impl Devnet {
             .tempdir()
             .at(Exit::Failure, "temporary folder")?;
         let home = Home::new(dir.path())?;
-        // Held together until all are chosen, so that they differ.
-        let sockets = [(); 4].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let mut free = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); 4];
-        for (slot, socket) in free.iter_mut().zip(&sockets) {
-            let listener = socket.as_ref().at(Exit::InUse, "no free port")?;
-            *slot = listener.local_addr().at(Exit::InUse, "no free port")?;
-        }
-        drop(sockets);
-        let [rpc, p2p, grpc, telemetry] = free;
+        let [rpc, p2p, grpc, telemetry] = [free()?, free()?, free()?, free()?];
         let args = InitArgs {
             moniker: plan.moniker.clone(),
             chain_id: plan.chain_id.clone(),

@@ -2,12 +2,15 @@
 //!
 //! wasmd also takes what Go reads as an integer (`+5`, `0x10`, `1_000`, `010`); here a number has one text.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
-use prost::Message;
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage, Value};
+use prost::encoding::{WireType, encode_key, encode_varint};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
-use crate::pool;
+use crate::{pool, unknown};
 
 /// 2^256 - 1, the largest `Int`.
 const INT_MAX: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
@@ -87,50 +90,83 @@ impl Number {
 }
 
 /// A message with zeros where numbers are left out, as the SDK holds it; `None` where the bytes are no such
-/// message. What is inside an `Any` is filled as well.
+/// message, or one of its single messages comes in several parts. What is inside an `Any` is filled as well.
+///
+/// It copies bytes and adds three at most for each number: a tree of values would take hundreds of times the
+/// bytes, before anybody has paid.
 pub fn fill(full_name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
-    let descriptor = pool().get_message_by_name(full_name)?;
-    let mut message = DynamicMessage::decode(descriptor, bytes).ok()?;
-    fill_message(&mut message)?;
-    Some(message.encode_to_vec())
+    fill_message(&pool().get_message_by_name(full_name)?, bytes, 0)
 }
 
-/// The depth is bounded by the decoder's, and by the walk that found a number missing.
-fn fill_message(message: &mut DynamicMessage) -> Option<()> {
-    let descriptor = message.descriptor();
-    if descriptor.full_name() == "google.protobuf.Any" {
-        let url = message.get_field_by_name("type_url")?.as_str()?.to_owned();
-        let value = message.get_field_by_name("value")?.as_bytes()?.clone();
-        let name = url.rsplit('/').next().unwrap_or_default();
-        let filled = fill(name, &value)?;
-        message.set_field_by_name("value", Value::Bytes(filled.into()));
-        return Some(());
+fn fill_message(message: &MessageDescriptor, bytes: &[u8], depth: usize) -> Option<Vec<u8>> {
+    if depth > unknown::MAX_DEPTH {
+        return None;
     }
-    for number in of(descriptor.full_name()).iter().filter(|n| n.defaults) {
-        let field = descriptor.get_field(number.field)?;
-        if message.get_field(&field).as_str().is_some_and(str::is_empty) {
-            message.set_field(&field, Value::String("0".to_owned()));
-        }
+    if message.full_name() == "google.protobuf.Any" {
+        return fill_any(bytes, depth);
     }
-    for field in descriptor.fields().filter(|f| !f.is_map()) {
-        if !message.has_field(&field) {
+    let (mut rest, mut filled) = (bytes, Vec::with_capacity(bytes.len()));
+    // of the last value of each number, which counts, and of single messages
+    let (mut given, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    while !rest.is_empty() {
+        let whole = rest;
+        let (number, wire_type) = unknown::take_tag(&mut rest).ok()?;
+        let value = unknown::take_value(&mut rest, wire_type).ok()?;
+        let field = message.get_field(number);
+        let kind = field.as_ref().map(FieldDescriptor::kind);
+        if let (Some(field), Some(Kind::Message(inner)), false) =
+            (&field, &kind, field.as_ref().is_some_and(FieldDescriptor::is_map))
+        {
+            if !field.is_list() && !seen.insert(number) {
+                return None;
+            }
+            put(&mut filled, number, &fill_message(inner, value, depth + 1)?);
             continue;
         }
-        match message.get_field_mut(&field) {
-            Value::Message(inner) => fill_message(inner)?,
-            Value::List(list) => {
-                for inner in list.iter_mut().filter_map(Value::as_message_mut) {
-                    fill_message(inner)?;
-                }
-            }
-            _ => {}
+        match value.is_empty() {
+            true => given.remove(&number),
+            false => given.insert(number),
+        };
+        filled.extend_from_slice(whole.get(..whole.len().checked_sub(rest.len())?)?);
+    }
+    for number in of(message.full_name()).iter().filter(|n| n.defaults) {
+        if !given.contains(&number.field) {
+            put(&mut filled, number.field, b"0");
         }
     }
-    Some(())
+    Some(filled)
+}
+
+fn fill_any(bytes: &[u8], depth: usize) -> Option<Vec<u8>> {
+    let (mut rest, mut url, mut value): (_, &[u8], &[u8]) = (bytes, &[], &[]);
+    while !rest.is_empty() {
+        let (number, wire_type) = unknown::take_tag(&mut rest).ok()?;
+        let bytes = unknown::take_value(&mut rest, wire_type).ok()?;
+        match number {
+            1 => url = bytes,
+            2 => value = bytes,
+            _ => return None,
+        }
+    }
+    let name = std::str::from_utf8(url).ok()?.rsplit('/').next()?;
+    let inner = fill_message(&pool().get_message_by_name(name)?, value, depth + 1)?;
+    let mut filled = Vec::with_capacity(bytes.len());
+    put(&mut filled, 1, url);
+    put(&mut filled, 2, &inner);
+    Some(filled)
+}
+
+/// Adds a field of bytes.
+fn put(to: &mut Vec<u8>, number: u32, value: &[u8]) {
+    encode_key(number, WireType::LengthDelimited, to);
+    encode_varint(u64::try_from(value.len()).unwrap_or(u64::MAX), to);
+    to.extend_from_slice(value);
 }
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
     use crate::{
         Any,
@@ -193,5 +229,31 @@ mod tests {
         let filled = fill("cosmos.authz.v1beta1.MsgExec", &exec(""));
         assert_eq!(filled, Some(exec("0")));
         assert_eq!(fill("cosmos.authz.v1beta1.MsgExec", &exec("7")), Some(exec("7")));
+    }
+
+    #[test]
+    fn the_last_text_of_a_number_counts_and_a_message_in_parts_is_left_as_it_is() {
+        let coin = |fields: &[&[u8]]| fill("cosmos.base.v1beta1.Coin", &fields.concat()).unwrap();
+        let amount = |bytes: &[u8]| Coin::decode(bytes).unwrap().amount;
+        assert_eq!(amount(&coin(&[b"\x12\x017", b"\x12\x00"])), "0");
+        assert_eq!(amount(&coin(&[b"\x12\x00", b"\x12\x017"])), "7");
+        let delegate = |fields: &[&[u8]]| fill("cosmos.staking.v1beta1.MsgDelegate", &fields.concat());
+        assert!(delegate(&[b"\x1a\x03\x0a\x01q"]).is_some());
+        assert_eq!(delegate(&[b"\x1a\x03\x12\x017", b"\x1a\x03\x0a\x01q"]), None);
+        assert_eq!(fill("cosmos.base.v1beta1.Coin", b"\x12"), None);
+    }
+
+    #[test]
+    fn many_empty_coins_grow_by_three_bytes_each() {
+        let sent = [0x1a, 0].repeat(100_000);
+        let filled = fill("cosmos.bank.v1beta1.MsgSend", &sent).unwrap();
+        assert_eq!(filled.len(), sent.len() + 300_000);
+        assert!(
+            MsgSend::decode(&*filled)
+                .unwrap()
+                .amount
+                .iter()
+                .all(|c| c.amount == "0")
+        );
     }
 }

@@ -255,7 +255,8 @@ fn take_varint(rest: &mut &[u8]) -> Result<u64, Rejection> {
     Err(Rejection::Malformed)
 }
 
-fn take_tag(rest: &mut &[u8]) -> Result<(u32, u8), Rejection> {
+/// Number and wire type of the next field.
+pub(crate) fn take_tag(rest: &mut &[u8]) -> Result<(u32, u8), Rejection> {
     let tag = take_varint(rest)?;
     let number = u32::try_from(tag >> 3).map_err(|_| Rejection::Malformed)?;
     if number == 0 || number > (1 << 29) - 1 {
@@ -264,7 +265,8 @@ fn take_tag(rest: &mut &[u8]) -> Result<(u32, u8), Rejection> {
     Ok((number, u8::try_from(tag & 7).unwrap_or(7)))
 }
 
-fn take_value<'a>(rest: &mut &'a [u8], wire_type: u8) -> Result<&'a [u8], Rejection> {
+/// The next field's bytes; none of a varint.
+pub(crate) fn take_value<'a>(rest: &mut &'a [u8], wire_type: u8) -> Result<&'a [u8], Rejection> {
     let len = match wire_type {
         0 => {
             take_varint(rest)?;

@@ -159,9 +159,15 @@ test("an unordered transaction is refused", async () => {
   await refused(bytes(await signed({ extraBody: field(4, 1), sequence: 0 })), 37, /unordered/);
 });
 
-test("amounts that overflow, are zero, negative or no numbers: code 10 in the block, at the cost of the fee", async () => {
-  for (const amount of [2n ** 256n, 0, "-5", "1.5", "0x10", ""]) {
+test("amounts that are zero, negative or left out: code 10 in the block, at the cost of the fee", async () => {
+  for (const amount of [0, "-5", ""]) {
     await charged([send(alice.address, bob.address, amount)], 10);
+  }
+});
+
+test("amounts that are no numbers or have more than 256 bits cannot be read: code 2, and cost nothing", async () => {
+  for (const amount of [2n ** 256n, "1.5", "0x10", "one"]) {
+    await refused(bytes(await signed({}, [send(alice.address, bob.address, amount)])), 2, /tx parse error/);
   }
 });
 
