@@ -43,11 +43,11 @@ impl Places {
 /// What counts as one address: whoever has one of IPv6 has the 2^64 of its network.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(six) => {
+        IpAddr::V6(six) if !six.is_loopback() => {
             let [a, b, c, d, ..] = six.segments();
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
-        four => four,
+        whole => whole,
     }
 }
 
@@ -187,5 +187,9 @@ mod tests {
         assert_eq!(six("2001:db8:1:2::1"), six("2001:db8:1:2:ffff::9"));
         assert_ne!(six("2001:db8:1:2::1"), six("2001:db8:1:3::1"));
         assert_eq!(six("::ffff:192.0.2.1"), address(1));
+        assert!(
+            six("::1").is_loopback(),
+            "which a forwarder of this machine comes from"
+        );
     }
 }

@@ -140,7 +140,12 @@ fn one(cx: &Cx, router: &dyn Router, delegator: &AccAddress, host: &AccAddress) 
         );
     }
     // A withdrawal looks at the oldest entries only: after a freeze more may be ripe.
-    let rest = position_of(&to, delegator, host)?;
+    let rest = match position_of(&to, delegator, host) {
+        Err(halt) if halt.is_halt() => return Err(halt),
+        // what was paid stays paid
+        Err(_) => return Ok(Some(height.saturating_add(1))),
+        Ok(rest) => rest,
+    };
     let next = rest.and_then(|rest| rest.unbonding.iter().map(|entry| entry.matures_at).min());
     Ok(next.map(|at| at.max(height.saturating_add(1))))
 }

@@ -1,6 +1,6 @@
 //! From receipts that wait to a batch. Pure.
 
-use crate::paid::book::{Account, Book};
+use crate::paid::book::Book;
 use crate::paid::record::PlannedBatch;
 use quern_interface::settlement::{CommittedReceipt, ModelAmount, SessionInfo};
 use quern_protocol::{Amount, Batch, Node, Proof, SessionLeaf, SumTree};
@@ -158,10 +158,4 @@ pub(crate) fn prove_receipt(
         leaf_proof,
         batch: sequence,
     })
-}
-
-/// What a claim with the best voucher and a leaf of this cumulative capture would bring in all; none without a voucher.
-pub(crate) fn claimable(account: &Account, cumulative: Amount, limit: Amount) -> Option<Amount> {
-    account.best.as_ref()?;
-    Some(account.cap().min(cumulative).min(limit))
 }

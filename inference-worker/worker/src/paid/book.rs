@@ -101,6 +101,29 @@ impl Account {
         self.running.contains_key(&nonce) || self.receipts.contains_key(&nonce) || self.void.contains(&nonce)
     }
 
+    /// The highest cap that the chain takes of a session that was drawn and ends at these heights. A voucher of a later
+    /// height, which a payer can sign just after it closed the session, would make every claim fail.
+    pub(crate) fn claimable(&self, drawn_at: u64, closes_at: u64) -> Option<SignedVoucher> {
+        let counts = |voucher: &Voucher| (drawn_at..=closes_at).contains(&voucher.height);
+        if let Some(best) = self.best.as_ref().filter(|best| counts(&best.voucher)) {
+            return Some(best.clone());
+        }
+        let ended = self.receipts.values().map(|entry| {
+            let receipt = &entry.signed.receipt;
+            (&receipt.voucher, receipt.voucher_signature)
+        });
+        let running = self
+            .running
+            .values()
+            .map(|running| (&running.signed.voucher, running.signed.signature));
+        let all = ended.chain(running).filter(|(voucher, _)| counts(voucher));
+        let (voucher, signature) = all.max_by_key(|(voucher, _)| voucher.cap)?;
+        Some(SignedVoucher {
+            voucher: voucher.clone(),
+            signature,
+        })
+    }
+
     fn note(&mut self, signed: &SignedVoucher) {
         if self.best.is_none() || signed.voucher.cap > self.cap() {
             self.best = Some(signed.clone());

@@ -73,7 +73,8 @@ pub(crate) fn due(paid: &Paid, tried: &Tried, sending: Option<&PlannedBatch>) ->
         let leaf = leaves.iter().find(|leaf| leaf.session == info.id)?;
         let view = paid.view(&info);
         let member = view.member()?;
-        let worth = batch::claimable(account, leaf.cumulative, member.limit)?;
+        let voucher = account.claimable(info.drawn_at, info.closes_at)?;
+        let worth = voucher.voucher.cap.min(leaf.cumulative).min(member.limit);
         Some(Candidate {
             session: info.id,
             worth,
@@ -91,7 +92,8 @@ pub(crate) fn due(paid: &Paid, tried: &Tried, sending: Option<&PlannedBatch>) ->
         .collect();
     let claim = |one: Candidate| {
         let account = book.accounts.get(&one.session)?;
-        let (batch, best) = (last_batch(account)?, account.best.clone()?);
+        let (batch, info) = (last_batch(account)?, paid.sessions.known(one.session)?);
+        let best = account.claimable(info.drawn_at, info.closes_at)?;
         let (leaf, proof) = batch::prove_leaf(batch, paid.committer(), one.session)?;
         let message = ExecuteMsg::Settle {
             host: paid.config.host.clone(),

@@ -69,6 +69,11 @@ pub(crate) struct Follow {
     metrics: HostMetrics,
 }
 
+/// Whether the registry has no such model: its errors begin with stable names.
+fn is_unknown(error: &ChainError) -> bool {
+    error.is_refusal() && error.to_string().contains("unknown_model")
+}
+
 impl Follow {
     pub(crate) fn new(
         chain: Chain,
@@ -160,8 +165,8 @@ impl Follow {
         let mut models = Vec::with_capacity(self.models.len());
         for own in &*self.models {
             let seen = match self.look_at(own, &host, height).await {
-                // What the chain does not know of one model is no matter of the others.
-                Err(error) if error.is_refusal() => (Standing::unknown(&own.id, &error.to_string()), None),
+                // What the chain does not know of one model is no matter of the others; what a node fails to answer is.
+                Err(error) if is_unknown(&error) => (Standing::unknown(&own.id, &error.to_string()), None),
                 seen => seen.map(|(standing, price)| (standing, Some(Facts { beacon, price })))?,
             };
             models.push(seen);

@@ -34,8 +34,9 @@ pub(super) fn validate(a: &SendAuthorization) -> Result<()> {
     }
 }
 
+/// A contract's message may hold any text: a number has one, as in transactions.
 fn is_positive(coin: &WireCoin) -> bool {
-    coin.amount.parse::<u128>().is_ok_and(|amount| amount > 0)
+    !coin.amount.starts_with(['0', '+']) && coin.amount.parse::<u128>().is_ok()
 }
 
 /// Judges a transfer, and says what is left.
@@ -142,6 +143,10 @@ mod tests {
             ),
             (
                 coins(&[("nqrn", "-5")]),
+                "sdk/10 spend limit must be positive: invalid coins",
+            ),
+            (
+                coins(&[("nqrn", "+5")]),
                 "sdk/10 spend limit must be positive: invalid coins",
             ),
         ] {

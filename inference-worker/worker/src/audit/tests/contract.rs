@@ -386,7 +386,7 @@ impl Contracts {
             }
             let model = question["model"]["model"].as_str().unwrap();
             let known = [MODEL, OTHER].contains(&model);
-            demand(known, "unknown model")?;
+            demand(known, "unknown_model: not here")?;
             return Ok(json!(package(model)));
         }
         if contract == settlement() {

@@ -1,4 +1,4 @@
-use super::{receipt, voucher};
+use super::{receipt, sign, voucher};
 use crate::paid::book::{Account, ExtendError, Reserve};
 use proptest::prelude::*;
 use quern_protocol::Amount;
@@ -29,6 +29,23 @@ fn requests_of_one_session_share_its_cap_but_each_stays_within_its_own() {
     // The session has room now, but the receipt of this request could show a cap of 50 only.
     assert_eq!(account.reserve(1, Amount(50)), Reserve::Done);
     assert_eq!(account.reserve(1, Amount(51)), Reserve::NotYet);
+}
+
+#[test]
+fn a_claim_shows_no_voucher_of_after_the_sessions_close_though_its_cap_is_higher() {
+    let mut account = Account::default();
+    for (nonce, cap, height) in [(1, 40, 101), (2, 70, 110), (3, 90, 121)] {
+        let mut one = voucher(nonce, 30, cap).voucher;
+        one.height = height;
+        account.begin(sign(one));
+    }
+    let cap = |closes_at| account.claimable(100, closes_at).map(|best| best.voucher.cap.0);
+    assert_eq!((cap(200), cap(121), cap(120)), (Some(90), Some(90), Some(70)));
+    // closed before the second as well
+    assert_eq!((cap(105), cap(100)), (Some(40), None));
+    let ended = sign(account.running[&2].signed.voucher.clone());
+    account.finish(receipt(ended, 5), 1);
+    assert_eq!(account.claimable(100, 120).unwrap().voucher.cap.0, 70);
 }
 
 #[test]
