@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use quern_types::AccAddress;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tendermint_rpc::{Client as _, HttpClient};
 
 use crate::comet::locate;
-use crate::commands::status::{StatusArgs, status};
 use crate::config::comet::Pace;
 use crate::config::edit;
 use crate::exit::{At, Exit, Failure, Outcome};
@@ -235,18 +235,17 @@ impl Devnet {
         self.node.as_ref().map(Child::id)
     }
 
-    /// The latest height that the RPC reports; `None` while it does not answer.
+    /// The latest height that the application has committed, as the RPC reports it; `None` while
+    /// it does not answer. CometBFT's own height is a block ahead while that block is executed.
     #[must_use]
     pub fn height(&self) -> Option<u64> {
-        let args = StatusArgs {
-            node: Some(self.rpc()),
-        };
-        let value = status(&args, &self.home).ok()?;
-        value
-            .pointer("/sync_info/latest_block_height")?
-            .as_str()?
-            .parse()
-            .ok()
+        let client = HttpClient::new(self.rpc().as_str()).ok()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .ok()?;
+        let info = runtime.block_on(client.abci_info()).ok()?;
+        Some(info.last_block_height.value())
     }
 
     /// Waits until the chain is at least this high.
