@@ -51,6 +51,6 @@ if wanted loop; then
     stage "loop: build the programs" build_node
     stage "loop: build worker and router" build_worker
     stage "loop: two hosts end to end" bash tests/e2e/money/run.sh
-    stage "loop: verifier of the demonstration" .deps/python/bin/python -B -m unittest localnet/demo/tests/test_verifier.py
+    stage "loop: verifier of the demonstration" .deps/python/bin/python -B -m unittest discover -s localnet/demo/tests
 fi
 stages_end "make test: where the time went"

@@ -33,6 +33,14 @@ def supervised(pid_file):
     return line.split(b"\0")[0].endswith(b"quern-localnet")
 
 
+def active_requests(metrics):
+    """Requests that a worker computes, of all its models, in the text of its metrics."""
+    counts = [line.split()[1] for line in metrics.splitlines() if line.startswith("quern_worker_active_requests")]
+    if not counts:
+        raise ValueError("the worker's metrics do not say how many requests are active")
+    return sum(map(int, counts))
+
+
 def run(*command):
     """Runs quernd for what it does."""
     words = [str(word) for word in (QUERND, *command)]
@@ -160,8 +168,7 @@ class Network:
     def under_way(status):
         """Requests that a worker computes at this moment, by its metrics."""
         with urllib.request.urlopen(f"{status}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
-        return next(int(line.split()[1]) for line in lines if "active_requests " in line and line[0] != "#")
+            return active_requests(answer.read().decode())
 
     @staticmethod
     def kill(processes):

@@ -1,6 +1,6 @@
 """The independent verifier as a program: checks every receipt that routers hold and prints one JSON document.
 
-Usage: verify.py FOLDER --rpc URL --model DIR
+Usage: verify.py FOLDER --rpc URL --model DIR [--model DIR ...]
 
 The folder holds net.json (chain id and contracts), receipts.json (what routers hold), proofs.json (places in batches by
 receipt) and requests.json (what payers sent and read).
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from verifier.check import Verifier
+from verifier.formats import model_hash
 from verifier.replay import Reference
 from verifier.state import Chain
 
@@ -22,7 +23,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rpc", required=True, help="CometBFT's RPC of any node")
-    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument("--model", type=Path, required=True, action="append", help="folder of a model; repeat for several")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
 
@@ -34,7 +35,7 @@ def main():
         request["body"] = base64.b64decode(request["body"])
     chain = Chain(args.rpc, net["chain_id"], net["contracts"])
     chain.follow()
-    verifier = Verifier(chain, Reference(args.model, args.threads), args.model)
+    verifier = Verifier(chain, {model_hash(folder): Reference(folder, args.threads) for folder in args.model})
     findings = []
     for number, kept in enumerate(read("receipts.json"), 1):
         findings.append(verifier.check(kept, proofs, requests))

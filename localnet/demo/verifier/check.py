@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 
 from .curve import verify
-from .formats import cost, model_hash, unb64
+from .formats import cost, unb64
 from .replay import CLIP, SLACK, sampler_of
 from .trees import leaf, node, root_of
 
@@ -37,11 +37,10 @@ class Finding:
 
 
 class Verifier:
-    """Checks receipts against a chain's blocks, the payer's requests, and the model."""
+    """Checks receipts against a chain's blocks, the payer's requests, and the models, by the hashes of their files."""
 
-    def __init__(self, chain, reference, folder):
-        self.chain, self.formats, self.reference = chain, chain.formats, reference
-        self.model_hash = model_hash(folder)
+    def __init__(self, chain, models):
+        self.chain, self.formats, self.models = chain, chain.formats, models
         self.seen = {}
 
     def check(self, kept, proofs, requests):
@@ -66,7 +65,8 @@ class Verifier:
         if request is None:
             wrong("no payer sent this request")
             return found
-        self.output(receipt, request, salt, found)
+        if model := self.models.get(unb64(session["model_hash"])):
+            self.output(receipt, request, salt, model, found)
         return found
 
     def statements(self, receipt, signature, digest, session, salt, wrong):
@@ -81,8 +81,10 @@ class Verifier:
             wrong("the voucher commits to another salt")
         if voucher["host"] not in [member["host"] for member in session["committee"]]:
             wrong("the host is not in the session's committee")
-        if unb64(receipt["model_hash"]) != self.model_hash or unb64(session["model_hash"]) != self.model_hash:
-            wrong("the model's hash is not that of the model's files")
+        if unb64(session["model_hash"]) not in self.models:
+            wrong("the session's model has the hash of no model's files")
+        if unb64(receipt["model_hash"]) != unb64(session["model_hash"]):
+            wrong("the model's hash is not that of the session's model")
 
     def money(self, receipt, session, wrong):
         voucher, usage = receipt["voucher"], receipt["usage"]
@@ -121,7 +123,7 @@ class Verifier:
         content = self.formats.content(request["path"], request["body"])
         return self.formats.request(salt, content) == unb64(receipt["request_hash"])
 
-    def output(self, receipt, asked, salt, found):
+    def output(self, receipt, asked, salt, model, found):
         """Re-executes the request and compares seed, usage, finish and every token."""
         wrong, voucher, usage = found.wrong.append, receipt["voucher"], receipt["usage"]
         request = json.loads(asked["body"])
@@ -138,11 +140,11 @@ class Verifier:
             wrong("it commits to another seed than the one that follows from voucher and beacon")
         if receipt["temperature"] != int(request.get("temperature", 1.0) * 10**6 + 0.5):
             wrong("its temperature is not the request's")
-        prompt = self.reference.prompt(asked["path"], request)
+        prompt = model.prompt(asked["path"], request)
         if (usage["prompt"], usage["cached"]) != (len(prompt), 0):
             wrong(f"it counts {usage['prompt']} prompt tokens, the request has {len(prompt)}")
-        most = request.get("max_tokens") or request.get("max_completion_tokens") or self.reference.context
-        if not 0 < usage["completion"] <= min(most, self.reference.context - len(prompt)):
+        most = request.get("max_tokens") or request.get("max_completion_tokens") or model.context
+        if not 0 < usage["completion"] <= min(most, model.context - len(prompt)):
             wrong("it counts more output than was asked for, or none")
             return
         found.tokens = usage["completion"]
@@ -152,7 +154,7 @@ class Verifier:
             return self.formats.output(salt, tokens) == unb64(receipt["output_hash"])
 
         text = asked["text"].rstrip("\ufffd").encode()
-        recovered = self.reference.recover(prompt, usage["completion"], sampler, text, is_the_output)
+        recovered = model.recover(prompt, usage["completion"], sampler, text, is_the_output)
         if recovered is None:
             found.output = "unexplained"
             return
@@ -161,8 +163,8 @@ class Verifier:
         found.mean_gap, found.largest_gap = sum(gaps) / len(gaps), max(gaps)
         verdicts = ((0.0, "exact"), (TOLERANCE, "rounding"), (CLIP, "another model"))
         found.output = next(name for most, name in verdicts if found.largest_gap <= most)
-        ended = tokens[-1] in self.reference.ends
-        if any(token in self.reference.ends for token in tokens[:-1]):
+        ended = tokens[-1] in model.ends
+        if any(token in model.ends for token in tokens[:-1]):
             wrong("the output goes on after its end")
         if "stop" not in request and (receipt["finish"] == "stop") != ended:
             wrong(f"it says that the output ended by {receipt['finish']}")
