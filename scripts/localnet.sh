@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts a whole network in localnet/run and returns when it is ready, or stops it: localnet.sh up|down.
-# LOCALNET_DIR and HOSTS choose another folder and number of hosts.
+# LOCALNET_DIR and HOSTS choose another folder and number of hosts, PLAN a file that says which host serves which models.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$ROOT"
@@ -28,7 +28,9 @@ up() {
     mkdir -p "$dir"
     # The log lies beside the folder until the supervisor has found the folder empty.
     local log=target/localnet.log
-    setsid "$program" --dir "$dir" up --hosts "${HOSTS:-5}" >"$log" 2>&1 </dev/null &
+    local served=(--hosts "${HOSTS:-5}")
+    if [ -n "${PLAN:-}" ]; then served=(--plan "$PLAN"); fi
+    setsid "$program" --dir "$dir" up "${served[@]}" >"$log" 2>&1 </dev/null &
     local supervisor=$! seconds=0
     while [ ! -f "$dir/net.json" ]; do
         if ! kill -0 "$supervisor" 2>/dev/null; then

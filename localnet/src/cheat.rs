@@ -30,6 +30,11 @@ impl FromStr for Cheat {
 }
 
 impl Cheat {
+    /// Whether it computes with other weights than it claims.
+    pub fn is_with_weights(&self) -> bool {
+        self.flags.iter().any(|(name, _)| name == "--weight-bits")
+    }
+
     /// Arguments that follow those of an honest worker.
     pub fn args(&self) -> impl Iterator<Item = OsString> + '_ {
         let words = self.flags.iter().flat_map(|(name, value)| [name, value]);
@@ -45,7 +50,8 @@ mod tests {
     fn a_cheat_is_read_and_anything_else_is_refused() {
         let cheat: Cheat = "4=weight-bits:4,audit:lie".parse().unwrap();
         let args: Vec<_> = cheat.args().collect();
-        assert_eq!(cheat.host, 4);
+        assert!(cheat.host == 4 && cheat.is_with_weights());
+        assert!(!"4=audit:lie".parse::<Cheat>().unwrap().is_with_weights());
         assert_eq!(args, ["--weight-bits", "4", "--audit", "lie"]);
         for bad in ["4", "x=audit:lie", "4=speed:9", "4=audit"] {
             assert!(bad.parse::<Cheat>().is_err(), "{bad}");

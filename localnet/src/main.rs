@@ -6,6 +6,7 @@
 
 mod account;
 mod cheat;
+mod layout;
 mod make;
 mod net;
 mod plan;
@@ -20,6 +21,7 @@ mod worker;
 
 use cheat::Cheat;
 use clap::{Parser, Subcommand};
+use layout::Layout;
 use plan::Plan;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +44,10 @@ enum Command {
         /// Hosts: each a node, a validator and a worker.
         #[arg(long, default_value_t = 5)]
         hosts: usize,
+        /// Models, and which host serves which of them, instead of so many hosts that all serve the packaged model: a
+        /// JSON file with "models" ("id", "folder", "price", "calibration") and "hosts" (a list of ids for each).
+        #[arg(long, value_name = "FILE", conflicts_with = "hosts")]
+        plan: Option<PathBuf>,
         /// Payers: each an account with sessions and an API key of its own.
         #[arg(long, default_value_t = 1)]
         payers: usize,
@@ -74,19 +80,32 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Up {
             hosts,
+            plan,
             payers,
             cheat,
             chain_id,
             root,
         } => {
-            if let Some(cheat) = cheat.iter().find(|cheat| cheat.host >= hosts) {
-                anyhow::bail!("there is no host {} to cheat", cheat.host);
+            let root = root.canonicalize()?;
+            let layout = match plan {
+                Some(file) => Layout::read(&file)?,
+                None => Layout::alike(&root, hosts),
+            };
+            for cheat in &cheat {
+                match layout.hosts.get(cheat.host) {
+                    None => anyhow::bail!("there is no host {} to cheat", cheat.host),
+                    Some(models) if models.len() > 1 && cheat.is_with_weights() => anyhow::bail!(
+                        "host {} cheats with the weights of one model, so let it serve one",
+                        cheat.host
+                    ),
+                    Some(_) => {}
+                }
             }
             let plan = Plan {
-                root: root.canonicalize()?,
+                root,
                 dir: std::path::absolute(cli.dir)?,
                 chain_id,
-                hosts,
+                layout,
                 payers: payers.max(1),
                 cheats: cheat,
             };

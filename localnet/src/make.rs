@@ -1,7 +1,8 @@
 //! Making a network's homes, keys and genesis, by the commands that operators use.
 
+use crate::layout::Model;
 use crate::net::{Account, Node, Worker};
-use crate::plan::{BOND, CAPACITY, FUNDS, MODEL, Plan, TRANSPORT_KEY, WARM_KEY, moniker, payer};
+use crate::plan::{BOND, CAPACITY, FUNDS, Plan, TRANSPORT_KEY, WARM_KEY, moniker, payer};
 use crate::programs::{Programs, ask, text};
 use crate::{account, ports};
 use anyhow::{Context, bail};
@@ -40,13 +41,13 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
         );
     }
     fs::create_dir_all(plan.dir.join("logs")).with_context(|| plan.dir.display().to_string())?;
-    let ports = ports::free(plan.hosts * HOST_PORTS + 1)?;
+    let ports = ports::free(plan.hosts() * HOST_PORTS + 1)?;
     let mut made = Made {
         nodes: Vec::new(),
         workers: Vec::new(),
         worker_ports: Vec::new(),
         accounts: Vec::new(),
-        router_port: ports[plan.hosts * HOST_PORTS],
+        router_port: ports[plan.hosts() * HOST_PORTS],
     };
     let others = ["faucet", "router", "funder"].map(str::to_owned);
     for name in others.into_iter().chain((0..plan.payers).map(payer)) {
@@ -55,7 +56,7 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
     }
     let mut keys = Vec::new();
     let mut peers = Vec::new();
-    for host in 0..plan.hosts {
+    for host in 0..plan.hosts() {
         let ports = &ports[host * HOST_PORTS..(host + 1) * HOST_PORTS];
         let [rpc, p2p, grpc, rest, telemetry, worker, status] = *ports else {
             bail!("{HOST_PORTS} ports a host");
@@ -80,7 +81,7 @@ pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
             host: operator.address.clone(),
             url: format!("https://127.0.0.1:{worker}"),
             status: format!("http://127.0.0.1:{status}"),
-            models: vec![MODEL.to_owned()],
+            models: plan.layout.hosts[host].clone(),
         });
         made.worker_ports.push((worker, status));
         made.accounts.push(operator);
@@ -166,10 +167,11 @@ fn genesis(programs: &Programs, plan: &Plan, made: &Made, keys: &[WorkerKeys]) -
         )?;
     }
     let models = plan.dir.join("models.json");
-    fs::write(
-        &models,
-        serde_json::to_vec_pretty(&[launch_package(programs, plan)?])?,
-    )?;
+    let launched = plan.layout.models.iter();
+    let launched: Vec<Value> = launched
+        .map(|model| launch_package(programs, model).with_context(|| format!("model {:?}", model.id)))
+        .collect::<anyhow::Result<_>>()?;
+    fs::write(&models, serde_json::to_vec_pretty(&launched)?)?;
     let contracts = path(&plan.root.join("contracts/artifacts"));
     let models = path(&models);
     let args = ["genesis", "add-system", "--profile", "localnet", "--home", &home];
@@ -188,43 +190,44 @@ fn genesis(programs: &Programs, plan: &Plan, made: &Made, keys: &[WorkerKeys]) -
         }
         let moniker = moniker(host);
         let out = path(&collected.join(format!("gentx-{moniker}.json")));
-        let (bond, offer) = (format!("{BOND}nqrn"), format!("{MODEL}={CAPACITY}"));
+        let bond = format!("{BOND}nqrn");
+        let served = plan.layout.hosts[host].iter();
+        let offers: Vec<String> = served.map(|model| format!("{model}={CAPACITY}")).collect();
         let args = [
             ["--home", &path(&other)],
             ["--amount", &bond],
             ["--endpoint", &made.workers[host].url],
             ["--transport-key", &keys.transport],
             ["--warm-key", &keys.warm],
-            ["--model", &offer],
             ["--output-document", &out],
         ];
+        let offers = offers.iter().flat_map(|offer| ["--model", offer]);
         let args = ["genesis", "gentx", &moniker]
             .into_iter()
-            .chain(args.iter().flatten().copied());
+            .chain(args.iter().flatten().copied())
+            .chain(offers);
         ask(&programs.quernd, args)?;
     }
     ask(&programs.quernd, ["genesis", "collect", "--home", &home])?;
-    for host in 1..plan.hosts {
+    for host in 1..plan.hosts() {
         fs::copy(&document, plan.node_home(host).join("config/genesis.json"))?;
     }
     Ok(())
 }
 
-/// What launches the repository's model on this chain.
-fn launch_package(programs: &Programs, plan: &Plan) -> anyhow::Result<Value> {
-    let model = path(&plan.model());
-    let hash = ask(&programs.worker, ["model-hash", "--base64", "--model", &model])?;
-    let config = fs::read(plan.model().join("config.json"))?;
-    let config: Value = serde_json::from_slice(&config)?;
-    let calibration = fs::read(plan.model().join("calibration.json"))?;
-    let calibration: Value = serde_json::from_slice(&calibration)?;
+/// What launches a model on this chain.
+fn launch_package(programs: &Programs, model: &Model) -> anyhow::Result<Value> {
+    let folder = path(&model.folder);
+    let hash = ask(&programs.worker, ["model-hash", "--base64", "--model", &folder])?;
+    let config = json_file(&model.folder.join("config.json"))?;
+    let calibration = json_file(&model.calibration())?;
     Ok(json!({
-        "id": MODEL,
+        "id": model.id,
         "hash": hash,
         "context": config["max_position_embeddings"],
         "precision": "fp32",
         "sampler": 1,
-        "price": "10",
+        "price": model.price,
         "coefficients": {"input": 1_000_000, "cached": 100_000, "output": 3_000_000},
         "profiles": ["cpu-fp32"],
         "state": "live",
@@ -239,6 +242,11 @@ fn launch_package(programs: &Programs, plan: &Plan) -> anyhow::Result<Value> {
             "coefficient": 1_000_000,
         },
     }))
+}
+
+fn json_file(file: &Path) -> anyhow::Result<Value> {
+    let text = fs::read(file).with_context(|| path(file))?;
+    serde_json::from_slice(&text).with_context(|| path(file))
 }
 
 fn path(path: &Path) -> String {

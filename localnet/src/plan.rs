@@ -1,16 +1,15 @@
 //! What a network shall be made of, and where its parts lie.
 
 use crate::cheat::Cheat;
+use crate::layout::Layout;
 use std::path::{Path, PathBuf};
 
 /// Coins of an account at genesis, in nqrn: a million QRN.
 pub const FUNDS: u128 = 1_000_000_000_000_000;
 /// What each operator bonds behind its host.
 pub const BOND: u128 = 100_000_000_000_000;
-/// Tokens a second that each host declares.
+/// Tokens a second that each host declares for each of its models.
 pub const CAPACITY: u64 = 1_000;
-/// The model that the repository carries.
-pub const MODEL: &str = "quern-small";
 
 /// File of a worker's warm key in its home.
 pub const WARM_KEY: &str = "warm.key";
@@ -20,14 +19,14 @@ pub const TRANSPORT_KEY: &str = "transport.key";
 /// A network to make.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Checkout with the programs, contracts and the model.
+    /// Checkout with the programs and contracts.
     pub root: PathBuf,
     /// Folder of everything that the network writes.
     pub dir: PathBuf,
     /// Chain id.
     pub chain_id: String,
-    /// Hosts: each a node, a validator and a worker.
-    pub hosts: usize,
+    /// Hosts, each a node, a validator and a worker, and what they serve.
+    pub layout: Layout,
     /// Payers: each an account with sessions and an API key of its own.
     pub payers: usize,
     /// Hosts whose workers are not honest.
@@ -35,9 +34,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Folder of the model.
-    pub fn model(&self) -> PathBuf {
-        self.root.join("models").join(MODEL)
+    /// How many hosts there are.
+    pub fn hosts(&self) -> usize {
+        self.layout.hosts.len()
     }
 
     /// Home of a node.

@@ -2,7 +2,7 @@
 
 use crate::make::Made;
 use crate::net::Router;
-use crate::plan::{MODEL, Plan, TRANSPORT_KEY, payer};
+use crate::plan::{Plan, TRANSPORT_KEY, payer};
 use crate::process::Process;
 use crate::programs::{Programs, ask, ask_json};
 use crate::ready;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-/// How long the first session may take to open.
+/// How long the first sessions may take to open.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The router's fee in basis points.
 const FEE_BPS: &str = "100";
@@ -56,7 +56,6 @@ pub fn start(
         ("--settlement", contract("settlement")?.clone()),
         ("--registry", contract("registry")?.clone()),
         ("--prices", contract("pricing")?.clone()),
-        ("--model", MODEL.to_owned()),
         ("--state", home.join("state").display().to_string()),
         ("--max-price", "1000".to_owned()),
         ("--gas-price", "0".to_owned()),
@@ -70,6 +69,9 @@ pub fn start(
     }
     for payer in payers {
         args.extend(["--account-key".into(), payer.into()]);
+    }
+    for model in &plan.layout.models {
+        args.extend(["--model".into(), model.id.clone().into()]);
     }
     let process = Process::start("router", &programs.router, args, &plan.log("router"))?;
     let api_key = api_keys.get(&payer(0)).cloned().unwrap_or_default();
@@ -106,10 +108,10 @@ fn payer_keys(programs: &Programs, plan: &Plan, name: &str) -> anyhow::Result<(S
     Ok((file.display().to_string(), line, field("key:")?))
 }
 
-/// Waits until the router lists the model.
+/// Waits until every payer has a session for every model.
 pub async fn ready(router: &Router, process: &mut Process) -> anyhow::Result<()> {
     let url = format!("{}/health", router.url);
-    ready::wait(process, "an open session", PATIENCE, || ready::get(&url)).await?;
+    ready::wait(process, "open sessions", PATIENCE, || ready::get(&url)).await?;
     Ok(())
 }
 

@@ -54,13 +54,13 @@ async fn run(
     }
     println!("{} nodes make blocks", made.nodes.len());
     let contracts = contracts(programs, made)?;
-    for host in 0..plan.hosts {
+    for host in 0..plan.hosts() {
         let mut process = worker::start(programs, plan, made, &contracts, host)?;
         let answer = worker::ready(made, host, &mut process).await;
         running.push(process);
         answer?;
     }
-    println!("{} workers serve", plan.hosts);
+    println!("{} workers serve", plan.hosts());
     let (process, router) = router::start(programs, plan, made, &contracts)?;
     running.push(process);
     if let Some(process) = running.last_mut() {
