@@ -329,3 +329,93 @@ async fn who_pays_the_fee_signs_after_the_sender() {
     assert_eq!(balance(&chain, &payer), 999_990);
     assert_eq!(balance(&chain, &sender), 999_995);
 }
+
+#[tokio::test]
+async fn one_account_signs_what_happens_and_another_pays_for_it() {
+    let (machine, payers) = (Machine::new(), Machine::new());
+    machine.keys("add sender");
+    payers.keys("add payer");
+    let (sender, payer) = (machine.address("sender"), payers.address("payer"));
+    let (_dir, mut chain) = chain(&[sender.clone(), payer.clone()]);
+    let to = quern_types::module_address("customer");
+    let send = format!("bank send {to} 5nqrn --from sender --memo 77 -a 0 -s 0 --aux");
+    machine
+        .refused(&format!("{send} --sign-mode amino-json"), "covers the fee")
+        .await;
+    let signed = machine.done(&send).await;
+    payers.receives("aux.json", &signed);
+    machine.receives("aux.json", &signed);
+    let pay = "aux-to-fee HERE/aux.json --fees 10nqrn";
+    machine
+        .refused(&format!("{pay} --from sender -a 0 -s 0"), "unauthorized")
+        .await;
+    let by_payer = format!("{pay} --from payer -a 1 -s 0");
+    payers.refused(&format!("{by_payer} --memo 78"), "memo").await;
+    let aux_payer = format!("{by_payer} --sign-mode direct-aux");
+    payers.refused(&aux_payer, "unauthorized").await;
+    // whoever changes what was signed finds nobody to pay for it
+    let mut forged: serde_json::Value = serde_json::from_str(&signed).unwrap();
+    forged["sign_doc"]["sequence"] = "1".into();
+    payers.receives("forged.json", &forged.to_string());
+    payers
+        .refused(
+            &by_payer.replace("aux.json", "forged.json"),
+            "couldn't verify signature",
+        )
+        .await;
+    for (mode, code) in [("amino-json", 0), ("direct", 32)] {
+        let paid = payers.done(&format!("{by_payer} --sign-mode {mode}")).await;
+        payers.receives("paid.json", &paid);
+        let check = payers.done("encode HERE/paid.json").await;
+        let result = deliver(&mut chain, &check);
+        assert_eq!(result.code, code, "{mode}: {}", result.log);
+    }
+    assert_eq!(balance(&chain, &sender), 999_995);
+    assert_eq!(balance(&chain, &payer), 999_990);
+
+    // the same by a file that names who pays
+    let send =
+        format!("bank send {to} 5nqrn --from sender --fees 10nqrn --fee-payer {payer} --generate-only");
+    machine.receives("tx.json", &machine.done(&send).await);
+    let half = machine
+        .done("sign HERE/tx.json --from sender --sign-mode direct-aux -a 0 -s 1")
+        .await;
+    payers.receives("half.json", &half);
+    let whole = payers.done("sign HERE/half.json --from payer -a 1 -s 1").await;
+    payers.receives("whole.json", &whole);
+    let result = deliver(&mut chain, &payers.done("encode HERE/whole.json").await);
+    assert_eq!(result.code, 0, "{}", result.log);
+    assert_eq!(balance(&chain, &to), 10);
+}
+
+#[tokio::test]
+async fn members_sign_a_batch_for_their_account() {
+    let (machine, other) = (Machine::new(), Machine::new());
+    machine.keys("add m0");
+    other.keys("add own");
+    machine.notes("m1", &other, "own");
+    machine.keys("add treasury --multisig m0,m1 --multisig-threshold 2");
+    let treasury = machine.address("treasury");
+    let (_dir, mut chain) = chain(std::slice::from_ref(&treasury));
+    let to = quern_types::module_address("cold");
+    let mut lines = String::new();
+    for amount in 1..=3 {
+        let send = format!("bank send {to} {amount}nqrn --from treasury --fees 10nqrn --generate-only");
+        lines.push_str(&machine.done(&send).await);
+        lines.push('\n');
+    }
+    for (holder, name) in [(&machine, "m0"), (&other, "own")] {
+        holder.receives("batch.jsonl", &lines);
+        let sign = format!("sign-batch HERE/batch.jsonl --from {name} --multisig {treasury} -a 0 -s 0");
+        machine.receives(&format!("{name}.sigs"), &holder.done(&sign).await);
+    }
+    let join = "multisign-batch HERE/batch.jsonl treasury HERE/m0.sigs HERE/own.sigs -a 0 -s 0";
+    let joined = machine.done(join).await;
+    assert_eq!(joined.lines().count(), 3);
+    for line in joined.lines() {
+        machine.receives("one.json", line);
+        let result = deliver(&mut chain, &machine.done("encode HERE/one.json").await);
+        assert_eq!(result.code, 0, "{}", result.log);
+    }
+    assert_eq!(balance(&chain, &to), 6);
+}

@@ -56,7 +56,7 @@ pub(crate) fn fee(coins: &Coins, gas_limit: u64) -> Fee {
 }
 
 /// The fee that the flags give for some gas, by who they say pays it.
-fn priced(flags: &TxFlags, gas: u64, gas_limit: u64) -> Result<Fee> {
+pub(crate) fn priced(flags: &TxFlags, gas: u64, gas_limit: u64) -> Result<Fee> {
     let name = |address: &Option<AccAddress>| address.as_ref().map(ToString::to_string).unwrap_or_default();
     Ok(Fee {
         payer: name(&flags.fee_payer),

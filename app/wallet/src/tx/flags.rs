@@ -52,6 +52,8 @@ pub enum Mode {
     Direct,
     /// The transaction as JSON, as Ledgers and multisig accounts sign it
     AminoJson,
+    /// All but the fee and the other signers: for one whom another account pays the fee
+    DirectAux,
 }
 
 /// Flags that every transaction command takes.
@@ -84,7 +86,7 @@ pub struct TxFlags {
     /// Account that granted the payer an allowance for fees
     #[arg(long, value_name = "ADDRESS", value_parser = crate::system::account, global = true)]
     pub fee_granter: Option<AccAddress>,
-    /// What the signature covers [default: direct; amino-json for a multisig account]
+    /// What the signature covers [default: direct; amino-json for a multisig account; direct-aux with --aux]
     #[arg(long, value_enum, global = true)]
     pub sign_mode: Option<Mode>,
     /// Text in the transaction, public
@@ -117,8 +119,15 @@ pub struct TxFlags {
     /// Print the unsigned transaction and stop
     #[arg(long, global = true)]
     pub generate_only: bool,
+    /// Sign all but the fee, print that for `tx aux-to-fee` of who pays it, and stop
+    #[arg(
+        long,
+        global = true,
+        conflicts_with_all = ["generate_only", "fees", "gas_prices", "fee_payer", "fee_granter"]
+    )]
+    pub aux: bool,
     /// Print the simulated gas and stop
-    #[arg(long, global = true, conflicts_with_all = ["offline", "generate_only"])]
+    #[arg(long, global = true, conflicts_with_all = ["offline", "generate_only", "aux"])]
     pub dry_run: bool,
     /// How to send
     #[arg(short, long, value_enum, default_value_t, global = true)]
@@ -159,7 +168,10 @@ impl TxFlags {
 
     /// What a signature covers.
     pub(crate) fn mode(&self) -> Mode {
-        self.sign_mode.unwrap_or(Mode::Direct)
+        self.sign_mode.unwrap_or(match self.aux {
+            true => Mode::DirectAux,
+            false => Mode::Direct,
+        })
     }
 
     /// Chain that signatures are for. Never taken from the node alone: a node must not choose what a

@@ -121,6 +121,7 @@ impl GentxArgs {
             chain_id: &ground.chain_id,
             account_number: 0,
             sequence: 0,
+            key: None,
         };
         let signature = key.sign(&sign_bytes(Mode::Direct, facts, &body, &auth_info)?);
         let tx = Tx {

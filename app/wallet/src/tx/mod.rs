@@ -1,6 +1,7 @@
 //! `quernd tx`: building, signing and sending transactions.
 
 mod audits;
+mod auxiliary;
 mod bank;
 mod bonding;
 mod call;
@@ -11,6 +12,7 @@ pub(crate) mod gentx;
 mod gov;
 mod host;
 mod multisign;
+mod multisign_batch;
 mod quote;
 mod router;
 #[cfg(test)]
@@ -96,6 +98,11 @@ pub enum Command {
     /// Join the signatures of a multisig account's members
     #[command(visible_alias = "multi-sign")]
     Multisign(multisign::MultisignArgs),
+    /// Join the signatures of a multisig account's members for many transactions, one on each line
+    #[command(visible_alias = "multi-sign-batch")]
+    MultisignBatch(multisign_batch::BatchArgs),
+    /// Pay the fee of what another account signed with --aux, and send it
+    AuxToFee(file::FileArg),
     /// Check the signatures of a transaction
     ValidateSignatures(file::FileArg),
     /// Send a signed transaction
@@ -128,6 +135,8 @@ impl TxCommand {
             Command::Sign(args) => sign::sign(flags, home, args).await,
             Command::SignBatch(args) => sign::sign_batch(flags, home, args).await,
             Command::Multisign(args) => multisign::multisign(flags, home, args).await,
+            Command::MultisignBatch(args) => multisign_batch::multisign_batch(flags, home, args).await,
+            Command::AuxToFee(file) => auxiliary::to_fee(flags, home, file).await?.show(flags),
             Command::ValidateSignatures(file) => validate::validate_signatures(flags, home, file).await,
             Command::Broadcast(file) => file::broadcast(flags, home, file).await,
             Command::Encode(file) => file::encode(file),

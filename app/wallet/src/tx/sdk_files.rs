@@ -108,3 +108,79 @@ async fn a_signature_of_one_key_is_the_sdks_in_both_modes() {
         assert_eq!(encoded, vectors[theirs], "{mode}");
     }
 }
+
+fn write_lines(home: &Path, name: &str, values: &Value) {
+    let lines: Vec<_> = values.as_array().unwrap().iter().map(Value::to_string).collect();
+    fs::write(home.join(name), lines.join("\n")).unwrap();
+}
+
+fn parsed(lines: &str) -> Value {
+    lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_batch_that_members_signed_is_joined_as_the_sdk_joins_it() {
+    let vectors: Value = serde_json::from_str(include_str!("../../tests/vectors/sdk_cli.json")).unwrap();
+    let home = home(&vectors);
+    let home = home.path();
+    let facts = "--offline --chain-id quern-test-1 --account-number 7 --sequence 3";
+    write_lines(home, "batch.jsonl", &vectors["batch"]);
+    for (name, theirs) in ["a", "c"]
+        .iter()
+        .zip(vectors["batch_signatures"].as_array().unwrap())
+    {
+        let sign = format!("sign-batch HOME/batch.jsonl --from {name} --multisig treasury {facts}");
+        assert_eq!(parsed(&tx(home, &sign).await.unwrap()), *theirs, "{name}");
+        write_lines(home, &format!("{name}.batch"), theirs);
+    }
+    let join = format!("multisign-batch HOME/batch.jsonl treasury HOME/a.batch HOME/c.batch {facts}");
+    let joined = tx(home, &join).await.unwrap();
+    assert_eq!(parsed(&joined).as_array().unwrap().len(), 2);
+    for (ours, theirs) in joined.lines().zip(vectors["batch_joined"].as_array().unwrap()) {
+        fs::write(home.join("ours.json"), ours).unwrap();
+        write(home, "theirs.json", theirs);
+        let encoded = tx(home, "encode HOME/ours.json").await.unwrap();
+        assert_eq!(encoded, tx(home, "encode HOME/theirs.json").await.unwrap());
+    }
+    // the members signed for sequences that follow each other
+    let same = tx(home, &format!("{join} --no-auto-increment"))
+        .await
+        .unwrap_err();
+    assert!(same.to_string().contains("transaction 2: "), "{same}");
+    write_lines(
+        home,
+        "short.batch",
+        &Value::from(vec![vectors["batch_signatures"][0][0].clone()]),
+    );
+    let short = format!("multisign-batch HOME/batch.jsonl treasury HOME/a.batch HOME/short.batch {facts}");
+    let failure = tx(home, &short).await.unwrap_err().to_string();
+    assert!(failure.contains("1 signatures for 2 transactions"), "{failure}");
+}
+
+#[tokio::test]
+async fn who_leaves_the_fee_to_another_account_signs_what_the_sdk_signs() {
+    let vectors: Value = serde_json::from_str(include_str!("../../tests/vectors/sdk_cli.json")).unwrap();
+    let home = home(&vectors);
+    let home = home.path();
+    let facts = "--offline --chain-id quern-test-1 --account-number 7 --sequence 3";
+    write(home, "paid.json", &vectors["paid"]);
+    let sign = format!("sign HOME/paid.json --from a --sign-mode direct-aux {facts}");
+    fs::write(home.join("ours.json"), tx(home, &sign).await.unwrap()).unwrap();
+    write(home, "theirs.json", &vectors["half"]);
+    let encoded = tx(home, "encode HOME/ours.json").await.unwrap();
+    assert_eq!(encoded, tx(home, "encode HOME/theirs.json").await.unwrap());
+
+    let to = keys(home, "show b -a");
+    let aux = format!("bank send a {to} 500nqrn --aux {facts}");
+    let ours: Value = serde_json::from_str(&tx(home, &aux).await.unwrap()).unwrap();
+    let mut theirs = vectors["aux"].clone();
+    // tips are gone; what is left of them says nothing
+    assert_eq!(
+        theirs["sign_doc"].as_object_mut().unwrap().remove("tip"),
+        Some(Value::Null)
+    );
+    assert_eq!(ours, theirs);
+}

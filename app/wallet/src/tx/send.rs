@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    TxFlags,
+    TxFlags, auxiliary,
     factory::{self, Unsigned},
     flags::BroadcastMode,
     sign_doc::{Facts, sign_bytes},
@@ -49,6 +49,11 @@ pub(crate) async fn send(
     signer: &Signer,
     messages: Vec<Any>,
 ) -> Result<Sent> {
+    if flags.aux {
+        return auxiliary::sign(flags, home, node, signer, messages)
+            .await
+            .map(Sent::Nothing);
+    }
     if flags.generate_only {
         let unsigned = factory::build(flags, node, signer, messages).await?;
         return json::print(&as_tx(&unsigned, Vec::new())).map(Sent::Nothing);
@@ -72,10 +77,12 @@ pub(crate) async fn send(
     if node.is_some() {
         confirm(flags, &unsigned)?;
     }
+    let public = signer.public();
     let facts = Facts {
         chain_id: &chain_id,
         account_number: unsigned.account_number,
         sequence: unsigned.sequence,
+        key: public.as_ref(),
     };
     let key = signer.unlock(flags)?;
     let signature = key.sign(&sign_bytes(
@@ -108,7 +115,7 @@ pub(crate) async fn same_chain(node: &Node, chain_id: &str) -> Result<()> {
     )))
 }
 
-fn as_tx(unsigned: &Unsigned, signatures: Vec<Vec<u8>>) -> Tx {
+pub(crate) fn as_tx(unsigned: &Unsigned, signatures: Vec<Vec<u8>>) -> Tx {
     Tx {
         body: Some(unsigned.body.clone()),
         auth_info: Some(unsigned.auth_info.clone()),
@@ -116,7 +123,7 @@ fn as_tx(unsigned: &Unsigned, signatures: Vec<Vec<u8>>) -> Tx {
     }
 }
 
-fn confirm(flags: &TxFlags, unsigned: &Unsigned) -> Result<()> {
+pub(crate) fn confirm(flags: &TxFlags, unsigned: &Unsigned) -> Result<()> {
     if flags.yes {
         return Ok(());
     }

@@ -88,24 +88,26 @@ pub(crate) async fn sign(flags: &TxFlags, home: &Path, args: &SignArgs) -> Resul
 pub(crate) async fn sign_batch(flags: &TxFlags, home: &Path, args: &BatchArgs) -> Result<String> {
     let mut txs = Vec::new();
     for path in &args.files {
-        let text = String::from_utf8(read_all(path)?).map_err(usage)?;
-        for (number, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty())
-        {
-            let place = |e: Failure| {
-                let line = number.saturating_add(1);
-                Failure::Usage(format!("{}, line {line}: {e}", path.display()))
-            };
-            txs.push(file::parse(line).map_err(place)?);
-        }
+        txs.extend(lines(path)?);
     }
     let desk = Desk::open(flags, home, &args.manner).await?;
     let signed = (0_u64..).zip(txs).map(|(nth, tx)| desk.sign(tx, nth));
     args.manner
         .document
         .write(signed.collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+/// The transactions of a file with one on each line.
+pub(crate) fn lines(path: &Path) -> Result<Vec<Parts>> {
+    let text = String::from_utf8(read_all(path)?).map_err(usage)?;
+    let written = text
+        .lines()
+        .zip(1_usize..)
+        .filter(|(line, _)| !line.trim().is_empty());
+    let read = written.map(|(line, number)| {
+        file::parse(line).map_err(|e| Failure::Usage(format!("{}, line {number}: {e}", path.display())))
+    });
+    read.collect()
 }
 
 impl<'a> Desk<'a> {
@@ -123,6 +125,11 @@ impl<'a> Desk<'a> {
                     "members of a multisig account sign with --sign-mode amino-json: in direct mode each signature \
                      would cover who else signs"
                         .into(),
+                ));
+            }
+            (Some(_), Some(Mode::DirectAux)) => {
+                return Err(Failure::Usage(
+                    "members of a multisig account sign with --sign-mode amino-json".into(),
                 ));
             }
         };
@@ -161,10 +168,12 @@ impl<'a> Desk<'a> {
         }
         let sequence = self.account.sequence.checked_add(nth);
         let sequence = sequence.ok_or_else(|| Failure::Usage("--sequence is out of range".into()))?;
+        let public = self.signer.public();
         let facts = Facts {
             chain_id: &self.chain_id,
             account_number: self.account.number,
             sequence,
+            key: public.as_ref(),
         };
         if self.manner.multisig.is_some() {
             // the document in amino JSON covers no signers, so it is the same for all members

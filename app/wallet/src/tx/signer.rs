@@ -191,6 +191,7 @@ mod tests {
             chain_id: "quern-1",
             account_number: 4,
             sequence: 3,
+            key: None,
         };
         let signature = key.sign(&sign_bytes(Mode::Direct, facts, &body, &auth).unwrap());
         let raw = TxRaw {

@@ -29,6 +29,19 @@ pub(crate) fn signers(body: &TxBody, auth_info: &AuthInfo) -> Result<Vec<AccAddr
     Ok(found)
 }
 
+/// Who pays the fee: whom it names, else the first signer.
+///
+/// # Errors
+/// As [`signers`], and for a transaction without a signer.
+pub(crate) fn fee_payer(body: &TxBody, auth_info: &AuthInfo) -> Result<AccAddress> {
+    let payer = auth_info.fee.as_ref().map(|fee| fee.payer.as_str());
+    if let Some(payer) = payer.filter(|payer| !payer.is_empty()) {
+        return AccAddress::from_bech32(payer).map_err(usage);
+    }
+    let first = signers(body, auth_info)?.into_iter().next();
+    first.ok_or_else(|| Failure::Usage("the transaction has no signer".into()))
+}
+
 fn decode(message: &Any) -> Result<DynamicMessage> {
     let name = message.type_url.strip_prefix('/').unwrap_or(&message.type_url);
     let descriptor = pool()
@@ -125,6 +138,8 @@ mod tests {
             }),
             ..Default::default()
         };
+        assert_eq!(fee_payer(&body, &auth).unwrap(), cat);
+        assert_eq!(fee_payer(&body, &AuthInfo::default()).unwrap(), ann);
         assert_eq!(signers(&body, &auth).unwrap(), [ann, bob, cat]);
         let unknown = TxBody {
             messages: vec![Any {

@@ -56,6 +56,7 @@ pub(crate) async fn validate_signatures(flags: &TxFlags, home: &Path, arg: &File
                 chain_id: &chain_id,
                 account_number: account.number,
                 sequence: account.sequence,
+                key: Some(&key),
             };
             if let Err(why) = check(&key, info, signature, facts, &body, &auth_info) {
                 found = format!("ERROR: {why}");

@@ -37,15 +37,33 @@ for mode in direct amino-json; do
 done
 w tx encode "$work/joined.json" >"$work/joined.txt"
 
+# two transactions on a line each, signed by two members
+for amount in 1 2; do
+    w tx bank send "$(w keys show treasury -a)" "$to" ${amount}nqrn --fees 10nqrn --generate-only --offline -a 7 -s 3
+done >"$work/batch.jsonl"
+for name in a c; do
+    w tx sign-batch "$work/batch.jsonl" --from "$name" --multisig treasury --signature-only "${facts[@]}" \
+        --output-document "$work/$name.batch"
+done
+w tx multisign-batch "$work/batch.jsonl" treasury "$work/a.batch" "$work/c.batch" "${facts[@]}" >"$work/joined.jsonl"
+
+# a signs, b pays: with a file that names b, and with what --aux prints
+w tx bank send a "$to" 500nqrn --fees 10nqrn --fee-payer "$to" --generate-only --offline -a 7 -s 3 >"$work/paid.json"
+w tx sign "$work/paid.json" --from a --sign-mode direct-aux "${facts[@]}" >"$work/half.json"
+w tx bank send a "$to" 500nqrn --aux "${facts[@]}" >"$work/aux.json"
+
 python3 - "$work" "$(w keys show treasury -a)" "$(w keys show treasury -p)" "${words[@]}" >sdk_cli.json <<'PY'
 import json, pathlib, sys
 work, address, key, *words = sys.argv[1:]
 text = lambda name: (pathlib.Path(work) / name).read_text().strip()
 read = lambda name: json.loads(text(name))
+lines = lambda name: [json.loads(line) for line in text(name).splitlines()]
 print(json.dumps({
     "words": words, "treasury": {"address": address, "pubkey": json.loads(key)},
     "unsigned": read("unsigned.json"), "signatures": [read(f"{name}.sig") for name in "abc"],
     "joined": read("joined.json"), "joined_bytes": text("joined.txt"),
+    "batch": lines("batch.jsonl"), "batch_signatures": [lines(f"{name}.batch") for name in "ac"],
+    "batch_joined": lines("joined.jsonl"), "paid": read("paid.json"), "half": read("half.json"), "aux": read("aux.json"),
     "single": read("single.json"), "direct_bytes": text("direct.txt"), "amino_bytes": text("amino-json.txt"),
 }, indent=1))
 PY
