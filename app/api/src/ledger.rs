@@ -43,12 +43,8 @@ const EMPTY: [&str; 3] = [
 const OF_CONTRACTS: &str =
     "the parameters are those of contracts, which governance tells by `MsgExecuteContract`";
 
-/// Why transactions have no form in amino's binary encoding. Amino JSON, which is signed, has one.
-const AMINO_BINARY: &str =
-    "blocks hold no transaction in amino's binary form, and no client has made one since SDK 0.40";
-
 /// Methods that stay refused, and why.
-const REFUSED: [(&str, &str); 9] = [
+const REFUSED: [(&str, &str); 7] = [
     (
         "cosmos.distribution.v1beta1.Msg/DepositValidatorRewardsPool",
         "hosts and their funders earn what the chain mints, and nothing else",
@@ -68,8 +64,6 @@ const REFUSED: [(&str, &str); 9] = [
     ),
     ("cosmos.slashing.v1beta1.Msg/UpdateParams", OF_CONTRACTS),
     ("cosmos.staking.v1beta1.Msg/UpdateParams", OF_CONTRACTS),
-    ("cosmos.tx.v1beta1.Service/TxDecodeAmino", AMINO_BINARY),
-    ("cosmos.tx.v1beta1.Service/TxEncodeAmino", AMINO_BINARY),
 ];
 
 /// What becomes of a call.

@@ -421,6 +421,37 @@ async fn a_transaction_survives_the_way_through_json() {
     assert_eq!(encoded.json(), json!({"tx_bytes": bytes}));
 }
 
+#[tokio::test]
+async fn the_old_transaction_goes_from_amino_json_to_binary_and_back() {
+    let address = start(RestOptions::default()).await;
+    let post = |route: &str, body: Value| {
+        let (address, path) = (address.clone(), format!("/cosmos/tx/v1beta1/{route}/amino"));
+        async move { ask(&address, "POST", &path, &[], body.to_string().as_bytes()).await }
+    };
+    let key =
+        r#"{"type":"tendermint/PubKeySecp256k1","value":"Ak9OKtmcNNYLm6YoPJQxqEGK+GcyEpYfl6d7Y3f80Fti"}"#;
+    let tx = format!(
+        r#"{{"type":"cosmos-sdk/StdTx","value":{{"msg":[{{"type":"cosmos-sdk/MsgSend","value":{{"from_address":"a","to_address":"b","amount":[{{"denom":"nqrn","amount":"5"}}]}}}}],"fee":{{"amount":[],"gas":"7"}},"signatures":[{{"pub_key":{key},"signature":"AQI="}}],"memo":"\u003c","timeout_height":"0"}}}}"#
+    );
+    let made = post("encode", json!({ "amino_json": tx })).await;
+    assert_eq!(made.status, 200, "{}", made.json());
+    let read = post("decode", made.json()).await;
+    assert_eq!(read.json()["amino_json"], tx);
+    for (route, body) in [
+        ("encode", json!({})),
+        ("decode", json!({})),
+        ("encode", json!({ "amino_json": "{" })),
+        ("decode", json!({ "amino_binary": "AAAA" })),
+    ] {
+        let refused = post(route, body.clone()).await;
+        assert_eq!(
+            (refused.status, refused.json()["code"].as_i64()),
+            (400, Some(3)),
+            "{route} {body}"
+        );
+    }
+}
+
 fn base64(bytes: &[u8]) -> String {
     use ::base64::Engine;
     ::base64::engine::general_purpose::STANDARD.encode(bytes)

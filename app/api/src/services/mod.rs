@@ -3,6 +3,7 @@
 mod blocks;
 mod node_info;
 mod search;
+mod std_tx;
 mod tx_codec;
 mod tx_response;
 mod txs;
@@ -14,7 +15,7 @@ use tendermint_rpc::{Client, HttpClient};
 use tonic::Status;
 
 /// Methods that are answered here, by their gRPC paths.
-pub(crate) const METHODS: [&str; 13] = [
+pub(crate) const METHODS: [&str; 15] = [
     "/cosmos.base.tendermint.v1beta1.Service/ABCIQuery",
     "/cosmos.base.tendermint.v1beta1.Service/GetBlockByHeight",
     "/cosmos.base.tendermint.v1beta1.Service/GetLatestBlock",
@@ -27,7 +28,9 @@ pub(crate) const METHODS: [&str; 13] = [
     "/cosmos.tx.v1beta1.Service/GetTx",
     "/cosmos.tx.v1beta1.Service/GetTxsEvent",
     "/cosmos.tx.v1beta1.Service/TxDecode",
+    "/cosmos.tx.v1beta1.Service/TxDecodeAmino",
     "/cosmos.tx.v1beta1.Service/TxEncode",
+    "/cosmos.tx.v1beta1.Service/TxEncodeAmino",
 ];
 
 /// CometBFT behind gRPC.
@@ -53,6 +56,8 @@ impl Node {
                 "GetBlockWithTxs" => Some(self.block_with_txs(data).await),
                 "TxDecode" => Some(tx_codec::tx_decode(data)),
                 "TxEncode" => Some(tx_codec::tx_encode(data)),
+                "TxDecodeAmino" => Some(std_tx::decode(data)),
+                "TxEncodeAmino" => Some(std_tx::encode(data)),
                 _ => None,
             };
         }
