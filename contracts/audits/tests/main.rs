@@ -13,5 +13,6 @@ mod common;
 mod giving_up;
 mod histories;
 mod migration;
+mod models;
 mod proofs;
 mod rounds;

@@ -7,6 +7,7 @@ use quern_interface::poc_weights;
 use quern_protocol::Amount;
 
 use super::{change_record, count, Worker};
+use crate::assign;
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::funds;
@@ -88,6 +89,9 @@ impl Worker<'_> {
             self.convict(&host, &model)?;
             evidence.requalify(&model);
             change_record(self.deps.storage, &host, &|record| count(&mut record.convictions))?;
+        }
+        if convictions.all {
+            evidence.restart();
         }
         self.freeze(&host, &evidence, audited > 0)?;
         EVIDENCE.write(self.deps.storage, &host, &evidence)?;
@@ -205,7 +209,8 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Models that the host is convicted for: the process over all speaks against every one it served.
+    /// Models that the host is convicted for: the process over all speaks against every one it served, unless it heard a
+    /// group that is too small to cut coins. What a few hosts of one model say counts against that model alone.
     fn convicted(&self, evidence: &HostEvidence, convictions: &Convictions) -> Result<Vec<String>> {
         if !convictions.all {
             return Ok(convictions.models.clone());
@@ -214,6 +219,11 @@ impl Worker<'_> {
             .keys(self.deps.storage, None, None, Order::Ascending)
             .collect::<StdResult<Vec<String>>>()?;
         models.retain(|model| evidence.model(model).is_some());
+        for model in &models {
+            if !assign::may_cut(self.deps.storage, model)? {
+                return Ok(convictions.models.clone());
+            }
+        }
         Ok(models)
     }
 }

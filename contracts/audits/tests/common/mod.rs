@@ -223,9 +223,15 @@ impl Audits {
 
     /// A session by one of the rich with the given committee member.
     pub fn open(&mut self, payer: &str, host: usize) -> u64 {
+        self.open_for(payer, host, MODEL)
+    }
+
+    /// The same for a model.
+    pub fn open_for(&mut self, payer: &str, host: usize, model: &'static str) -> u64 {
         self.world.payer = name(payer);
         loop {
             let ask = Ask {
+                model,
                 blocks: 500,
                 ..Ask::default()
             };

@@ -86,6 +86,13 @@ impl HostEvidence {
         &self.all
     }
 
+    /// The process over all models starts again from 1, if it convicted.
+    pub fn restart(&mut self) {
+        if self.convictions().all {
+            self.all = Process::new();
+        }
+    }
+
     /// A convicted host has paid and qualified for a model anew: what convicted it starts again from 1, with
     /// an alpha of its own. A process that has not convicted goes on.
     pub fn requalify(&mut self, model: &str) {
@@ -93,9 +100,7 @@ impl HostEvidence {
         if convicted.models.iter().any(|name| name == model) {
             self.models.insert(model.to_owned(), Process::new());
         }
-        if convicted.all {
-            self.all = Process::new();
-        }
+        self.restart();
     }
 }
 

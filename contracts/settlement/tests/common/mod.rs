@@ -134,6 +134,7 @@ pub fn coins(amount: u128) -> Vec<Coin> {
 /// What a session is asked for with.
 #[derive(Clone)]
 pub struct Ask {
+    pub model: &'static str,
     pub escrow: u128,
     pub fee_bps: u32,
     pub with_router: bool,
@@ -147,6 +148,7 @@ pub struct Ask {
 impl Default for Ask {
     fn default() -> Self {
         Self {
+            model: MODEL,
             escrow: 1_000_000,
             fee_bps: 1_000,
             with_router: true,
@@ -327,7 +329,7 @@ impl World {
     pub fn try_open(&mut self, ask: &Ask) -> StdResult<u64> {
         let payer = self.payer.clone();
         let msg = ExecuteMsg::OpenSession {
-            model: MODEL.into(),
+            model: ask.model.into(),
             max_price: ask.max_price,
             router: ask.with_router.then(|| self.router.to_string()),
             router_fee_bps: ask.fee_bps,
