@@ -56,8 +56,8 @@ impl Node {
                 "GetBlockWithTxs" => Some(self.block_with_txs(data).await),
                 "TxDecode" => Some(tx_codec::tx_decode(data)),
                 "TxEncode" => Some(tx_codec::tx_encode(data)),
-                "TxDecodeAmino" => Some(std_tx::decode(data)),
-                "TxEncodeAmino" => Some(std_tx::encode(data)),
+                "TxDecodeAmino" => Some(std_tx::apart(std_tx::decode, data).await),
+                "TxEncodeAmino" => Some(std_tx::apart(std_tx::encode, data).await),
                 _ => None,
             };
         }

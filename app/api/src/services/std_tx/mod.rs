@@ -24,7 +24,24 @@ use crate::services::{Answer, decode as decode_request, encode as encode_answer}
 /// Deepest nesting of messages in messages.
 const MAX_DEPTH: usize = 32;
 
+/// Longest transaction in either form: room for a contract's code in base64, and more than a block takes.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
+
 type Outcome<T> = Result<T, String>;
+
+/// Runs one of the two beside the threads that serve connections: deep messages take a while.
+pub(super) async fn apart(work: fn(&[u8]) -> Answer, data: &[u8]) -> Answer {
+    let data = data.to_vec();
+    let done = tokio::task::spawn_blocking(move || work(&data)).await;
+    done.unwrap_or_else(|error| Err(Status::internal(format!("the transaction was not read: {error}"))))
+}
+
+fn bounded(bytes: usize) -> Result<(), Status> {
+    match bytes > MAX_BYTES {
+        true => Err(Status::invalid_argument("the transaction is longer than 2 MiB")),
+        false => Ok(()),
+    }
+}
 
 /// Amino JSON as amino's binary encoding.
 pub(super) fn encode(data: &[u8]) -> Answer {
@@ -32,6 +49,7 @@ pub(super) fn encode(data: &[u8]) -> Answer {
     if request.amino_json.is_empty() {
         return Err(Status::invalid_argument("invalid empty tx json"));
     }
+    bounded(request.amino_json.len())?;
     let amino_binary = to_binary(&request.amino_json).map_err(Status::invalid_argument)?;
     encode_answer(&TxEncodeAminoResponse { amino_binary })
 }
@@ -42,6 +60,7 @@ pub(super) fn decode(data: &[u8]) -> Answer {
     if request.amino_binary.is_empty() {
         return Err(Status::invalid_argument("invalid empty tx bytes"));
     }
+    bounded(request.amino_binary.len())?;
     let amino_json = to_json(&request.amino_binary).map_err(Status::invalid_argument)?;
     encode_answer(&TxDecodeAminoResponse { amino_json })
 }

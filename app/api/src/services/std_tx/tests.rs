@@ -1,8 +1,10 @@
 //! `tests/vectors/std_tx.json` is what wasmd 0.61.14 made of these transactions (`tests/vectors/std_tx.py`).
 
+use prost::Message;
+use quern_proto::cosmos::tx::v1beta1::TxEncodeAminoRequest;
 use serde_json::Value;
 
-use super::{to_binary, to_json};
+use super::{MAX_BYTES, encode, to_binary, to_json};
 
 fn vectors() -> Vec<Value> {
     serde_json::from_str(include_str!("../../../tests/vectors/std_tx.json")).unwrap()
@@ -74,4 +76,23 @@ fn a_few_bytes_do_not_become_many_values() {
     let many = vec!["null"; 1 << 20].join(",");
     let json = format!(r#"{{"type":"cosmos-sdk/StdTx","value":{{"signatures":[{many}]}}}}"#);
     assert!(to_binary(&json).unwrap_err().contains("too many values"));
+}
+
+#[test]
+fn what_is_nested_without_end_or_longer_than_a_transaction_is_refused() {
+    let mut msg = r#"{"type":"cosmos-sdk/MsgSend","value":{}}"#.to_owned();
+    for _ in 0..100 {
+        msg = format!(r#"{{"type":"cosmos-sdk/MsgExec","value":{{"grantee":"","msgs":[{msg}]}}}}"#);
+    }
+    let json = format!(r#"{{"type":"cosmos-sdk/StdTx","value":{{"msg":[{msg}]}}}}"#);
+    assert!(to_binary(&json).unwrap_err().contains("nested too deeply"));
+    let long = TxEncodeAminoRequest {
+        amino_json: " ".repeat(MAX_BYTES + 1),
+    };
+    assert!(
+        encode(&long.encode_to_vec())
+            .unwrap_err()
+            .message()
+            .contains("longer than")
+    );
 }
