@@ -71,6 +71,19 @@ fn unknown_paths_broken_requests_and_future_heights_have_their_codes() {
 }
 
 #[test]
+fn a_peer_that_cometbft_asks_about_is_let_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = chain(dir.path(), &User::new("alice"));
+    for path in [
+        "/p2p/filter/addr/127.0.0.1:26656",
+        "/p2p/filter/id/0123456789abcdef0123456789abcdef01234567",
+    ] {
+        assert_eq!(chain.query_raw(path, Vec::new(), 0, false).code, 0, "{path}");
+    }
+    assert_eq!(chain.query_raw("/p2p/ban/id/00", Vec::new(), 0, false).code, 6);
+}
+
+#[test]
 fn a_past_height_answers_with_its_own_state() {
     let dir = tempfile::tempdir().unwrap();
     let (alice, bob) = (User::new("alice"), User::new("bob"));

@@ -79,9 +79,8 @@ fn a_settings_file_in_the_words_of_other_chains_is_read() {
     let file = fs::read_to_string(&path).unwrap();
     let file = file
         .replace("pruning = \"default\"", "pruning = \"custom\"")
-        .replace("pruning-keep-recent = 0", "pruning-keep-recent = \"100\"")
-        .replace("pruning-interval = 0", "pruning-interval = \"10\"");
-    fs::write(&path, file).unwrap();
+        .replace("pruning-keep-recent = 0", "pruning-keep-recent = \"100\"");
+    fs::write(&path, format!("pruning-interval = \"10\"\n{file}")).unwrap();
     let home = net.home().root();
     let get = |key: &str| {
         quernd(home, &["config", "get", "app", key])
@@ -94,6 +93,16 @@ fn a_settings_file_in_the_words_of_other_chains_is_read() {
     assert_eq!(get("min-retain-blocks"), "0");
     assert!(quernd(home, &["config", "set", "app", "pruning-keep-recent", "1"]).is_err());
     quernd(home, &["config", "set", "app", "halt-time", "1900000000"]).unwrap();
+
+    // wasmd's own file, as it is
+    fs::write(&path, include_str!("vectors/wasmd_app.toml")).unwrap();
+    quernd(home, &["config", "set", "app", "halt-time", "1900000000"]).unwrap();
+    let events = "[\"transfer.recipient\"]";
+    quernd(home, &["config", "set", "app", "index-events", events]).unwrap();
+    assert_eq!(get("index-events"), events);
+    assert!(quernd(home, &["config", "set", "app", "index-events", "[\"transfer\"]"]).is_err());
+    assert!(quernd(home, &["config", "set", "app", "mempool.max-txs", "5000"]).is_err());
+    assert_eq!(get("mempool.max-txs"), "-1");
 }
 
 #[test]

@@ -69,6 +69,13 @@ impl Shared {
             "/cosmos.tx.v1beta1.Service/Simulate" => return simulate::grpc(self, data).map(Found::from),
             "/app/simulate" => return simulate::json(self, data).map(Found::from),
             "/app/version" => return Ok(env!("CARGO_PKG_VERSION").as_bytes().to_vec().into()),
+            // CometBFT asks so with `filter_peers`; nobody is shut out, as by an SDK application without filters
+            _ if ["/p2p/filter/addr/", "/p2p/filter/id/"]
+                .iter()
+                .any(|known| path.starts_with(known)) =>
+            {
+                return Ok(Found::default());
+            }
             _ => {}
         }
         if let Some((store, operation)) = store::parse(path) {

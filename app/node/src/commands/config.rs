@@ -62,6 +62,10 @@ pub fn run(command: &ConfigCommand, home: &Home) -> Outcome<Value> {
             let text = document.to_string();
             if *file == File::App {
                 AppConfig::parse(&text).at(Exit::Usage, key)?;
+                let notes = AppConfig::notes(&text)?;
+                for note in notes.iter().filter(|note| note.contains(key.as_str())) {
+                    eprintln!("{note}");
+                }
             }
             edit::write(&path, text.as_bytes(), 0o644)?;
             Ok(Value::Null)

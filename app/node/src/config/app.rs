@@ -3,14 +3,16 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::foreign;
 use crate::exit::{At, Exit, Failure, Outcome};
 
 /// Settings of the application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, rename_all = "kebab-case")]
 pub struct AppConfig {
     /// Least gas prices that this node's mempool accepts, such as `0.01nqrn`; any one denom suffices.
     pub minimum_gas_prices: String,
@@ -19,16 +21,19 @@ pub struct AppConfig {
     /// States kept with `custom`.
     #[serde(deserialize_with = "number")]
     pub pruning_keep_recent: u64,
-    /// Read for files of other chains, without effect: each block forgets a bounded amount.
-    #[serde(deserialize_with = "number")]
-    pub pruning_interval: u64,
     /// First block that is not executed; 0 for none.
+    #[serde(deserialize_with = "number")]
     pub halt_height: u64,
     /// Unix time in seconds from which blocks are not executed; 0 for none.
+    #[serde(deserialize_with = "number")]
     pub halt_time: u64,
     /// Blocks that CometBFT keeps at least; 0 keeps all.
+    #[serde(deserialize_with = "number")]
     pub min_retain_blocks: u64,
+    /// Attributes of events that CometBFT indexes, as `TYPE.KEY`; none for all of them.
+    pub index_events: Vec<String>,
     /// Most gas that one query may use; 0 leaves the application's own limit.
+    #[serde(deserialize_with = "number")]
     pub query_gas_limit: u64,
     /// Snapshots for nodes that join late.
     pub state_sync: StateSync,
@@ -58,20 +63,26 @@ pub enum Pruning {
 
 /// State-sync snapshots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, rename_all = "kebab-case")]
 pub struct StateSync {
     /// Heights from one snapshot to the next; 0 makes none.
+    #[serde(deserialize_with = "number")]
     pub snapshot_interval: u64,
     /// Snapshots that are kept; 0 keeps all.
+    #[serde(deserialize_with = "number")]
     pub snapshot_keep_recent: u32,
 }
 
 /// Numbers that the Cosmos SDK's files hold as text.
-fn number<'a, D: serde::Deserializer<'a>>(from: D) -> Result<u64, D::Error> {
+fn number<'a, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'a> + FromStr,
+    D: serde::Deserializer<'a>,
+{
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Either {
-        Number(u64),
+    enum Either<T> {
+        Number(T),
         Text(String),
     }
     match Either::deserialize(from)? {
@@ -84,7 +95,7 @@ fn number<'a, D: serde::Deserializer<'a>>(from: D) -> Result<u64, D::Error> {
 
 /// The REST server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Api {
     /// Whether it runs.
     pub enable: bool,
@@ -94,10 +105,13 @@ pub struct Api {
     #[serde(with = "address")]
     pub address: SocketAddr,
     /// Most connections at a time.
+    #[serde(deserialize_with = "number")]
     pub max_open_connections: usize,
     /// Seconds that a request may take to arrive, and that an idle connection stays open.
+    #[serde(deserialize_with = "number")]
     pub rpc_read_timeout: u64,
     /// Longest request body in bytes.
+    #[serde(deserialize_with = "number")]
     pub rpc_max_body_bytes: usize,
     /// Whether browsers may call from any page.
     pub enabled_unsafe_cors: bool,
@@ -105,7 +119,7 @@ pub struct Api {
 
 /// gRPC-web.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, rename_all = "kebab-case")]
 pub struct GrpcWeb {
     /// Whether it is served.
     pub enable: bool,
@@ -135,21 +149,23 @@ mod address {
 
 /// The gRPC server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Grpc {
     /// Whether it runs.
     pub enable: bool,
     /// `IP:port`.
+    #[serde(deserialize_with = "address::deserialize")]
     pub address: SocketAddr,
 }
 
 /// Prometheus metrics at `/metrics`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Telemetry {
     /// Whether it runs.
     pub enabled: bool,
     /// `IP:port`.
+    #[serde(deserialize_with = "address::deserialize")]
     pub address: SocketAddr,
 }
 
@@ -208,10 +224,10 @@ impl Default for AppConfig {
             minimum_gas_prices: String::new(),
             pruning: Pruning::Default,
             pruning_keep_recent: 0,
-            pruning_interval: 0,
             halt_height: 0,
             halt_time: 0,
             min_retain_blocks: 0,
+            index_events: Vec::new(),
             query_gas_limit: 0,
             state_sync: StateSync::default(),
             api: Api::default(),
@@ -237,9 +253,34 @@ impl AppConfig {
     /// # Errors
     /// As [`AppConfig::load`].
     pub fn parse(text: &str) -> Outcome<Self> {
+        Self::notes(text)?;
         let config: Self = toml_edit::de::from_str(text).at(Exit::BadFile, "not valid")?;
         config.validate()?;
         Ok(config)
+    }
+
+    /// One line about each setting of the text that has no effect.
+    ///
+    /// # Errors
+    /// [`Exit::BadFile`] with its line for a setting that nobody knows or that this node cannot follow.
+    pub fn notes(text: &str) -> Outcome<Vec<String>> {
+        foreign::notes(text, &Self::keys()?)
+    }
+
+    /// Dotted names of all settings that have an effect.
+    ///
+    /// # Errors
+    /// None: the defaults always have a form.
+    pub fn keys() -> Outcome<Vec<String>> {
+        let defaults = toml_edit::ser::to_document(&Self::default()).at(Exit::Failure, "app.toml")?;
+        let mut keys = Vec::new();
+        for (name, item) in defaults.iter() {
+            match item.as_table_like() {
+                Some(table) => keys.extend(table.iter().map(|(inner, _)| format!("{name}.{inner}"))),
+                None => keys.push(name.to_owned()),
+            }
+        }
+        Ok(keys)
     }
 
     /// States to keep behind the latest; `None` keeps all.
@@ -259,6 +300,15 @@ impl AppConfig {
                 Exit::BadFile,
                 "pruning = \"custom\" needs pruning-keep-recent of at least 2",
             ));
+        }
+        let split = |event: &String| {
+            event
+                .split_once('.')
+                .map(|(kind, key)| !kind.is_empty() && !key.is_empty())
+        };
+        if let Some(bad) = self.index_events.iter().find(|event| split(event) != Some(true)) {
+            let text = format!("index-events: {bad:?} is not TYPE.KEY, such as transfer.recipient");
+            return Err(Failure::new(Exit::BadFile, text));
         }
         for (name, value) in [
             ("max-open-connections", self.api.max_open_connections),
@@ -305,8 +355,6 @@ minimum-gas-prices = "0nqrn"
 #   custom      as many as pruning-keep-recent says
 pruning = "default"
 pruning-keep-recent = 0
-# Without effect here: each block forgets a bounded amount.
-pruning-interval = 0
 
 # Stop before the block of this height, or of this Unix time in seconds, with exit code 16; 0 for never.
 halt-height = 0
@@ -315,6 +363,9 @@ halt-time = 0
 # Blocks that CometBFT keeps at least. It keeps more while evidence may refer to them or a snapshot needs them;
 # 0 keeps all.
 min-retain-blocks = 0
+
+# Attributes of events that CometBFT indexes for searches, such as ["transfer.recipient", "message.action"]; [] for all.
+index-events = []
 
 # Most gas that one query may use, contracts included; 0 stands for 50000000.
 query-gas-limit = 0
@@ -370,8 +421,18 @@ mod tests {
 
     #[test]
     fn a_misspelt_setting_is_refused_by_name() {
-        let error = toml_edit::de::from_str::<AppConfig>("minimum-gas-price = \"1nqrn\"").unwrap_err();
-        assert!(error.to_string().contains("minimum-gas-price"));
+        for (text, said) in [
+            (
+                "\nminimum-gas-price = \"1nqrn\"",
+                "line 2: no setting named minimum-gas-price",
+            ),
+            ("[api]\nenabled = true", "line 2: no setting named api.enabled"),
+            ("[rosetta]\nenable = false", "line 1: no setting named rosetta"),
+            ("index-events = [\"transfer\"]", "is not TYPE.KEY"),
+        ] {
+            let error = AppConfig::parse(text).unwrap_err();
+            assert!(error.message.contains(said), "{}", error.message);
+        }
     }
 
     #[test]

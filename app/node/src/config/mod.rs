@@ -2,4 +2,8 @@
 
 pub mod app;
 pub mod comet;
+pub mod comet_keys;
 pub mod edit;
+pub mod foreign;
+#[cfg(test)]
+mod table;

@@ -22,6 +22,7 @@ use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::{APP_LOCK, Home};
 use crate::onion::Peeler;
 use crate::start::StartArgs;
+use crate::start::indexed::Indexed;
 use crate::start::metrics::{self, Metrics, Sample};
 
 /// Bounds of the queries of gRPC and REST: about one per core runs at a time, the others waiting, since each
@@ -36,6 +37,9 @@ pub fn run(args: &StartArgs, home: &Home) -> Outcome {
     // A predecessor that was killed may still be closing its files.
     let _lock = home.lock(APP_LOCK, Duration::from_secs(10))?;
     let config = AppConfig::load(&home.app_toml())?;
+    for note in AppConfig::notes(&std::fs::read_to_string(home.app_toml()).unwrap_or_default())? {
+        tracing::warn!("{note}");
+    }
     let app = open(home, &config, args)?;
     tracing::info!(height = app.last_height(), "application is open");
     app.check_upgrades()
@@ -117,7 +121,11 @@ async fn serve(
         ..Options::default()
     };
     // Last: once CometBFT can connect, everything else is up.
-    let server = Server::start(address, app, options).at(Exit::InUse, "ABCI")?;
+    let server = match config.index_events.as_slice() {
+        [] => Server::start(address, app, options),
+        chosen => Server::start(address, Indexed::new(app, chosen), options),
+    };
+    let server = server.at(Exit::InUse, "ABCI")?;
     let stop = until_stopped(server).await?;
     let _ = finish.send(true);
     for server in servers {

@@ -2,6 +2,7 @@
 
 mod app;
 mod child;
+mod indexed;
 mod metrics;
 mod supervisor;
 

@@ -14,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::LogArgs;
 use crate::comet::{Comet, files};
-use crate::config::{comet::listener, edit};
+use crate::config::{comet::listener, comet_keys, edit};
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::{COMET_LOCK, Home, SUPERVISOR_LOCK};
 use crate::start::StartArgs;
@@ -44,7 +44,7 @@ enum End {
 /// Runs both until a signal or until they crash too often.
 pub fn run(args: &StartArgs, log: &LogArgs, home: &Home, comet: &Comet) -> Outcome {
     let _lock = home.lock(SUPERVISOR_LOCK, Duration::from_secs(5))?;
-    check_files(home)?;
+    check_files(home, &args.listen)?;
     check_ports(home)?;
     // One thread: a child's life is tied to the thread that started it, and this one lives on.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -219,10 +219,14 @@ fn comet_arguments(args: &StartArgs, home: &Home, comet: &Comet) -> Vec<OsString
 }
 
 /// Refuses broken files before anything runs, with the place of the mistake.
-fn check_files(home: &Home) -> Outcome {
+fn check_files(home: &Home, listen: &str) -> Outcome {
     quern_genesis::cli::load(&home.genesis()).at(Exit::BadFile, home.genesis().display())?;
     crate::config::app::AppConfig::load(&home.app_toml())?;
-    files::check(home, &edit::read(&home.config_toml())?)?;
+    let config = edit::read(&home.config_toml())?;
+    for note in comet_keys::notes(&config, listen)? {
+        tracing::warn!("{note}");
+    }
+    files::check(home, &config)?;
     crate::onion::Onions::load(&home.beacon_onion())?;
     Ok(())
 }
