@@ -60,6 +60,16 @@ class AtANode(unittest.TestCase):
         self.assertEqual(units, asset["denom_units"])
         info = self.node.get("/cosmos/base/tendermint/v1beta1/node_info").json()
         self.assertEqual(info["application_version"]["version"].lstrip("v"), chain["codebase"]["recommended_version"])
+        self.assertEqual(info["application_version"]["app_name"], chain["daemon_name"])
+        self.assertEqual(info["default_node_info"]["version"], chain["codebase"]["consensus"]["version"])
+        for route, member in (("mint", "mint_denom"), ("staking", "bond_denom")):
+            found = self.node.get(f"/cosmos/{route}/v1beta1/params").json()["params"]
+            self.assertEqual([{"denom": found[member]}], chain["staking"]["staking_tokens"])
+        price = self.node.get("/cosmos/base/node/v1beta1/config").json()["minimum_gas_price"]
+        amount, denom = re.fullmatch(r"([0-9.]+)([a-z]+)", price).groups()
+        fees = chain["fees"]["fee_tokens"][0]
+        self.assertEqual(fees["denom"], denom)
+        self.assertGreaterEqual(fees["low_gas_price"], float(amount))
 
     def test_the_page_for_keplr_suggests_what_keplr_accepts(self):
         answer = self.node.get("/keplr")
@@ -80,3 +90,12 @@ class AtANode(unittest.TestCase):
             self.assertEqual(coin["coinMinimalDenom"], asset["base"])
             self.assertEqual(coin["coinDecimals"], asset["denom_units"][-1]["exponent"])
         self.assertIn('href="/keplr"', self.node.get("/swagger").text)
+        # what the page fills in from the node, and what Keplr then asks for
+        name = self.node.get("/cosmos/base/tendermint/v1beta1/node_info").json()["default_node_info"]["network"]
+        for each in (name, chain["chain_id"]):
+            self.assertRegex(each, r"^[a-zA-Z][a-zA-Z0-9-]*-[1-9][0-9]*$")
+            self.assertLessEqual(len(each), 50)
+        self.assertEqual(info["features"], ["cosmwasm"])
+        self.assertEqual(self.node.get("/cosmwasm/wasm/v1/contract/test/smart/test").status_code, 400)
+        for key in ("chainId", "rpc", "rest"):
+            self.assertNotIn(key, info)  # of the node that serves the page, not of whoever wrote it
