@@ -2,6 +2,7 @@
 
 use crate::paid::Paid;
 use crate::proof::record::Terms;
+use crate::proof::together::Together;
 use quern_chain_client::{Call, ChainError, Outcome};
 use quern_interface::audits::{QueryMsg as Audits, RoundInfo};
 use quern_interface::poc_weights::{ExecuteMsg, Params, ProofModel, QueryMsg, SprintInfo};
@@ -42,6 +43,8 @@ pub(crate) struct OnChain {
     pub(crate) contract: Arc<str>,
     /// The model that is proven.
     pub(crate) model: Arc<str>,
+    /// Shared with the host's other models.
+    pub(crate) together: Arc<Together>,
 }
 
 impl SprintChain for OnChain {
@@ -95,7 +98,9 @@ impl SprintChain for OnChain {
             count,
         };
         let call = Call::new(&self.contract, &message)?;
-        self.paid.execute(&[call], sprint.deadline).await
+        let paid = &self.paid;
+        let execute = |calls: Vec<Call>, last| async move { paid.execute(&calls, last).await };
+        self.together.send(call, sprint.deadline, execute).await
     }
 
     /// Rounds of audits go one after the other. A chain without audits keeps proofs for a while all the same.

@@ -30,13 +30,6 @@ pub(crate) enum Due {
 pub(crate) struct Delays(VecDeque<u64>);
 
 impl Delays {
-    /// Those to begin with where so many models are proven: their last commits go one after the other, a block each.
-    pub(crate) fn among(models: usize) -> Self {
-        let mut delays = Self::default();
-        delays.note(models as u64);
-        delays
-    }
-
     pub(crate) fn note(&mut self, blocks: u64) {
         self.0.push_back(blocks);
         if self.0.len() > REMEMBERED {

@@ -7,6 +7,7 @@
 //! - [`filler`]: hands requests to the scheduler and takes answers back;
 //! - [`chain`]: what the chain is asked and told;
 //! - [`sprinter`]: follows the chain from sprint to sprint, model by model;
+//! - [`together`]: commits of several models in one transaction;
 //! - [`mod@reveal`]: drawn answers, for the chain and for auditors;
 //! - [`mod@check`]: the auditor's side: from another host's answer to what is re-executed.
 
@@ -21,6 +22,7 @@ mod sprinter;
 mod store;
 #[cfg(test)]
 mod tests;
+mod together;
 
 pub(crate) use check::{check, is_of_leaf, terms};
 pub(crate) use reveal::{payload, reveal};

@@ -6,6 +6,7 @@ use crate::paid::Paid;
 use crate::proof::chain::{OnChain, SprintChain};
 use crate::proof::clock::{Delays, Due, due};
 use crate::proof::store::{Given, Proofs};
+use crate::proof::together::Together;
 use crate::scheduler::Scheduler;
 use quern_chain_client::{ChainError, Outcome};
 use quern_interface::poc_weights::SprintInfo;
@@ -34,6 +35,7 @@ pub(crate) async fn run(paid: Arc<Paid>, services: Services) {
     let Some(contract) = &paid.config.contracts.poc_weights else {
         return;
     };
+    let together = Arc::new(Together::of(services.all().len()));
     let mut sprinters = JoinSet::new();
     for service in services.all() {
         let Some(proofs) = paid.proofs(&service.model_id) else {
@@ -43,10 +45,10 @@ pub(crate) async fn run(paid: Arc<Paid>, services: Services) {
             paid: paid.clone(),
             contract: contract.as_str().into(),
             model: proofs.model.clone(),
+            together: together.clone(),
         };
-        let delays = Delays::among(services.all().len());
         let heights = paid.follow.heights();
-        sprinters.spawn(follow(chain, heights, proofs, service.scheduler.clone(), delays));
+        sprinters.spawn(follow(chain, heights, proofs, service.scheduler.clone()));
     }
     sprinters.join_all().await;
 }
@@ -57,7 +59,6 @@ pub(super) async fn follow(
     heights: watch::Receiver<u64>,
     proofs: Arc<Proofs>,
     scheduler: Scheduler,
-    delays: Delays,
 ) {
     let inbox = proofs.inbox.lock().ok().and_then(|mut inbox| inbox.take());
     let Some(inbox) = inbox else { return };
@@ -68,7 +69,7 @@ pub(super) async fn follow(
         seen: 0,
         forgotten: 0,
         courses: Vec::new(),
-        delays,
+        delays: Delays::default(),
     };
     tokio::join!(keep(&proofs, inbox), sprinter.run(heights));
 }

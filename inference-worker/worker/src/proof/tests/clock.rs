@@ -42,12 +42,3 @@ fn a_slow_chain_moves_the_last_commit_forward_and_never_before_half_time() {
     (0..8).for_each(|_| delays.note(1));
     assert_eq!(last(&delays), 118);
 }
-
-#[test]
-fn last_commits_of_several_models_find_a_block_each() {
-    let last = |models| days(&Delays::among(models), true)[1];
-    assert_eq!(last(1), (118, Due::Last));
-    // Sent at 116 they are there by 119, before the deadline.
-    assert_eq!(last(3), (116, Due::Last));
-    assert_eq!(last(100), (110, Due::Last));
-}

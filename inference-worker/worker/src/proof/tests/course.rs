@@ -5,7 +5,6 @@ use crate::generate::{Job, Sequence};
 use crate::metrics::Metrics;
 use crate::proof::chain::SprintChain;
 use crate::proof::check::{check, is_of_leaf};
-use crate::proof::clock::Delays;
 use crate::proof::record::Terms;
 use crate::proof::sprinter::follow;
 use crate::proof::store::Proofs;
@@ -119,7 +118,6 @@ fn bench(folder: &Path, chain: TestChain) -> Bench {
         heights.subscribe(),
         proofs.clone(),
         scheduler.clone(),
-        Delays::among(1),
     ));
     Bench {
         chain,
