@@ -103,6 +103,32 @@ mod tests {
     }
 
     #[test]
+    fn each_of_several_models_keeps_its_own_price_and_proof() {
+        let model = |id: &str, price: &str, coefficient: u32| -> LaunchModel {
+            let mut entry = entry(id);
+            entry["price"] = json!(price);
+            entry["proof"] = json!({"vocabulary": 9, "shapes": [], "coefficient": coefficient});
+            serde_json::from_value(entry).unwrap()
+        };
+        let models = vec![model("small", "10", 1_000_000), model("large", "20.5", 7_000_000)];
+        let code = |_: &str| Ok::<_, GenesisError>(vec![0]);
+        let system = ProfileName::Localnet.profile().system(models, code).unwrap();
+        let init = |name: &str| &system.contracts.iter().find(|of| of.name == name).unwrap().init;
+        let launched = |n: usize| {
+            let model = &init("registry")["models"][n];
+            let proof = &init("poc-weights")["models"][n];
+            assert_eq!(model["id"], proof["model"]);
+            (
+                model["id"].clone(),
+                model["price"].clone(),
+                proof["coefficient"].clone(),
+            )
+        };
+        assert_eq!(launched(0), (json!("small"), json!("10"), json!(1_000_000)));
+        assert_eq!(launched(1), (json!("large"), json!("20.5"), json!(7_000_000)));
+    }
+
+    #[test]
     fn a_chain_begins_with_a_process_for_each_calibrated_model_and_one_over_all() {
         let models: Vec<LaunchModel> = (0..5).map(|n| calibrated(&format!("model-{n}"))).collect();
         let code = |_: &str| Ok::<_, GenesisError>(vec![0]);

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import openai
@@ -14,6 +15,9 @@ import openai
 ROOT = Path(__file__).resolve().parents[3]
 LOCALNET = ROOT / "target/debug/quern-localnet"
 QUERND = ROOT / "target/debug/quernd"
+CALIBRATE = ROOT / "inference-worker/target/debug/quern-calibrate"
+MODEL = "quern-small"
+OTHER = "quern-small-bf16"
 PASSWORD = {"QUERN_KEYRING_PASSWORD": "only-for-this-test-network"}
 
 
@@ -28,16 +32,32 @@ def ask(*command, check=True):
     return json.loads(done.stdout)
 
 
+def two_models(folder):
+    """A plan: a host that serves two models, and one that serves the first of them. The second one is the packaged model
+    with its projections rounded to bfloat16, whose answers differ and whose files have a hash of their own."""
+    packaged, rounded = ROOT / "models" / MODEL, folder / OTHER
+    subprocess.run([CALIBRATE, "--model", packaged, "round-weights", "--out", rounded], check=True, capture_output=True)
+    other = {"id": OTHER, "folder": str(rounded), "price": "20",
+             # thresholds are of what the machine computes with the weights, which both models hold as fp32
+             "calibration": str(packaged / "calibration.json")}
+    return {"models": [{"id": MODEL, "folder": str(packaged)}, other], "hosts": [[MODEL, OTHER], [MODEL]]}
+
+
 class Network:
     """Hosts, workers and a router, stopped and removed at the end."""
 
-    def __init__(self, hosts=2, seconds=180):
+    def __init__(self, hosts=2, seconds=180, plan=None):
         self.folder = tempfile.TemporaryDirectory(prefix="quern-money-")
         self.dir = Path(self.folder.name) / "run"
         self.log = Path(self.folder.name) / "localnet.log"
+        served = ["--hosts", str(hosts)]
+        if plan:
+            file = Path(self.folder.name) / "plan.json"
+            file.write_text(json.dumps(plan(Path(self.folder.name))))
+            served = ["--plan", file]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [LOCALNET, "--dir", self.dir, "up", "--hosts", str(hosts), "--root", ROOT],
+                [LOCALNET, "--dir", self.dir, "up", *served, "--root", ROOT],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )
         described = self.dir / "net.json"
@@ -116,6 +136,30 @@ class Network:
 
     def sessions(self):
         return self.smart("settlement", {"sessions": {}})
+
+    def session(self, model):
+        """The first session for a model."""
+        return next(session for session in self.sessions() if session["model"] == model)
+
+    def leaves(self):
+        """What the round under way has drawn."""
+        found = []
+        while page := self.smart("audits", {"leaves": {"start_after": found[-1]["number"] if found else None}}):
+            found += page
+        return found
+
+    def receipts(self):
+        """All that the router holds for its first key."""
+        router, found, start = self.net["router"], [], 0
+        while start is not None:
+            request = urllib.request.Request(
+                f"{router['url']}/quern/receipts?from={start}", headers={"Authorization": f"Bearer {router['api_key']}"},
+            )
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                page = json.load(answer)
+            found += page["receipts"]
+            start = page["next"]
+        return found
 
     def balance(self, address):
         answer = ask("query", "bank", "balance", address, "nqrn", "--node", self.rpc)

@@ -1,6 +1,8 @@
-"""Bond, attach, serve, pay: two hosts, real nodes, real workers, the unmodified openai client."""
+"""Bond, attach, serve, pay: two hosts of which one serves two models, real nodes, real workers, the unmodified openai
+client."""
 
 import concurrent.futures
+import decimal
 import json
 import signal
 import subprocess
@@ -8,19 +10,18 @@ import threading
 import unittest
 
 import openai
-from network import ROOT, Network, ask
+from network import MODEL, OTHER, ROOT, Network, ask, two_models
 
 PROMPTS = [json.loads(line)["prompt"] for line in (ROOT / "models/prompts/demo.jsonl").read_text().splitlines()[:24]]
-MODEL = "quern-small"
 WORKER = ROOT / "inference-worker/target/debug/quern-worker"
 # of every account at genesis, as localnet/src/plan.rs has it
 FUNDS = 10**15
 
 
-def chat(client, number):
+def chat(client, number, model=MODEL):
     """One chat; odd ones stream. Answers the text."""
     messages = [{"role": "user", "content": PROMPTS[number % len(PROMPTS)]}]
-    options = {"model": MODEL, "messages": messages, "max_tokens": 24 + number, "temperature": 1.0}
+    options = {"model": model, "messages": messages, "max_tokens": 24 + number, "temperature": 1.0}
     if number % 2:
         with client.chat.completions.create(stream=True, **options) as stream:
             return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
@@ -49,8 +50,9 @@ class TheLoop(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.network = Network(hosts=2)
+        cls.network = Network(plan=two_models)
         cls.addClassCleanup(cls.end)
+        cls.both, cls.one = (worker["host"] for worker in cls.network.net["workers"])
 
     @classmethod
     def end(cls):
@@ -63,7 +65,9 @@ class TheLoop(unittest.TestCase):
         bonds = {bond["host"]: int(bond["active"]) for bond in self.network.smart("bonding", {"host_bonds": {}})}
         for host in hosts:
             self.assertGreater(bonds[host["host"]], 0)
-            self.assertGreater(host["memberships"][0]["effective"], 0)
+            served = {of["offer"]["model"]: of["effective"] for of in host["memberships"]}
+            self.assertEqual(set(served), {MODEL, OTHER} if host["host"] == self.both else {MODEL})
+            self.assertTrue(all(served.values()), served)
 
     def test_1b_a_registered_host_gets_the_models_files_from_another_and_a_stranger_does_not(self):
         chain = next((self.network.dir / "host1").rglob("chain.json"))
@@ -100,7 +104,7 @@ class TheLoop(unittest.TestCase):
             messages = [{"role": "user", "content": PROMPTS[number]}]
             answer = client.chat.completions.create(model=MODEL, messages=messages, max_tokens=60, **options)
             self.assertIn(answer.choices[0].finish_reason, ("stop", "length", "tool_calls"), options)
-        session = self.network.sessions()[0]
+        session = self.network.session(MODEL)
         self.assertEqual(session["status"], "open")
         limits = sum(int(member["limit"]) for member in session["committee"])
         self.assertLess(limits, int(session["escrow"]) + 1)
@@ -111,15 +115,55 @@ class TheLoop(unittest.TestCase):
 
         self.network.wait("batch on chain", committed)
 
-    def test_2b_what_was_served_is_re_executed_by_the_other_host_and_found_clean(self):
+    def test_2a_a_request_reaches_hosts_of_its_model_alone_and_an_unknown_model_is_openais_error(self):
+        client = self.network.client(max_retries=2)
+        self.assertEqual({model.id for model in client.models.list()}, {MODEL, OTHER})
+        with self.assertRaises(openai.NotFoundError) as refused:
+            chat(client, 0, "quern-large")
+        self.assertEqual((refused.exception.code, refused.exception.param), ("model_not_found", "model"))
+        for number in range(2):
+            self.assertTrue(chat(client, number, OTHER))
+        committees = {model: {member["host"] for member in self.network.session(model)["committee"]}
+                      for model in (MODEL, OTHER)}
+        self.assertEqual(committees, {MODEL: {self.both, self.one}, OTHER: {self.both}})
+        models = {session["id"]: session["model"] for session in self.network.sessions()}
+        hashes = {model: self.network.smart("registry", {"model": {"model": model}})["hash"] for model in committees}
+        self.assertNotEqual(hashes[MODEL], hashes[OTHER])
+
+        def served():
+            hosts = {model: set() for model in committees}
+            for kept in self.network.receipts():
+                receipt = kept["signed"]["receipt"]
+                model = models[receipt["voucher"]["session"]]
+                hosts[model].add(receipt["voucher"]["host"])
+                self.assertEqual(receipt["model_hash"], hashes[model])
+            return hosts == committees
+
+        self.network.wait("receipt of every host for each of its models", served, 20)
+
+    def test_2b_what_was_served_is_re_executed_by_a_host_of_its_model_and_found_clean(self):
         hosts = [worker["host"] for worker in self.network.net["workers"]]
+        models = {session["id"]: session["model"] for session in self.network.sessions()}
+        auditors, seen = {}, set()
+
+        def look():
+            for leaf in self.network.leaves():
+                source = leaf["source"]
+                kind = next(iter(source))
+                if kind == "receipt":
+                    self.assertEqual(leaf["model"], models[source["receipt"]["session"]])
+                seen.add((leaf["model"], leaf["host"], kind))
+                auditors.setdefault((leaf["model"], leaf["host"]), set()).add(leaf["auditor"])
 
         def records():
             return [self.network.smart("audits", {"host": {"host": host}}) for host in hosts]
 
         def judged():
+            look()
             now = records()
-            return now if all(record["audited"] and record["reports"] for record in now) else None
+            done = all(record["audited"] and record["reports"] for record in now)
+            kinds = {(OTHER, self.both, kind) for kind in ("receipt", "proof")}
+            return now if done and kinds <= seen else None
 
         # what a round collects is judged within the next
         for record in self.network.wait("audit of both hosts", judged, 240):
@@ -127,6 +171,11 @@ class TheLoop(unittest.TestCase):
             self.assertEqual(record["missing"], 0, record)
             self.assertEqual(record["withheld"], 0, record)
             self.assertEqual(record["missed"], 0, record)
+        # none twice in a round, and nobody judges itself or a model that it does not serve
+        self.assertEqual(auditors.pop((OTHER, self.both)), {None})
+        for (model, host), drawn in auditors.items():
+            self.assertEqual(model, MODEL)
+            self.assertEqual(drawn - {None}, {*hosts} - {host})
 
     def test_2c_hosts_prove_compute_and_their_power_follows(self):
         hosts = [worker["host"] for worker in self.network.net["workers"]]
@@ -147,6 +196,56 @@ class TheLoop(unittest.TestCase):
         # drawn answers were revealed, fetched and re-executed
         for record in self.network.wait("audit of proofs", audited, 120):
             self.assertEqual(record["proofs_failed"], 0, record)
+
+    def test_2d_proof_of_each_model_counts_and_weights_sum(self):
+        network = self.network
+
+        def reading(proofs, sprints, model):
+            """Work in 1,000 blocks: of the window, or of confirmations if they found less."""
+            means = []
+            for kind in ("window", "confirmation"):
+                of_kind = [sprint for sprint in sprints if sprint["kind"] == kind]
+                done = [proofs.get((sprint["sprint"], model)) for sprint in of_kind]
+                work = sum(int(proof["root"]["sum"]) for proof in done if proof)
+                blocks = sum(sprint["deadline"] - sprint["start"] for sprint in of_kind)
+                if blocks:
+                    means.append(1000 * work // blocks)
+            return min(means, default=0)
+
+        def proven():
+            epoch = network.smart("poc-weights", {"epoch": {}})
+            weights = {weight["host"]: weight for weight in network.smart("poc-weights", {"weights": {}})}
+            found = {}
+            for host in (self.both, self.one):
+                listed = network.smart("poc-weights", {"host_proofs": {"host": host, "from": 0, "to": 10**9}})
+                found[host] = {(proof["sprint"]["sprint"], proof["model"]): proof for proof in listed}
+            if network.smart("poc-weights", {"epoch": {}}) != epoch or set(weights) != set(found):
+                return None
+            sprints = {proof["sprint"]["sprint"]: proof["sprint"] for own in found.values() for proof in own.values()}
+            of_epoch = [sprint for sprint in sprints.values()
+                        if sprint["epoch"] == epoch["epoch"] and sprint["deadline"] <= epoch["height"]]
+            readings = {host: {model: reading(found[host], of_epoch, model) for model in (MODEL, OTHER)} for host in found}
+            whole = all(readings[host][MODEL] for host in found) and readings[self.both][OTHER]
+            return (epoch, weights, readings) if whole else None
+
+        epoch, weights, readings = network.wait("epoch in which each host proved each of its models", proven, 150)
+        self.assertEqual(readings[self.one][OTHER], 0)
+        for host, weight in weights.items():
+            self.assertEqual(weight["proven"], sum(readings[host].values()), (host, readings))
+        self.assertEqual(sum(weight["power"] for weight in weights.values()), epoch["total_power"])
+        for model in (MODEL, OTHER):
+            self.assertGreater(int(network.smart("poc-weights", {"capacity": {"model": model}})), 0)
+
+    def test_2e_each_models_price_follows_its_own_demand(self):
+        def judged():
+            prices = [self.network.smart("pricing", {"price": {"model": model}}) for model in (MODEL, OTHER)]
+            done = all(int(price["judged"]) and price["source"] == "proven" for price in prices)
+            return prices if done else None
+
+        wanted, idle = self.network.wait("demand for both models, judged by what is proven of each", judged, 60)
+        self.assertGreater(int(wanted["judged"]), int(idle["judged"]))
+        kept = [decimal.Decimal(price["price"]) / decimal.Decimal(price["launch"]) for price in (wanted, idle)]
+        self.assertGreater(kept[0], kept[1], "who is asked for more keeps more of its price")
 
     def test_3_a_worker_killed_in_the_middle_of_streams_comes_back_and_the_rest_is_served(self):
         client = self.network.client(max_retries=0)
@@ -197,14 +296,16 @@ class TheLoop(unittest.TestCase):
     def test_5_a_request_is_followed_from_its_voucher_into_a_batch(self):
         client = self.network.client(max_retries=2)
         messages = [{"role": "user", "content": PROMPTS[0]}]
-        answer = client.chat.completions.with_raw_response.create(model=MODEL, messages=messages, max_tokens=20)
-        request = answer.headers["x-request-id"]
+        requests = []
+        for model in (MODEL, OTHER):
+            answer = client.chat.completions.with_raw_response.create(model=model, messages=messages, max_tokens=20)
+            requests.append(answer.headers["x-request-id"])
 
         def traced():
-            trace = self.network.trace(request)
-            return trace if '"batch' in trace.stdout and not trace.returncode else None
+            traces = [self.network.trace(request) for request in requests]
+            return all('"batch' in trace.stdout and not trace.returncode for trace in traces)
 
-        self.network.wait("receipt in a batch", traced)
+        self.network.wait("receipts of both models in batches", traced)
 
     def test_5b_a_host_rotates_its_warm_key_and_what_it_serves_then_is_committed_and_claimed_by_the_new_one(self):
         network, number = self.network, 1
@@ -243,24 +344,28 @@ class TheLoop(unittest.TestCase):
         account = ask("query", "auth", "account-info", new["warm_address"], "--node", network.rpc)
         self.assertGreater(int(account["info"]["sequence"]), 0)
 
-    def test_6_escrow_divides_to_the_last_coin(self):
-        session = self.network.sessions()[0]
-        before = {m["host"]: self.network.balance(m["host"]) for m in session["committee"]}
-        closed = self.network.execute("router", "settlement", {"close_session": {"session": session["id"]}})
-        self.assertEqual(closed["code"], 0, closed)
+    def test_6_escrow_divides_to_the_last_coin_and_a_host_of_two_models_is_paid_for_both(self):
+        sessions = [self.network.session(model) for model in (MODEL, OTHER)]
+        before = {host: self.network.balance(host) for host in (self.both, self.one)}
+        for session in sessions:
+            closed = self.network.execute("router", "settlement", {"close_session": {"session": session["id"]}})
+            self.assertEqual(closed["code"], 0, closed)
 
         def paid():
-            now = self.network.smart("settlement", {"session": {"session": session["id"]}})
-            return now if now["status"] == "closed" else None
+            now = [self.network.smart("settlement", {"session": {"session": session["id"]}}) for session in sessions]
+            return now if all(session["status"] == "closed" for session in now) else None
 
-        now = self.network.wait("closed session", paid, 300)
-        outcome = now["outcome"]
-        shares = {host: int(amount) for host, amount in outcome["paid"]}
-        parts = [int(outcome[part]) for part in ("router_fee", "burned", "audits", "refund")]
-        self.assertEqual(sum(shares.values()) + sum(parts), int(now["escrow"]))
-        self.assertGreater(sum(shares.values()), 0, "somebody served")
-        self.assertGreater(int(outcome["audits"]), 0, "the audits live from fees")
-        for host, amount in shares.items():
+        gained = dict.fromkeys(before, 0)
+        for now in self.network.wait("closed sessions", paid, 300):
+            outcome = now["outcome"]
+            shares = {host: int(amount) for host, amount in outcome["paid"]}
+            parts = [int(outcome[part]) for part in ("router_fee", "burned", "audits", "refund")]
+            self.assertEqual(sum(shares.values()) + sum(parts), int(now["escrow"]))
+            self.assertGreater(shares.get(self.both, 0), 0, f"{now['model']} was served")
+            self.assertGreater(int(outcome["audits"]), 0, "the audits live from fees")
+            for host, amount in shares.items():
+                gained[host] += amount
+        for host, amount in gained.items():
             self.assertEqual(self.network.balance(host) - before[host], amount)
 
     def test_7_the_payer_spent_what_its_sessions_say(self):
@@ -298,14 +403,14 @@ class TheLoop(unittest.TestCase):
         price = self.network.smart("pricing", {"price": {"model": MODEL}})
         self.assertGreater(price["updated_at"], 0)
         self.assertNotEqual(price["price"], price["launch"])
-        demand = self.network.smart("settlement", {"demand": {"model": MODEL}})
+        demands = [self.network.smart("settlement", {"demand": {"model": model}}) for model in (MODEL, OTHER)]
         # what was committed since the last update is judged by the next
-        self.assertLessEqual(int(price["judged"]), int(demand["weighted"]))
+        self.assertLessEqual(int(price["judged"]), int(demands[0]["weighted"]))
         self.assertGreater(int(price["judged"]), 0)
         listed = [self.network.smart("settlement", {"batch_at": {"host": host["host"], "height": 10**9}})
                   for host in self.network.smart("registry", {"hosts": {}})]
         committed = sum(int(batch["committed"]) for batch in listed if batch)
-        self.assertEqual(int(demand["amount"]), committed, "limits covered all of it")
+        self.assertEqual(sum(int(demand["amount"]) for demand in demands), committed, "limits covered all of it")
 
 
 if __name__ == "__main__":
