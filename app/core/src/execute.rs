@@ -161,11 +161,11 @@ impl Executor<'_> {
     }
 }
 
-/// Out of gas aborts the whole transaction, so the SDK does not name a message then. A submessage's own limit is an
-/// error like any other.
+/// Out of gas, as any panic, aborts the whole transaction, so the SDK does not name a message then. A submessage's own
+/// limit is an error like any other.
 fn fail_message(error: Error, index: usize) -> Error {
     let own_limit = error.contexts().ends_with("SubMsg hit gas limit");
-    if error.is_halt() || error.is(&errors::OUT_OF_GAS) && !own_limit {
+    if error.is_halt() || error.is(&errors::PANIC) || error.is(&errors::OUT_OF_GAS) && !own_limit {
         return error;
     }
     error.wrap(format!("failed to execute message; message index: {index}"))

@@ -2,6 +2,7 @@
 
 use crate::support;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use prost::Message;
 use prost_types::Timestamp;
 use quern_core::App;
@@ -16,9 +17,11 @@ use quern_proto::{
         bank::v1beta1::{MsgMultiSend, SendAuthorization},
         base::abci::v1beta1::TxMsgData,
     },
+    cosmwasm::wasm::v1::MsgExecuteContract,
 };
 use quern_testkit::{Chain, GENESIS_TIME, Genesis, User, any, bank_send, coins};
-use support::{attribute_list, deliver, exported_twice, failed, started};
+use serde_json::json;
+use support::{attribute_list, contract, deliver, exported_twice, failed, started};
 use tendermint_proto::v0_38::abci::ExecTxResult;
 
 const SEND: &str = "/cosmos.bank.v1beta1.MsgSend";
@@ -409,4 +412,61 @@ fn grants_are_revoked_listed_exported_and_imported() {
     assert_eq!(w.run(&alice, any(&revoke)).code, 0);
     assert_eq!(w.run(&alice, any(&revoke)).codespace, "authz");
     assert_eq!(w.grants().len(), 1);
+}
+
+#[test]
+fn what_panics_in_the_sdk_ends_the_transaction_though_a_contract_asked_for_a_reply() {
+    let mut w = world();
+    let alice = w.alice.clone();
+    let run = |w: &mut World, message: Any| {
+        let tx = w.chain.tx(&alice).message(message).gas(20_000_000).sign(&alice);
+        deliver(&mut w.chain, tx)
+    };
+    let stored = contract::stored(&run(&mut w, contract::store(&alice, "probe")));
+    let probe = contract::instantiated(&run(&mut w, contract::instantiate(&alice, stored, "{}")));
+    // a limit out of order can be granted, and not drawn on
+    let authorization = |limit: &[&str]| SendAuthorization {
+        spend_limit: limit.iter().flat_map(|coin| coins(coin)).collect(),
+        ..Default::default()
+    };
+    let grant = |limit: &[&str]| {
+        any(&MsgGrant {
+            granter: alice.address().to_string(),
+            grantee: probe.clone(),
+            grant: Some(Grant {
+                authorization: Some(any(&authorization(limit))),
+                expiration: None,
+            }),
+        })
+    };
+    let inner = any(&MsgExec {
+        grantee: probe.clone(),
+        msgs: vec![bank_send(&alice, &w.carol, "1nqrn")],
+    });
+    let call = |gas_limit: Option<u64>| {
+        let msg = json!({"any": {"type_url": inner.type_url, "value": STANDARD.encode(&inner.value)}});
+        let sub = json!({"id": 1, "msg": msg, "gas_limit": gas_limit, "reply_on": "always", "payload": ""});
+        any(&MsgExecuteContract {
+            sender: alice.address().to_string(),
+            contract: probe.clone(),
+            msg: json!({"sub": {"msgs": [sub]}}).to_string().into_bytes(),
+            funds: Vec::new(),
+        })
+    };
+    assert_eq!(run(&mut w, grant(&["5zzz", "5nqrn"])).code, 0);
+    for gas_limit in [None, Some(1_000_000)] {
+        let result = run(&mut w, call(gas_limit));
+        failed(
+            &result,
+            "undefined",
+            111_222,
+            "Coins (self) must be sorted: panic",
+        );
+    }
+    // what only fails is the contract's to catch
+    assert_eq!(run(&mut w, grant(&["5zzz"])).code, 0);
+    assert_eq!(run(&mut w, call(None)).code, 0);
+    assert_eq!(run(&mut w, grant(&["5nqrn"])).code, 0);
+    assert_eq!(run(&mut w, call(None)).code, 0);
+    assert_eq!(w.chain.balance(&w.carol, "nqrn"), 1001);
 }

@@ -81,9 +81,9 @@ fn authorize(cx: &Cx, granter: &AccAddress, grantee: &AccAddress, msg: &AnyMsg) 
     }
 }
 
-/// Out of gas aborts the whole transaction, so the SDK does not name a message then.
+/// Out of gas, as any panic, aborts the whole transaction, so the SDK does not name a message then.
 fn fail(error: Error, msg: &AnyMsg) -> Error {
-    if error.is_halt() || error.is(&errors::OUT_OF_GAS) {
+    if error.is_halt() || error.is(&errors::OUT_OF_GAS) || error.is(&errors::PANIC) {
         return error;
     }
     let shown = cut(compact::text(&msg.type_url, &msg.value));

@@ -18,9 +18,9 @@ pub(crate) fn is_spent(meter: &GasMeter) -> bool {
 }
 
 /// Whether a failure ends the whole transaction, whatever the contract asked for: the node failed,
-/// or the gas of this level is gone.
+/// the SDK would have panicked, or the gas of this level is gone.
 pub(crate) fn is_final(error: &Error, meter: &GasMeter) -> bool {
-    error.is_halt() || error.is(&sdk::OUT_OF_GAS) && is_spent(meter)
+    error.is_halt() || error.is(&sdk::PANIC) || error.is(&sdk::OUT_OF_GAS) && is_spent(meter)
 }
 
 #[cfg(test)]
@@ -40,13 +40,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_levels_own_exhaustion_is_final() {
+    fn only_the_levels_own_exhaustion_and_panics_are_final() {
         let meter = GasMeter::limited(10);
         let inner = sdk::OUT_OF_GAS.wrap("SubMsg hit gas limit");
         assert!(!is_final(&inner, &meter));
         meter.consume(10, "all").unwrap();
         assert!(is_final(&inner, &meter));
         assert!(is_final(&Error::halt("disk"), &GasMeter::infinite()));
+        assert!(is_final(&sdk::PANIC.wrap("Int overflow"), &GasMeter::infinite()));
         assert!(!is_final(&(&errors::VM).into(), &meter));
     }
 }

@@ -52,7 +52,8 @@ fn send_within(sender: &Sender<'_>, cx: &Cx, inner: &Cx, message: &SubMsg) -> Re
     };
     let meter = GasMeter::limited(limit);
     match sender.send(&inner.with_gas(meter.clone()), &message.msg) {
-        Err(error) if error.is_halt() => Err(error),
+        // a panic passes wasmd's meters by
+        Err(error) if error.is_halt() || error.is(&sdk::PANIC) => Err(error),
         Err(error) if error.is(&sdk::OUT_OF_GAS) && is_spent(&meter) => {
             cx.gas.consume(limit, "Sub-Message OutOfGas panic")?;
             Err(sdk::OUT_OF_GAS.wrap("SubMsg hit gas limit"))
