@@ -16,6 +16,7 @@ use crate::{
     block::{Chain, header},
     execute::Executor,
     router::AppRouter,
+    stakes::Stakes,
     statesync::{self, StateSync},
 };
 
@@ -73,6 +74,7 @@ impl App {
     /// As [`App::open`].
     pub fn assemble(store: MultiStore, wasm: Wasm, options: Options) -> Result<Self, OpenError> {
         let corrupt = |e: Error| OpenError::Corrupt(e.to_string());
+        let wasm = wasm.with_staking(Arc::new(Stakes));
         let snapshot = store.snapshot();
         let header = header::read(&snapshot).map_err(corrupt)?;
         let router = AppRouter::new(wasm.clone());

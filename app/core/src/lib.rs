@@ -19,6 +19,7 @@ mod options;
 mod query;
 mod rewards;
 mod router;
+mod stakes;
 mod statesync;
 mod system;
 mod tx;

@@ -34,20 +34,24 @@ const NO: i32 = VoteOption::No as i32;
 const VOTING: usize = 4;
 const DEPOSIT: &str = "1000000nqrn";
 
+/// Parameters with votes of so many seconds.
+pub fn params(voting: usize) -> Value {
+    let coins = |amount: u64| json!([{"denom": "nqrn", "amount": amount.to_string()}]);
+    json!({
+        "min_deposit": coins(1_000_000), "expedited_min_deposit": coins(5_000_000),
+        "max_deposit_period": "100s", "voting_period": format!("{voting}s"), "expedited_voting_period": "2s",
+        "quorum": "0.334", "threshold": "0.5", "expedited_threshold": "0.667", "veto_threshold": "0.334",
+        "min_initial_deposit_ratio": "0", "proposal_cancel_ratio": "0.5", "proposal_cancel_dest": "",
+        "burn_vote_quorum": false, "burn_proposal_deposit_prevote": false, "burn_vote_veto": true,
+        "min_deposit_ratio": "0.01",
+    })
+}
+
 /// Four hosts; voting takes a few blocks, of a second each.
 fn world() -> World {
     let mut profile = ProfileName::Localnet.profile();
     // no epoch ends within a test
     profile.epoch_blocks = 1000;
-    let coins = |amount: u64| json!([{"denom": "nqrn", "amount": amount.to_string()}]);
-    let params = json!({
-        "min_deposit": coins(1_000_000), "expedited_min_deposit": coins(5_000_000),
-        "max_deposit_period": "100s", "voting_period": format!("{VOTING}s"), "expedited_voting_period": "2s",
-        "quorum": "0.334", "threshold": "0.5", "expedited_threshold": "0.667", "veto_threshold": "0.334",
-        "min_initial_deposit_ratio": "0", "proposal_cancel_ratio": "0.5", "proposal_cancel_dest": "",
-        "burn_vote_quorum": false, "burn_proposal_deposit_prevote": false, "burn_vote_veto": true,
-        "min_deposit_ratio": "0.01",
-    });
     let bonds = [
         "200000000000nqrn",
         "200000000000nqrn",
@@ -55,7 +59,7 @@ fn world() -> World {
         "200000000000nqrn",
     ];
     let mut world = launch_with(&profile, vec![], &bonds, &json!([]), |state| {
-        state.gov.params = Some(params);
+        state.gov.params = Some(params(VOTING));
         let funder = User::new("funder").address();
         state.auth.add_account(funder.clone()).unwrap();
         state

@@ -12,6 +12,7 @@ mod allowances;
 mod authorizations;
 mod beacon;
 mod completions;
+mod contract_stakes;
 mod contracts;
 mod emission;
 mod gen_txs;

@@ -23,7 +23,9 @@ mod msg;
 mod probestack;
 mod querier;
 mod query;
+mod staking;
 mod state;
 
 pub use keeper::{OpenError, Options, Wasm};
 pub use msg::Msg;
+pub use staking::Staking;

@@ -2,14 +2,27 @@
 
 use crate::common;
 
-use common::{Chain, account, base64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use common::{Chain, TestRouter, account, base64};
 use cosmwasm_std::Binary;
 use prost::Message;
-use quern_proto::cosmos::{
-    bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse, QuerySupplyOfRequest},
-    base::v1beta1::Coin,
+use quern_context::{Cx, Router};
+use quern_proto::{
+    cosmos::{
+        bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse, QuerySupplyOfRequest},
+        base::v1beta1::Coin,
+    },
+    cosmwasm::wasm::v1::QuerySmartContractStateRequest,
 };
-use quern_types::AccAddress;
+use quern_types::{AccAddress, Result};
+use quern_wasm::{
+    Staking,
+    json::{DecCoin, Delegation, FullDelegation, TotalRewards, Validator},
+};
 use serde_json::{Value, json};
 
 /// What the probe hears when it asks the chain.
@@ -233,27 +246,146 @@ fn rubbish_and_unknown_queries_are_answered_by_system_errors() {
 }
 
 #[test]
-fn staking_is_answered_as_by_a_chain_without_delegations() {
+fn staking_is_answered_as_by_a_chain_without_validators_where_the_application_has_none() {
     let (chain, probe) = Chain::with_probe();
-    let staking = |query: Value| answer(&chain, &probe, json!({ "staking": query }));
-    assert_eq!(staking(json!({"bonded_denom": {}})), json!({"denom": "nqrn"}));
-    assert_eq!(staking(json!({"all_validators": {}})), json!({"validators": []}));
-    assert_eq!(
-        staking(json!({"validator": {"address": "x"}})),
-        json!({"validator": null})
-    );
-    let of = account(1).to_string();
-    assert_eq!(
-        staking(json!({"all_delegations": {"delegator": of}})),
-        json!({"delegations": []})
-    );
-    let heard = hear(
-        &chain,
-        &probe,
-        br#"{"distribution":{"delegator_validators":{"delegator_address":"x"}}}"#,
-    );
-    assert_eq!(
-        heard["error"],
-        json!({"unsupported_request": {"kind": "distribution"}})
-    );
+    let (of, operator) = (account(1).to_string(), account(2).to_validator_bech32());
+    let named = json!({"delegator": of, "validator": operator});
+    let delegator = json!({"delegator_address": of});
+    let to_itself = format!(r#"{{"withdraw_address":"{of}"}}"#);
+    let rewards = |delegator: &str, validator: &str| json!({"distribution": {"delegation_rewards": {"delegator_address": delegator, "validator_address": validator}}});
+    for (query, expected) in [
+        (json!({"staking": {"bonded_denom": {}}}), r#"{"denom":"nqrn"}"#),
+        (json!({"staking": {"all_validators": {}}}), r#"{"validators":[]}"#),
+        (
+            json!({"staking": {"validator": {"address": operator}}}),
+            r#"{"validator":null}"#,
+        ),
+        (
+            json!({"staking": {"all_delegations": {"delegator": of}}}),
+            r#"{"delegations":[]}"#,
+        ),
+        (json!({"staking": {"delegation": named}}), "{}"),
+        (
+            json!({"distribution": {"delegator_withdraw_address": delegator}}),
+            to_itself.as_str(),
+        ),
+        (
+            json!({"distribution": {"delegation_total_rewards": delegator}}),
+            r#"{"rewards":[],"total":[]}"#,
+        ),
+        (
+            json!({"distribution": {"delegator_validators": delegator}}),
+            r#"{"validators":[]}"#,
+        ),
+    ] {
+        let text = String::from_utf8(answer_bytes(&chain, &probe, query)).unwrap();
+        assert_eq!(text, expected);
+    }
+    for (query, expected) in [
+        (
+            json!({"staking": {"validator": {"address": "x"}}}),
+            "codespace: undefined, code: 1",
+        ),
+        (
+            json!({"staking": {"all_delegations": {"delegator": "x"}}}),
+            "codespace: sdk, code: 7",
+        ),
+        (
+            json!({"staking": {"delegation": {"delegator": of, "validator": of}}}),
+            "codespace: sdk, code: 7",
+        ),
+        (rewards(&of, &operator), "codespace: staking, code: 3"),
+        (rewards("", &operator), "codespace: undefined, code: 1"),
+        (rewards(&of, ""), "codespace: undefined, code: 1"),
+        (rewards(&of, &of), "codespace: sdk, code: 35"),
+        (rewards(&operator, &operator), "codespace: sdk, code: 35"),
+    ] {
+        let heard = hear(&chain, &probe, query.to_string().as_bytes());
+        assert_eq!(heard["ok"]["error"], expected, "{query}");
+    }
+    for (query, kind) in [
+        (&br#"{"staking":{"future":{}}}"#[..], "unknown Staking variant"),
+        (br#"{"distribution":{"future":{}}}"#, "unknown distribution query"),
+    ] {
+        let heard = hear(&chain, &probe, query);
+        assert_eq!(heard["error"], json!({"unsupported_request": {"kind": kind}}));
+    }
+}
+
+/// An application whose answers about validators ask a contract that asks about validators.
+struct Circle {
+    contract: AccAddress,
+    asked: AtomicUsize,
+}
+
+impl Staking for Circle {
+    fn bonded_validators(&self, cx: &Cx, router: &dyn Router) -> Result<Vec<Validator>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let request = QuerySmartContractStateRequest {
+            address: self.contract.to_string(),
+            query_data: ask_validators().to_string().into_bytes(),
+        };
+        let path = "/cosmwasm.wasm.v1.Query/SmartContractState";
+        router.query(cx, path, &request.encode_to_vec())?;
+        Ok(Vec::new())
+    }
+
+    fn validator(&self, _: &Cx, _: &dyn Router, _: &AccAddress) -> Result<Option<Validator>> {
+        panic!("not asked here")
+    }
+
+    fn delegations(&self, _: &Cx, _: &dyn Router, _: &AccAddress) -> Result<Vec<Delegation>> {
+        panic!("not asked here")
+    }
+
+    fn delegation(
+        &self,
+        _: &Cx,
+        _: &dyn Router,
+        _: &AccAddress,
+        _: &AccAddress,
+    ) -> Result<Option<FullDelegation>> {
+        panic!("not asked here")
+    }
+
+    fn withdraw_address(&self, _: &Cx, _: &AccAddress) -> Result<AccAddress> {
+        panic!("not asked here")
+    }
+
+    fn rewards(&self, _: &Cx, _: &dyn Router, _: &AccAddress, _: &AccAddress) -> Result<Vec<DecCoin>> {
+        panic!("not asked here")
+    }
+
+    fn total_rewards(&self, _: &Cx, _: &dyn Router, _: &AccAddress) -> Result<TotalRewards> {
+        panic!("not asked here")
+    }
+}
+
+fn ask_validators() -> Value {
+    json!({"chain": {"request": base64(br#"{"staking":{"all_validators":{}}}"#)}})
+}
+
+#[test]
+fn staking_answers_that_ask_contracts_count_as_nested_queries_and_use_their_gas() {
+    let (mut chain, contract) = Chain::with_probe();
+    let circle = Arc::new(Circle {
+        contract: contract.clone(),
+        asked: AtomicUsize::new(0),
+    });
+    chain.wasm = chain.wasm.clone().with_staking(circle.clone());
+    chain.router = TestRouter::over(chain.wasm.clone());
+    chain.ask(&contract, ask_validators()).unwrap();
+    // ten levels, of which an answer takes two
+    assert_eq!(circle.asked.load(Ordering::Relaxed), 8);
+
+    let ask = json!({"ask": {"request": base64(br#"{"staking":{"all_validators":{}}}"#)}});
+    let free = json!({"ask": {"request": base64(br#"{"staking":{"bonded_denom":{}}}"#)}});
+    let used = chain.execute(&account(1), &contract, ask.clone()).unwrap().gas;
+    let alone = chain.execute(&account(1), &contract, free).unwrap().gas;
+    // from a message there is one level more, and each is at least the set-up of a code that is loaded
+    assert!(used > alone + 9 * 2_000, "{used} {alone}");
+    let msg = common::execute_msg(&account(1), &contract, ask);
+    let (result, _) = chain.deliver_with(used - 1_000, &msg);
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("ut of gas"), "{error}");
 }

@@ -4,7 +4,7 @@ use cosmwasm_std::{
     MessageInfo, Reply, Response, StdError, StdResult, SubMsg, SubMsgResult, WasmMsg,
 };
 
-use crate::msg::{ExecuteMsg, InstantiateMsg, LastReply, MigrateMsg, QueryMsg, SudoMsg};
+use crate::msg::{ExecuteMsg, InstantiateMsg, LastReply, MigrateMsg, QueryMsg, Stakes, SudoMsg};
 
 const LAST_REPLY: &[u8] = b"last_reply";
 /// A reply with this id fails.
@@ -59,6 +59,9 @@ pub fn execute(deps: DepsMut, env: Env, _info: MessageInfo, msg: ExecuteMsg) -> 
                 .querier
                 .query_wasm_smart(&env.contract.address, &QueryMsg::Recurse { depth })?;
             Ok(response.set_data(to_json_binary(&reached)?))
+        }
+        ExecuteMsg::Ask { request } => {
+            Ok(response.set_data(to_json_binary(&deps.querier.raw_query(&request))?))
         }
         ExecuteMsg::BigData { len } => Ok(response.set_data(vec![0; len as usize])),
         ExecuteMsg::BigWrite { len } => {
@@ -204,6 +207,20 @@ pub fn query(deps: Deps<Empty>, env: Env, msg: QueryMsg) -> StdResult<Binary> {
             to_json_binary(&last)
         }
         QueryMsg::Chain { request } => to_json_binary(&deps.querier.raw_query(&request)),
+        QueryMsg::Stakes { delegator, validator } => {
+            let querier = deps.querier;
+            to_json_binary(&Stakes {
+                bonded_denom: querier.query_bonded_denom()?,
+                all_validators: querier.query_all_validators()?,
+                validator: querier.query_validator(&validator)?,
+                all_delegations: querier.query_all_delegations(&delegator)?,
+                delegation: querier.query_delegation(&delegator, &validator)?,
+                withdraw_address: querier.query_delegator_withdraw_address(&delegator)?,
+                rewards: querier.query_delegation_rewards(&delegator, &validator).ok(),
+                total_rewards: querier.query_delegation_total_rewards(&delegator)?,
+                delegator_validators: querier.query_delegator_validators(&delegator)?,
+            })
+        }
         QueryMsg::Loop {} => run_forever(),
     }
 }

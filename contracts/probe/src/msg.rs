@@ -1,5 +1,8 @@
 //! Messages of the probe.
-use cosmwasm_std::{Binary, Coin, Event, SubMsg};
+use cosmwasm_std::{
+    Addr, Binary, Coin, DecCoin, Delegation, DelegationTotalRewardsResponse, Event, FullDelegation, SubMsg,
+    ValidatorMetadata,
+};
 use serde::{Deserialize, Serialize};
 
 /// Instantiates the probe; the response carries the attributes and the submessages.
@@ -129,6 +132,11 @@ pub enum ExecuteMsg {
         /// Levels left.
         depth: u32,
     },
+    /// Asks the chain, as [`QueryMsg::Chain`]; the data of the response is the answer.
+    Ask {
+        /// JSON of a query, or anything else.
+        request: Binary,
+    },
     /// Answers with `len` zero bytes of data.
     BigData {
         /// Bytes.
@@ -179,8 +187,38 @@ pub enum QueryMsg {
         /// JSON of a query, or anything else.
         request: Binary,
     },
+    /// What the chain says of a delegation, read by cosmwasm-std: [`Stakes`].
+    Stakes {
+        /// Delegator.
+        delegator: String,
+        /// Operator address.
+        validator: String,
+    },
     /// Computes for ever.
     Loop {},
+}
+
+/// Answers to all questions about a delegation, its delegator and its validator.
+#[derive(Serialize, Clone, Debug)]
+pub struct Stakes {
+    /// The coin that is staked.
+    pub bonded_denom: String,
+    /// Validators that vote.
+    pub all_validators: Vec<ValidatorMetadata>,
+    /// The validator, if there is one.
+    pub validator: Option<cosmwasm_std::Validator>,
+    /// The delegator's delegations.
+    pub all_delegations: Vec<Delegation>,
+    /// The delegation, if there is one.
+    pub delegation: Option<FullDelegation>,
+    /// Where the delegator's rewards go.
+    pub withdraw_address: Addr,
+    /// The delegation's rewards, if there is one.
+    pub rewards: Option<Vec<DecCoin>>,
+    /// The delegator's rewards.
+    pub total_rewards: DelegationTotalRewardsResponse,
+    /// Validators that the delegator delegates to.
+    pub delegator_validators: Vec<String>,
 }
 
 /// The reply that the host delivered last.

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod contract;
+pub mod probe;
 pub mod proving;
 pub mod shipped;
 pub mod signing;

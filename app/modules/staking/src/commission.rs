@@ -9,11 +9,16 @@ use crate::number as dec;
 /// in an epoch as a parameter of `bonding` says. The contract keeps epochs, not times: there is none here.
 pub(crate) fn of(income: Option<&HostIncome>, params: Option<&Params>) -> wire::Commission {
     wire::Commission {
-        commission_rates: Some(wire::CommissionRates {
-            rate: dec::bps(income.map_or(0, |income| income.rate_bps)),
-            max_rate: dec::ratio(1, 1),
-            max_change_rate: dec::bps(params.map_or(0, |params| params.commission_rise_bps)),
-        }),
+        commission_rates: Some(rates(income, params)),
         update_time: Some(prost_types::Timestamp::default()),
+    }
+}
+
+/// The rates alone.
+pub(crate) fn rates(income: Option<&HostIncome>, params: Option<&Params>) -> wire::CommissionRates {
+    wire::CommissionRates {
+        rate: dec::bps(income.map_or(0, |income| income.rate_bps)),
+        max_rate: dec::ratio(1, 1),
+        max_change_rate: dec::bps(params.map_or(0, |params| params.commission_rise_bps)),
     }
 }

@@ -30,6 +30,7 @@ mod query;
 mod slashing;
 mod staking;
 mod vesting;
+mod view;
 
 pub use completion::PER_BLOCK;
 pub use error::*;
@@ -40,6 +41,7 @@ pub use hooks::end_block;
 pub use msg::Msg;
 pub use query::query;
 pub use vesting::{track_bond, track_return};
+pub use view::{Stake, ValidatorRates, View, decimal, withdraw_address};
 
 /// Name of the module and of its part of the state.
 pub const MODULE: &str = "staking";

@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod query;
 mod reply;
 mod response;
+pub(crate) mod staking;
 
 pub use call::{BlockInfo, ContractRef, Env, MessageInfo, MigrateInfo, TxInfo, WireCoin};
 pub use go::to_vec;
@@ -24,6 +25,7 @@ pub use reply::{MsgResponse, Reply, SubMsgResponse, SubMsgResult};
 pub use response::{
     ContractAttribute, ContractEvent, ContractResult, QueryResult, ReplyOn, Response, SubMsg,
 };
+pub use staking::{DecCoin, Delegation, DelegatorReward, FullDelegation, TotalRewards, Validator};
 
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 

@@ -227,13 +227,31 @@ variants! {
     /// Queries of distribution.
     DistributionQuery {
         /// Where rewards go.
-        delegator_withdraw_address: IgnoredAny,
+        delegator_withdraw_address: Delegator,
         /// Rewards of one delegation.
-        delegation_rewards: IgnoredAny,
+        delegation_rewards: RewardsOf,
         /// Rewards of all delegations.
-        delegation_total_rewards: IgnoredAny,
+        delegation_total_rewards: Delegator,
         /// Validators of a delegator.
-        delegator_validators: IgnoredAny,
+        delegator_validators: Delegator,
+    }
+}
+
+fields! {
+    /// Names a delegator.
+    Delegator {
+        /// Bech32.
+        delegator_address: String,
+    }
+}
+
+fields! {
+    /// Names a delegation.
+    RewardsOf {
+        /// Bech32.
+        delegator_address: String,
+        /// Operator address.
+        validator_address: String,
     }
 }
 

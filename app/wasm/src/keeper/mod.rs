@@ -19,7 +19,13 @@ use cosmwasm_vm::{CacheOptions, Size, capabilities_from_csv};
 use quern_context::{Cx, MsgOutput, Router};
 use quern_types::{AccAddress, Result};
 
-use crate::{Msg, backend::Vm, keys, limits, msg::check_code};
+use crate::{
+    Msg,
+    backend::Vm,
+    keys, limits,
+    msg::check_code,
+    staking::{NoStaking, Staking},
+};
 
 pub(crate) use admin::{add_uploaders, remove_uploaders, set_admin, set_instantiate_config, set_label};
 pub(crate) use authority::{Authority, require_governance};
@@ -87,7 +93,10 @@ pub enum OpenError {
 
 /// The contract host. A handle: clones share everything.
 #[derive(Clone)]
-pub struct Wasm(Arc<Inner>);
+pub struct Wasm {
+    inner: Arc<Inner>,
+    staking: Arc<dyn Staking>,
+}
 
 struct Inner {
     vm: Vm,
@@ -116,12 +125,23 @@ impl Wasm {
             dir: options.dir,
             reason: e.to_string(),
         })?;
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             vm,
             codes,
             reports: Reports::default(),
             query_gas: options.query_gas,
-        })))
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            staking: Arc::new(NoStaking),
+        })
+    }
+
+    /// The same host on a chain with validators, of which contracts are told so. All handles that messages and
+    /// queries go through must be this one or clones of it.
+    #[must_use]
+    pub fn with_staking(self, staking: Arc<dyn Staking>) -> Self {
+        Self { staking, ..self }
     }
 
     /// Executes a validated message on behalf of its signers.
@@ -193,22 +213,26 @@ impl Wasm {
     }
 
     pub(crate) fn vm(&self) -> &Vm {
-        &self.0.vm
+        &self.inner.vm
     }
 
     pub(crate) fn codes(&self) -> &CodeStore {
-        &self.0.codes
+        &self.inner.codes
     }
 
     pub(crate) fn query_gas(&self) -> u64 {
-        self.0.query_gas
+        self.inner.query_gas
+    }
+
+    pub(crate) fn staking(&self) -> &dyn Staking {
+        self.staking.as_ref()
     }
 }
 
 impl std::fmt::Debug for Wasm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Wasm")
-            .field("codes", &self.0.codes)
+            .field("codes", &self.inner.codes)
             .finish_non_exhaustive()
     }
 }

@@ -27,7 +27,7 @@ const REMEMBERED: usize = 1024;
 impl Wasm {
     /// Analyses a stored code.
     pub(crate) fn report(&self, cx: &Cx, checksum: &Checksum) -> Result<Report> {
-        let known = &self.0.reports.0;
+        let known = &self.inner.reports.0;
         if let Some(report) = known.lock().get(checksum.as_slice()) {
             return Ok(report.clone());
         }

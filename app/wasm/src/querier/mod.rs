@@ -1,6 +1,7 @@
 //! Queries that contracts ask of the chain (wasmd `x/wasm/keeper/query_plugins.go`).
 
 mod bank;
+mod distribution;
 mod grpc;
 mod staking;
 mod wasm;
@@ -12,9 +13,9 @@ use quern_context::{Cx, Router};
 use quern_types::{AccAddress, Error};
 
 use crate::{
-    Wasm,
+    Wasm, errors,
     json::{self, QueryRequest},
-    state,
+    limits, state,
 };
 
 /// Why a query has no answer.
@@ -52,7 +53,7 @@ pub(crate) fn answer(
         return ibc(cx, contract, query);
     }
     if let Some(query) = &query.staking {
-        return staking::answer(query);
+        return staking::answer(wasm, cx, router.as_ref(), query);
     }
     if let Some(query) = &query.stargate {
         return grpc::as_json(cx, router, query);
@@ -63,10 +64,22 @@ pub(crate) fn answer(
     if let Some(query) = &query.wasm {
         return wasm::answer(wasm, cx, router, query);
     }
-    if query.distribution.is_some() {
-        return Err(unsupported("distribution"));
+    if let Some(query) = &query.distribution {
+        return distribution::answer(wasm, cx, router.as_ref(), query);
     }
     Err(Refusal::System(SystemError::Unknown {}))
+}
+
+/// Levels of smart queries that an answer about staking takes: the contract of bonds, and the one of rewards below it.
+const STAKING_LEVELS: u32 = 2;
+
+/// Refuses what would not find room on the query stack as a whole. Of two levels the lower might be left out, and the
+/// answer tell of less than there is.
+fn check_depth(cx: &Cx) -> Result<(), Error> {
+    if cx.calls.query_depth.saturating_add(STAKING_LEVELS) > limits::QUERY_DEPTH {
+        return Err((&errors::QUERY_STACK).into());
+    }
+    Ok(())
 }
 
 /// IBC without channels.

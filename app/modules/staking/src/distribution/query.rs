@@ -2,7 +2,7 @@
 
 use quern_context::answer;
 use quern_interface::{
-    bonding::{FunderRewards, HostIncome, Position, QueryMsg, SlashRecord},
+    bonding::{FunderRewards, HostIncome, QueryMsg, SlashRecord},
     rewards,
 };
 use quern_proto::cosmos::{base::v1beta1::DecCoin, distribution::v1beta1 as wire};
@@ -16,7 +16,7 @@ use crate::{
     contracts::Contracts,
     listing::{self, Source, entries},
     number as dec,
-    staking::{is_delegation, position, require, valoper},
+    staking::{delegations_of, position, require, valoper},
 };
 
 /// Positions of one delegator that answers without pages list.
@@ -58,23 +58,19 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
             let delegator = asked_account(&r.delegator_address)?;
             let host = asked_operator(&r.validator_address)?;
             require(to, &host)?;
-            if position(to, &host, &delegator)?.is_none() {
-                return Err(errors::KEY_NOT_FOUND.wrap("delegation does not exist"));
-            }
-            let question = QueryMsg::FunderRewards {
-                host: host.to_string(),
-                funder: delegator.to_string(),
-            };
-            let found: Option<FunderRewards> = to.bonding(&question)?;
-            let rewards = coins(found.map(|found| found.amount).unwrap_or_default());
-            Ok(wire::QueryDelegationRewardsResponse { rewards })
+            let earned = earned(to, &delegator, &host)?;
+            let earned = earned.ok_or_else(|| errors::KEY_NOT_FOUND.wrap("delegation does not exist"))?;
+            Ok(wire::QueryDelegationRewardsResponse {
+                rewards: coins(earned),
+            })
         }),
         "DelegationTotalRewards" => answer(request, |r: wire::QueryDelegationTotalRewardsRequest| {
             total(to, &asked_account(&r.delegator_address)?)
         }),
         "DelegatorValidators" => answer(request, |r: wire::QueryDelegatorValidatorsRequest| {
             let delegator = asked_account(&r.delegator_address)?;
-            let validators = hosts_of(to, &delegator)?;
+            let held = delegations_of(to, &delegator, MAX_POSITIONS)?;
+            let validators = held.iter().map(|p| valoper(&p.host)).collect();
             Ok(wire::QueryDelegatorValidatorsResponse { validators })
         }),
         "DelegatorWithdrawAddress" => answer(request, |r: wire::QueryDelegatorWithdrawAddressRequest| {
@@ -168,19 +164,26 @@ fn slashes(
     })
 }
 
-fn total(to: Contracts<'_>, delegator: &AccAddress) -> Result<wire::QueryDelegationTotalRewardsResponse> {
-    let fetch = |start_after, limit| {
-        let question = QueryMsg::RewardsOf {
-            funder: delegator.to_string(),
-            start_after,
-            limit: Some(limit),
-        };
-        Ok(to.bonding(&question)?.unwrap_or_default())
+/// What a position earned and was not paid yet; `None` where there is no position.
+pub(crate) fn earned(to: Contracts<'_>, delegator: &AccAddress, host: &AccAddress) -> Result<Option<Amount>> {
+    let owed = owed(to, delegator, host)?;
+    // what earned may be gone before it is paid
+    let found = !owed.is_zero() || position(to, host, delegator)?.is_some();
+    Ok(found.then_some(owed))
+}
+
+/// The same; zero where there is no position.
+pub(crate) fn owed(to: Contracts<'_>, delegator: &AccAddress, host: &AccAddress) -> Result<Amount> {
+    let question = QueryMsg::FunderRewards {
+        host: host.to_string(),
+        funder: delegator.to_string(),
     };
-    let name = |rewards: &FunderRewards| rewards.host.clone();
-    let found = entries(fetch, &name, None).take(MAX_POSITIONS);
-    let found = found.collect::<Result<Vec<_>>>()?;
-    let sum = Amount::sum(found.iter().map(|rewards| rewards.amount)).ok_or_else(too_large)?;
+    let found: Option<FunderRewards> = to.bonding(&question)?;
+    Ok(found.map(|found| found.amount).unwrap_or_default())
+}
+
+fn total(to: Contracts<'_>, delegator: &AccAddress) -> Result<wire::QueryDelegationTotalRewardsResponse> {
+    let (found, sum) = rewards_of(to, delegator, MAX_POSITIONS)?;
     let reward = |rewards: FunderRewards| wire::DelegationDelegatorReward {
         validator_address: valoper(&rewards.host),
         reward: coins(rewards.amount),
@@ -191,21 +194,23 @@ fn total(to: Contracts<'_>, delegator: &AccAddress) -> Result<wire::QueryDelegat
     })
 }
 
-fn hosts_of(to: Contracts<'_>, delegator: &AccAddress) -> Result<Vec<String>> {
+/// What the first `most` of a delegator's positions earned and were not paid yet, and the sum of it.
+pub(crate) fn rewards_of(
+    to: Contracts<'_>,
+    delegator: &AccAddress,
+    most: usize,
+) -> Result<(Vec<FunderRewards>, Amount)> {
     let fetch = |start_after, limit| {
-        let question = QueryMsg::PositionsOf {
+        let question = QueryMsg::RewardsOf {
             funder: delegator.to_string(),
             start_after,
             limit: Some(limit),
         };
         Ok(to.bonding(&question)?.unwrap_or_default())
     };
-    let name = |position: &Position| position.host.clone();
-    let found = entries(fetch, &name, None).take(MAX_POSITIONS);
+    let name = |rewards: &FunderRewards| rewards.host.clone();
+    let found = entries(fetch, &name, None).take(most);
     let found = found.collect::<Result<Vec<_>>>()?;
-    Ok(found
-        .iter()
-        .filter(|p| is_delegation(p))
-        .map(|p| valoper(&p.host))
-        .collect())
+    let sum = Amount::sum(found.iter().map(|rewards| rewards.amount)).ok_or_else(too_large)?;
+    Ok((found, sum))
 }

@@ -13,7 +13,7 @@ use super::unbonding::valoper;
 use crate::{
     address::coin,
     contracts::Contracts,
-    listing::{self, Source},
+    listing::{self, Source, entries},
     number as dec,
 };
 
@@ -55,16 +55,34 @@ pub(super) fn positions_of<R>(
     keep: impl Fn(&Position) -> bool,
     build: impl FnMut(Position) -> Result<R>,
 ) -> Result<(Vec<R>, PageResponse)> {
-    let fetch = |start_after, limit| {
-        let question = QueryMsg::PositionsOf {
-            funder: funder.to_string(),
-            start_after,
-            limit: Some(limit),
-        };
-        Ok(to.bonding(&question)?.unwrap_or_default())
-    };
+    let fetch = |after, limit| fetch_of(to, funder, after, limit);
     let name = |position: &Position| position.host.clone();
     listing::page(page, Source { fetch, name }, |p| Ok(keep(p)), build)
+}
+
+/// The delegations among the first `most` of a funder's positions.
+pub(crate) fn delegations_of(to: Contracts<'_>, funder: &AccAddress, most: usize) -> Result<Vec<Position>> {
+    let fetch = |after, limit| fetch_of(to, funder, after, limit);
+    let name = |position: &Position| position.host.clone();
+    entries(fetch, &name, None)
+        .take(most)
+        .filter(|found| found.as_ref().map_or(true, is_delegation))
+        .collect()
+}
+
+/// What `bonding` lists of a funder's positions.
+fn fetch_of(
+    to: Contracts<'_>,
+    funder: &AccAddress,
+    start_after: Option<String>,
+    limit: u32,
+) -> Result<Vec<Position>> {
+    let question = QueryMsg::PositionsOf {
+        funder: funder.to_string(),
+        start_after,
+        limit: Some(limit),
+    };
+    Ok(to.bonding(&question)?.unwrap_or_default())
 }
 
 /// One page of the positions behind a host.

@@ -8,9 +8,9 @@ mod query;
 mod unbonding;
 mod validators;
 
-pub(crate) use delegations::{is_delegation, position};
+pub(crate) use delegations::{delegations_of, is_delegation, position};
 pub(crate) use handle::{begin_redelegate, cancel_unbonding, delegate, undelegate};
 pub(crate) use operator::{create, edit};
 pub(crate) use query::query;
 pub(crate) use unbonding::valoper;
-pub(crate) use validators::{bonded_validators, host_of_key, require};
+pub(crate) use validators::{bonded_hosts, bonded_validators, host_of_key, require};

@@ -148,9 +148,8 @@ pub(crate) fn host_of_key(
 }
 
 /// The hosts that vote, by consensus address.
-fn voters(to: Contracts<'_>) -> Result<Vec<HostInfo>> {
-    let set = quern_validators::current(to.cx)?;
-    let mut addresses: Vec<_> = set.keys().map(quern_validators::consensus_address).collect();
+fn voters(to: Contracts<'_>, powers: &Powers) -> Result<Vec<HostInfo>> {
+    let mut addresses: Vec<_> = powers.keys().map(quern_validators::consensus_address).collect();
     addresses.sort_unstable();
     let hosts = addresses
         .iter()
@@ -161,16 +160,22 @@ fn voters(to: Contracts<'_>) -> Result<Vec<HostInfo>> {
 /// The validators that vote, by falling power as the SDK sorts them.
 pub(crate) fn bonded_validators(to: Contracts<'_>) -> Result<Vec<wire::Validator>> {
     let look = Look::now(to)?;
-    let mut hosts = voters(to)?;
-    let power = |host: &HostInfo| look.powers.get(host.consensus_key.as_bytes()).copied();
-    hosts.sort_by_key(|host| std::cmp::Reverse(power(host)));
+    let hosts = bonded_hosts(to, &look.powers)?;
     hosts.iter().map(|host| look.validator(host)).collect()
+}
+
+/// Their hosts, in the same order.
+pub(crate) fn bonded_hosts(to: Contracts<'_>, powers: &Powers) -> Result<Vec<HostInfo>> {
+    let mut hosts = voters(to, powers)?;
+    let power = |host: &HostInfo| powers.get(host.consensus_key.as_bytes()).copied();
+    hosts.sort_by_key(|host| std::cmp::Reverse(power(host)));
+    Ok(hosts)
 }
 
 /// Active coins behind the hosts that vote.
 pub(super) fn bonded(to: Contracts<'_>) -> Result<Amount> {
     let mut sum = Amount::ZERO;
-    for host in voters(to)? {
+    for host in voters(to, &quern_validators::current(to.cx)?)? {
         let bond: Option<HostBond> = to.bonding(&QueryMsg::HostBond { host: host.host })?;
         let active = bond.map(|bond| bond.active).unwrap_or_default();
         sum = sum
