@@ -11,6 +11,7 @@
 mod beacon;
 mod cold_signing;
 mod crash;
+mod documented;
 mod joining;
 mod lifecycle;
 mod network;
