@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use quern_node::config::{app::AppConfig, comet_keys, edit};
 use quern_node::devnet::{Devnet, Plan};
+use quern_node::home::ABCI_SOCKET;
 use serde_json::Value;
 use support::hosts::{PATIENCE, ended, json_of, quernd};
 
@@ -77,6 +79,10 @@ fn a_settings_file_in_the_words_of_other_chains_is_read() {
     let net = Devnet::prepare(plan(&[])).unwrap();
     let path = net.home().app_toml();
     let file = fs::read_to_string(&path).unwrap();
+    // nothing is to be said about the files that `init` and CometBFT itself write
+    assert_eq!(AppConfig::notes(&file).unwrap(), [] as [String; 0]);
+    let comet = edit::read(&net.home().config_toml()).unwrap();
+    assert_eq!(comet_keys::notes(&comet, ABCI_SOCKET).unwrap(), [] as [String; 0]);
     let file = file
         .replace("pruning = \"default\"", "pruning = \"custom\"")
         .replace("pruning-keep-recent = 0", "pruning-keep-recent = \"100\"");

@@ -12,13 +12,13 @@ pub const SETTINGS: [(&str, &str); 10] = [
         "",
         "version proxy_app moniker db_backend db_dir log_level log_format genesis_file \
          priv_validator_key_file priv_validator_state_file priv_validator_laddr node_key_file abci \
-         filter_peers home",
+         filter_peers event_bus_buffer_capacity home",
     ),
     (
         "rpc",
         "home laddr cors_allowed_origins cors_allowed_methods cors_allowed_headers grpc_laddr \
          grpc_max_open_connections unsafe max_open_connections max_subscription_clients \
-         max_subscriptions_per_client event_bus_buffer_capacity experimental_subscription_buffer_size \
+         max_subscriptions_per_client experimental_subscription_buffer_size \
          experimental_websocket_write_buffer_size experimental_close_on_slow_client \
          timeout_broadcast_tx_commit max_request_batch_size max_body_bytes max_header_bytes tls_cert_file \
          tls_key_file pprof_laddr",

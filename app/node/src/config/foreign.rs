@@ -164,7 +164,7 @@ impl Walk<'_> {
                 (None, _) => return Err(bad(format!("no setting named {key}"))),
                 (Some(foreign), _) => {
                     let value = plain(item.as_value());
-                    let shown = format!("{key} = {value:?}");
+                    let shown = format!("{key} = {value}");
                     match foreign.fate {
                         _ if foreign.quiet.contains(&value.as_str()) => {}
                         Fate::Idle => self
