@@ -294,7 +294,7 @@ impl Parts<'_> {
             metrics: metrics.clone(),
             first_token: self.first_token,
             whole: self.whole,
-            down: std::sync::Mutex::default(),
+            downs: crate::paid::Downs::default(),
             silences: crate::paid::silence::Silences::default(),
             wake: tokio::sync::Notify::new(),
         };

@@ -110,7 +110,8 @@ impl View {
         Ok(beacon)
     }
 
-    /// Asks for the height, and on a new one for prices and beacon. Returns whether there was one.
+    /// Asks for the height, and on a new one for prices, of models that the chain knows, and beacon. Returns whether there
+    /// was one.
     pub(crate) async fn refresh(&self, models: &[String]) -> anyhow::Result<bool> {
         let latest = self.contracts.chain.height().await?;
         if latest <= self.latest() {
@@ -120,7 +121,8 @@ impl View {
         }
         let height = latest.saturating_sub(1).max(1);
         let mut prices = BTreeMap::new();
-        for model in models {
+        let known = |model: &&String| self.model(model).is_some();
+        for model in models.iter().filter(known) {
             prices.insert(model.clone(), self.contracts.price_at(model, height).await?);
         }
         let beacon = self.contracts.chain.beacon(height).await?;
@@ -143,8 +145,19 @@ impl View {
         let params = self.contracts.params().await?;
         self.write(|state| state.params = Some(params));
         for model in models {
-            let package = self.contracts.model(model).await?;
-            self.write(|state| state.models.insert(model.clone(), package));
+            match self.contracts.model(model).await {
+                Ok(package) => drop(self.write(|state| state.models.insert(model.clone(), package))),
+                // What the chain does not know of one model is no matter of the others.
+                Err(error) if format!("{error:#}").contains("unknown_model") => {
+                    if self.latest() == 0 {
+                        tracing::error!(
+                            model,
+                            "the chain does not know a model: it is not served before its launch"
+                        );
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::ledger::Record;
 use crate::paid::Gateway;
 use quern_interface::settlement::ExecuteMsg;
 use quern_protocol::Amount;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A session in which a dead host holds money that the others need.
@@ -17,7 +18,7 @@ struct Move {
 /// Asks the chain to move the limits of hosts that have been dead for a while, where the others' room gets short, and
 /// completes moves whose time to object is over.
 pub(super) async fn move_from_the_dead(gateway: &Gateway, dead_after: Duration) {
-    let dead = gateway.dead(dead_after);
+    let dead = gateway.downs.dead(dead_after);
     let moves = if dead.is_empty() {
         Vec::new()
     } else {
@@ -65,7 +66,7 @@ pub(super) async fn move_from_the_dead(gateway: &Gateway, dead_after: Duration) 
     }
 }
 
-fn moves(gateway: &Gateway, dead: &[String]) -> Vec<Move> {
+fn moves(gateway: &Gateway, dead: &BTreeSet<String>) -> Vec<Move> {
     let latest = gateway.view.latest();
     let lapse = gateway
         .view

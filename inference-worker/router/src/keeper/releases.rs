@@ -64,7 +64,7 @@ pub(super) async fn level(gateway: &Gateway, state: &mut Releases) {
 /// What each serving session should move.
 fn wanted(gateway: &Gateway, state: &Releases) -> Vec<Ask> {
     let latest = gateway.view.latest();
-    let dead = gateway.dead(Duration::ZERO);
+    let dead = gateway.downs.dead(Duration::ZERO);
     gateway.books.with(|ledger| {
         let serving = ledger
             .sessions

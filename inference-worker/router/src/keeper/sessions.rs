@@ -52,7 +52,7 @@ fn health(session: &Session, latest: u64, draw_delay: u64) -> Health {
     }
 }
 
-/// Opens a session for a payer and a model unless one is good or on its way.
+/// Opens a session for a payer and a model unless one is good or on its way, or the chain does not know the model.
 pub(super) async fn open_if_needed(
     gateway: &Gateway,
     policy: &Policy,
@@ -74,7 +74,8 @@ pub(super) async fn open_if_needed(
             )
         })
     });
-    if provided || latest == 0 {
+    let launched = gateway.view.model(model).is_some();
+    if provided || latest == 0 || !launched {
         return Ok(());
     }
     if let Some(agent) = payer.agent() {

@@ -62,12 +62,12 @@ pub(super) async fn attempt(
     match &answer {
         Attempt::Silent(_) => {
             gateway.metrics.unanswered.with_label_values(&[&host]).inc();
-            gateway.mark_down(&host);
+            gateway.downs.failed(&host, order.model);
             let signed = gateway.voucher(order.payer, &place, &request, cap);
             silence::look_into(gateway, &place, &request, signed);
         }
-        Attempt::Failed(_) => gateway.mark_down(&host),
-        _ => gateway.mark_up(&host),
+        Attempt::Failed(_) => gateway.downs.failed(&host, order.model),
+        _ => gateway.downs.answered(&host, order.model),
     }
     answer
 }

@@ -16,15 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Asks hosts that failed a request for any sign of life.
 async fn probe(gateway: &Gateway) {
-    for host in gateway.to_probe() {
+    for host in gateway.downs.hosts() {
         let Some(info) = gateway.view.host(&host) else {
             continue;
         };
         let url = format!("{}/health", info.endpoint.trim_end_matches('/'));
         let answer = gateway.client.get(&url, info.transport_key.0);
         match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(_)) => gateway.saw_life(&host),
-            _ => gateway.mark_down(&host),
+            Ok(Ok(_)) => gateway.downs.saw_life(&host),
+            _ => gateway.downs.silent(&host),
         }
     }
 }

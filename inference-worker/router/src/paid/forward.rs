@@ -130,7 +130,7 @@ async fn offer(
                 let skip = |host: &str| {
                     tried.iter().any(|tried| tried == host)
                         || !gateway.view.serves(host)
-                        || (wary && gateway.is_down(host))
+                        || (wary && gateway.downs.is(host, order.model))
                 };
                 let ask = Ask {
                     chain_id: gateway.chain_id(),

@@ -3,6 +3,7 @@
 mod attempt;
 mod bounds;
 mod collect;
+mod down;
 mod forward;
 mod relay;
 pub(crate) mod silence;
@@ -11,6 +12,7 @@ mod top_up;
 pub(crate) mod verify;
 
 pub(crate) use collect::{ask_receipt, collect};
+pub(crate) use down::Downs;
 pub(crate) use forward::{SESSION_MARGIN, forward};
 
 use crate::books::Books;
@@ -22,16 +24,10 @@ use crate::view::View;
 use quern_chain_client::SigningKey;
 use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
 use quern_protocol::{Amount, Bytes, Price, PublicKey, Voucher, salt_commitment};
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
-
-/// How long a host that did not answer is asked last.
-const DOWN: Duration = Duration::from_secs(5);
-
-/// A failure that says something about now.
-const RECENT: Duration = Duration::from_secs(30);
 
 /// Who pays, the account that acts for it, and the key that signs the sessions' vouchers.
 #[derive(Clone, Debug)]
@@ -69,20 +65,11 @@ pub(crate) struct Gateway {
     /// Longest wait for an answer in one piece.
     pub(crate) whole: Duration,
     /// Hosts that did not answer, and since when.
-    pub(crate) down: Mutex<HashMap<String, Down>>,
+    pub(crate) downs: Downs,
     /// Hosts whose silence is being witnessed.
     pub(crate) silences: silence::Silences,
     /// Wakes those who tend sessions and missing receipts.
     pub(crate) wake: Notify,
-}
-
-/// A host that does not answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Down {
-    /// First failure since the last sign of life.
-    pub(crate) since: Instant,
-    /// Last one.
-    pub(crate) last: Instant,
 }
 
 impl Gateway {
@@ -96,55 +83,6 @@ impl Gateway {
             .books
             .with(|ledger| ledger.sessions.get(&session).map(|session| session.payer.clone()))?;
         self.payers.values().find(|payer| payer.address == address)
-    }
-
-    fn downs<T>(&self, change: impl FnOnce(&mut HashMap<String, Down>) -> T) -> T {
-        change(&mut self.down.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn mark_down(&self, host: &str) {
-        let now = Instant::now();
-        self.downs(|downs| {
-            let entry = downs.entry(host.to_owned()).or_insert(Down {
-                since: now,
-                last: now,
-            });
-            entry.last = now;
-        });
-    }
-
-    fn mark_up(&self, host: &str) {
-        self.downs(|downs| {
-            downs.remove(host);
-        });
-    }
-
-    /// Hosts that failed and have answered no request since.
-    fn to_probe(&self) -> Vec<String> {
-        self.downs(|downs| downs.keys().cloned().collect())
-    }
-
-    /// The host answers something, if not requests: it is not dead.
-    fn saw_life(&self, host: &str) {
-        self.downs(|downs| {
-            if let Some(down) = downs.get_mut(host) {
-                down.since = Instant::now();
-            }
-        });
-    }
-
-    fn is_down(&self, host: &str) -> bool {
-        self.downs(|downs| downs.get(host).is_some_and(|down| down.last.elapsed() < DOWN))
-    }
-
-    /// Hosts that have not answered for a while.
-    pub(crate) fn dead(&self, after: Duration) -> Vec<String> {
-        self.downs(|downs| {
-            let dead = downs
-                .iter()
-                .filter(|(_, down)| down.since.elapsed() >= after && down.last.elapsed() < RECENT);
-            dead.map(|(host, _)| host.clone()).collect()
-        })
     }
 
     /// Puts sessions and budgets into the metrics.
@@ -173,20 +111,23 @@ impl Gateway {
         });
     }
 
-    /// Whether every payer has a session for every model.
+    /// Whether every payer has a session for every model that the chain knows, of which there is one at least.
     pub(crate) fn is_ready(&self) -> bool {
         // vouchers name the height before the latest
         let height = self.view.latest().saturating_sub(1);
-        self.books.with(|ledger| {
+        let known = |model: &&String| self.view.model(model).is_some();
+        let models: Vec<&String> = self.models.iter().filter(known).collect();
+        let served = self.books.with(|ledger| {
             self.payers.values().all(|payer| {
-                self.models.iter().all(|model| {
+                models.iter().copied().all(|model| {
                     let mut own = ledger.sessions.values();
                     own.any(|s| {
                         s.payer == payer.address && s.model == *model && s.serves(height, SESSION_MARGIN)
                     })
                 })
             })
-        })
+        });
+        served && !models.is_empty()
     }
 
     /// Signs a voucher for a request with a cap that the ledger granted.

@@ -83,7 +83,7 @@ pub(super) fn look_into(gateway: &Gateway, place: &Place, request: &Request, sig
         return;
     };
     // Who did not answer a moment ago is asked last.
-    others.sort_by_key(|host| gateway.is_down(host));
+    others.sort_by_key(|host| gateway.downs.is(host, &model));
     others.truncate(ASKED);
     let enough = gateway.receipts.time_outs(place.session, &place.host) >= MOST;
     if enough || !pays_for_a_request(request.ceiling, tip.price) || !gateway.silences.begin(place) {

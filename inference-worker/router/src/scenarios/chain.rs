@@ -121,12 +121,18 @@ impl TestChain {
                     other => anyhow::bail!("not asked for: {other:?}"),
                 },
                 _ => match serde_json::from_value(question)? {
-                    registry::QueryMsg::Model { .. } => json!(package()),
+                    registry::QueryMsg::Model { model } => {
+                        anyhow::ensure!(model == super::MODEL, "unknown_model: {model} is no model");
+                        json!(package())
+                    }
                     registry::QueryMsg::Host { host } => json!(state.hosts.iter().find(|h| h.host == host)),
                     registry::QueryMsg::WarmKeyAt { host, .. } => {
                         json!(state.hosts.iter().find(|h| h.host == host).map(|h| &h.warm_key))
                     }
-                    registry::QueryMsg::PriceAt { .. } => json!(state.price),
+                    registry::QueryMsg::PriceAt { model, .. } => {
+                        anyhow::ensure!(model == super::MODEL, "unknown_model: {model} is no model");
+                        json!(state.price)
+                    }
                     other => anyhow::bail!("not asked for: {other:?}"),
                 },
             })

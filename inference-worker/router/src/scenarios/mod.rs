@@ -42,6 +42,7 @@ struct World {
     /// Whose agent the router's account is, if not its own.
     principal: Option<String>,
     limits: BTreeMap<String, Limit>,
+    models: Vec<String>,
 }
 
 /// A running router.
@@ -67,6 +68,7 @@ impl World {
             budget: 10_000_000,
             principal: None,
             limits: BTreeMap::new(),
+            models: vec![MODEL.into()],
         }
     }
 
@@ -98,7 +100,7 @@ impl World {
         let parts = Parts {
             state,
             payers: BTreeMap::from([("payer".to_owned(), payer)]),
-            models: vec![MODEL.into()],
+            models: self.models.clone(),
             max_price: "5".parse().unwrap(),
             transport_key: None,
             first_token,

@@ -4,6 +4,7 @@ use super::chain::CHAIN_ID;
 use super::client::{complete, get};
 use super::host::Conduct::*;
 use super::*;
+use quern_interface::settlement::ExecuteMsg;
 use quern_protocol::{Bytes as Fixed, rank};
 
 fn no_complaints(world: &World) {
@@ -142,4 +143,27 @@ async fn what_is_asked_stays_out_of_the_journals_and_the_metrics() {
     let one = get(&router.url, &format!("/v1/models/{MODEL}")).await;
     assert_eq!(one.json()["context_length"], 4_096);
     assert_eq!(get(&router.url, "/v1/models/other").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_the_chain_does_not_know_stops_no_other_one() {
+    let mut world = World::new(&[Honest]).await;
+    world.models = vec!["unlaunched".into(), MODEL.into()];
+    let router = world.router().await;
+    assert_eq!(get(&router.url, "/health").await.status, 200);
+    assert_eq!(complete(&router.url, 20, true).await.status, 200);
+    let listed = get(&router.url, "/v1/models").await.json();
+    let ids: Vec<_> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| &model["id"])
+        .collect();
+    assert_eq!(ids, [MODEL]);
+    let tried = world.chain.with(|state| {
+        let opened =
+            |call: &&ExecuteMsg| matches!(call, ExecuteMsg::OpenSession { model, .. } if model != MODEL);
+        state.calls.iter().filter(opened).count()
+    });
+    assert_eq!(tried, 0, "nothing is paid for a session that cannot be");
 }
