@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
-use quern_transport::{Client, Peer, SecureListener, TransportKey};
+use quern_transport::{Client, SecureListener, TransportKey, served};
 use std::time::Instant;
 use tokio::net::TcpListener;
 
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Failure> {
     let tcp = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("https://{}/echo", tcp.local_addr()?);
     let listener = SecureListener::new(tcp, &key)?;
-    let service = router.into_make_service_with_connect_info::<Peer>();
+    let service = served(router);
     tokio::spawn(async move { axum::serve(listener, service).await });
 
     let secure = Client::new(TransportKey::from_secret([2; 32].into()));

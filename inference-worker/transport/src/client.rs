@@ -40,7 +40,10 @@ pub enum ClientError {
     /// TLS refused its settings.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
-    /// No connection, a peer with another key, or a connection that broke before the answer began.
+    /// No connection, or to a peer with another key: nothing was sent.
+    #[error("{0}")]
+    Connect(String),
+    /// A connection that broke before the answer began: the server may have the request.
     #[error("{0}")]
     Call(String),
 }
@@ -116,7 +119,10 @@ impl Client {
             while let Some(next) = cause.source() {
                 cause = next;
             }
-            ClientError::Call(cause.to_string())
+            match error.is_connect() {
+                true => ClientError::Connect(cause.to_string()),
+                false => ClientError::Call(cause.to_string()),
+            }
         })
     }
 

@@ -1,18 +1,20 @@
 //! Connections that stand, so many at most that idle ones cannot use up the process' files.
 //!
-//! A new connection always finds a place: it takes that of the connection of its own address that has been idle for
-//! longest if the address has all its places, or, if all are taken, that of the idlest one of the address with most.
-//! A client whose idle connection was closed makes a new one; one that streams is never the idlest for long.
+//! A new connection takes the place of the one of its own address that has been idle for longest if the address has all
+//! its places, or, if all are taken, that of the idlest one of the address with most. A client whose idle connection was
+//! closed makes a new one. A connection with a request under way, from its last byte to the last one of the answer, is
+//! not idle, however long the answer takes; only a peer that takes nothing of it for a while loses its place. Where
+//! requests are under way on all, the newcomer is refused.
 
 use crate::handshakes::{Places, network};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -21,6 +23,8 @@ use tokio_rustls::server::TlsStream;
 #[derive(Debug)]
 pub(crate) struct Connections {
     places: Places,
+    /// How long a peer may take nothing of an answer before its connection counts as idle.
+    patience: Duration,
     began: Instant,
     live: Mutex<Live>,
 }
@@ -34,20 +38,51 @@ struct Live {
 
 /// What is known of a connection from outside.
 #[derive(Debug, Default)]
-struct Pulse {
+pub(crate) struct Pulse {
     /// Milliseconds from the beginning to the last byte.
     last: AtomicU64,
+    /// Requests that are here whole and not answered whole.
+    requests: AtomicUsize,
+    /// Since when the peer takes nothing of what is written, in milliseconds from the beginning; 0 while it does.
+    stuck: AtomicU64,
     cut: AtomicBool,
-    reader: Mutex<Option<Waker>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Who waits for the socket.
+#[derive(Debug, Default)]
+struct Waiting {
+    reader: Option<Waker>,
+    writer: Option<Waker>,
 }
 
 impl Pulse {
+    /// A request is here whole.
+    pub(crate) fn begin(&self) {
+        self.requests.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It is answered, or its client has left.
+    pub(crate) fn end(&self) {
+        self.requests.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether the connection may be cut at a moment. What was answered may still be on its way to the peer.
+    fn is_idle(&self, now: u64, patience: Duration) -> bool {
+        match self.stuck.load(Ordering::Relaxed) {
+            0 => self.requests.load(Ordering::SeqCst) == 0,
+            since => u128::from(now.saturating_sub(since)) >= patience.as_millis(),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
-        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        let Waiting { reader, writer } = std::mem::take(&mut *self.waiting());
+        reader.into_iter().chain(writer).for_each(Waker::wake);
     }
 
     fn check(&self) -> io::Result<()> {
@@ -59,9 +94,10 @@ impl Pulse {
 }
 
 impl Connections {
-    pub(crate) fn new(places: Places) -> Arc<Self> {
+    pub(crate) fn new(places: Places, patience: Duration) -> Arc<Self> {
         Arc::new(Self {
             places,
+            patience,
             began: Instant::now(),
             live: Mutex::default(),
         })
@@ -75,18 +111,22 @@ impl Connections {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// A place for a connection, at the cost of an idle one if there is none.
-    pub(crate) fn open(self: &Arc<Self>, stream: TlsStream<TcpStream>, address: IpAddr) -> Connection {
-        let (address, pulse) = (network(address), Arc::new(Pulse::default()));
-        pulse.last.store(self.now(), Ordering::Relaxed);
+    /// A place for a connection, at the cost of an idle one if there is none; none where none is idle.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        stream: TlsStream<TcpStream>,
+        address: IpAddr,
+    ) -> Option<Connection> {
+        let (address, pulse, now) = (network(address), Arc::new(Pulse::default()), self.now());
+        pulse.last.store(now, Ordering::Relaxed);
         let mut live = self.lock();
+        let idle = |pulse: &Pulse| pulse.is_idle(now, self.patience);
         if live.by_address.get(&address).map_or(0, BTreeMap::len) >= self.places.of(address) {
-            live.cut_idlest_of(address);
+            let number = live.idlest_of(address, &idle)?;
+            live.cut(address, number);
         } else if live.count >= self.places.all {
-            let most = live.by_address.iter().max_by_key(|(_, own)| own.len());
-            if let Some(most) = most.map(|(address, _)| *address) {
-                live.cut_idlest_of(most);
-            }
+            let (other, number) = live.idlest_of_most(&idle)?;
+            live.cut(other, number);
         }
         let number = live.next;
         live.next = live.next.wrapping_add(1);
@@ -101,20 +141,39 @@ impl Connections {
             address,
             number,
         };
-        Connection { stream, pulse, place }
+        Some(Connection { stream, pulse, place })
+    }
+
+    /// Requests under way.
+    #[cfg(test)]
+    pub(crate) fn under_way(&self) -> usize {
+        let live = self.lock();
+        let all = live.by_address.values().flat_map(BTreeMap::values);
+        all.map(|pulse| pulse.requests.load(Ordering::SeqCst)).sum()
     }
 }
 
 impl Live {
-    fn cut_idlest_of(&mut self, address: IpAddr) {
-        let own = self.by_address.get(&address);
-        let idlest = own.and_then(|own| {
-            own.iter()
-                .min_by_key(|(_, pulse)| pulse.last.load(Ordering::Relaxed))
-        });
-        if let Some(number) = idlest.map(|(number, _)| *number)
-            && let Some(pulse) = self.forget(address, number)
-        {
+    fn idlest_of(&self, address: IpAddr, idle: &impl Fn(&Pulse) -> bool) -> Option<u64> {
+        let own = self.by_address.get(&address)?.iter();
+        let idlest = own
+            .filter(|(_, pulse)| idle(pulse))
+            .min_by_key(|(_, pulse)| pulse.last.load(Ordering::Relaxed));
+        idlest.map(|(number, _)| *number)
+    }
+
+    /// Of the address with most connections, among those with an idle one.
+    fn idlest_of_most(&self, idle: &impl Fn(&Pulse) -> bool) -> Option<(IpAddr, u64)> {
+        let with_idle = self
+            .by_address
+            .iter()
+            .filter(|(_, own)| own.values().any(|pulse| idle(pulse)));
+        let (most, _) = with_idle.max_by_key(|(_, own)| own.len())?;
+        Some((*most, self.idlest_of(*most, idle)?))
+    }
+
+    fn cut(&mut self, address: IpAddr, number: u64) {
+        if let Some(pulse) = self.forget(address, number) {
             pulse.cut();
         }
     }
@@ -153,17 +212,38 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn lives(&self) {
-        self.pulse
-            .last
-            .store(self.place.connections.now(), Ordering::Relaxed);
+    /// What is known of it from outside.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
     }
 
-    fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn lives(&self) {
+        let now = self.place.connections.now();
+        self.pulse.last.store(now, Ordering::Relaxed);
+    }
+
+    /// Notes whether the peer took something.
+    fn noted<T>(&self, polled: Poll<io::Result<T>>, context: &Context<'_>) -> Poll<io::Result<T>> {
+        let pulse = &self.pulse;
+        if polled.is_pending() {
+            pulse.waiting().writer = Some(context.waker().clone());
+            // After the waker is there: whoever cuts from now on wakes it.
+            pulse.check()?;
+            let now = self.place.connections.now().max(1);
+            let _ = pulse
+                .stuck
+                .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        } else {
+            pulse.stuck.store(0, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn wrote(&self, polled: Poll<io::Result<usize>>, context: &Context<'_>) -> Poll<io::Result<usize>> {
         if matches!(polled, Poll::Ready(Ok(1..))) {
             self.lives();
         }
-        polled
+        self.noted(polled, context)
     }
 }
 
@@ -176,8 +256,7 @@ impl AsyncRead for Connection {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if polled.is_pending() {
-            let mut reader = self.pulse.reader.lock().unwrap_or_else(PoisonError::into_inner);
-            *reader = Some(context.waker().clone());
+            self.pulse.waiting().reader = Some(context.waker().clone());
         }
         // After the waker is there: whoever cuts from now on wakes it.
         self.pulse.check()?;
@@ -196,7 +275,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         self.pulse.check()?;
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.wrote(polled)
+        self.wrote(polled, context)
     }
 
     fn poll_write_vectored(
@@ -206,7 +285,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         self.pulse.check()?;
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
-        self.wrote(polled)
+        self.wrote(polled, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -214,7 +293,8 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.noted(polled, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,8 +3,8 @@
 //! A client names the key it expects, which the registry holds for the host, and speaks to nobody else. A server
 //! accepts any client that proves possession of its key and hands that key to the handlers as
 //! `axum::extract::ConnectInfo<Peer>`; they compare it with the key of the router that the session names.
-//! There is no session resumption: a resumed session would skip the proof. Handshakes and idle connections are bounded,
-//! for each address and for all, and lose their places to whoever comes.
+//! There is no session resumption: a resumed session would skip the proof. Handshakes and connections are bounded, for each
+//! address and for all; idle ones lose their places to whoever comes, those with a request under way never.
 
 mod client;
 mod config;
@@ -12,8 +12,10 @@ mod connections;
 mod handshakes;
 mod key;
 mod server;
+mod service;
 
 pub use client::{Client, ClientError};
 pub use connections::Connection;
 pub use key::TransportKey;
 pub use server::{Peer, SecureListener};
+pub use service::{MakeServed, Served, served};

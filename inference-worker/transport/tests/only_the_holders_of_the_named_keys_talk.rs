@@ -51,7 +51,7 @@ async fn a_server_with_another_key_hears_nothing() {
     let client = Client::new(key(2));
     assert!(matches!(
         call(&client, address, &key(9)).await,
-        Err(ClientError::Call(_))
+        Err(ClientError::Connect(_))
     ));
     assert_eq!(calls.load(Ordering::SeqCst), 0);
     // After a rotation in the registry the same client goes on with the new key, and no longer with the old.

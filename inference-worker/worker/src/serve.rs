@@ -17,7 +17,7 @@ use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
 use quern_engine::Engine;
 use quern_protocol::Hash;
-use quern_transport::{Peer, SecureListener};
+use quern_transport::{SecureListener, served};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -302,7 +302,7 @@ impl Serve {
                 if let Some(package) = package {
                     router = router.merge(give::routes(package, paid));
                 }
-                let service = router.into_make_service_with_connect_info::<Peer>();
+                let service = served(router);
                 axum::serve(listener, service)
                     .with_graceful_shutdown(signal)
                     .into_future()

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::post;
-use quern_transport::{Peer, SecureListener, TransportKey};
+use quern_transport::{Peer, SecureListener, TransportKey, served};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ pub async fn serve(key: &TransportKey) -> (SocketAddr, Arc<AtomicUsize>) {
     };
     let router = Router::new().route("/who", post(who));
     let listener = SecureListener::new(listener, key).unwrap();
-    let service = router.into_make_service_with_connect_info::<Peer>();
+    let service = served(router);
     tokio::spawn(async move { axum::serve(listener, service).await });
     (address, calls)
 }

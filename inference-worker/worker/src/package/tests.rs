@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_body::Frame;
 use http_body_util::Full;
-use quern_transport::{Client, Peer, SecureListener, TransportKey};
+use quern_transport::{Client, SecureListener, TransportKey, served};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ async fn serve(name: &str, routes: Router) -> Source {
         "https://{}",
         axum::serve::Listener::local_addr(&listener).unwrap().address
     );
-    let service = routes.into_make_service_with_connect_info::<Peer>();
+    let service = served(routes);
     tokio::spawn(async move { axum::serve(listener, service).await });
     Source {
         host: name.to_owned(),

@@ -17,7 +17,7 @@ use crate::paid::tests::own;
 use crate::paid::{Own, Paid};
 use crate::scheduler::Scheduler;
 use quern_engine_torch::{Device, LlamaEngine, LoadOptions};
-use quern_transport::{Peer, SecureListener};
+use quern_transport::{SecureListener, served};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -184,7 +184,7 @@ impl World {
         let mut tasks = Vec::new();
         if serve {
             let listener = SecureListener::new(tcp, &paid.transport_key).unwrap();
-            let router = http::router(services.clone()).into_make_service_with_connect_info::<Peer>();
+            let router = served(http::router(services.clone()));
             tasks.push(tokio::spawn(async move { drop(axum::serve(listener, router).await) }).abort_handle());
         }
         tasks.push(tokio::spawn(paid.follow.clone().run()).abort_handle());

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use http_body_util::BodyExt;
 use quern_engine::Engine;
 use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
-use quern_transport::{Client, Peer, SecureListener, TransportKey};
+use quern_transport::{Client, SecureListener, TransportKey, served};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Worker {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let listener = SecureListener::new(listener, &key).unwrap();
-        let served = router(services).into_make_service_with_connect_info::<Peer>();
+        let served = served(router(services));
         tokio::spawn(async move { axum::serve(listener, served).await });
         Self {
             url,

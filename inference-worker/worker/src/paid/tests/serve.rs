@@ -26,7 +26,7 @@ use quern_inference_api::paid::{
 use quern_protocol::{
     Amount, Bytes, FinishReason, Hash, Price, RefusalReason, Release, seed_commitment, voucher_seed,
 };
-use quern_transport::{Client, Peer, SecureListener, TransportKey};
+use quern_transport::{Client, SecureListener, TransportKey, served};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +135,7 @@ pub(super) async fn bench(pause: Duration, slots: usize) -> Bench {
     let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", tcp.local_addr().unwrap());
     let listener = SecureListener::new(tcp, &paid.transport_key).unwrap();
-    let service = http::router(services).into_make_service_with_connect_info::<Peer>();
+    let service = served(http::router(services));
     tokio::spawn(async move { axum::serve(listener, service).await });
     let client = Client::new(TransportKey::from_secret([77; 32].into()));
     Bench {
