@@ -101,16 +101,24 @@ pub(crate) fn by_model(batch: &PlannedBatch, model: impl Fn(&SessionLeaf) -> Str
         .collect()
 }
 
-/// The earliest height at which something that waits must be committed; none if nothing waits.
-pub(crate) fn most_urgent(book: &Book, session: impl Fn(u64) -> Option<Arc<SessionInfo>>) -> Option<u64> {
+/// The earliest height at which something that [`plan`] would take, or give up, must be committed; none if nothing waits.
+/// What it leaves out calls for no batch: it would call for one at every block.
+pub(crate) fn most_urgent(
+    book: &Book,
+    height: u64,
+    session: impl Fn(u64) -> Option<Arc<SessionInfo>>,
+) -> Option<u64> {
     let waiting = book.accounts.iter().flat_map(|(id, account)| {
-        let info = session(*id);
+        let info = session(*id).filter(|info| info.drawn_at > book.lost_until);
         let entries = account
             .receipts
             .values()
             .filter(|e| e.batch.is_none() && !e.lapsed);
         entries
             .filter_map(move |entry| Some(last_commit(info.as_ref()?, entry.signed.receipt.voucher.height)))
+            .filter(move |last| {
+                !(height.saturating_add(1)..height.saturating_add(COMMIT_BLOCKS)).contains(last)
+            })
     });
     waiting.min()
 }

@@ -8,7 +8,7 @@ use quern_interface::registry::{HostInfo, LaunchPackage, QueryMsg as Registry};
 use quern_interface::settlement::{Contracts, Params, QueryMsg as Settlement};
 use quern_protocol::{Hash, Price};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -66,6 +66,8 @@ pub(crate) struct Follow {
     /// For the engines' threads, which cannot wait.
     pub(crate) height: Arc<AtomicU64>,
     heights: Arc<watch::Sender<u64>>,
+    /// Whether this host's batches on the chain were compared with its journal.
+    compared: Arc<AtomicBool>,
     metrics: HostMetrics,
 }
 
@@ -97,6 +99,7 @@ impl Follow {
             seen: Arc::new(Mutex::new(seen)),
             height: Arc::default(),
             heights: Arc::new(watch::Sender::new(0)),
+            compared: Arc::default(),
             metrics,
         }
     }
@@ -134,7 +137,23 @@ impl Follow {
             }
             seen.problem = problem;
         }
-        self.metrics.chain_ready.set(i64::from(seen.common().is_none()));
+        let ready = seen.common().is_none() && self.is_compared();
+        self.metrics.chain_ready.set(i64::from(ready));
+    }
+
+    /// Whether this host's batches on the chain were compared with its journal since it started. Before, a lost journal
+    /// is not noticed, and what was served already would be served and signed for again.
+    pub(crate) fn is_compared(&self) -> bool {
+        self.compared.load(Ordering::SeqCst)
+    }
+
+    /// They were; says so once.
+    pub(crate) fn set_compared(&self) {
+        if !self.compared.swap(true, Ordering::SeqCst) {
+            tracing::info!("the journal was compared with this host's batches on the chain");
+            let ready = self.problem().is_none();
+            self.metrics.chain_ready.set(i64::from(ready));
+        }
     }
 
     async fn look(&self) -> Result<(), ChainError> {
@@ -222,6 +241,7 @@ impl Follow {
                 remember(&mut model.facts, height, facts);
             }
         }
+        self.set_compared();
         self.height.store(height, Ordering::Relaxed);
         self.heights.send_replace(height);
     }

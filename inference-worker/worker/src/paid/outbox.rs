@@ -13,7 +13,12 @@ use quern_interface::settlement::{
 use quern_journal::JournalError;
 use quern_protocol::{Amount, SessionLeaf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+/// Between two looks at this host's batches on the chain until the first one has succeeded, for which paid work waits,
+/// and between two words about that in the log.
+const LOOK: Duration = Duration::from_secs(1);
+const WORD: Duration = Duration::from_secs(15);
 /// Blocks that a claim or a close gets to be included.
 const CLAIM_BLOCKS: u64 = 6;
 /// Blocks between two looks at all sessions.
@@ -41,11 +46,19 @@ struct Memory {
 /// Works until the task is dropped.
 pub(crate) async fn run(paid: Arc<Paid>) {
     let mut heights = paid.follow.heights();
-    let mut memory = Memory::default();
+    let (mut memory, mut said) = (Memory::default(), Instant::now());
     loop {
         tokio::select! {
             () = paid.outbox.notified() => {}
             changed = heights.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK), if !paid.follow.is_compared() => {}
+        }
+        if !paid.follow.is_compared() && said.elapsed() >= WORD {
+            said = Instant::now();
+            tracing::error!(
+                "no paid request is taken: no node has told this host's batches yet, without which a lost journal would \
+                 not be noticed; see that a node answers"
+            );
         }
         if let Err(error) = work(&paid, &mut memory).await {
             tracing::warn!(%error, "the outbox could not finish; it tries again at the next block");
@@ -186,6 +199,7 @@ async fn reconcile(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> 
         lost(paid, known, sequence, committed).await?;
     }
     memory.committed = Some(committed);
+    paid.follow.set_compared();
     Ok(())
 }
 
@@ -234,7 +248,7 @@ async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Out
             if stale.is_some() {
                 paid.store.book().planned = None;
             }
-            let urgent = batch::most_urgent(&paid.store.book(), |id| paid.sessions.known(id));
+            let urgent = batch::most_urgent(&paid.store.book(), height, |id| paid.sessions.known(id));
             let Some(urgent) = urgent else { return Ok(()) };
             let last = memory.committed.unwrap_or(0);
             let due = height >= last.saturating_add(params.batch_blocks)

@@ -13,7 +13,7 @@ use quern_transport::Peer;
 
 /// Signs a release, if what is left covers everything that the host was promised.
 pub(crate) async fn give(paid: &Paid, peer: Peer, request: ReleaseRequest) -> Result<SignedRelease, Denied> {
-    let key = paid.key()?;
+    let key = paid.key_to_promise()?;
     let release = request.release;
     // As of this height: limits move.
     let info = paid.session(release.session, |_| false).await?;

@@ -140,7 +140,15 @@ impl Paid {
 
     /// Why no paid work can be done now with any model, if so.
     pub(crate) fn problem(&self) -> Option<String> {
-        self.follow.problem().or_else(|| self.full())
+        let common = self.follow.problem().or_else(|| self.full());
+        common.or_else(|| self.uncompared())
+    }
+
+    /// Why nothing new is promised yet, if so.
+    fn uncompared(&self) -> Option<String> {
+        let waits = "this host's batches on the chain were not compared with its journal yet, which takes a node that \
+                     answers; retry in a moment";
+        (!self.follow.is_compared()).then(|| waits.into())
     }
 
     fn full(&self) -> Option<String> {
@@ -150,12 +158,18 @@ impl Paid {
 
     /// The warm key, or the error for a worker that may not sign.
     pub(crate) fn key(&self) -> Result<SigningKey, ApiError> {
+        self.key_unless(self.follow.problem().or_else(|| self.full()))
+    }
+
+    /// The warm key for what rests on all that was promised before: on a journal that is not lost.
+    pub(crate) fn key_to_promise(&self) -> Result<SigningKey, ApiError> {
         self.key_unless(self.problem())
     }
 
-    /// The warm key, or the error for a model with which nothing paid can be done.
+    /// The same for requests for a model.
     pub(crate) fn key_for(&self, model: &str) -> Result<SigningKey, ApiError> {
-        self.key_unless(self.follow.problem_with(model).or_else(|| self.full()))
+        let problem = self.follow.problem_with(model).or_else(|| self.full());
+        self.key_unless(problem.or_else(|| self.uncompared()))
     }
 
     fn key_unless(&self, problem: Option<String>) -> Result<SigningKey, ApiError> {

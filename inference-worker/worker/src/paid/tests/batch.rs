@@ -89,7 +89,7 @@ fn a_receipt_that_would_come_too_late_is_left_out_then_given_up_never_committed(
     let (planned, lapsed) = plan(&mut book, HERE, 1, 220, known);
     assert_eq!((planned, lapsed), (None, vec![(3, 1)]));
     assert_eq!(plan(&mut book, HERE, 1, 221, known), (None, vec![]));
-    assert_eq!(most_urgent(&book, known), None);
+    assert_eq!(most_urgent(&book, 221, known), None);
     // It is not in the sum of the next one either.
     let mut fresh = voucher(2, 5, 15);
     fresh.voucher.height = 221;
@@ -109,6 +109,26 @@ fn sessions_that_a_lost_journal_may_have_committed_are_left_alone() {
     assert_eq!(plan(&mut book, HERE, 8, 205, known).0, None);
     book.lost_until = 99;
     assert!(plan(&mut book, HERE, 8, 205, known).0.is_some());
+}
+
+#[test]
+fn receipts_that_no_batch_can_hold_call_for_none() {
+    let mut book = Book::default();
+    serve(&mut book, 1, 10);
+    assert_eq!(most_urgent(&book, 210, known), Some(220));
+    // Too late for a commit: nothing is due until it is given up, once.
+    assert_eq!(most_urgent(&book, 218, known), None);
+    assert_eq!(most_urgent(&book, 220, known), Some(220));
+    plan(&mut book, HERE, 1, 220, known);
+    assert_eq!(most_urgent(&book, 220, known), None);
+    // What a lost journal left of a session waits for ever, and may not make a batch due at every block.
+    let mut book = Book::default();
+    serve(&mut book, 1, 10);
+    book.lost_until = 100;
+    for height in [205, 218, 220, 5_000] {
+        assert_eq!(most_urgent(&book, height, known), None);
+        assert_eq!(plan(&mut book, HERE, 8, height, known), (None, vec![]));
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::paid::Paid;
 use crate::paid::outbox;
 use crate::paid::record::{Payload, Record};
 use ::http::{Request, header};
-use http_body_util::Full;
+use axum::body::Bytes as Data;
+use http_body_util::{BodyExt, Full};
 use quern_inference_api::paid::{RefusalBody, VOUCHER_HEADER, to_header};
 use quern_interface::settlement::SessionInfo;
 use quern_protocol::{Amount, Bytes, RefusalReason, Voucher, salt_commitment};
@@ -115,6 +116,13 @@ async fn stop(task: tokio::task::JoinHandle<()>) {
 
 /// Asks for an answer in a session; status and body.
 async fn ask(worker: &Running, voucher: Voucher) -> (u16, String) {
+    text(send(worker, voucher).await).await
+}
+
+async fn send(
+    worker: &Running,
+    voucher: Voucher,
+) -> ::http::Response<impl BodyExt<Data = Data, Error: std::fmt::Debug> + use<>> {
     let authority = to_header(&authority(sign(voucher))).unwrap();
     let body = json!({"model": "quern-small", "prompt": [300, 301], "max_tokens": 4}).to_string();
     let request = Request::post(format!("{}/v1/completions", worker.url))
@@ -124,7 +132,7 @@ async fn ask(worker: &Running, voucher: Voucher) -> (u16, String) {
         .unwrap();
     let client = Client::new(TransportKey::from_secret([77; 32].into()));
     let key = worker.paid().transport_key.public();
-    text(client.request(key, request).await.unwrap()).await
+    client.request(key, request).await.unwrap()
 }
 
 /// Sessions, each with the height of its draw: two of before the first batch, one of after it.
@@ -205,6 +213,37 @@ async fn a_lost_journal_loses_what_no_batch_holds_and_says_of_which_sessions() {
     let lost = [FIRST, SECOND, THIRD, later].map(|session| book.is_lost(&open(session)));
     assert_eq!(lost, [true, true, true, false]);
     assert_eq!(book.last.0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_journal_is_compared_with_the_chains_batches_no_paid_request_is_taken() {
+    let world = World::new().await;
+    world.with(|contracts| contracts.sessions = [FIRST].map(open).into());
+    let worker = world.start(HOST, true).await;
+    let paid = worker.paid().clone();
+    let mut heights = paid.follow.heights();
+    heights.wait_for(|height| *height > 0).await.unwrap();
+    let early = send(&worker, voucher(FIRST, 1, 1_000, 1_000)).await;
+    assert_eq!(early.status().as_u16(), 503);
+    assert_eq!(early.headers()["retry-after"], "1");
+    let (_, answer) = text(early).await;
+    assert!(
+        answer.contains("batches on the chain were not compared"),
+        "{answer}"
+    );
+    assert!(paid.problem().is_some() && paid.key_to_promise().is_err());
+    assert!(paid.store.book().account(FIRST.0).running.is_empty());
+    // The first look opens it, and needs no further block.
+    let task = empty_outbox(&worker, &Log::default());
+    for _ in 0..500 {
+        if paid.problem().is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (status, answer) = ask(&worker, voucher(FIRST, 1, 1_000, 1_000)).await;
+    assert_eq!(status, 200, "{answer}");
+    stop(task).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

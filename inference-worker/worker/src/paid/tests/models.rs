@@ -112,6 +112,7 @@ async fn a_model_that_the_chain_does_not_know_stops_no_other_one() {
     let paid = worker.paid();
     let mut heights = paid.follow.heights();
     heights.wait_for(|height| *height > 0).await.unwrap();
+    paid.follow.set_compared();
     assert_eq!(paid.follow.problem_with("quern-small"), None);
     let problem = paid.follow.problem_with("third").unwrap();
     assert!(
