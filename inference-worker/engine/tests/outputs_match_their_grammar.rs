@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
 
-use quern_engine::grammar::{Constraint, Grammar, GrammarError, Grammars};
+use quern_engine::grammar::{Constraint, Grammar, GrammarError, Grammars, prepared};
 use quern_engine::sampler::{Draw, History, Noise, Position, SamplingParams, TokenMask, sample};
 use quern_engine::seed::hash_fields;
 use quern_engine::tokenizer::Tokenizer;
@@ -137,6 +137,24 @@ fn json_and_schemas_give_what_they_permit() {
 }
 
 #[test]
+fn no_object_has_fewer_names_than_its_schema_demands() {
+    let bench = Bench::new();
+    let digit = json!({"type": "integer", "minimum": 0, "maximum": 9});
+    let open = json!({"type": "object", "properties": {"id": digit}, "required": ["id"], "minProperties": 2,
+        "patternProperties": {"^[ab]$": {"enum": [1, 2]}}, "additionalProperties": false});
+    let closed = json!({"type": "object", "properties": {"a": digit, "b": digit}, "required": ["a", "b"],
+        "minProperties": 2, "additionalProperties": false});
+    for schema in [open, closed] {
+        bench.holds(&Constraint::JsonSchema(schema), |text| {
+            parsed(text).is_some_and(|value| value.as_object().is_some_and(|fields| fields.len() >= 2))
+        });
+    }
+    // A tool without `strict` is taken with what cannot be kept.
+    let loose = json!({"type": "object", "minProperties": 2});
+    assert!(prepared(&loose, true).is_err() && prepared(&loose, false).is_ok());
+}
+
+#[test]
 fn expressions_choices_and_grammars_match_to_the_last_character() {
     let bench = Bench::new();
     bench.holds(&Constraint::Regex("[a-z]{3}-[0-9]{2}".into()), |text| {
@@ -234,6 +252,16 @@ fn what_is_no_constraint_or_too_much_of_one_is_refused_in_words() {
         (
             Constraint::JsonSchema(json!({"type": "object", "patternProperties": {"(": {}}})),
             "",
+        ),
+        // One name twice would be counted twice.
+        (
+            Constraint::JsonSchema(json!({"type": "object", "minProperties": 2})),
+            "minProperties",
+        ),
+        (
+            Constraint::JsonSchema(json!({"items": {"minProperties": 3, "required": ["a", "a"],
+                "patternProperties": {"^x": {}}}})),
+            "minProperties",
         ),
         (Constraint::JsonSchema(json!({"not": {"type": "string"}})), ""),
         (

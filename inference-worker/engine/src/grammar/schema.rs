@@ -3,7 +3,7 @@
 use super::{MAX_COMBINATIONS, MAX_DEPTH, MAX_EXPANDED, MAX_LEVELS, MAX_PATTERNS, MAX_VALUES};
 use llguidance::JsonCompileOptions;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A schema with this project's way of writing JSON, checked for what the compiler does not bound itself. Where it is not
 /// `strict`, keywords that the compiler does not know are left out of account.
@@ -25,6 +25,7 @@ pub fn prepared(schema: &Value, strict: bool) -> Result<Value, String> {
         patterns: 0,
         levels: 0,
         intersects: false,
+        strict,
         targets: BTreeMap::new(),
     };
     survey.count(&schema, 0)?;
@@ -72,6 +73,8 @@ struct Survey<'a> {
     levels: usize,
     /// Whether schemas meet in one place, so that the compiler copies what is referred to.
     intersects: bool,
+    /// Whether every keyword must be kept.
+    strict: bool,
     /// What references come to, by how they are written; none while they are looked at.
     targets: BTreeMap<&'a str, Option<Weight>>,
 }
@@ -120,6 +123,12 @@ impl<'a> Survey<'a> {
         };
         if role == Role::Schema {
             self.intersects |= intersects(fields);
+            if self.strict && may_repeat(fields) {
+                return Err("'minProperties' can only be kept one above the number of 'required' names where others may be \
+                            added, as these may repeat: list the names under 'required', or set 'additionalProperties' \
+                            to false and leave 'patternProperties' out"
+                    .into());
+            }
         }
         // Every list of alternatives beside the others multiplies with them, and so does every part of an `allOf`.
         let whole = value;
@@ -230,6 +239,20 @@ fn intersects(fields: &Map<String, Value>) -> bool {
         || count(&["$ref", "anyOf", "oneOf", "allOf"]) > 0 && rules > 1
         || constants > 0 && rules > constants + count(&["type"])
         || fields.contains_key("patternProperties")
+}
+
+/// Whether the compiler could reach the least number of properties by one name that comes twice, which no reader of JSON
+/// counts twice: it counts what is not listed without comparing names.
+fn may_repeat(fields: &Map<String, Value>) -> bool {
+    let Some(least) = fields.get("minProperties").and_then(Value::as_f64) else {
+        return false;
+    };
+    let patterns = fields.get("patternProperties").and_then(Value::as_object);
+    let is_closed =
+        fields.get("additionalProperties") == Some(&Value::Bool(false)) && patterns.is_none_or(Map::is_empty);
+    let required = fields.get("required").and_then(Value::as_array);
+    let names: BTreeSet<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+    !is_closed && least > names.len() as f64 + 1.0
 }
 
 /// A pointer as it is after percent-encoding is undone.
