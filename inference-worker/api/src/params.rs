@@ -104,7 +104,9 @@ pub(crate) fn biases(fields: &mut Map<String, Value>) -> Result<BTreeMap<u32, f6
             .iter()
             .map(|(id, bias)| {
                 let bias = bias.as_f64().filter(|bias| (-100.0..=100.0).contains(bias));
-                Some((id.parse().ok()?, bias?))
+                let token: u32 = id.parse().ok()?;
+                // Written in one way only, so that none takes the place of another.
+                (token.to_string() == *id).then_some((token, bias?))
             })
             .collect::<Option<_>>()
             .ok_or_else(refused),

@@ -219,7 +219,7 @@ impl Request {
             let extra = message.extra.values().map(indented).sum::<usize>();
             message.role.len() + message.content.len() + extra
         });
-        let tools = match self.tools.are_active() {
+        let tools = match self.tools.are_shown() {
             true => {
                 4096 + self
                     .tools
@@ -301,7 +301,12 @@ fn template(fields: &mut Map<String, Value>) -> Result<Map<String, Value>, ApiEr
         return Err(ApiError::invalid(&path, message));
     }
     if let Some(effort) = text(fields, "reasoning_effort")? {
-        variables.insert("reasoning_effort".into(), effort.into());
+        let other = variables.insert("reasoning_effort".into(), effort.clone().into());
+        if other.is_some_and(|other| other != effort) {
+            let message =
+                format!("'reasoning_effort' and '{name}.reasoning_effort' contradict each other; send one.");
+            return Err(ApiError::invalid("reasoning_effort", message));
+        }
     }
     Ok(variables)
 }

@@ -48,9 +48,15 @@ pub struct Tools {
 }
 
 impl Tools {
+    /// Whether the model is shown tools. Also where it may call none of them: so a chat's prompt stays the same from turn
+    /// to turn, and what of it is cached.
+    pub fn are_shown(&self) -> bool {
+        !self.list.is_empty()
+    }
+
     /// Whether the answer may hold a call.
     pub fn are_active(&self) -> bool {
-        !self.list.is_empty() && self.choice != ToolChoice::None
+        self.are_shown() && self.choice != ToolChoice::None
     }
 
     /// The tools that may be called.
@@ -97,6 +103,8 @@ fn tool((index, value): (usize, Value)) -> Result<Tool, ApiError> {
         let message = format!("'{}' must be 'function'.", path(".type"));
         return Err(ApiError::invalid(&path(".type"), message));
     }
+    // Hints of where a prompt may be cached are never needed.
+    only(&value, &["type", "function", "cache_control"], &path(""))?;
     let Some(Value::Object(function)) = value.get("function") else {
         return Err(ApiError::missing(&path(".function")));
     };
@@ -153,6 +161,15 @@ fn tool((index, value): (usize, Value)) -> Result<Tool, ApiError> {
     })
 }
 
+/// Refuses the first field that is not among those that are known.
+fn only(value: &Value, known: &[&str], path: &str) -> Result<(), ApiError> {
+    let mut fields = value.as_object().into_iter().flatten();
+    let other = fields.find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
+    other.map_or(Ok(()), |(name, _)| {
+        Err(ApiError::unknown(&format!("{path}.{name}")))
+    })
+}
+
 /// The schema of no arguments.
 fn nothing() -> Value {
     serde_json::json!({"type": "object", "properties": {}, "additionalProperties": false})
@@ -178,7 +195,10 @@ fn choice(value: Option<Value>, list: &[Tool]) -> Result<ToolChoice, ApiError> {
                 value.get("type").and_then(Value::as_str),
                 name.and_then(Value::as_str),
             ) {
-                (Some("function"), Some(name)) => ToolChoice::Named(name.to_owned()),
+                (Some("function"), Some(name)) => {
+                    only(value, &["type", "function"], "tool_choice")?;
+                    ToolChoice::Named(name.to_owned())
+                }
                 _ => {
                     return Err(refused(
                         "'tool_choice' must be 'none', 'auto', 'required' or name a function.",

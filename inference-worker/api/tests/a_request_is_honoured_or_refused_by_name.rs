@@ -378,6 +378,14 @@ fn tools_and_their_messages_are_read_or_refused_by_name() {
             "tool_choice",
         ),
         (
+            json!({"tools": [{"type": "function", "function": {"name": "a"}, "strict": true}]}),
+            "tools[0].strict",
+        ),
+        (
+            json!({"tools": [named("a")], "tool_choice": {"type": "function", "function": {"name": "a"}, "mode": "x"}}),
+            "tool_choice.mode",
+        ),
+        (
             json!({"tools": [named("a")], "parallel_tool_calls": 1}),
             "parallel_tool_calls",
         ),
@@ -404,10 +412,28 @@ fn tools_and_their_messages_are_read_or_refused_by_name() {
             "{change}"
         );
     }
-    assert!(
-        !chat(json!({"tools": [named("a")], "tool_choice": "none"}))
-            .unwrap()
-            .tools
-            .are_active()
-    );
+    // It may call none, but is shown them, which counts.
+    let none = chat(json!({"tools": [named("a")], "tool_choice": "none"})).unwrap();
+    assert!(!none.tools.are_active() && none.tools.are_shown());
+    assert!(none.template_bytes() > 4096);
+}
+
+#[test]
+fn what_is_said_twice_and_differently_is_refused() {
+    for (change, name) in [
+        (json!({"logit_bias": {"5": 1, "05": 2}}), "logit_bias"),
+        (json!({"logit_bias": {"+5": 1}}), "logit_bias"),
+        (
+            json!({"reasoning_effort": "low", "chat_template_kwargs": {"reasoning_effort": "high"}}),
+            "reasoning_effort",
+        ),
+    ] {
+        assert_eq!(
+            chat(change.clone()).unwrap_err().0.as_deref(),
+            Some(name),
+            "{change}"
+        );
+    }
+    let same = json!({"reasoning_effort": "low", "chat_template_kwargs": {"reasoning_effort": "low"}});
+    assert_eq!(chat(same).unwrap().template["reasoning_effort"], "low");
 }

@@ -96,6 +96,8 @@ fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
     let asked = match &request.format {
         _ if calls => Some((tools::constraint(text, &request.tools)?, "tools")),
         Some(asked) => Some((constraint(&asked.format), asked.param.as_str())),
+        // The model sees them all the same.
+        None if request.tools.are_shown() => tools::no_call(text).map(|none| (none, "tool_choice")),
         None => None,
     };
     let compile = |(constraint, param): (Constraint, &str)| {
@@ -131,7 +133,7 @@ fn constraint(format: &Format) -> Constraint {
 /// The prompt of a chat. What the template does not show to the model is refused.
 fn render(service: &Service, request: &Request, messages: &[Message]) -> Result<String, ApiError> {
     let chat = &service.text.chat;
-    let tools = request.tools.are_active();
+    let tools = request.tools.are_shown();
     if let Some(variable) = request.template.keys().find(|name| !chat.shows(tools, name)) {
         return Err(match variable.as_str() {
             "reasoning_effort" => ApiError::unsupported(variable),

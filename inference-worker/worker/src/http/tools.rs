@@ -133,6 +133,13 @@ pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiEr
     Ok(Constraint::Written(format!("start: {start}\n{rules}")))
 }
 
+/// The grammar of an answer to a model that sees tools and may call none; none for a model that sees none.
+pub(crate) fn no_call(text: &Text) -> Option<Constraint> {
+    let style = Style::of(text);
+    let written = || format!("start: FREE?\nFREE: {}\n", free(text, style));
+    (style != Style::Untaught).then(|| Constraint::Written(written()))
+}
+
 /// Text that announces no call. No special token is text.
 fn free(text: &Text, style: Style) -> String {
     let call = match style.mark() {

@@ -222,9 +222,7 @@ fn tool((index, value): (usize, Value)) -> Result<Value, ApiError> {
         });
     }
     // Hints of where a prompt may be cached, and of how input may be sent, which is always as it comes.
-    tool.retain(|name, _| {
-        !["cache_control", "eager_input_streaming", "input_examples"].contains(&name.as_str())
-    });
+    tool.retain(|name, _| !["cache_control", "eager_input_streaming"].contains(&name.as_str()));
     let mut function = Map::new();
     pass(&mut tool, &mut function, &["name", "description", "strict"]);
     if let Some(schema) = tool.remove("input_schema") {

@@ -84,6 +84,10 @@ fn what_no_chat_has_is_refused_by_the_name_that_messages_have_for_it() {
         ("wizardry".into(), Some("unknown_parameter"))
     );
     assert_eq!(
+        refused(json!({"tools": [{"name": "f", "input_schema": {}, "input_examples": [{}]}]})).0,
+        "tools[0].input_examples"
+    );
+    assert_eq!(
         refused(json!({"messages": [{"role": "system", "content": []}]})).0,
         "messages[0].role"
     );

@@ -2,6 +2,7 @@
 
 mod cases;
 mod models;
+mod no_calls;
 mod pieces;
 
 use super::part_cache;
