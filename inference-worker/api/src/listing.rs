@@ -43,6 +43,20 @@ pub struct Pricing {
     pub input_cache_read: String,
 }
 
+/// What a token costs on the chain now, in its smallest coin as decimal text. It changes with demand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainPrice {
+    /// The coin.
+    pub denom: String,
+    /// A token of the prompt.
+    pub prompt: String,
+    /// A token of the output.
+    pub completion: String,
+    /// Height at which it is that.
+    pub height: u64,
+}
+
 fn zero() -> String {
     "0".into()
 }
@@ -75,6 +89,9 @@ pub struct Listing {
     /// Price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pricing: Option<Pricing>,
+    /// Price in the chain's coin, of a model that is paid for there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain_price: Option<ChainPrice>,
     /// In OpenRouter's words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub supported_sampling_parameters: Vec<String>,
@@ -168,6 +185,7 @@ impl Listing {
             is_ready: other.is_ready.or(self.is_ready),
             is_free: other.is_free.or(self.is_free),
             trust_tier: self.trust_tier,
+            chain_price: self.chain_price,
         }
     }
 

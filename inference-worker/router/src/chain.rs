@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use quern_chain_client::{Call, Chain, Fees, Outcome, SigningKey};
-use quern_interface::{registry, settlement};
+use quern_interface::{pricing, registry, settlement};
 use quern_protocol::{Amount, Hash, Price};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -147,17 +147,25 @@ impl Contracts {
     }
 
     pub(crate) async fn price_at(&self, model: &str, height: u64) -> anyhow::Result<Price> {
-        let model = model.to_owned();
-        let prices = self
-            .prices
-            .get_or_try_init(|| async {
-                let question = settlement::QueryMsg::Contracts {};
-                let contracts: settlement::Contracts = self.ask(&self.settlement, &question).await?;
-                anyhow::Ok(contracts.price_source)
-            })
-            .await?;
+        let (model, prices) = (model.to_owned(), self.price_source().await?);
         self.ask(prices, &registry::QueryMsg::PriceAt { model, height })
             .await
+    }
+
+    async fn price_source(&self) -> anyhow::Result<&str> {
+        let source = self.prices.get_or_try_init(|| async {
+            let question = settlement::QueryMsg::Contracts {};
+            let contracts: settlement::Contracts = self.ask(&self.settlement, &question).await?;
+            anyhow::Ok(contracts.price_source)
+        });
+        Ok(source.await?.as_str())
+    }
+
+    /// US dollars for a million tokens of coefficient 1, on a chain that quotes prices; none if the quote is old.
+    pub(crate) async fn usd_price(&self, model: &str) -> anyhow::Result<Option<Price>> {
+        let (model, prices) = (model.to_owned(), self.price_source().await?);
+        let quote: pricing::UsdPrice = self.ask(prices, &pricing::QueryMsg::UsdPrice { model }).await?;
+        Ok(quote.usd.filter(|_| quote.fresh))
     }
 
     /// Calls the settlement contract.

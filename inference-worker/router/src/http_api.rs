@@ -6,6 +6,7 @@ use crate::keys::{Holder, Keys, Parting};
 use crate::listings::Listings;
 use crate::metered::metered;
 use crate::metrics::Metrics;
+use crate::offers;
 use crate::once::{self, Once};
 use crate::paid::{self, Gateway};
 use crate::pool::Pool;
@@ -17,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use quern_inference_api::listing::{Listing, Model, ModelList};
+use quern_inference_api::listing::ModelList;
 use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body, with_fallbacks};
 use quern_interface::registry::ModelState;
 use std::sync::Arc;
@@ -61,15 +62,8 @@ impl Service {
                         ModelState::Live | ModelState::Canary | ModelState::Retiring
                     )
                 });
-                let model = served.map(|package| Model {
-                    id: package.id,
-                    object: "model".into(),
-                    created: self.started,
-                    owned_by: "quern".into(),
-                    context_length: package.context,
-                    listing: Listing::decoder(package.context, false),
-                });
-                ModelList::new(model.collect())
+                let entry = |package| offers::entry(&gateway.view, package, self.started);
+                ModelList::new(served.map(entry).collect())
             }
         };
         self.listings.complete(known)

@@ -57,6 +57,9 @@ fn one(fields: &Value) -> anyhow::Result<Listing> {
     if listing.trust_tier.is_some() {
         bail!("`trust_tier` follows from what a host can prove");
     }
+    if listing.chain_price.is_some() {
+        bail!("`chain_price` is the chain's to tell");
+    }
     let Some(Pricing {
         prompt,
         completion,
@@ -124,6 +127,10 @@ mod tests {
             (r#"{"wizardry": "x"}"#, "wizardry"),
             (r#"{"name": 5}"#, "string"),
             (r#"{"trust_tier": "seeded"}"#, "trust_tier"),
+            (
+                r#"{"chain_price": {"denom": "nqrn", "prompt": "1", "completion": "1", "height": 1}}"#,
+                "chain_price",
+            ),
             (r#"{"pricing": {"prompt": "1"}}"#, "completion"),
             (
                 r#"{"pricing": {"prompt": "1", "completion": "1", "audio": "1"}}"#,

@@ -13,6 +13,7 @@ mod ledger;
 mod listings;
 mod metered;
 mod metrics;
+mod offers;
 mod once;
 mod paid;
 mod pool;

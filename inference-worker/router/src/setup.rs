@@ -296,6 +296,7 @@ impl Parts<'_> {
             whole: self.whole,
             downs: crate::paid::Downs::default(),
             silences: crate::paid::silence::Silences::default(),
+            tickets: crate::paid::tickets::Tickets::default(),
             wake: tokio::sync::Notify::new(),
         };
         let running = Running {

@@ -4,7 +4,7 @@ use crate::chain::Contracts;
 use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage};
 use quern_interface::settlement::Params;
 use quern_protocol::{Hash, Price};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,10 @@ struct State {
     models: BTreeMap<String, LaunchPackage>,
     hosts: HashMap<String, (Instant, Arc<HostInfo>)>,
     params: Option<Params>,
+    /// US dollars for a million tokens, by model.
+    quotes: BTreeMap<String, Price>,
+    /// By host: the models that it says it serves, and whether they are shown tools.
+    offers: HashMap<String, Vec<(String, bool)>>,
 }
 
 /// What vouchers are made from.
@@ -155,11 +159,42 @@ impl View {
                             "the chain does not know a model: it is not served before its launch"
                         );
                     }
+                    continue;
                 }
                 Err(error) => return Err(error),
             }
+            // Not every chain quotes prices in dollars, and nothing is paid by them.
+            let quote = self.contracts.usd_price(model).await.ok().flatten();
+            self.write(|state| match quote {
+                Some(usd) => state.quotes.insert(model.clone(), usd),
+                None => state.quotes.remove(model),
+            });
         }
         Ok(())
+    }
+
+    /// US dollars for a million tokens of coefficient 1, if the chain quotes them.
+    pub(crate) fn quote(&self, model: &str) -> Option<Price> {
+        self.read(|state| state.quotes.get(model).copied())
+    }
+
+    /// What a host says it serves.
+    pub(crate) fn set_offers(&self, host: String, offers: Vec<(String, bool)>) {
+        self.write(|state| state.offers.insert(host, offers));
+    }
+
+    /// Forgets what other hosts said.
+    pub(crate) fn keep_offers(&self, hosts: &BTreeSet<String>) {
+        self.write(|state| state.offers.retain(|host, _| hosts.contains(host)));
+    }
+
+    /// Whether a model is shown tools, as most of its hosts say: all have the same files.
+    pub(crate) fn shows_tools(&self, model: &str) -> bool {
+        self.read(|state| {
+            let all = state.offers.values().flatten().filter(|(own, _)| own == model);
+            let (yes, no): (Vec<_>, Vec<_>) = all.partition(|(_, tools)| *tools);
+            yes.len() > no.len()
+        })
     }
 
     /// Asks for the records of hosts that are old or missing. One that fails keeps its old record.

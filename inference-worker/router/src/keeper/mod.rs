@@ -1,8 +1,10 @@
 //! What goes on behind the requests: following the chain, opening, renewing and closing sessions, moving the limits of
-//! dead and of idle hosts, fetching missing receipts, proving faults, showing refusals and time-outs.
+//! dead and of idle hosts, fetching missing receipts, proving faults, showing refusals and time-outs, asking hosts what they
+//! serve.
 
 mod faults;
 mod misses;
+mod offers;
 mod orphans;
 mod rebalance;
 mod releases;
@@ -68,7 +70,17 @@ pub(crate) fn start(gateway: &Arc<Gateway>, policy: Policy) -> Vec<JoinHandle<()
             }
         })
     };
-    vec![watching, collecting, tending]
+    let asking = {
+        let gateway = gateway.clone();
+        tokio::spawn(async move {
+            let mut asked = offers::Asked::default();
+            loop {
+                offers::ask_all(&gateway, &mut asked).await;
+                tokio::time::sleep(ROUND).await;
+            }
+        })
+    };
+    vec![watching, collecting, tending, asking]
 }
 
 /// What upkeep remembers from round to round; a restart may forget it.

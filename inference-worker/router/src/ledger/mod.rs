@@ -156,16 +156,19 @@ impl Ledger {
         marks
     }
 
+    /// Height up to which a request that is open may still be committed by its host; none if it is not open.
+    pub(crate) fn open_until(&self, place: &Place) -> Option<u64> {
+        let session = self.sessions.get(&place.session)?;
+        let open = session.host(&place.host)?.open.get(&place.nonce)?;
+        let last = open.request.height.saturating_add(session.lapse_blocks);
+        Some(last.saturating_add(LAPSE_MARGIN))
+    }
+
     /// Requests whose answer is over, that have no receipt, and that no host can commit any more at `height`.
     pub(crate) fn lapse(&mut self, height: u64) -> Vec<Place> {
         let lapsed: Vec<Place> = self
             .unresolved()
-            .filter(|(place, open)| {
-                let session = self.sessions.get(&place.session);
-                let lapse = session.map_or(u64::MAX, |session| session.lapse_blocks);
-                let last = open.request.height.saturating_add(lapse);
-                height > last.saturating_add(LAPSE_MARGIN)
-            })
+            .filter(|(place, _)| self.open_until(place).is_some_and(|last| height > last))
             .map(|(place, _)| place)
             .collect();
         for place in &lapsed {

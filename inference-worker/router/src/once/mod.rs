@@ -3,14 +3,16 @@
 //! Whoever sends `Idempotency-Key` gets one run of the request within the window. The request then goes its way
 //! whether or not its client stays, and the same request with the same key gets the same answer: from the beginning
 //! and on from there while it is under way, or whole afterwards. An answer that was no success frees the key, since
-//! nothing came of it. Answers are in memory only; that a key was used is also on disk where requests are paid.
+//! nothing came of it, as soon as no host can be paid for it. Answers are in memory only; that a key was used is also on
+//! disk where requests are paid.
 
 mod answer;
 mod marks;
 mod shelf;
 
 use crate::dialects;
-use crate::http_api::{Service, authorize};
+use crate::http_api::{Backend, Service, authorize};
+use crate::paid::tickets::{self, Standing, Ticket};
 use crate::rates;
 use answer::{Answer, End, Reader};
 use axum::body::Body;
@@ -20,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
-use marks::Marks;
+use marks::{Marks, Use};
 use quern_inference_api::{ApiError, read_body};
 use sha2::{Digest as _, Sha256};
 use shelf::{Claim, Digest, Gone, Shelves, Slot};
@@ -40,6 +42,8 @@ const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const LOOK: Duration = Duration::from_millis(50);
 /// Longest key, in characters.
 const MAX_KEY: usize = 255;
+/// Longest time, in seconds, after which a client is told to look again whether a host was paid.
+const LOOK_AGAIN: u64 = 30;
 /// What a piece takes beside its bytes.
 const PIECE: usize = 64;
 /// Where a client stands now is told with each answer, not that of before.
@@ -50,7 +54,7 @@ const RATES: &str = "x-ratelimit-";
 pub(crate) struct Once {
     shelves: Shelves,
     /// Where requests are paid.
-    marks: Option<Marks>,
+    marks: Option<Arc<Marks>>,
     running: Mutex<JoinSet<()>>,
 }
 
@@ -94,6 +98,14 @@ impl Once {
             std::mem::take(&mut *running)
         };
         running.shutdown().await;
+    }
+
+    /// Frees a key whose request came to nothing: on disk first, so that the next try is a new one after a restart, too.
+    async fn free(&self, slot: &Slot, request: Digest) {
+        if let Some(marks) = &self.marks {
+            marks.free(&used(slot, request)).await;
+        }
+        self.shelves.release(slot);
     }
 
     fn spawn(&self, run: impl Future<Output = ()> + Send + 'static) {
@@ -158,12 +170,41 @@ impl Refused {
                 "This idempotency key was used before the router was restarted, so the request is not run again. What it \
                  was charged is in its receipt, see /quern/receipts. Send a new key to ask again."
             }
+            Gone::Charged => {
+                "The answer to this request was lost with its host, which was paid for it, so the request is not run \
+                 again; see /quern/receipts. Send a new key to ask again."
+            }
             Gone::Room => {
                 "This idempotency key was used, and its answer was too long to be kept or had to make room for others, \
                  so the request is not run again. Send a new key to ask again."
             }
         };
         Self::for_good(StatusCode::CONFLICT, "idempotency_answer_gone", message)
+    }
+
+    /// For so many blocks at most.
+    fn held(blocks: u64) -> Self {
+        let message = format!(
+            "This request failed, but a host that was asked may still show that it served it and be paid. It is run again \
+             under this idempotency key once that cannot be any more, in {blocks} blocks at the latest. Send a new key to \
+             ask again at once."
+        );
+        let wait = u32::try_from(blocks.clamp(1, LOOK_AGAIN)).ok();
+        ApiError {
+            status: StatusCode::CONFLICT,
+            code: Some("idempotency_key_held"),
+            retry_after: wait,
+            ..ApiError::invalid("Idempotency-Key", message)
+        }
+        .into()
+    }
+}
+
+/// How a request stands that failed.
+fn standing(service: &Service, ticket: &Ticket) -> (Standing, u64) {
+    match &service.backend {
+        Backend::Paid(gateway) => gateway.standing(ticket),
+        Backend::Direct(_) => (Standing::Free, 0),
     }
 }
 
@@ -182,11 +223,25 @@ async fn answer(service: &Arc<Service>, request: Request, next: Next) -> Result<
     let body = read_body(body).await?;
     let digest = digest(&[parts.uri.path().as_bytes(), &body]);
     let (weight, ids) = (body.len(), (key, digest));
-    let claim = service
-        .once
-        .shelves
-        .claim(&holder.name, ids, weight, Instant::now());
-    let (reader, again) = match claim {
+    let claim = || {
+        let shelves = &service.once.shelves;
+        shelves.claim(&holder.name, ids, weight, Instant::now())
+    };
+    let mut claimed = claim();
+    if let Claim::Held(slot, ticket) = &claimed {
+        match standing(service, ticket) {
+            (Standing::Open, blocks) => return Err(Refused::held(blocks)),
+            (Standing::Charged, _) => {
+                service.once.shelves.charge(slot);
+                return Err(Refused::gone(Gone::Charged));
+            }
+            (Standing::Free, _) => {
+                service.once.free(slot, digest).await;
+                claimed = claim();
+            }
+        }
+    }
+    let (reader, again) = match claimed {
         Claim::First(slot, answer, reader) => {
             let run = Run {
                 service: service.clone(),
@@ -208,6 +263,8 @@ async fn answer(service: &Arc<Service>, request: Request, next: Next) -> Result<
             ));
         }
         Claim::Gone(why) => return Err(Refused::gone(why)),
+        // Another try of this moment failed, too.
+        Claim::Held(..) => return Err(Refused::held(1)),
         Claim::Full(wait) => {
             let wait = u32::try_from(wait).unwrap_or(u32::MAX);
             let message = format!(
@@ -259,6 +316,15 @@ fn digest(parts: &[&[u8]]) -> Digest {
     hash.finalize().into()
 }
 
+fn used(slot: &Slot, request: Digest) -> Use {
+    Use {
+        holder: slot.holder.clone(),
+        key: slot.key,
+        request,
+        id: slot.id,
+    }
+}
+
 /// A request that runs with a key.
 struct Run {
     service: Arc<Service>,
@@ -279,7 +345,7 @@ impl Drop for Run {
 
 impl Run {
     async fn run(self, request: Request, next: Next) {
-        if !self.mark(false).await {
+        if !self.mark().await {
             let message =
                 "The router cannot write down the idempotency key, so the request was not run; see its log.";
             let (parts, body) = ApiError::unavailable(message).into_response().into_parts();
@@ -288,7 +354,9 @@ impl Run {
             self.copy(body).await;
             return;
         }
-        let (mut parts, body) = next.run(request).await.into_parts();
+        let ticket = Arc::<Ticket>::default();
+        let response = tickets::noting(ticket.clone(), next.run(request)).await;
+        let (mut parts, body) = response.into_parts();
         let stale: Vec<HeaderName> = parts
             .headers
             .keys()
@@ -299,24 +367,21 @@ impl Run {
             parts.headers.remove(name);
         }
         rates::name_answer(&mut parts.headers);
-        let success = parts.status.is_success();
-        if !success {
-            // Before anybody hears of it, so that the next try is a new one, after a restart, too.
-            self.mark(true).await;
-            self.service.once.shelves.release(&self.slot);
+        if !parts.status.is_success() {
+            // Before anybody hears of it, so that the next try is a new one, or knows why not.
+            match ticket.standing() {
+                Standing::Free => self.service.once.free(&self.slot, self.digest).await,
+                Standing::Open | Standing::Charged => self.service.once.shelves.hold(&self.slot, ticket),
+            }
         }
         self.answer.begin((parts.status, parts.headers));
         self.copy(body).await;
     }
 
-    /// Writes that the key is used or free.
-    async fn mark(&self, free: bool) -> bool {
+    /// Writes that the key is used.
+    async fn mark(&self) -> bool {
         match &self.service.once.marks {
-            Some(marks) => {
-                marks
-                    .write(&self.slot.holder, self.slot.key, self.digest, free)
-                    .await
-            }
+            Some(marks) => marks.take(&used(&self.slot, self.digest)).await,
             None => true,
         }
     }

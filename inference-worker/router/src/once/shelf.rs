@@ -2,6 +2,7 @@
 //! another anything.
 
 use super::answer::{Answer, Reader};
+use crate::paid::tickets::Ticket;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ pub(super) type Digest = [u8; 32];
 pub(super) struct Slot {
     pub(super) holder: String,
     pub(super) key: Digest,
-    id: u64,
+    pub(super) id: u64,
 }
 
 /// Why a key's answer cannot be given again.
@@ -33,6 +34,8 @@ pub(super) enum Gone {
     Restart,
     /// It was too long to be kept, or had to make room.
     Room,
+    /// It never came, and a host was paid for it.
+    Charged,
 }
 
 /// What becomes of a request with a key.
@@ -46,6 +49,8 @@ pub(super) enum Claim {
     Other,
     /// It came with this one, whose answer is not here.
     Gone(Gone),
+    /// It came with this one, which failed, while hosts that got it may be paid for it.
+    Held(Slot, Arc<Ticket>),
     /// The holder used as many keys as are remembered; seconds until one is forgotten.
     Full(u64),
 }
@@ -53,6 +58,7 @@ pub(super) enum Claim {
 #[derive(Debug)]
 enum State {
     Here(Arc<Answer>),
+    Held(Arc<Ticket>),
     Gone(Gone),
 }
 
@@ -155,17 +161,24 @@ impl Shelf {
             idle.then_some((*serial, *key))
         });
         let Some((serial, key)) = found else { return false };
-        self.here.remove(&serial);
-        if let Some(mark) = self.marks.get_mut(&key) {
-            self.bytes = self.bytes.saturating_sub(mark.bytes);
-            mark.bytes = 0;
-            mark.state = State::Gone(Gone::Room);
-        }
+        self.turn(&key, serial, State::Gone(Gone::Room));
         true
     }
 
+    /// Lets go of an answer, if it is here; its key stays.
+    fn turn(&mut self, key: &Digest, serial: u64, state: State) {
+        self.here.remove(&serial);
+        if let Some(mark) = self.marks.get_mut(key) {
+            self.bytes = self.bytes.saturating_sub(mark.bytes);
+            mark.bytes = 0;
+            mark.state = state;
+        }
+    }
+
     fn grant(&mut self, key: &Digest, id: u64, bytes: usize, most: usize) -> bool {
-        if self.marks.get(key).is_none_or(|mark| mark.id != id) {
+        // Of what failed nothing is kept.
+        let kept = |mark: &Mark| mark.id == id && matches!(mark.state, State::Here(_));
+        if !self.marks.get(key).is_some_and(kept) {
             return false;
         }
         while self.bytes.saturating_add(bytes) > most {
@@ -222,6 +235,10 @@ impl Shelves {
                 _ if mark.request != request => Claim::Other,
                 State::Here(answer) => answer.reader().map_or(Claim::Gone(Gone::Room), Claim::Again),
                 State::Gone(why) => Claim::Gone(*why),
+                State::Held(ticket) => {
+                    let (holder, id) = (holder.to_owned(), mark.id);
+                    Claim::Held(Slot { holder, key, id }, ticket.clone())
+                }
             };
         }
         let answer = Answer::new();
@@ -274,6 +291,25 @@ impl Shelves {
                 let bytes = bytes.min(mark.bytes);
                 mark.bytes -= bytes;
                 shelf.bytes = shelf.bytes.saturating_sub(bytes);
+            }
+        });
+    }
+
+    /// The request failed, and hosts may be paid for it: it is not run again before that is known.
+    pub(super) fn hold(&self, slot: &Slot, ticket: Arc<Ticket>) {
+        self.turn(slot, State::Held(ticket));
+    }
+
+    /// A host was paid for a request that failed.
+    pub(super) fn charge(&self, slot: &Slot) {
+        self.turn(slot, State::Gone(Gone::Charged));
+    }
+
+    fn turn(&self, slot: &Slot, state: State) {
+        self.with(slot, |shelf| {
+            let mark = shelf.marks.get(&slot.key).filter(|mark| mark.id == slot.id);
+            if let Some(serial) = mark.map(|mark| mark.serial) {
+                shelf.turn(&slot.key, serial, state);
             }
         });
     }
@@ -406,6 +442,25 @@ mod tests {
         }
         assert!(matches!(claim(now + WINDOW / 2), Claim::Full(30)));
         drop(first(claim(now + WINDOW)));
+    }
+
+    #[test]
+    fn a_request_that_failed_keeps_its_key_and_no_room_while_it_is_held() {
+        let (shelves, now) = (shelves(10 * OVERHEAD, 3), Instant::now());
+        let claim = |request| shelves.claim("ann", ([1; 32], [request; 32]), OVERHEAD, now);
+        let (slot, answer, reader) = first(claim(1));
+        shelves.hold(&slot, Arc::default());
+        assert_eq!(shelves.lock()["ann"].bytes, 0);
+        assert!(!shelves.grant(&slot, 1));
+        shelves.shrink(&slot, OVERHEAD);
+        drop(reader);
+        answer.end(End::Whole);
+        assert!(matches!(claim(1), Claim::Held(held, _) if held == slot));
+        assert!(matches!(claim(2), Claim::Other));
+        shelves.charge(&slot);
+        assert!(matches!(claim(1), Claim::Gone(Gone::Charged)));
+        shelves.release(&slot);
+        drop(first(claim(2)));
     }
 
     #[test]

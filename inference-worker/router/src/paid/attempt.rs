@@ -17,6 +17,7 @@ use quern_inference_api::paid::{
     VOUCHER_HEADER, from_header, to_header,
 };
 use quern_protocol::{Amount, RefusalReason};
+use quern_transport::ClientError;
 use std::sync::Arc;
 
 /// Longest answer in one piece, and longest error.
@@ -101,9 +102,17 @@ async fn call(
     let Some(request) = request else {
         return Attempt::failed("its endpoint is no URL");
     };
+    let place = pending.place.clone();
+    gateway.tickets.hand(&place);
     let answer = match gateway.client.request(host.transport_key.0, request).await {
         Ok(answer) => answer,
-        Err(error) => return Attempt::Silent(error.to_string()),
+        Err(error) => {
+            // It never heard of the request.
+            if matches!(error, ClientError::Connect(_)) {
+                gateway.tickets.clear(&place);
+            }
+            return Attempt::Silent(error.to_string());
+        }
     };
     let (parts, body) = answer.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
@@ -120,7 +129,10 @@ async fn call(
             }
         }
         StatusCode::OK => whole(pending, &parts.headers, body).await,
-        status => refused(gateway, (pending, signed), status, kind, body).await,
+        status => {
+            gateway.tickets.deny(&place);
+            refused(gateway, (pending, signed), status, kind, body).await
+        }
     }
 }
 

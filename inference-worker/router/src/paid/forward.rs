@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// Most hosts that one request is offered to: a whole committee.
 const ATTEMPTS: usize = 8;
+/// Seconds after which a client is told to look again for a request that a silent host may be serving.
+const HELD: u32 = 10;
 /// Blocks that a session must have left when a request begins.
 pub(crate) const SESSION_MARGIN: u64 = 4;
 
@@ -191,12 +193,17 @@ async fn offer(
         }
         again = Some((place.session, place.nonce));
         tried.push(place.host.clone());
+        let at = place.clone();
         let pending = Pending::new(gateway.clone(), place, terms.clone(), order.model.to_owned());
         match attempt(gateway, order, pending, grant.cap, authorised).await {
             Attempt::Answered(response) => return Ok(*response),
             Attempt::Busy => busy = true,
             Attempt::Silent(reason) | Attempt::Failed(reason) => {
                 tracing::warn!(host = tried.last(), reason, "attempt failed");
+                if gateway.tickets.may_be_served(&at) {
+                    gateway.wake.notify_waiters();
+                    return Err(held());
+                }
             }
         }
     }
@@ -207,6 +214,17 @@ async fn offer(
     Err(ApiError::unavailable(
         "No host of the session could answer; retry in a moment.",
     ))
+}
+
+/// For a request that must not be charged twice.
+fn held() -> ApiError {
+    let message = "A host that was asked said nothing and may still be paid, so no other one was asked under this \
+                   idempotency key. The request is run again under it once that host can no longer be paid; send a new key \
+                   to ask others at once.";
+    ApiError {
+        retry_after: Some(HELD),
+        ..ApiError::unavailable(message)
+    }
 }
 
 /// What a client is told.

@@ -8,6 +8,7 @@ mod forward;
 mod relay;
 pub(crate) mod silence;
 pub(crate) mod sse;
+pub(crate) mod tickets;
 mod top_up;
 pub(crate) mod verify;
 
@@ -68,6 +69,8 @@ pub(crate) struct Gateway {
     pub(crate) downs: Downs,
     /// Hosts whose silence is being witnessed.
     pub(crate) silences: silence::Silences,
+    /// Requests with idempotency keys at hosts.
+    pub(crate) tickets: tickets::Tickets,
     /// Wakes those who tend sessions and missing receipts.
     pub(crate) wake: Notify,
 }
@@ -109,6 +112,15 @@ impl Gateway {
                 }
             }
         });
+    }
+
+    /// How a request stands that went to the hosts on a ticket, and for how many blocks at most it stays open.
+    pub(crate) fn standing(&self, ticket: &tickets::Ticket) -> (tickets::Standing, u64) {
+        let latest = self.view.latest();
+        self.books.with(|ledger| {
+            let until = |place: &Place| ledger.open_until(place).map(|last| last.saturating_sub(latest));
+            self.tickets.look(ticket, until)
+        })
     }
 
     /// Whether every payer has a session for every model that the chain knows, of which there is one at least.
@@ -176,6 +188,7 @@ impl Gateway {
         match verdict {
             Ok(capture) => {
                 let place = place.clone();
+                self.tickets.settle(&place, capture);
                 self.books.commit(Record::Settled { place, capture });
                 self.receipts.keep(kept);
                 self.metrics.receipts.with_label_values(&["good"]).inc();
@@ -297,6 +310,7 @@ impl Pending {
     /// The host's word that it serves nothing for this voucher.
     fn free(mut self) {
         let place = self.place.clone();
+        self.gateway.tickets.clear(&place);
         self.gateway.books.commit(Record::Freed { place });
         self.over = true;
     }

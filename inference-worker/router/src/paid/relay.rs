@@ -92,7 +92,10 @@ impl Opening {
                         }
                         ready.push(raw);
                     }
-                    Step::Error(_) => return Err("the host failed before the first token".into()),
+                    Step::Error(_) => {
+                        self.gateway.tickets.deny(&self.pending.place);
+                        return Err("the host failed before the first token".into());
+                    }
                     Step::Token(raw) => {
                         ready.push(raw);
                         let (sender, receiver) = mpsc::channel(QUEUE);

@@ -3,9 +3,14 @@
 use super::real::RealSettlement;
 use crate::chain::{Answer, ChainApi, Contracts};
 use quern_chain_client::{Call, SigningKey};
+use quern_interface::pricing::UsdPrice;
 use quern_interface::registry::{self, HostInfo, LaunchPackage, ModelState};
-use quern_interface::settlement::{self, CommitteeMember, ExecuteMsg, SessionInfo, SessionStatus};
-use quern_protocol::{Amount, Coefficients, Hash, Price, hash_fields};
+use quern_interface::settlement::{
+    self, CommittedReceipt, CommitteeMember, ExecuteMsg, SessionInfo, SessionStatus,
+};
+use quern_protocol::{
+    Amount, Batch, Coefficients, Hash, Node, Price, Receipt, SessionLeaf, SumTree, hash_fields,
+};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -79,6 +84,30 @@ pub(super) fn package() -> LaunchPackage {
     }
 }
 
+/// A batch with one receipt.
+pub(super) fn commit(host: &str, receipt: &Receipt) -> CommittedReceipt {
+    let node = Node::leaf(&receipt.digest(CHAIN_ID), receipt.capture);
+    let receipts = SumTree::new(vec![node]).unwrap();
+    let leaf = SessionLeaf {
+        session: receipt.voucher.session,
+        cumulative: receipt.capture,
+        receipts: 1,
+        previous: 0,
+        first_nonce: receipt.voucher.nonce,
+        last_nonce: receipt.voucher.nonce,
+        subroot: receipts.root().unwrap(),
+        count: 1,
+    };
+    let batch = Batch::new(CHAIN_ID, host, vec![leaf.clone()]).unwrap();
+    CommittedReceipt {
+        receipt: receipt.clone(),
+        receipt_proof: receipts.prove(0).unwrap(),
+        leaf_proof: batch.prove(leaf.session).unwrap().1,
+        leaf,
+        batch: 1,
+    }
+}
+
 impl TestChain {
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.0.lock().unwrap())
@@ -120,6 +149,12 @@ impl TestChain {
                     }
                     other => anyhow::bail!("not asked for: {other:?}"),
                 },
+                "pricing" if question.get("usd_price").is_some() => json!(UsdPrice {
+                    model: super::MODEL.into(),
+                    usd: Some("0.4".parse()?),
+                    since: 1,
+                    fresh: true,
+                }),
                 _ => match serde_json::from_value(question)? {
                     registry::QueryMsg::Model { model } => {
                         anyhow::ensure!(model == super::MODEL, "unknown_model: {model} is no model");

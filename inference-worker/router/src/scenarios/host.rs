@@ -1,6 +1,6 @@
 //! A host that serves as its conduct says, and checks every voucher as a careful host would.
 
-use super::chain::{CHAIN_ID, COEFFICIENTS, TestChain, beacon, package};
+use super::chain::{CHAIN_ID, COEFFICIENTS, TestChain, beacon, commit, package};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -10,16 +10,16 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 use quern_chain_client::{SigningKey, verify};
+use quern_inference_api::listing::{Listing, Model, ModelList};
 use quern_inference_api::paid::*;
 use quern_inference_api::{ApiError, Endpoint, Request};
 use quern_interface::registry::{HostInfo, HostStatus, WarmKey};
-use quern_interface::settlement::CommittedReceipt;
 use quern_protocol::{
-    Amount, Batch, Bytes as Fixed, FinishReason, Hash, Node, Receipt, Refusal, RefusalReason, SessionLeaf,
-    SumTree, TimeOut, Usage, Witness, client_seed, content_hash, cost, output_hash, request_hash,
-    salt_commitment, seed_commitment, voucher_seed,
+    Amount, Bytes as Fixed, FinishReason, Hash, Receipt, Refusal, RefusalReason, TimeOut, Usage, Witness,
+    client_seed, content_hash, cost, output_hash, request_hash, salt_commitment, seed_commitment,
+    voucher_seed,
 };
-use quern_transport::{SecureListener, TransportKey};
+use quern_transport::{SecureListener, TransportKey, served};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -44,6 +44,8 @@ pub(super) enum Conduct {
     RefusesUnsigned,
     /// Takes the request and says nothing.
     Hangs,
+    /// The same, but serves it and keeps a receipt.
+    ServesInSilence,
     /// Closes the connection before the first token.
     DiesEarly,
     /// Sends comments for ever, and no token.
@@ -149,6 +151,7 @@ impl TestHost {
         chain.with(|state| state.hosts.push(info));
         let router = axum::Router::new()
             .route("/v1/completions", post(complete))
+            .route("/v1/models", get(models))
             .route(VOUCHERS_PATH, post(top_up))
             .route("/v1/receipts/{session}/{nonce}", get(receipt))
             .route(RELEASES_PATH, post(release))
@@ -156,7 +159,7 @@ impl TestHost {
             .layer(axum::middleware::from_fn_with_state(host.clone(), alive))
             .with_state(host.clone());
         let listener = SecureListener::new(listener, &transport).unwrap();
-        tokio::spawn(async move { axum::serve(listener, router.into_make_service()).await });
+        tokio::spawn(async move { axum::serve(listener, served(router)).await });
         host
     }
 
@@ -224,6 +227,18 @@ impl TestHost {
     }
 }
 
+async fn models() -> Json<ModelList> {
+    let model = Model {
+        id: super::MODEL.into(),
+        object: "model".into(),
+        created: 0,
+        owned_by: "host".into(),
+        context_length: 1,
+        listing: Listing::decoder(1, true),
+    };
+    Json(ModelList::new(vec![model]))
+}
+
 async fn top_up(State(host): State<Arc<TestHost>>, Json(signed): Json<SignedVoucher>) -> Response {
     let session = signed.voucher.session;
     if signed.voucher.ceiling.is_zero() {
@@ -245,30 +260,6 @@ async fn receipt(State(host): State<Arc<TestHost>>, Path(place): Path<(u64, u64)
         })
         .into_response(),
         None => ApiError::not_found("no receipt").into_response(),
-    }
-}
-
-/// A batch with one receipt.
-fn commit(host: &str, receipt: &Receipt) -> CommittedReceipt {
-    let node = Node::leaf(&receipt.digest(CHAIN_ID), receipt.capture);
-    let receipts = SumTree::new(vec![node]).unwrap();
-    let leaf = SessionLeaf {
-        session: receipt.voucher.session,
-        cumulative: receipt.capture,
-        receipts: 1,
-        previous: 0,
-        first_nonce: receipt.voucher.nonce,
-        last_nonce: receipt.voucher.nonce,
-        subroot: receipts.root().unwrap(),
-        count: 1,
-    };
-    let batch = Batch::new(CHAIN_ID, host, vec![leaf.clone()]).unwrap();
-    CommittedReceipt {
-        receipt: receipt.clone(),
-        receipt_proof: receipts.prove(0).unwrap(),
-        leaf_proof: batch.prove(leaf.session).unwrap().1,
-        leaf,
-        batch: 1,
     }
 }
 
@@ -417,6 +408,10 @@ async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderMap, body: B
         prompt: 5,
         conduct,
     };
+    if conduct == Conduct::ServesInSilence {
+        job.finish(job.request.max_tokens.unwrap_or(16), FinishReason::Length);
+        std::future::pending::<()>().await;
+    }
     if stream {
         tokio::spawn(job.stream(sender));
         let mut response = Response::new(Body::new(Pipe(receiver, breaks)));

@@ -1,5 +1,6 @@
 //! Requests that are sent again with the same idempotency key.
 
+use super::chain::LAPSE;
 use super::client::{Reply, begin_once, complete, complete_once, get, send_with};
 use super::host::Conduct::*;
 use super::*;
@@ -176,6 +177,102 @@ async fn after_a_restart_a_used_key_is_refused_and_a_free_one_is_not() {
             .windows(6)
             .any(|window| window == b"secret" || window == b"\"used\"")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_held_while_a_host_that_said_nothing_may_still_be_paid() {
+    let world = World::new(&[Hangs]).await;
+    let router = world.router().await;
+    assert_eq!(complete_once(&router.url, "k", 10, true).await.status, 503);
+    let held = complete_once(&router.url, "k", 10, true).await;
+    assert_eq!(
+        (held.status.as_u16(), held.code().as_str()),
+        (409, "idempotency_key_held")
+    );
+    assert!(held.headers.contains_key("retry-after") && !held.headers.contains_key("x-should-retry"));
+    assert_eq!(complete_once(&router.url, "k", 11, true).await.status, 422);
+    assert_eq!(runs(&world), 1, "nothing ran again");
+    // Once its voucher has lapsed nothing can be paid, and the key is as good as new.
+    world.hosts[0].behave(Honest);
+    world.chain.advance(LAPSE);
+    let mut reply = complete_once(&router.url, "k", 10, true).await;
+    for _ in 0..200 {
+        if reply.status != 409 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        reply = complete_once(&router.url, "k", 10, true).await;
+    }
+    assert_eq!(
+        (reply.status.as_u16(), reply.tokens()),
+        (200, 10),
+        "{}",
+        reply.body
+    );
+    assert!(replayed(&complete_once(&router.url, "k", 10, true).await));
+    assert_eq!(runs(&world), 2);
+    until("one answer is paid", || router.budget().spent == Amount(PRICE)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_key_no_second_host_is_asked_while_the_first_may_be_serving() {
+    let world = World::new(&[Hangs, Hangs]).await;
+    let router = world.router().await;
+    let held = complete_once(&router.url, "k", 10, true).await;
+    assert!(
+        held.status == 503 && held.body.contains("no other one was asked"),
+        "{}",
+        held.body
+    );
+    assert!(held.headers.contains_key("retry-after"));
+    assert_eq!(runs(&world), 1);
+    // Without a key an answer goes before the risk of a slice.
+    assert_eq!(complete(&router.url, 10, true).await.status, 503);
+    assert_eq!(runs(&world), 3);
+    // Who says that it does not serve is believed, signed or not.
+    world.hosts.iter().for_each(|host| host.behave(RefusesUnsigned));
+    assert_eq!(complete_once(&router.url, "other", 10, true).await.status, 429);
+    assert_eq!(runs(&world), 5);
+    let again = complete_once(&router.url, "other", 10, true).await;
+    assert_eq!(
+        again.code(),
+        "idempotency_key_held",
+        "but not so far that it is run again"
+    );
+    world.hosts.iter().for_each(|host| host.behave(DiesEarly));
+    assert_eq!(complete_once(&router.url, "early", 10, true).await.status, 503);
+    assert_eq!(runs(&world), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_served_without_a_word_is_paid_and_its_request_is_not_run_and_paid_again() {
+    let world = World::new(&[ServesInSilence]).await;
+    let router = world.router().await;
+    assert_eq!(complete_once(&router.url, "k", 10, false).await.status, 503);
+    until("its receipt is in", || router.budget().spent == Amount(PRICE)).await;
+    world.hosts[0].behave(Honest);
+    for _ in 0..2 {
+        let gone = complete_once(&router.url, "k", 10, false).await;
+        assert_eq!(
+            (gone.status.as_u16(), gone.code().as_str()),
+            (409, "idempotency_answer_gone")
+        );
+        assert!(gone.body.contains("/quern/receipts") && gone.headers["x-should-retry"] == "false");
+    }
+    assert_eq!((runs(&world), router.budget().spent), (1, Amount(PRICE)));
+    assert_eq!(complete_once(&router.url, "new", 10, false).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_reached_no_host_can_be_sent_again_with_its_key() {
+    let world = World::new(&[Honest]).await;
+    let endpoint = "https://127.0.0.1:1".to_owned();
+    world.chain.with(|state| state.hosts[0].endpoint = endpoint);
+    let router = world.router().await;
+    for _ in 0..2 {
+        assert_eq!(complete_once(&router.url, "k", 10, true).await.status, 503);
+    }
+    assert_eq!(runs(&world), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -146,6 +146,32 @@ async fn what_is_asked_stays_out_of_the_journals_and_the_metrics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_paid_model_is_listed_with_the_chains_prices_and_with_what_its_hosts_can_do() {
+    let world = World::new(&[Honest]).await;
+    let router = world.router().await;
+    until("a host was asked", || router.gateway.view.shows_tools(MODEL)).await;
+    let listed = get(&router.url, "/v1/models").await.json()["data"][0].clone();
+    assert_eq!(listed["supported_features"][0], "tools");
+    // What the chain knows counts, not what a host says of itself.
+    assert_eq!(
+        (&listed["context_length"], &listed["owned_by"]),
+        (&4_096.into(), &"quern".into())
+    );
+    // 1.5 nqrn, and 0.4 dollars for a million; output costs twice as much.
+    let (coin, dollars) = (&listed["chain_price"], &listed["pricing"]);
+    assert_eq!(
+        (&coin["prompt"], &coin["completion"]),
+        (&"1.5".into(), &"3".into())
+    );
+    assert_eq!(coin["denom"], "nqrn");
+    assert!(coin["height"].as_u64() > Some(100));
+    assert_eq!(
+        (&dollars["prompt"], &dollars["completion"], &dollars["request"]),
+        (&"0.0000004".into(), &"0.0000008".into(), &"0".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_the_chain_does_not_know_stops_no_other_one() {
     let mut world = World::new(&[Honest]).await;
     world.models = vec!["unlaunched".into(), MODEL.into()];
