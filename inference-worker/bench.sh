@@ -1,28 +1,94 @@
 #!/usr/bin/env bash
-# Decoding beside `transformers`, the router's added time to the first token, unpaid and paid, and what a sprint of proof
-# of compute adds. Rows go to target/bench/*.json below the repository's root, where `make bench` collects them. Needs
-# 5 GB of memory and a quiet machine.
+# The engine beside `transformers`, llama.cpp and memory; the router beside LiteLLM's proxy; first tokens behind a long
+# prompt, through the router, unpaid and paid, and in a sprint of proof of compute; the worker's start. Rows go to
+# target/bench/*.json below the repository's root, where `make bench` collects them.
+# Usage: bench.sh [PART...], parts: decode long-prompt overhead start first-token paid.
+# All take some 20 minutes, 5 GB of memory and a quiet machine; the first run builds llama.cpp and installs LiteLLM.
+# BENCH_THREADS (2), BENCH_ROUNDS (5) and BENCH_REQUESTS change what is done, say for a short try.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/.." && pwd)
 reports="$root/target/bench"
-large="$here/target/bench-models/random-250m"
-mkdir -p "$reports" "$(dirname "$large")"
+models="$here/target/bench-models"
+python="$root/.deps/python/bin/python"
+tests="$root/tests/e2e/inference"
+only=("$@")
+mkdir -p "$reports" "$models"
 cd "$here"
+
+wanted() {
+    [ "${#only[@]}" -eq 0 ] && return 0
+    local name
+    for name in "${only[@]}"; do [ "$name" = "$1" ] && return 0; done
+    return 1
+}
+
+part() { printf '[bench] %4d s  %s\n' "$SECONDS" "$1" >&2; }
+
+# Percent of the processors' time that others take, over three seconds.
+busy() {
+    local before
+    before=$(head -n 1 /proc/stat)
+    sleep 3
+    # User, nice, system, idle, waiting, interrupts, soft interrupts, stolen.
+    { echo "$before"; head -n 1 /proc/stat; } | awk '
+        { idle = $5 + $6; all = 0; for (i = 2; i <= 9; i++) all += $i }
+        NR == 1 { idle_before = idle; all_before = all }
+        END { all -= all_before; print all > 0 ? int(100 - 100 * (idle - idle_before) / all) : 0 }'
+}
+
+model() {
+    local folder="$models/$1"
+    shift
+    [ -f "$folder/tokenizer_config.json" ] || "$python" reference/make_checkpoints.py --out "$folder" "$@"
+}
+
 cargo build --quiet --locked --workspace --bins --examples
-[ -f "$large/tokenizer_config.json" ] ||
-    "$root/.deps/python/bin/python" reference/make_checkpoints.py --out "$large" --random-250m
-long="$here/target/bench-models/random-4k"
-[ -f "$long/tokenizer_config.json" ] ||
-    "$root/.deps/python/bin/python" reference/make_checkpoints.py --out "$long" --random-4k
-decode=target/debug/examples/bench_decode
-half="$here/target/bench-models/random-250m-bf16"
-[ -f "$half/tokenizer_config.json" ] ||
-    "$root/.deps/python/bin/python" reference/make_checkpoints.py --out "$half" --random-250m --bfloat16
-"$decode" --model "$root/models/quern-small" --target 1.5,1.5 --prefill 256 --report "$reports/decode-small.json"
-"$decode" --model "$large" --target 1.0,2.0 --tokens 24 --prefill 512 --bandwidth true --report "$reports/decode-250m.json"
-"$decode" --model "$half" --target 1.5,2.0 --tokens 24 --prefill 512 --report "$reports/decode-250m-bf16.json"
-./bench_long_prompt.sh "$long" 40 "$reports/long-prompt.json"
-"$root/tests/e2e/inference/bench_first_token.sh" 300 "$reports/router.json"
-[ -x "$root/target/debug/quern-localnet" ] || "$root/scripts/build.sh"
-"$root/tests/e2e/money/bench_paid_first_token.sh" 60 "$reports/router-paid.json"
+
+if wanted decode; then
+    "$root/scripts/setup/inference-llama.sh"
+    model random-250m --random-250m
+    model random-250m-bf16 --random-250m --bfloat16
+    decode() {
+        target/debug/examples/bench_decode "${threads[@]}" --rounds "${BENCH_ROUNDS:-5}" "$@"
+    }
+    # Two threads of a machine that others use measure the system's scheduler: one then, by what it has computed.
+    threads=(--threads "${BENCH_THREADS:-2}")
+    share=$(busy)
+    if [ "$share" -gt 20 ]; then
+        part "others take $share % of the processors: engines are compared on one thread, by its own clock"
+        threads=(--cpu true)
+    fi
+    part "decode: packaged model"
+    decode --model "$root/models/quern-small" --target 1.5,1.5 --prefill 256 --llama true --report "$reports/decode-small.json"
+    part "decode: 250 M parameters, fp32"
+    decode --model "$models/random-250m" --target 1.0,2.0 --tokens 24 --prefill 512 --llama true --bandwidth true \
+        --report "$reports/decode-250m.json"
+    part "decode: 250 M parameters, bf16"
+    decode --model "$models/random-250m-bf16" --target 1.5,2.0 --tokens 24 --prefill 512 \
+        --report "$reports/decode-250m-bf16.json"
+fi
+if wanted long-prompt; then
+    part "a long prompt beside short ones"
+    model random-4k --random-4k
+    ./bench_long_prompt.sh "$models/random-4k" "${BENCH_REQUESTS:-40}" "$reports/long-prompt.json"
+fi
+if wanted overhead; then
+    "$root/scripts/setup/inference-litellm.sh"
+    part "router beside LiteLLM's proxy"
+    "$python" -B "$tests/bench_overhead.py" "${BENCH_REQUESTS:-100}" "$reports/router-overhead.json"
+fi
+if wanted start; then
+    part "the worker's start"
+    "$python" -B "$tests/bench_cold_start.py" "${BENCH_ROUNDS:-5}" "$reports/start.json"
+fi
+if wanted first-token; then
+    part "first token through the router"
+    "$tests/bench_first_token.sh" "${BENCH_REQUESTS:-300}" "$reports/router.json"
+fi
+if wanted paid; then
+    part "first token where requests are paid"
+    [ -x "$root/target/debug/quern-localnet" ] || "$root/scripts/build.sh"
+    "$root/tests/e2e/money/bench_paid_first_token.sh" "${BENCH_REQUESTS:-60}" "$reports/router-paid.json"
+fi
+part "done"
