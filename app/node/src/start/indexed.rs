@@ -91,7 +91,47 @@ impl Application for Indexed {
 
 #[cfg(test)]
 mod tests {
+    use quern_core::Options;
+    use quern_testkit::{Chain, Genesis, User, bank_send};
+
     use super::*;
+
+    /// A block with a transfer, by an application of its own, and what the mempool said of it.
+    fn transfer<A: Application>(
+        open: impl FnOnce(App) -> A,
+    ) -> (pb::ResponseFinalizeBlock, pb::ResponseCheckTx) {
+        let dir = tempfile::tempdir().unwrap();
+        let app = App::open(Options::new(dir.path())).unwrap();
+        let (alice, bob) = (User::new("alice"), User::new("bob"));
+        let mut chain = Chain::start(open(app), Genesis::new().fund(&alice, "1000nqrn"));
+        chain.empty_blocks(1);
+        let tx = chain
+            .tx(&alice)
+            .message(bank_send(&alice, &bob, "5nqrn"))
+            .sign(&alice);
+        let check = chain.check(&tx);
+        (chain.block([tx]), check)
+    }
+
+    fn marked(events: &[pb::Event]) -> usize {
+        let attributes = events.iter().flat_map(|event| &event.attributes);
+        attributes.filter(|attribute| attribute.index).count()
+    }
+
+    #[test]
+    fn a_block_differs_in_its_marks_alone() {
+        let (all, _) = transfer(|app| app);
+        let (mut few, check) = transfer(|app| Indexed::new(app, &["transfer.recipient".to_owned()]));
+        assert_eq!(all.tx_results[0].code, 0, "{}", all.tx_results[0].log);
+        assert!(marked(&all.tx_results[0].events) > 10);
+        assert_eq!(marked(&few.tx_results[0].events), 1);
+        assert_eq!(marked(&check.events), 0);
+        for events in [&mut few.events, &mut few.tx_results[0].events] {
+            let attributes = events.iter_mut().flat_map(|event| &mut event.attributes);
+            attributes.for_each(|attribute| attribute.index = true);
+        }
+        assert_eq!(few, all, "the hash of the state, too");
+    }
 
     #[test]
     fn the_chosen_attributes_alone_are_marked() {
