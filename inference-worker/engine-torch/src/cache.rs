@@ -163,6 +163,9 @@ pub(crate) struct Cached {
     promised: usize,
     /// Key of the last full page and tokens after it, if others may share them.
     shared: Option<(PageKey, Vec<u32>)>,
+    /// Drafts whose keys and values lie behind those of its tokens, where the next tokens write theirs. No page is
+    /// shared before tokens fill it, so no draft is.
+    drafts: Vec<u32>,
 }
 
 /// The cache of an engine: sequences, their pages, and what these hold.
@@ -233,6 +236,7 @@ impl Cache {
             length,
             promised: wanted,
             shared,
+            drafts: Vec::new(),
         });
         Ok((slot, length))
     }
@@ -282,12 +286,31 @@ impl Cache {
         Ok(self.sequence(slot)?.pages.clone())
     }
 
+    /// Notes which drafts were tried behind a sequence.
+    pub(crate) fn tried(&mut self, slot: usize, drafts: &[u32]) {
+        if let Some(sequence) = self.sequences.get_mut(slot).and_then(Option::as_mut) {
+            sequence.drafts = drafts.to_vec();
+        }
+    }
+
+    /// Appends the first of the drafts that were tried last.
+    pub(crate) fn keep(&mut self, slot: usize, count: usize) -> Result<(), EngineError> {
+        let sequence = self.sequences.get_mut(slot).and_then(Option::as_mut);
+        let sequence = sequence.ok_or(EngineError::NotOpen(slot))?;
+        let drafts = std::mem::take(&mut sequence.drafts);
+        let kept = drafts.get(..count);
+        let kept = kept.ok_or(EngineError::Request("more drafts are kept than were tried"))?;
+        self.append(slot, kept);
+        Ok(())
+    }
+
     /// Notes that tokens were appended, and shares the pages that they filled.
     pub(crate) fn append(&mut self, slot: usize, tokens: &[u32]) {
         let Some(sequence) = self.sequences.get_mut(slot).and_then(Option::as_mut) else {
             return;
         };
         sequence.length += tokens.len();
+        sequence.drafts.clear();
         let Some((key, rest)) = &mut sequence.shared else {
             return;
         };

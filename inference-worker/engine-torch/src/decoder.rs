@@ -5,13 +5,16 @@ use crate::cache::{self, Cache, Piece, Storage};
 use crate::model::Model;
 use crate::weights::LoadError;
 use quern_engine::config::ModelConfig;
-use quern_engine::{Engine, EngineError, Logits, Opening, Room, Slot};
+use quern_engine::{Engine, EngineError, Logits, Opening, Part, Room, Slot};
 use quern_kernels::PAGE;
 use std::path::Path;
 use tch::{Device, TchError, Tensor, no_grad};
 
 /// Positions of one sequence that go through the layers at once; bounds the memory of a long prompt.
 const CHUNK: usize = 512;
+
+/// Rows of a step up to which one more costs a fraction of a step, as the weights are read once for all of them.
+const DRAFT_ROWS: usize = 12;
 
 /// Memory that the cache takes at most unless it is told.
 pub const CACHE_BYTES: usize = 4 << 30;
@@ -46,6 +49,8 @@ pub struct LlamaEngine {
     model: Model,
     cache: Cache,
     slots: usize,
+    /// As [`Engine::draft_rows`] has it.
+    draft_rows: usize,
 }
 
 impl LlamaEngine {
@@ -70,7 +75,18 @@ impl LlamaEngine {
         };
         let pages = wanted.max(context.div_ceil(PAGE));
         let cache = Cache::new(model.shape, model.layers.len(), slots, pages, options.device)?;
-        Ok(Self { model, cache, slots })
+        // Elsewhere rows of a batch have other bits than alone, and each row of a mixture reads experts of its own.
+        let draft_rows = if options.device == Device::Cpu && config.experts.is_none() {
+            DRAFT_ROWS
+        } else {
+            0
+        };
+        Ok(Self {
+            model,
+            cache,
+            slots,
+            draft_rows,
+        })
     }
 
     /// From now on multiplies in bfloat16 and keeps the rest in fp32: no launch package asks for that, but a
@@ -79,6 +95,8 @@ impl LlamaEngine {
     /// # Errors
     /// [`LoadError::Torch`].
     pub fn multiply_in_bf16(&mut self) -> Result<(), LoadError> {
+        // The library's products, whose bits depend on the batch.
+        self.draft_rows = 0;
         self.model.multiply_in_bf16()
     }
 }
@@ -201,22 +219,45 @@ impl Engine for LlamaEngine {
     }
 
     fn step(&mut self, batch: &[(Slot, &[u32])]) -> Result<Logits, EngineError> {
-        let mut slots: Vec<usize> = batch.iter().map(|(slot, _)| slot.0).collect();
+        let batch: Vec<Part<'_>> = batch
+            .iter()
+            .map(|(slot, tokens)| Part {
+                slot: *slot,
+                tokens,
+                drafts: &[],
+            })
+            .collect();
+        self.try_drafts(&batch)
+    }
+
+    fn draft_rows(&self) -> usize {
+        self.draft_rows
+    }
+
+    fn try_drafts(&mut self, batch: &[Part<'_>]) -> Result<Logits, EngineError> {
+        let mut slots: Vec<usize> = batch.iter().map(|part| part.slot.0).collect();
         slots.sort_unstable();
         if batch.is_empty() || slots.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(EngineError::Request("a batch needs distinct slots, at least one"));
         }
-        for (slot, tokens) in batch {
-            self.check(*slot, tokens)?;
+        let mut appended = Vec::with_capacity(batch.len());
+        for part in batch {
+            if self.draft_rows == 0 && !part.drafts.is_empty() {
+                return Err(EngineError::Request("this engine tries no drafts"));
+            }
+            self.check(part.slot, part.tokens)?;
+            let tokens = [part.tokens, part.drafts].concat();
+            self.check(part.slot, &tokens)?;
+            appended.push(tokens);
         }
         let mut places = Vec::with_capacity(batch.len());
-        for (slot, tokens) in batch {
-            let at = self.cache.length(slot.0)?;
-            self.cache.reserve(slot.0, at + tokens.len())?;
-            places.push((self.cache.pages(slot.0)?, at));
+        for (part, tokens) in batch.iter().zip(&appended) {
+            let at = self.cache.length(part.slot.0)?;
+            self.cache.reserve(part.slot.0, at + tokens.len())?;
+            places.push((self.cache.pages(part.slot.0)?, at));
         }
-        let pieces = places.iter().zip(batch);
-        let pieces = pieces.map(|((pages, at), (_, tokens))| Piece {
+        let pieces = places.iter().zip(&appended);
+        let pieces = pieces.map(|((pages, at), tokens)| Piece {
             pages,
             at: *at,
             tokens,
@@ -224,25 +265,28 @@ impl Engine for LlamaEngine {
         let step = Batch {
             pieces: pieces.collect(),
         };
-        let mut end = 0;
-        let last: Vec<i64> = batch
-            .iter()
-            .map(|(_, tokens)| {
-                end += tokens.len() as i64;
-                end - 1
-            })
-            .collect();
+        let (mut end, mut wanted) = (0, Vec::new());
+        for part in batch {
+            let first = end + part.tokens.len() as i64 - 1;
+            end = first + 1 + part.drafts.len() as i64;
+            wanted.extend(first..end);
+        }
         let (model, storage) = (&self.model, &mut self.cache.storage);
         let values = no_grad(|| {
             let x = step.forward(model, storage)?;
-            let last = Tensor::f_from_slice(&last)?.f_to_device(model.device)?;
-            model.logits(&x.f_index_select(0, &last)?)
+            let wanted = Tensor::f_from_slice(&wanted)?.f_to_device(model.device)?;
+            model.logits(&x.f_index_select(0, &wanted)?)
         });
         let values = values.map_err(backend)?;
-        for (slot, tokens) in batch {
-            self.cache.append(slot.0, tokens);
+        for part in batch {
+            self.cache.append(part.slot.0, part.tokens);
+            self.cache.tried(part.slot.0, part.drafts);
         }
         Ok(self.logits(values))
+    }
+
+    fn keep(&mut self, slot: Slot, count: usize) -> Result<(), EngineError> {
+        self.cache.keep(slot.0, count)
     }
 
     fn score(&mut self, tokens: &[u32]) -> Result<Logits, EngineError> {

@@ -36,6 +36,17 @@ pub struct Opening<'a> {
     pub salt: Option<[u8; 32]>,
 }
 
+/// What a step that tries drafts does for one sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The sequence.
+    pub slot: Slot,
+    /// Tokens that it gets, at least one.
+    pub tokens: &'a [u32],
+    /// Tokens that may follow them.
+    pub drafts: &'a [u32],
+}
+
 /// How much of an engine's cache is left, in tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
@@ -181,6 +192,38 @@ pub trait Engine {
             values.extend(row.unwrap_or_default());
         }
         Ok(Logits { values, vocab })
+    }
+
+    /// Rows of a step, those of drafts among them, up to which one more costs little; 0 if this engine tries no drafts,
+    /// or if a row of a draft may have other bits than the token alone would.
+    fn draft_rows(&self) -> usize {
+        0
+    }
+
+    /// A step that also tries drafts. Returns, for each sequence, a row of logits after its last token and one after each
+    /// of its drafts, those that they would have if the drafts up to there were its next tokens. The sequence does not
+    /// get its drafts: [`Engine::keep`] gives it some before its next step, which forgets the others.
+    ///
+    /// # Errors
+    /// As [`Engine::step`], and when there are drafts and this engine tries none.
+    fn try_drafts(&mut self, batch: &[Part<'_>]) -> Result<Logits, EngineError> {
+        if batch.iter().any(|part| !part.drafts.is_empty()) {
+            return Err(EngineError::Request("this engine tries no drafts"));
+        }
+        let batch: Vec<(Slot, &[u32])> = batch.iter().map(|part| (part.slot, part.tokens)).collect();
+        self.step(&batch)
+    }
+
+    /// Appends the first `count` of the drafts that the last step tried for a sequence, and forgets the others.
+    ///
+    /// # Errors
+    /// On a slot that is not open, and when that step tried fewer; then nothing was appended.
+    fn keep(&mut self, slot: Slot, count: usize) -> Result<(), EngineError> {
+        let _ = slot;
+        match count {
+            0 => Ok(()),
+            _ => Err(EngineError::Request("more drafts are kept than were tried")),
+        }
     }
 
     /// Logits after every token of a sequence of its own, without touching any slot.

@@ -3,6 +3,7 @@
 //! - [`sampler`]: the seeded sampler of `docs/spec/sampler.md` and the verifier's gap score over the same code;
 //! - [`seed`]: how the 32-byte seed of a request is derived;
 //! - [`engine`]: the trait that hides a decoder (libtorch, later others);
+//! - [`draft`]: tokens that may come next, which a step can try;
 //! - [`config`]: `config.json` of each model family, unknown maths refused by name;
 //! - [`grammar`]: what an output must match, as a mask of tokens at each step;
 //! - [`tokenizer`], [`detokenize`], [`stop`], [`output`], [`chat`]: text in and text out.
@@ -10,6 +11,7 @@
 pub mod chat;
 pub mod config;
 pub mod detokenize;
+pub mod draft;
 pub mod engine;
 pub mod grammar;
 pub mod manifest;
@@ -20,4 +22,4 @@ pub mod stop;
 pub mod tokenizer;
 mod vocabulary;
 
-pub use engine::{Engine, EngineError, Logits, Opening, Room, Slot};
+pub use engine::{Engine, EngineError, Logits, Opening, Part, Room, Slot};

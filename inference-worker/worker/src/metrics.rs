@@ -31,6 +31,9 @@ pub(crate) struct Metrics {
     /// Prompt tokens that were cached already.
     pub(crate) cached_tokens: IntCounter,
     pub(crate) completion_tokens: IntCounter,
+    /// Tokens that were tried before they were drawn, and those of them that were then drawn.
+    pub(crate) drafted_tokens: IntCounter,
+    pub(crate) accepted_tokens: IntCounter,
     pub(crate) scored_tokens: IntCounter,
     pub(crate) active: IntGauge,
     pub(crate) queued: IntGauge,
@@ -217,6 +220,14 @@ impl HostMetrics {
             prompt_tokens: make.counter("prompt_tokens_total", "Tokens read.")?,
             cached_tokens: make.counter("cached_tokens_total", "Prompt tokens that were cached already.")?,
             completion_tokens: make.counter("completion_tokens_total", "Tokens written.")?,
+            drafted_tokens: make.counter(
+                "drafted_tokens_total",
+                "Tokens tried as drafts, before they were drawn.",
+            )?,
+            accepted_tokens: make.counter(
+                "accepted_draft_tokens_total",
+                "Drafts that were the tokens drawn.",
+            )?,
             scored_tokens: make.counter("scored_tokens_total", "Tokens of others that were re-executed.")?,
             active: make.gauge("active_requests", "Requests that hold a slot of the engine.")?,
             queued: make.gauge("queued_requests", "Requests that wait for a slot.")?,

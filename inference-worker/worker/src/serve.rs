@@ -51,6 +51,9 @@ pub struct Serve {
     /// Requests of a model that may wait for a slot; beyond them comes 429.
     #[arg(long, default_value_t = 16)]
     queue: usize,
+    /// Try no tokens that a request's own text proposes. Answers are the same with and without.
+    #[arg(long)]
+    no_drafts: bool,
     /// Serve for money: file with the chain's nodes, this host's keys and its journal. Without it the worker answers
     /// anyone, unencrypted.
     #[arg(long, value_name = "FILE")]
@@ -167,7 +170,7 @@ impl Serve {
         let (mut services, mut engines) = (Vec::new(), Vec::new());
         for (entry, model) in entries.into_iter().zip(models) {
             let filler = paid.as_ref().and_then(|paid| paid.proofs(&entry.id));
-            let (service, engine) = load(entry, model, created, filler)?;
+            let (service, engine) = load(entry, model, created, filler, !self.no_drafts)?;
             services.push(service);
             engines.push(engine);
         }
@@ -217,6 +220,7 @@ fn load(
     Opened { text, metrics }: Opened,
     created: u64,
     filler: Option<Arc<Proofs>>,
+    drafts: bool,
 ) -> anyhow::Result<(Service, JoinHandle<()>)> {
     let Entry {
         id,
@@ -225,7 +229,9 @@ fn load(
         queue,
     } = entry;
     let (scheduler, serving) = Scheduler::new(queue, slots, metrics.clone(), text.tokenizer.clone());
-    let serving = serving.with_filler(filler.map(|proofs| proofs as Arc<dyn Filler>));
+    let serving = serving
+        .with_filler(filler.map(|proofs| proofs as Arc<dyn Filler>))
+        .with_drafts(drafts);
     let (ready, loaded) = sync_channel(1);
     let engine = std::thread::Builder::new().name("engine".into()).spawn(move || {
         // One more than for requests: for scoring.

@@ -3,6 +3,7 @@
 use crate::generate::{Allowance, Sequence};
 use crate::scheduler::{End, Event};
 use quern_engine::Slot;
+use quern_engine::draft::Drafter;
 use quern_inference_api::paid::TOP_UP_PATIENCE;
 use quern_protocol::FinishReason;
 use std::time::Instant;
@@ -22,6 +23,7 @@ pub(super) struct Active {
     pub(super) next: Option<u32>,
     /// Since when the meter says wait.
     pub(super) waiting: Option<Instant>,
+    pub(super) drafter: Drafter,
 }
 
 impl Active {
@@ -57,6 +59,19 @@ impl Active {
             }
         }
         false
+    }
+
+    /// At most `most` tokens that may follow the one to append next.
+    pub(super) fn drafts(&mut self, most: usize) -> Vec<u32> {
+        let (job, output) = (&self.sequence.job, self.sequence.output());
+        // A token is drawn after the last of them, too; all stay within the room that the request has.
+        let left = (job.max_tokens as usize).saturating_sub(output.len() + 1);
+        self.drafter.propose(&job.prompt, output, most.min(left))
+    }
+
+    /// Whether yet another token may be drawn in the step that drew the last.
+    pub(super) fn may_go_on(&mut self) -> bool {
+        !self.events.is_closed() && self.ended().is_none() && self.may_draw()
     }
 
     /// Why the request should end now, if it should.

@@ -7,10 +7,15 @@
 //! is gone, or whose meter ended it, loses its slot before the next step. One whose meter says wait keeps its slot and
 //! costs nothing but that. Slots that no request needs go to a [`Filler`], which gives them back when one comes.
 //!
+//! Where few rows run in a step, it also tries tokens that may come next: see [`mod@drafts`].
+//!
 //! Beside requests it scores sequences for the auditor, piece by piece, when there is nothing else to do or little of
 //! it was done lately: see [`score`].
 
 mod active;
+mod drafts;
+#[cfg(test)]
+mod drafts_tests;
 #[cfg(test)]
 pub(crate) mod fake;
 mod filler;
@@ -28,9 +33,10 @@ use crate::metrics::Metrics;
 use active::Active;
 use filler::Fills;
 use plan::{Rest, plan};
+use quern_engine::draft::Drafter;
 use quern_engine::sampler::Likelihood;
 use quern_engine::tokenizer::Tokenizer;
-use quern_engine::{Engine, EngineError, Logits, Opening, Slot};
+use quern_engine::{Engine, EngineError, Logits, Opening, Part, Slot};
 use quern_protocol::FinishReason;
 use score::Background;
 use std::collections::VecDeque;
@@ -120,6 +126,7 @@ pub(crate) struct Loop {
     metrics: Metrics,
     tokenizer: Arc<Tokenizer>,
     filler: Option<Arc<dyn Filler>>,
+    drafts: bool,
 }
 
 impl Scheduler {
@@ -154,6 +161,7 @@ impl Scheduler {
                 metrics,
                 tokenizer,
                 filler: None,
+                drafts: true,
             },
         )
     }
@@ -206,6 +214,12 @@ impl Loop {
     /// The loop with something to fill free slots with.
     pub(crate) fn with_filler(mut self, filler: Option<Arc<dyn Filler>>) -> Self {
         self.filler = filler;
+        self
+    }
+
+    /// The loop with or without drafts, which it has if the engine can try them.
+    pub(crate) fn with_drafts(mut self, drafts: bool) -> Self {
+        self.drafts = drafts;
         self
     }
 
@@ -355,6 +369,7 @@ impl Loop {
                         prefilled: cached,
                         next: None,
                         waiting: None,
+                        drafter: Drafter::default(),
                     });
                 }
                 Err(error) => {
@@ -431,23 +446,34 @@ impl Loop {
             }
         }
         let jobs: Vec<(Slot, u32)> = fills.rows().collect();
-        let own = active.iter().zip(&pieces).filter(|(_, piece)| !piece.is_empty());
-        let mut batch: Vec<(Slot, &[u32])> = own.map(|(request, piece)| (request.slot, &piece[..])).collect();
-        batch.extend(
-            jobs.iter()
-                .map(|(slot, token)| (*slot, std::slice::from_ref(token))),
-        );
+        let rows = jobs.len() + pieces.iter().map(Vec::len).sum::<usize>();
+        let spare = if self.drafts { engine.draft_rows() } else { 0 };
+        let drafts = drafts::propose(active, &pieces, spare.saturating_sub(rows));
+        let own = active.iter().zip(&pieces).zip(&drafts);
+        let own = own.filter(|((_, piece), _)| !piece.is_empty());
+        let mut batch: Vec<Part<'_>> = own
+            .map(|((request, tokens), drafts)| Part {
+                slot: request.slot,
+                tokens,
+                drafts,
+            })
+            .collect();
+        batch.extend(jobs.iter().map(|(slot, token)| Part {
+            slot: *slot,
+            tokens: std::slice::from_ref(token),
+            drafts: &[],
+        }));
         if batch.is_empty() {
             return false;
         }
         let started = Instant::now();
-        let result: Result<Logits, EngineError> = engine.step(&batch);
+        let result: Result<Logits, EngineError> = engine.try_drafts(&batch);
         self.metrics.step.observe(started.elapsed().as_secs_f64());
-        let (mut row, mut pieces) = (0, pieces.into_iter());
+        let (mut row, mut parts) = (0, pieces.into_iter().zip(drafts));
         active.retain_mut(|request| {
-            if pieces.next().is_none_or(|piece| piece.is_empty()) {
+            let Some((_, drafts)) = parts.next().filter(|(piece, _)| !piece.is_empty()) else {
                 return true;
-            }
+            };
             let prompt = request.sequence.job.prompt.len();
             let keep = match &result {
                 Ok(_) if request.prefilled < prompt => true,
@@ -457,11 +483,11 @@ impl Loop {
                         self.metrics.first_token.observe(waited);
                         self.metrics.prompt_tokens.inc_by(prompt as u64);
                     }
-                    self.advance(request, logits.row(row).unwrap_or_default())
+                    self.draw(engine, request, logits, row, &drafts)
                 }
                 Err(error) => self.fail(request, &error.to_string()),
             };
-            row += 1;
+            row += 1 + drafts.len();
             if !keep {
                 engine.close(request.slot);
             }
