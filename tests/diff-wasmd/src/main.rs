@@ -57,9 +57,20 @@ struct Arguments {
     /// Measure instead of compare, in this many rounds.
     #[arg(long)]
     bench: Option<usize>,
+    /// Seconds of a round end to end.
+    #[arg(long, default_value_t = 6.0)]
+    seconds: f64,
+    /// Measure only this; may be given again.
+    #[arg(long, value_enum)]
+    part: Vec<bench::Part>,
 }
 
 fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    if let (Some("noop"), Some(address)) = (words.next().as_deref(), words.next()) {
+        bench::serve_noop(&address);
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::parse();
     let read = |name: &str| std::fs::read(arguments.artifacts.join(name)).expect("run make contracts first");
     let artifacts = Artifacts {
@@ -71,7 +82,7 @@ fn main() -> ExitCode {
         library: arguments.library,
     };
     if let Some(rounds) = arguments.bench {
-        bench::run(&program, &artifacts, rounds);
+        bench::run(&program, &artifacts, rounds, arguments.seconds, &arguments.part);
         return ExitCode::SUCCESS;
     }
     println!("seed {}, {} transactions", arguments.seed, arguments.txs);

@@ -39,7 +39,8 @@ pub struct Program {
 }
 
 impl Program {
-    fn command(&self, home: &Path) -> Command {
+    /// wasmd with a home.
+    pub fn command(&self, home: &Path) -> Command {
         let mut command = Command::new(&self.binary);
         command
             .env("LD_LIBRARY_PATH", &self.library)
@@ -103,8 +104,8 @@ impl Program {
         (node, chain)
     }
 
-    /// Genesis as wasmd's own commands write it, with a validator, and with our users besides.
-    fn genesis(&self, home: &Path, genesis: &Genesis) -> RequestInitChain {
+    /// Makes a home. The genesis is as wasmd's own commands write it, with a validator, and with our users besides.
+    pub fn document(&self, home: &Path, genesis: &Genesis) -> Value {
         self.run(
             home,
             &["init", "diff", "--chain-id", CHAIN_ID, "--default-denom", "stake"],
@@ -128,6 +129,11 @@ impl Program {
         let mut document: Value = serde_json::from_slice(&text).expect("JSON");
         merge(&mut document["app_state"], genesis);
         document["app_state"]["gov"]["params"] = crate::generate::governance_params();
+        document
+    }
+
+    fn genesis(&self, home: &Path, genesis: &Genesis) -> RequestInitChain {
+        let document = self.document(home, genesis);
         RequestInitChain {
             time: Some(Timestamp {
                 seconds: GENESIS_TIME,
