@@ -49,7 +49,7 @@ impl<'a> Target<'a> {
 pub(crate) struct Phase {
     /// Milliseconds to the first word of each answer, in order.
     firsts: Vec<f64>,
-    /// Words of all streams a second.
+    /// Words of all streams a second, from the first stream's start to the last one's end.
     pub(crate) words_per_s: f64,
 }
 
@@ -84,19 +84,24 @@ pub(crate) fn phase(
             .map(|thread| thread.join().unwrap_or_else(|_| Err("a stream panicked".into())))
             .collect()
     });
-    let mut phase = Phase::default();
+    let mut firsts = Vec::new();
+    let mut time: Option<(Instant, Instant)> = None;
     for result in results {
         let stream = result?;
-        phase.words_per_s += (requests * words) as f64 / stream.seconds;
-        phase.firsts.extend(stream.firsts);
+        firsts.extend(stream.firsts);
+        let (from, to) = time.unwrap_or((stream.from, stream.to));
+        time = Some((from.min(stream.from), to.max(stream.to)));
     }
-    phase.firsts.sort_by(f64::total_cmp);
-    Ok(phase)
+    firsts.sort_by(f64::total_cmp);
+    let seconds = time.map_or(f64::NAN, |(from, to)| (to - from).as_secs_f64());
+    let words_per_s = (firsts.len() * words) as f64 / seconds;
+    Ok(Phase { firsts, words_per_s })
 }
 
 struct Stream {
     firsts: Vec<f64>,
-    seconds: f64,
+    from: Instant,
+    to: Instant,
 }
 
 fn stream(
@@ -118,11 +123,12 @@ fn stream(
     for _ in 0..WARM {
         once()?;
     }
-    let started = Instant::now();
+    let from = Instant::now();
     let firsts: Result<_, _> = (0..requests).map(|_| once()).collect();
     Ok(Stream {
         firsts: firsts?,
-        seconds: started.elapsed().as_secs_f64(),
+        from,
+        to: Instant::now(),
     })
 }
 
