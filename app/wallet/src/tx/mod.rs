@@ -1,5 +1,6 @@
 //! `quernd tx`: building, signing and sending transactions.
 
+mod append;
 mod audits;
 mod auxiliary;
 mod bank;

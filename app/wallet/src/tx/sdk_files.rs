@@ -161,6 +161,31 @@ async fn a_batch_that_members_signed_is_joined_as_the_sdk_joins_it() {
 }
 
 #[tokio::test]
+async fn a_batch_becomes_one_transaction_as_the_sdk_makes_it() {
+    let vectors: Value = serde_json::from_str(include_str!("../../tests/vectors/sdk_cli.json")).unwrap();
+    let home = home(&vectors);
+    let home = home.path();
+    let facts = "--offline --chain-id quern-test-1 --account-number 7 --sequence 3";
+    write_lines(home, "parts.jsonl", &vectors["parts"]);
+    let sign = format!("sign-batch HOME/parts.jsonl --from a --append --note together {facts}");
+    fs::write(home.join("ours.json"), tx(home, &sign).await.unwrap()).unwrap();
+    write(home, "theirs.json", &vectors["appended"]);
+    let encoded = tx(home, "encode HOME/ours.json").await.unwrap();
+    assert_eq!(encoded, tx(home, "encode HOME/theirs.json").await.unwrap());
+    // nothing that one of them says is dropped
+    let mut own = vectors["parts"].clone();
+    own[1]["body"]["memo"] = "77".into();
+    write_lines(home, "parts.jsonl", &own);
+    let failure = tx(home, &sign).await.unwrap_err().to_string();
+    assert!(failure.contains("transaction 2 has a memo"), "{failure}");
+    own[1]["body"]["memo"] = "".into();
+    own[0]["auth_info"]["fee"]["payer"] = keys(home, "show b -a").into();
+    write_lines(home, "parts.jsonl", &own);
+    let failure = tx(home, &sign).await.unwrap_err().to_string();
+    assert!(failure.contains("transaction 1 names who pays"), "{failure}");
+}
+
+#[tokio::test]
 async fn who_leaves_the_fee_to_another_account_signs_what_the_sdk_signs() {
     let vectors: Value = serde_json::from_str(include_str!("../../tests/vectors/sdk_cli.json")).unwrap();
     let home = home(&vectors);

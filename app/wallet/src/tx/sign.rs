@@ -15,7 +15,7 @@ use quern_proto::cosmos::tx::{
 use quern_types::AccAddress;
 
 use super::{
-    TxFlags,
+    TxFlags, append,
     factory::{Account, account},
     file::{self, Document, FileArg, Parts},
     flags::Mode,
@@ -60,6 +60,9 @@ pub struct BatchArgs {
     /// Files with a transaction in JSON on each line; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<std::path::PathBuf>,
+    /// Sign one transaction with the messages, fees and gas of them all
+    #[arg(long)]
+    pub append: bool,
     /// How.
     #[command(flatten)]
     pub manner: Manner,
@@ -89,6 +92,9 @@ pub(crate) async fn sign_batch(flags: &TxFlags, home: &Path, args: &BatchArgs) -
     let mut txs = Vec::new();
     for path in &args.files {
         txs.extend(lines(path)?);
+    }
+    if args.append {
+        txs = vec![append::all(flags, txs)?];
     }
     let desk = Desk::open(flags, home, &args.manner).await?;
     let signed = (0_u64..).zip(txs).map(|(nth, tx)| desk.sign(tx, nth));

@@ -47,6 +47,12 @@ for name in a c; do
 done
 w tx multisign-batch "$work/batch.jsonl" treasury "$work/a.batch" "$work/c.batch" "${facts[@]}" >"$work/joined.jsonl"
 
+# several transactions become one
+for amount in 1 2; do
+    w tx bank send a "$to" ${amount}nqrn --fees 10nqrn --generate-only --offline -a 7 -s 3
+done >"$work/parts.jsonl"
+w tx sign-batch "$work/parts.jsonl" --from a --append --note together "${facts[@]}" --output-document "$work/append.json"
+
 # a signs, b pays: with a file that names b, and with what --aux prints
 w tx bank send a "$to" 500nqrn --fees 10nqrn --fee-payer "$to" --generate-only --offline -a 7 -s 3 >"$work/paid.json"
 w tx sign "$work/paid.json" --from a --sign-mode direct-aux "${facts[@]}" >"$work/half.json"
@@ -63,7 +69,8 @@ print(json.dumps({
     "unsigned": read("unsigned.json"), "signatures": [read(f"{name}.sig") for name in "abc"],
     "joined": read("joined.json"), "joined_bytes": text("joined.txt"),
     "batch": lines("batch.jsonl"), "batch_signatures": [lines(f"{name}.batch") for name in "ac"],
-    "batch_joined": lines("joined.jsonl"), "paid": read("paid.json"), "half": read("half.json"), "aux": read("aux.json"),
+    "batch_joined": lines("joined.jsonl"), "parts": lines("parts.jsonl"), "appended": read("append.json"),
+    "paid": read("paid.json"), "half": read("half.json"), "aux": read("aux.json"),
     "single": read("single.json"), "direct_bytes": text("direct.txt"), "amino_bytes": text("amino-json.txt"),
 }, indent=1))
 PY
