@@ -84,7 +84,8 @@ impl Branch {
         if let Parent::Layer(parent) = &self.layer.parent {
             // Locks are taken from child to parent, here as everywhere.
             let mut writes = self.layer.writes.write();
-            parent.writes.write().append(&mut writes);
+            // Not `append`, which builds the whole map anew: a block's layer is large, a transaction's small.
+            parent.writes.write().extend(std::mem::take(&mut *writes));
         }
     }
 

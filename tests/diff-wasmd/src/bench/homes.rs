@@ -36,6 +36,8 @@ const SETTINGS: &[Setting] = &[
     ("mempool", "cache_size", || 200_000_i64.into()),
     ("rpc", "max_body_bytes", || 4_000_000_i64.into()),
     ("rpc", "max_request_batch_size", || 100_i64.into()),
+    // What any answer may take follows from it.
+    ("rpc", "timeout_broadcast_tx_commit", || "60s".into()),
     ("p2p", "addr_book_strict", || false.into()),
     ("p2p", "allow_duplicate_ip", || true.into()),
 ];

@@ -12,7 +12,7 @@ use super::accounts::{numbers, people};
 use super::homes::Plan;
 use super::http::{Client, get_request};
 use super::load::{Kind, Pool, TRANSFER_GAS, USERS};
-use super::node::Node;
+use super::node::{Node, shares};
 use super::round::{Load, Round, blocks_for};
 use super::rows::{less, more};
 use crate::wasmd::Program;
@@ -226,9 +226,15 @@ fn percentile(values: &[f64], percent: usize) -> f64 {
 fn replay(node: &mut Node, (from, to): (u64, u64)) -> f64 {
     let mut reached = |height| {
         node.wait("a block to replay", |node| node.height() >= Some(height));
-        (node.height().expect("it answers"), Instant::now())
+        (node.height().expect("it answers"), Instant::now(), node.ticks())
     };
-    let (begin, started) = reached(from);
-    let (_, ended) = reached(to);
-    (to - begin) as f64 / (ended - started).as_secs_f64()
+    let (begin, started, before) = reached(from);
+    let (end, ended, after) = reached(to);
+    let seconds = (ended - started).as_secs_f64();
+    println!(
+        "replayed {} blocks in {seconds:.2} s; cores: {}",
+        end - begin,
+        shares(&before, &after)
+    );
+    (end - begin) as f64 / seconds
 }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Error, Result};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle, scope, sleep};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ use super::node::{Node, number};
 
 /// Connections.
 const LANES: usize = 4;
+/// CometBFT closes connections that were idle for ten seconds.
+const IDLE: Duration = Duration::from_secs(4);
 /// Transactions of one request.
 const BATCH: usize = 64;
 /// Accounts that send.
@@ -112,7 +115,7 @@ impl Pool {
         });
         let lanes = self.lanes.iter_mut();
         lanes
-            .map(|lane| threads.spawn(move || lane.send(Client::connect(rpc)?, stop)))
+            .map(|lane| threads.spawn(move || lane.send(rpc, stop)))
             .collect()
     }
 }
@@ -156,8 +159,10 @@ impl Lane {
         post_request(&body)
     }
 
-    fn send(&mut self, mut client: Client, flags: &Flags) -> Result<Sent> {
+    fn send(&mut self, rpc: SocketAddr, flags: &Flags) -> Result<Sent> {
+        let mut client = Client::connect(rpc)?;
         let started = Instant::now();
+        let mut used = started;
         let mut idle = Duration::ZERO;
         let mut sent = Sent {
             txs: 0,
@@ -175,7 +180,11 @@ impl Lane {
                 sent.dry = true;
                 break;
             };
+            if used.elapsed() > IDLE {
+                client = Client::connect(rpc)?;
+            }
             let (status, body) = client.send(&request)?;
+            used = Instant::now();
             idle += waits.elapsed();
             let text = String::from_utf8_lossy(&body);
             if status != 200 || text.contains("\"error\"") {
