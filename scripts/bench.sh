@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the project's figures beside their comparators and merges them into target/bench/report.json:
 # a list of {name, ours, comparator, ratio, target, unit, holds}. Arguments select benchmarks by name: abci
-# node contract store wasmd inference. Wants a quiet machine; half an hour, and nine minutes more to build wasmd.
+# node contract store wasmd inference. Wants a quiet machine; forty minutes, and nine more to build wasmd.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$ROOT"
