@@ -203,11 +203,9 @@ fn main() -> Result<(), Failure> {
     let mut rates = Rates::default();
     for _ in 0..options.rounds {
         if let Some(memory) = &memory {
-            rates.add(
-                Who::Memory,
-                Work::Decode(1),
-                memory.rate(options.threads, options.cpu),
-            );
+            let (plain, fastest) = memory.rates(options.threads, options.cpu);
+            rates.add(Who::Loop, Work::Decode(1), plain);
+            rates.add(Who::Memory, Work::Decode(1), fastest);
         }
         for work in &works {
             std::thread::sleep(PAUSE);

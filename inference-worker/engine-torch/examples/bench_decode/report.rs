@@ -11,7 +11,9 @@ pub(crate) enum Who {
     Ours,
     Transformers,
     Llama,
-    /// Bytes of weights read, without computing.
+    /// Bytes read without computing: by a plain loop.
+    Loop,
+    /// By the fastest loop.
     Memory,
 }
 
@@ -91,8 +93,11 @@ pub(crate) fn rows(options: &Options, rates: &Rates, weights: f64) -> Vec<Value>
         }
         match read {
             Some(read) if batch == 1 => {
-                let (used, name) = (ours * weights, format!("{name}, weights read beside memory{end}"));
-                rows.push(row(&name, used / 1e9, read / 1e9, Some(0.9), "GB/s"));
+                let plain = rates.of(Who::Loop, work).unwrap_or(f64::NAN);
+                for (how, read) in [("by a plain loop", plain), ("as fast as it can be", read)] {
+                    let name = format!("{name}, weights read beside memory read {how}{end}");
+                    rows.push(row(&name, ours * weights / 1e9, read / 1e9, Some(0.9), "GB/s"));
+                }
             }
             Some(read) => {
                 let bound = batch as f64 * read / weights;

@@ -26,8 +26,8 @@ const TARGETS: [(&str, f64, f64); 2] = [("median", 0.5, 0.5), ("99th percentile"
 const TIMES: f64 = 10.0;
 /// How much more the load generator has to reach alone than it is asked for.
 const SPARE: f64 = 2.0;
-/// Milliseconds: a difference below says that there is none.
-const LEAST: f64 = 0.001;
+/// Milliseconds that are not told apart from none.
+const LEAST: f64 = 0.05;
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -52,15 +52,19 @@ fn rows(streams: usize, rounds: &[[Phase; 3]]) -> Vec<Value> {
             )
         };
         let (direct, ours, theirs) = (rounded(at(0)), rounded(added(1)), rounded(added(2)));
+        // Where the gateway seems to save time, other programs took more of it than there is to measure.
+        let told = ours > -target;
         let what = format!("router's added time to first token, {streams} at once, {word}");
         let beside = json!({
             "name": format!("{what} (upstream alone {direct} ms)"),
-            "ours": ours, "comparator": direct, "ratio": null, "target": target, "unit": "ms", "holds": ours <= target,
+            "ours": ours, "comparator": direct, "ratio": null, "target": target, "unit": "ms",
+            "holds": told.then_some(ours <= target),
         });
-        let ratio = (theirs / ours.max(LEAST) * 100.0).round() / 100.0;
+        let ratio = told.then(|| (theirs / ours.max(LEAST) * 100.0).round() / 100.0);
         let litellm = json!({
             "name": format!("{what}, beside LiteLLM's proxy"),
-            "ours": ours, "comparator": theirs, "ratio": ratio, "target": TIMES, "unit": "ms", "holds": ratio >= TIMES,
+            "ours": ours, "comparator": theirs, "ratio": ratio, "target": TIMES, "unit": "ms",
+            "holds": ratio.map(|ratio| ratio >= TIMES),
         });
         rows.extend([beside, litellm]);
     }
