@@ -54,6 +54,7 @@ impl Ledger {
                     authorised,
                     held,
                     ended: false,
+                    ending: false,
                 };
                 if let Some(session) = self.sessions.get_mut(&place.session) {
                     session.next = session.next.max(place.nonce.saturating_add(1));
@@ -132,10 +133,18 @@ impl Ledger {
         holder.spent = plus(holder.spent, key);
     }
 
+    /// From here on nothing is added to a request: a crash that kept its end and lost a raise would count the raise
+    /// twice, as lost and as captured.
+    pub(super) fn ending(&mut self, place: &Place) {
+        if let Some(open) = self.open_mut(place) {
+            open.ending = true;
+        }
+    }
+
     fn raised(&mut self, place: &Place, authorised: Amount) {
         let Some(open) = self.open_mut(place) else { return };
         open.authorised = open.authorised.max(authorised);
-        // Signed before it was known that the answer had ended, but recorded after.
+        // A journal from before raises were refused while an end was on its way to the disk.
         let more = open.authorised.saturating_sub(open.held);
         open.held = plus(open.held, more);
         let holder = open.request.key.clone();

@@ -418,6 +418,39 @@ pub(super) fn request(key: &str, ceiling: u128) -> Request {
     }
 }
 
+/// Once found by chance: the end of an answer was kept, a raise signed before that was durable was lost.
+#[test]
+fn a_crash_between_an_end_and_a_raise_counts_nothing_twice() {
+    let ask = |ceiling, first| Step::Ask {
+        key: 1,
+        ceiling,
+        first,
+    };
+    for kept in 0..12 {
+        let mut world = World::new();
+        // nearly all of the budget is spent
+        for used in [598; 4] {
+            world.step(ask(used, used));
+            world.step(Step::Finish {
+                which: 0,
+                used,
+                receipt: true,
+            });
+            world.step(Step::Sync);
+        }
+        world.step(ask(100, 20));
+        for step in [
+            Step::Again { which: 0 },
+            Step::Raise { which: 0, by: 64 },
+            Step::Crash { kept },
+            Step::Lapse,
+        ] {
+            world.step(step);
+            world.check();
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]

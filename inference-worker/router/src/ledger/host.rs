@@ -16,6 +16,9 @@ pub(crate) struct Open {
     pub(crate) held: Amount,
     /// Whether the answer is over without a receipt.
     pub(crate) ended: bool,
+    /// Whether that is recorded and not durable yet: nothing more is authorised.
+    #[serde(skip)]
+    pub(crate) ending: bool,
 }
 
 impl Open {

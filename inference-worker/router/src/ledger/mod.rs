@@ -72,6 +72,9 @@ impl Ledger {
     /// Keeps a record for the journal and changes the ledger by it: at once, or when [`Ledger::durable`] is told,
     /// if the record [waits](Record::waits).
     pub(crate) fn commit(&mut self, record: Record) {
+        if let Record::Ended { place } = &record {
+            self.ending(place);
+        }
         if !record.waits() {
             self.apply(record.clone());
         }
@@ -101,7 +104,7 @@ impl Ledger {
         let open = book
             .open
             .get(&place.nonce)
-            .filter(|open| !open.ended)
+            .filter(|open| !open.ended && !open.ending)
             .ok_or(Denied::Gone)?;
         let to = to.min(open.request.ceiling).max(open.authorised);
         let more = to.saturating_sub(open.authorised);
