@@ -2,7 +2,8 @@
 
 use prost::Message;
 use quern_proto::cosmwasm::wasm::v1::{
-    AbsoluteTxPosition, QueryContractHistoryResponse, QueryContractInfoResponse,
+    AbsoluteTxPosition, QueryAllContractStateResponse, QueryContractHistoryResponse,
+    QueryContractInfoResponse,
 };
 
 use crate::compare::{Difference, Kind};
@@ -61,7 +62,10 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         reason: "wasmd asks its circuit breaker before each message, so that a submessage of almost no gas runs out",
-        covers: |d| is_code(d) && d.theirs.ends_with("SubMsg hit gas limit: out of gas"),
+        covers: |d| {
+            is_code(d) && d.theirs.ends_with("SubMsg hit gas limit: out of gas")
+                || d.kind == Kind::Query && same_but_exhausted(d).unwrap_or(false)
+        },
     },
     Rule {
         reason: "a code that is not there is unknown to wasmd, which over REST is an error of the server; here it is \
@@ -119,6 +123,31 @@ fn same_but_position(d: &Difference) -> Option<bool> {
         return Some(history(&d.ours)? == history(&d.theirs)?);
     }
     None
+}
+
+/// Whether states of contracts are the same, but for replies of which wasmd's tells that the gas was out.
+fn same_but_exhausted(d: &Difference) -> Option<bool> {
+    let asked = d.what.starts_with("/cosmwasm.wasm.v1.Query/AllContractState ");
+    let models = |text: &str| -> Option<Vec<(Vec<u8>, String)>> {
+        let text = text.rsplit(' ').next()?;
+        let answer = QueryAllContractStateResponse::decode(hex::decode(text).ok()?.as_slice()).ok()?;
+        let text = |value: Vec<u8>| String::from_utf8(value).ok();
+        answer
+            .models
+            .into_iter()
+            .map(|m| Some((m.key, text(m.value)?)))
+            .collect()
+    };
+    let (ours, theirs) = (models(&d.ours)?, models(&d.theirs)?);
+    let exhausted = |ours: &str, theirs: &str| -> Option<bool> {
+        let (before, after) = theirs.split_once("codespace: sdk, code: 11\"")?;
+        let middle = ours.strip_prefix(before)?.strip_suffix(after)?;
+        Some(before.contains(r#""success":false"#) && middle.starts_with("codespace: "))
+    };
+    let same = |(ours, theirs): (&(Vec<u8>, String), &(Vec<u8>, String))| {
+        ours == theirs || (ours.0 == theirs.0 && exhausted(&ours.1, &theirs.1).unwrap_or(false))
+    };
+    Some(asked && ours.len() == theirs.len() && ours.iter().zip(&theirs).all(same))
 }
 
 /// The rule that covers a difference.

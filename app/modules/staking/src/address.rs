@@ -15,7 +15,8 @@ pub(crate) fn account(text: &str, what: &str) -> Result<AccAddress> {
 }
 
 fn wrong(what: &str, error: &Error) -> Error {
-    errors::INVALID_ADDRESS.wrap(format!("invalid {what} address: {error}"))
+    // the SDK's codec names the cause alone
+    errors::INVALID_ADDRESS.wrap(format!("invalid {what} address: {}", error.contexts()))
 }
 
 /// The host of a validator's operator address in a query.
