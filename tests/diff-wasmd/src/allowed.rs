@@ -125,10 +125,13 @@ fn same_but_position(d: &Difference) -> Option<bool> {
     None
 }
 
+/// Key and value of a contract's state.
+type Entry = (Vec<u8>, String);
+
 /// Whether states of contracts are the same, but for replies of which wasmd's tells that the gas was out.
 fn same_but_exhausted(d: &Difference) -> Option<bool> {
     let asked = d.what.starts_with("/cosmwasm.wasm.v1.Query/AllContractState ");
-    let models = |text: &str| -> Option<Vec<(Vec<u8>, String)>> {
+    let models = |text: &str| -> Option<Vec<Entry>> {
         let text = text.rsplit(' ').next()?;
         let answer = QueryAllContractStateResponse::decode(hex::decode(text).ok()?.as_slice()).ok()?;
         let text = |value: Vec<u8>| String::from_utf8(value).ok();
@@ -144,7 +147,7 @@ fn same_but_exhausted(d: &Difference) -> Option<bool> {
         let middle = ours.strip_prefix(before)?.strip_suffix(after)?;
         Some(before.contains(r#""success":false"#) && middle.starts_with("codespace: "))
     };
-    let same = |(ours, theirs): (&(Vec<u8>, String), &(Vec<u8>, String))| {
+    let same = |(ours, theirs): (&Entry, &Entry)| {
         ours == theirs || (ours.0 == theirs.0 && exhausted(&ours.1, &theirs.1).unwrap_or(false))
     };
     Some(asked && ours.len() == theirs.len() && ours.iter().zip(&theirs).all(same))
