@@ -441,7 +441,7 @@ fn a_crash_between_an_end_and_a_raise_counts_nothing_twice() {
         world.step(ask(100, 20));
         for step in [
             Step::Again { which: 0 },
-            Step::Raise { which: 0, by: 64 },
+            Step::Raise { which: 0, by: 5 },
             Step::Crash { kept },
             Step::Lapse,
         ] {
