@@ -61,7 +61,12 @@ class Network:
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )
         described = self.dir / "net.json"
-        self.wait("the network", described.is_file, seconds)
+        try:
+            self.wait("the network", described.is_file, seconds)
+        except BaseException:
+            # nobody has it yet who could stop it
+            self.stop()
+            raise
         self.net = json.loads(described.read_text())
         self.rpc = self.net["nodes"][0]["rpc"]
 
