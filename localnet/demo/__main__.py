@@ -17,8 +17,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="varies prompts, roles and moments")
     parser.add_argument("--cheat", default="weight-bits:4,audit:lie", help="what the dishonest host does, or none")
     args = parser.parse_args()
-    # Asked to end, it stops the network first.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Asked to end, or left alone by its terminal, it stops the network first. `nohup` has the hang-up ignored.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     return Demo(args.dir, args.seed, None if args.cheat == "none" else args.cheat).play()
 
 

@@ -24,13 +24,12 @@ def get(url, key=None):
         return None
 
 
-def supervised(pid_file):
-    """Whether the process that a network's file names still supervises it: a crash leaves the file behind."""
-    try:
-        line = (Path("/proc") / pid_file.read_text().strip() / "cmdline").read_bytes()
-    except OSError:
-        return False
-    return line.split(b"\0")[0].endswith(b"quern-localnet")
+def clear(folder):
+    """Removes what a network that has ended left in a folder, and says so. Refuses one that runs, and anything else."""
+    done = subprocess.run([LOCALNET, "--dir", folder, "clear"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().removeprefix("error: "))
+    return done.stdout.strip()
 
 
 def active_requests(metrics):

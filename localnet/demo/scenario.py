@@ -2,7 +2,7 @@
 
 import json
 import random
-import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +14,7 @@ import report
 from chats import MODEL, Collector, Payers
 from checks import Checks
 from joiner import Joiner, compare
-from network import ROOT, Network, get, supervised
+from network import ROOT, Network, clear, get
 
 HOSTS = 5
 PAYERS = 3
@@ -48,7 +48,10 @@ class Demo:
 
     def say(self, text):
         height = f" block {self.network.height()}" if self.network and self.network.rpc else ""
-        print(f"[{time.monotonic() - self.began:4.0f} s{height}] {text}", flush=True)
+        try:
+            print(f"[{time.monotonic() - self.began:4.0f} s{height}] {text}", flush=True)
+        except OSError:
+            pass  # the terminal is gone, and the network must be stopped all the same
 
     def play(self):
         """The whole scenario; the process's exit code."""
@@ -67,6 +70,8 @@ class Demo:
             self.checks.that("the scenario came to its end", False, f"{type(error).__name__}: {error}")
         finally:
             self.stop()
+        if self.network is None:
+            return 1  # the folder is not this run's to write a report into
         failed = self.checks.failed
         self.report |= {"ok": not failed, "seconds": round(time.monotonic() - self.began), "checks": self.checks.done}
         (self.folder / "report.json").write_text(json.dumps(self.report, indent=1) + "\n")
@@ -77,14 +82,8 @@ class Demo:
     # --- acts
 
     def start(self):
-        pid_file = self.folder / "localnet.pid"
-        if pid_file.exists():
-            if supervised(pid_file):
-                raise RuntimeError(f"a network runs in {self.folder}: `make localnet-down` stops it")
-            self.say(f"the network in {self.folder} ended without being stopped "
-                     f"(its process {pid_file.read_text().strip()} is gone): cleared")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        if cleared := clear(self.folder):
+            self.say(cleared)
         options = ["--hosts", HOSTS, "--payers", PAYERS]
         if self.cheat:
             options += ["--cheat", f"{self.cheater}={self.cheat}"]
@@ -303,6 +302,9 @@ class Demo:
 
     def stop(self):
         """Stops everything, compares the nodes' states, and looks for what was left behind."""
+        # Another signal would leave the network running. Each step has its time.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         if self.collector:
             self.collector.stopped.set()
         if self.network is None:

@@ -6,6 +6,7 @@
 
 mod account;
 mod cheat;
+mod clear;
 mod layout;
 mod make;
 mod net;
@@ -63,6 +64,11 @@ enum Command {
     },
     /// Stop a network that runs.
     Down,
+    /// Remove what a network that has ended left in its folder; refuse any other content.
+    Clear,
+    /// Become a program that does not outlive its supervisor.
+    #[command(name = "__child", hide = true)]
+    Child(process::ChildArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -112,5 +118,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             up::up(&plan).await
         }
         Command::Down => stop::down(&cli.dir),
+        Command::Clear => clear::clear(&cli.dir),
+        Command::Child(args) => process::become_child(&args),
     }
 }

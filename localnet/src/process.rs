@@ -1,12 +1,13 @@
 //! Processes of the network: started with a log, watched, stopped in order.
 
 use crate::programs::PASSWORD;
-use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command as StdCommand, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
@@ -18,7 +19,18 @@ const TAIL: usize = 25;
 /// Crashes of one process after which the network is given up.
 const MAX_RESTARTS: u32 = 10;
 
-/// A process and its log. Killed if dropped.
+/// Arguments of the hidden command that a process starts through.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ChildArgs {
+    /// Process that this one must not outlive
+    #[arg(long)]
+    parent: i32,
+    /// Program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    program: Vec<OsString>,
+}
+
+/// A process and its log. Killed if dropped, and by the kernel when the supervisor is gone.
 #[derive(Debug)]
 pub struct Process {
     /// Name for people.
@@ -107,7 +119,11 @@ impl Process {
 fn spawn(program: &Path, args: &[OsString], log: &Path) -> anyhow::Result<Child> {
     let out = File::options().create(true).append(true).open(log);
     let out = out.with_context(|| log.display().to_string())?;
-    Command::new(program)
+    // This same program first, which asks the kernel for its end with ours and becomes the other.
+    Command::new("/proc/self/exe")
+        .arg0("quern-localnet")
+        .args(["__child", "--parent", &std::process::id().to_string(), "--"])
+        .arg(program)
         .args(args)
         .env("QUERN_KEYRING_PASSWORD", PASSWORD)
         .stdin(Stdio::null())
@@ -118,4 +134,18 @@ fn spawn(program: &Path, args: &[OsString], log: &Path) -> anyhow::Result<Child>
         .process_group(0)
         .spawn()
         .with_context(|| format!("cannot start {}", program.display()))
+}
+
+/// Replaces this process by a program that is killed as soon as the supervisor is gone, even by SIGKILL.
+///
+/// # Errors
+/// If the supervisor is gone already, or the program cannot run; on success this does not return.
+pub fn become_child(args: &ChildArgs) -> anyhow::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    if getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(args.parent) {
+        bail!("the supervisor is gone");
+    }
+    let (program, arguments) = args.program.split_first().context("no program given")?;
+    let error = StdCommand::new(program).args(arguments).exec();
+    Err(error).with_context(|| format!("cannot run {}", program.display()))
 }

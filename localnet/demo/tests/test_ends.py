@@ -1,0 +1,99 @@
+"""How a demonstration and its network end when nobody lets them: with real processes."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "localnet/demo"))
+
+from network import LOCALNET, Network  # noqa: E402
+from scenario import Demo  # noqa: E402
+
+
+def wait(question, seconds):
+    """Whether the answer becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return answer
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        base = tempfile.TemporaryDirectory(prefix="quern-ends-")
+        self.addCleanup(base.cleanup)
+        self.dir = Path(base.name) / "run"
+
+    def left(self):
+        network = Network.__new__(Network)
+        network.dir = self.dir
+        return network.left()
+
+    def play(self):
+        """What a demonstration in the folder says, and its exit code."""
+        said = io.StringIO()
+        kept = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+        try:
+            with redirect_stdout(said), redirect_stderr(said):
+                code = Demo(self.dir, 1, None).play()
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+        return said.getvalue(), code
+
+    def test_a_running_networks_folder_is_left_alone_and_the_command_that_stops_it_is_named(self):
+        self.dir.mkdir()
+        # only its name counts
+        other = subprocess.Popen([str(LOCALNET), "60"], executable="/bin/sleep")
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        (self.dir / "localnet.pid").write_text(str(other.pid))
+        said, code = self.play()
+        self.assertEqual(code, 1)
+        self.assertIn(f"`LOCALNET_DIR={self.dir} make localnet-down`", said)
+        self.assertEqual(os.listdir(self.dir), ["localnet.pid"])
+
+    def test_a_folder_with_anything_else_is_left_alone(self):
+        self.dir.mkdir()
+        (self.dir / "thesis.tex").write_text("years of work")
+        said, code = self.play()
+        self.assertEqual(code, 1)
+        self.assertIn("thesis.tex", said)
+        self.assertEqual(os.listdir(self.dir), ["thesis.tex"])
+
+    def test_a_demonstration_whose_terminal_hangs_up_stops_its_network(self):
+        reader, writer = os.pipe()
+        command = [sys.executable, "-B", str(ROOT / "localnet/demo"), "--dir", str(self.dir)]
+        demo = subprocess.Popen(command, stdout=writer, stderr=writer, start_new_session=True)
+        self.addCleanup(demo.wait)
+        self.addCleanup(demo.kill)
+        os.close(writer)
+        self.assertTrue(wait((self.dir / "localnet.pid").is_file, 120))
+        self.assertTrue(wait(lambda: any("quernd start" in line for line in self.left()), 30))
+        # as a closed terminal does: nobody reads any more
+        os.close(reader)
+        demo.send_signal(signal.SIGHUP)
+        demo.wait(120)
+        self.assertEqual(self.left(), [])
+        self.assertFalse((self.dir / "localnet.pid").exists())
+
+    def test_a_killed_supervisor_takes_its_processes_with_it(self):
+        log = self.dir.with_suffix(".log")
+        network = Network(self.dir, log, "--hosts", 1)
+        self.addCleanup(network.stop)
+        self.assertTrue(wait(lambda: any("quernd start" in line for line in self.left()), 60), log.read_text())
+        network.process.kill()
+        network.process.wait()
+        self.assertTrue(wait(lambda: not self.left(), 10), self.left())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,120 @@
+//! Making room for a network: what another one left is removed, and nothing else.
+
+use crate::plan::pid_file;
+use crate::stop::is_supervisor;
+use anyhow::{Context, bail};
+use rustix::process::Pid;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// What lies in a network's folder besides its hosts' homes: the supervisor's, then the demonstration's.
+const NAMES: [&str; 11] = [
+    "accounts",
+    "localnet.new",
+    "localnet.pid",
+    "logs",
+    "models.json",
+    "net.json",
+    "net.new",
+    "router",
+    "evidence",
+    "report.json",
+    "sixth",
+];
+
+/// Removes what a network that has ended left in its folder.
+///
+/// # Errors
+/// If one runs there, or the folder holds anything that no network writes: nothing is removed then.
+pub fn clear(dir: &Path) -> anyhow::Result<()> {
+    let what = || dir.display().to_string();
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other.with_context(what)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(what)?;
+        if !entry.file_name().to_str().is_some_and(is_a_networks) {
+            bail!(
+                "{} holds {:?}, which no network writes: nothing was removed. Choose another folder by LOCALNET_DIR",
+                dir.display(),
+                entry.file_name()
+            );
+        }
+        found.push(entry);
+    }
+    if let Ok(text) = fs::read_to_string(pid_file(dir)) {
+        let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+        if pid.is_some_and(is_supervisor) {
+            let place = quoted(&std::path::absolute(dir)?.display().to_string());
+            bail!(
+                "a network runs in {}: `LOCALNET_DIR={place} make localnet-down` stops it",
+                dir.display()
+            );
+        }
+        println!(
+            "the network in {} ended without being stopped (its process {} is gone): cleared",
+            dir.display(),
+            text.trim()
+        );
+    }
+    for entry in found {
+        let path = entry.path();
+        match entry.file_type().with_context(what)?.is_dir() {
+            true => fs::remove_dir_all(&path),
+            false => fs::remove_file(&path),
+        }
+        .with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn is_a_networks(name: &str) -> bool {
+    let host = name.strip_prefix("host");
+    host.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+        || NAMES.contains(&name)
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+".contains(letter);
+    match word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_removed_and_a_folder_with_anything_else_is_left_alone() {
+        let dir = std::env::temp_dir().join(format!("quern-clear-{}", std::process::id()));
+        clear(&dir).unwrap(); // there is none
+        fs::create_dir_all(dir.join("host12/node/data")).unwrap();
+        for name in NAMES {
+            fs::write(dir.join(name), "1").unwrap();
+        }
+        // process 1 is no supervisor
+        clear(&dir).unwrap();
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        for other in ["thesis.tex", "host", "hostel", "host1.bak"] {
+            fs::create_dir(dir.join("logs")).unwrap();
+            fs::write(dir.join(other), "").unwrap();
+            let refused = clear(&dir).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{other:?}")), "{refused}");
+            fs::remove_file(dir.join(other)).unwrap();
+            fs::remove_dir(dir.join("logs")).unwrap();
+        }
+        fs::remove_dir(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_named_as_a_shell_reads_it() {
+        assert_eq!(quoted("/work/target/demo"), "/work/target/demo");
+        assert_eq!(quoted("a b's"), r"'a b'\''s'");
+    }
+}
