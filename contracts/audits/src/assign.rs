@@ -6,7 +6,8 @@ use quern_protocol::Hash;
 
 use crate::chain::Chain;
 use crate::error::Result;
-use crate::state::{Group, Leaf, CALIBRATIONS, PARAMS};
+use crate::state::{Group, Leaf, CALIBRATIONS, LARGE, PARAMS};
+use crate::table::Table;
 
 /// Panel that hears an accusation.
 pub const ACCUSATION: u32 = 1;
@@ -71,9 +72,15 @@ pub fn follows(storage: &dyn Storage, leaf: &Leaf, auditor: &Addr, finding: &Fin
     Ok(finding.follows(bucket, leaf.positions))
 }
 
-/// Whether a group is large enough for its verdicts to cut coins.
+/// Whether a group was large enough at the snapshot for its verdicts to cut coins and to count beyond its model.
 pub fn may_cut(storage: &dyn Storage, model: &str) -> Result<bool> {
+    Ok(LARGE.find(storage, model)?.unwrap_or_default())
+}
+
+/// Notes that of a group whose snapshot is whole.
+pub fn weigh(storage: &mut dyn Storage, model: &str) -> Result<()> {
     let group = Group::load(storage, model)?;
     let least = PARAMS.load(storage)?.profile.min_independent;
-    Ok(quern_audit::independent(&group.candidates)? >= least)
+    let large = quern_audit::independent(&group.candidates)? >= least;
+    Ok(LARGE.write(storage, model, &large)?)
 }

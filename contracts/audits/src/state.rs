@@ -244,6 +244,8 @@ pub const NEXT_CALIBRATIONS: Map<&str, Calibration> = Map::new("next_calibration
 pub const ROUND: Item<Round> = Item::new("round");
 /// Groups at the snapshot, in pages so that no step writes more than its own.
 pub const GROUPS: Map<(&str, u32), Group> = Map::new("groups");
+/// Whether a group had enough independent hosts at the snapshot.
+pub const LARGE: Map<&str, bool> = Map::new("large");
 /// Draws by host from what the round before covered; before they begin, the round before's own.
 pub const BACKLOG: Map<&Addr, Case> = Map::new("backlog");
 /// Draws by host.

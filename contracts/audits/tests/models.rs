@@ -15,38 +15,48 @@ use quern_protocol::{Amount, Hash};
 use std::cell::RefCell;
 
 const OTHER: &str = "other";
+const THIRD: &str = "third";
 const PAYERS: [&str; 3] = ["payer", "router", "stranger"];
 
 /// Ten hosts that serve the one model, and the first so many of them the other too.
 fn audits(both: usize) -> Audits {
+    audits_of(&[(OTHER, both)])
+}
+
+/// Ten hosts that serve the one model, and the first so many of them each of these too.
+fn audits_of(others: &[(&str, usize)]) -> Audits {
     let mut params = common::params();
-    params.evidence.processes = 3;
+    params.evidence.processes = 2 + others.len() as u32;
     let mut audits = Audits::with(10, &params);
     let (gov, model) = (name("gov"), MODEL.to_owned());
     let package: LaunchPackage = audits.world.ask_registry(&AskRegistry::Model { model });
-    let other = LaunchPackage {
-        id: OTHER.into(),
-        ..package
-    };
-    audits.world.at_registry(&gov, &Registry::PutModel(other), &[]);
-    for host in 0..both {
-        let host = audits.host(host);
+    for (model, _) in others {
+        let package = LaunchPackage {
+            id: (*model).into(),
+            ..package.clone()
+        };
+        audits.world.at_registry(&gov, &Registry::PutModel(package), &[]);
+        let calibration = ExecuteMsg::SetCalibration {
+            model: (*model).into(),
+            calibration: common::calibration(),
+        };
+        audits.must(&gov, &calibration);
+    }
+    for number in 0..10 {
+        let host = audits.host(number);
+        let served = others.iter().filter(|(_, count)| number < *count);
+        let models = [MODEL].into_iter().chain(served.map(|(model, _)| *model));
         let offer = |model: &str| Offer {
             model: model.into(),
             capacity: 100,
             profile: "cpu".into(),
         };
-        let offers = vec![offer(MODEL), offer(OTHER)];
+        let offers = models.map(offer).collect();
         audits
             .world
             .at_registry(&host, &Registry::SetOffers { offers }, &[]);
     }
-    let calibration = ExecuteMsg::SetCalibration {
-        model: OTHER.into(),
-        calibration: common::calibration(),
-    };
-    audits.must(&gov, &calibration);
-    // it counts from the next round on
+    // calibrations count from the next round on
     let first = audits.round().number;
     while audits.round().number == first {
         audits.block();
@@ -56,14 +66,19 @@ fn audits(both: usize) -> Audits {
 
 /// Sessions of three payers for each model, and what a host serves in them: the one's receipts, then the other's.
 fn served(audits: &mut Audits, host: usize) -> [Vec<Hash>; 2] {
+    let mut receipts = served_of(audits, host, &[MODEL, OTHER]).into_iter();
+    [receipts.next().unwrap(), receipts.next().unwrap()]
+}
+
+/// Sessions of three payers for each of these, and what a host serves in them. Twice named is twice served.
+fn served_of(audits: &mut Audits, host: usize, models: &[&'static str]) -> Vec<Vec<Hash>> {
     let mut sessions = Vec::new();
-    for model in [MODEL, OTHER] {
+    for model in models {
         sessions.extend(PAYERS.map(|payer| audits.open_for(payer, host, model)));
     }
     audits.fresh();
-    let mut receipts = audits.serve(host, &sessions, 100);
-    let other = receipts.split_off(PAYERS.len());
-    [receipts, other]
+    let receipts = audits.serve(host, &sessions, 100);
+    receipts.chunks(PAYERS.len()).map(<[Hash]>::to_vec).collect()
 }
 
 /// How a host stands in a model's group: generation and capacity.
@@ -157,8 +172,49 @@ fn a_group_too_small_to_cut_coins_convicts_for_its_own_model_alone() {
     assert_eq!(standing(&audits, 0, MODEL), (0, 100));
     assert_eq!(bond(&audits, 0), before);
     // and nothing of what convicted stays behind
-    assert_eq!(audits.evidence(0).all().wealth(), Wealth::ONE);
+    let all = audits.evidence(0).all().clone();
+    assert!(all.entries() == 3 && all.wealth() < Wealth::ONE, "{all:?}");
     assert!(!audits.record(0).frozen);
+}
+
+#[test]
+fn what_a_small_group_says_moves_no_process_but_its_own() {
+    let mut audits = audits(4);
+    // clean answers of the large group keep what both say together below the threshold that the small one crosses
+    let served = served_of(&mut audits, 0, &[MODEL, MODEL, MODEL, OTHER]);
+    let bad = &served[3];
+    let word = |_: usize, leaf: &LeafInfo, _: u32| match bad.contains(&leaf.id) {
+        true => FAILED,
+        false => CLEAN,
+    };
+    audits.play(&[], &word);
+    assert_eq!(audits.record(0).convictions, 1);
+    assert_eq!(standing(&audits, 0, OTHER), (1, 0));
+    // with its conviction all that it said is over
+    assert!(audits.evidence(0).all().wealth() < Wealth::ONE);
+    assert_eq!(audits.evidence(0).all().entries(), 3);
+    assert!(!audits.record(0).frozen);
+    assert_eq!(standing(&audits, 0, MODEL), (0, 100));
+}
+
+#[test]
+fn a_leaf_of_a_small_group_hides_no_cheat_in_the_large_ones() {
+    let mut audits = audits_of(&[(OTHER, 10), (THIRD, 4)]);
+    let served = served_of(&mut audits, 0, &[MODEL, OTHER, THIRD]);
+    // two failures of each large group, and honest answers of the small one
+    let bad: Vec<Hash> = [&served[0][..2], &served[1][1..]].concat();
+    let word = |_: usize, leaf: &LeafInfo, _: u32| match bad.contains(&leaf.id) {
+        true => FAILED,
+        false => CLEAN,
+    };
+    let before = bond(&audits, 0);
+    audits.play(&[], &word);
+    // all three, as what speaks together speaks against every model
+    assert_eq!(audits.record(0).convictions, 3);
+    for model in [MODEL, OTHER, THIRD] {
+        assert_eq!(standing(&audits, 0, model), (1, 0), "{model}");
+    }
+    assert!(bond(&audits, 0) < before);
 }
 
 #[test]

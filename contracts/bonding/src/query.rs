@@ -3,8 +3,8 @@
 use cosmwasm_std::{to_json_binary, Addr, Binary, Deps, Env, Order};
 use cw_storage_plus::Bound;
 use quern_interface::bonding::{
-    CountedBond, FunderRewards, FunderStake, HostBond, HostIncome, LargestFunders, Position, QueryMsg,
-    SlashRecord, UnbondingEntry,
+    Backing, CountedBond, FunderRewards, FunderStake, HostBond, HostIncome, LargestFunders, Position,
+    QueryMsg, SlashRecord, UnbondingEntry,
 };
 use quern_interface::{DEFAULT_PAGE, MAX_PAGE};
 use quern_protocol::Amount;
@@ -12,7 +12,7 @@ use quern_protocol::Amount;
 use crate::error::{ContractError, Result};
 use crate::math::Stake;
 use crate::state::{
-    BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, ENTRIES, PARAMS, POSITIONS, SLASHES, SLASHES_OF, TOTALS,
+    BUCKETS, BY_BOND, BY_FUNDER, BY_STAKE, ENTRIES, INCOMES, PARAMS, POSITIONS, SLASHES, SLASHES_OF, TOTALS,
 };
 use crate::{hosts, income};
 
@@ -21,6 +21,9 @@ const MAX_ENTRIES: usize = 64;
 
 /// Most entries of `counted_bonds`, which reads keys only.
 const MAX_COUNTED: u32 = 512;
+
+/// Most hosts that `backings` names.
+const MAX_BACKINGS: usize = 100;
 
 /// Answers a question.
 pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
@@ -36,6 +39,7 @@ pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
         QueryMsg::CountedBonds { start_after, limit } => {
             to_json_binary(&counted_bonds(deps, start_after.as_ref(), limit)?)
         }
+        QueryMsg::Backings { hosts } => to_json_binary(&backings(deps, hosts, height)?),
         QueryMsg::Position { host, funder } => {
             to_json_binary(&position(deps, &address(&host)?, &address(&funder)?, height)?)
         }
@@ -136,6 +140,25 @@ fn counted_bonds(deps: Deps, after: Option<&CountedBond>, limit: u32) -> Result<
         .take(limit.min(MAX_COUNTED) as usize)
         .map(|key| key.map(bond).map_err(Into::into))
         .collect()
+}
+
+fn backings(deps: Deps, names: Vec<String>, height: u64) -> Result<Vec<Backing>> {
+    if names.len() > MAX_BACKINGS {
+        return Err(ContractError::TooMany(MAX_BACKINGS as u32));
+    }
+    let backing = |name| {
+        let host = Addr::unchecked(name);
+        let active = hosts::load(deps.storage, &host, height)?.active;
+        // what vests changes no rate, so `rewards` need not be asked
+        let income = INCOMES.may_load(deps.storage, &host)?.unwrap_or_default();
+        Ok(Backing {
+            host: host.into(),
+            active: active.coins().ok_or(ContractError::Overflow)?,
+            operator: active.operator.coins,
+            rate_bps: income.rate_bps,
+        })
+    };
+    names.into_iter().map(backing).collect()
 }
 
 fn position(deps: Deps, host: &Addr, funder: &Addr, height: u64) -> Result<Position> {

@@ -8,7 +8,7 @@ use common::earnings::Msg;
 use common::{host, who, Chain, DENOM};
 use cosmwasm_std::{coin, Addr};
 use proptest::prelude::*;
-use quern_interface::bonding::{ExecuteMsg, FunderRewards, Position, QueryMsg};
+use quern_interface::bonding::{Backing, ExecuteMsg, FunderRewards, Position, QueryMsg};
 use quern_protocol::Amount;
 
 /// Two hosts with 1,000 each of their own; ann has 3,000 behind the first, which keeps a tenth.
@@ -51,6 +51,34 @@ fn the_worked_example_of_the_specification_is_true() {
         .take_rewards(&ann, &host(0))
         .unwrap_err()
         .contains("nothing_earned:"));
+}
+
+#[test]
+fn what_backs_many_hosts_is_told_at_once() {
+    let (mut chain, _) = funded();
+    chain.vest(&host(0), 10_000);
+    let backing = |host: Addr, active: u128, rate_bps: u32| Backing {
+        host: host.into(),
+        active: Amount(active),
+        operator: Amount(active.min(1_000)),
+        rate_bps,
+    };
+    let known = [
+        backing(host(1), 1_000, 10_000),
+        backing(who("nobody"), 0, 10_000),
+        backing(host(0), 4_000, 1_000),
+    ];
+    let hosts: Vec<String> = known.iter().map(|known| known.host.clone()).collect();
+    let told: Vec<Backing> = chain.query(QueryMsg::Backings { hosts });
+    assert_eq!(told, known);
+    for told in told.iter().filter(|told| told.active.0 > 0) {
+        let income = chain.income(&Addr::unchecked(&told.host));
+        assert_eq!(told.rate_bps, income.rate_bps);
+    }
+    let hosts = vec![host(0).to_string(); 101];
+    let wrap = chain.app.wrap();
+    let told = wrap.query_wasm_smart::<Vec<Backing>>(chain.bonding.clone(), &QueryMsg::Backings { hosts });
+    assert!(told.unwrap_err().to_string().contains("too_many:"));
 }
 
 #[test]

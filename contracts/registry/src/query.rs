@@ -18,7 +18,7 @@ use crate::{hosts, pick};
 
 /// Most hosts that `members` names.
 const MAX_MEMBERS: usize = 16;
-/// Most hosts that `consensus_identities` names.
+/// Most hosts that `consensus_identities` names, and most addresses of `consensus_owners`.
 const MAX_IDENTITIES: usize = 200;
 
 /// Most hosts that `standings` names, and most models of each.
@@ -43,12 +43,12 @@ pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
             )?)
         }
         QueryMsg::HostByConsensusAddress { consensus_address } => {
-            let owner = match decode_hex(&consensus_address) {
-                Some(address) => CONSENSUS.may_load(deps.storage, &address)?,
-                None => None,
-            };
+            let owner = consensus_owner(deps, &consensus_address)?;
             let owner = owner.ok_or(ContractError::UnknownHost(consensus_address))?;
             to_json_binary(&info(deps, &owner, height)?)
+        }
+        QueryMsg::ConsensusOwners { consensus_addresses } => {
+            to_json_binary(&consensus_owners(deps, &consensus_addresses)?)
         }
         QueryMsg::WarmKeyAt { host, height: at } => to_json_binary(&warm_key_at(deps, &host, at, height)?),
         QueryMsg::Model { model } => to_json_binary(&package(deps, &model, height)?),
@@ -81,6 +81,21 @@ pub fn answer(deps: Deps, env: &Env, msg: QueryMsg) -> Result<Binary> {
 
 fn page(limit: Option<u32>) -> usize {
     limit.unwrap_or(DEFAULT_PAGE).min(MAX_PAGE) as usize
+}
+
+fn consensus_owner(deps: Deps, address: &str) -> Result<Option<Addr>> {
+    let Some(address) = decode_hex(address) else {
+        return Ok(None);
+    };
+    Ok(CONSENSUS.may_load(deps.storage, &address)?)
+}
+
+fn consensus_owners(deps: Deps, addresses: &[String]) -> Result<Vec<Option<Addr>>> {
+    if addresses.len() > MAX_IDENTITIES {
+        return Err(ContractError::TooMany(MAX_IDENTITIES as u32));
+    }
+    let owners = addresses.iter().map(|address| consensus_owner(deps, address));
+    owners.collect()
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {

@@ -309,6 +309,15 @@ fn evidence_finds_the_host_by_its_consensus_address() {
     ] {
         assert!(find(bad).unwrap_err().to_string().starts_with("unknown_host:"));
     }
+    // many at once, each in its place
+    let owners = |consensus_addresses: Vec<String>| {
+        registry.query::<Vec<Option<String>>>(QueryMsg::ConsensusOwners { consensus_addresses })
+    };
+    let asked = vec!["0".repeat(40), upper.clone(), upper.to_lowercase()];
+    assert_eq!(owners(asked).unwrap(), [None, Some(host.to_string()), None]);
+    assert_eq!(owners(vec![upper.clone(); 200]).unwrap().len(), 200);
+    let error = owners(vec![upper; 201]).unwrap_err();
+    assert!(error.to_string().starts_with("too_many:"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use quern_interface::audits::{LeafSource, Phase, Verdict};
 use quern_interface::poc_weights;
 use quern_protocol::Amount;
 
+use super::verdict::CONVICTION;
 use super::{change_record, count, Worker};
 use crate::assign;
 use crate::chain::Chain;
@@ -22,6 +23,8 @@ const PROOFS_PER_STEP: usize = 4;
 #[derive(Default)]
 struct Findings {
     scored: Vec<(String, Scored)>,
+    /// Models among them whose groups are too small to be believed beyond them.
+    apart: Vec<String>,
     condemned: u64,
     missing: u64,
     stakes: Amount,
@@ -55,8 +58,25 @@ impl Worker<'_> {
         if !self.fits(work) {
             return Ok(false);
         }
-        self.spend(work);
         let mut found = self.findings(&host, numbers)?;
+        let mut evidence = EVIDENCE.find(self.deps.storage, &host)?.unwrap_or_default();
+        let entered = evidence.enter_round(&found.scored, &found.apart, &self.params.evidence);
+        let convicted = match &entered {
+            Ok(convictions) => self.convicted(&evidence, convictions)?,
+            Err(_) => Vec::new(),
+        };
+        // nothing is written so far
+        if !self.fits(work.saturating_add(convicted.len().saturating_mul(CONVICTION))) {
+            return Ok(false);
+        }
+        self.spend(work);
+        if let Err(error) = entered {
+            let event = say::event(
+                "audit_skipped",
+                &[("host", host.as_str().to_string()), ("error", error.to_string())],
+            );
+            self.events.push(event);
+        }
         case.heard = self.keep_proofs(&host, std::mem::take(&mut found.proofs))?;
         if case.heard {
             CASES.write(self.deps.storage, &host, &case)?;
@@ -72,26 +92,11 @@ impl Worker<'_> {
             record.missing = record.missing.saturating_add(found.missing);
             funds::add(&mut record.forfeited, forfeit)
         })?;
-        let mut evidence = EVIDENCE.find(self.deps.storage, &host)?.unwrap_or_default();
-        let convictions = match evidence.enter_round(&found.scored, &self.params.evidence) {
-            Ok(convictions) => convictions,
-            Err(error) => {
-                let event = say::event(
-                    "audit_skipped",
-                    &[("host", host.as_str().to_string()), ("error", error.to_string())],
-                );
-                self.events.push(event);
-                Convictions::default()
-            }
-        };
         self.forfeit(&host, forfeit)?;
-        for model in self.convicted(&evidence, &convictions)? {
+        for model in convicted {
             self.convict(&host, &model)?;
             evidence.requalify(&model);
             change_record(self.deps.storage, &host, &|record| count(&mut record.convictions))?;
-        }
-        if convictions.all {
-            evidence.restart();
         }
         self.freeze(&host, &evidence, audited > 0)?;
         EVIDENCE.write(self.deps.storage, &host, &evidence)?;
@@ -151,6 +156,11 @@ impl Worker<'_> {
                 score,
                 null: calibration.null,
             };
+            if !found.scored.iter().any(|(model, _)| *model == leaf.model)
+                && !assign::may_cut(self.deps.storage, &leaf.model)?
+            {
+                found.apart.push(leaf.model.clone());
+            }
             found.scored.push((leaf.model, scored));
         }
         Ok(found)
@@ -209,8 +219,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Models that the host is convicted for: the process over all speaks against every one it served, unless it heard a
-    /// group that is too small to cut coins. What a few hosts of one model say counts against that model alone.
+    /// Models that the host is convicted for: the process over all speaks against every one it served.
     fn convicted(&self, evidence: &HostEvidence, convictions: &Convictions) -> Result<Vec<String>> {
         if !convictions.all {
             return Ok(convictions.models.clone());
@@ -219,11 +228,6 @@ impl Worker<'_> {
             .keys(self.deps.storage, None, None, Order::Ascending)
             .collect::<StdResult<Vec<String>>>()?;
         models.retain(|model| evidence.model(model).is_some());
-        for model in &models {
-            if !assign::may_cut(self.deps.storage, model)? {
-                return Ok(convictions.models.clone());
-            }
-        }
         Ok(models)
     }
 }

@@ -101,7 +101,7 @@ impl Worker<'_> {
         }
         match phase {
             Phase::Collect => self.enter(Phase::Snapshot),
-            Phase::Snapshot => self.snapshot()?,
+            Phase::Snapshot => return self.snapshot(),
             Phase::Draw => self.draw()?,
             Phase::Reveal => self.withhold()?,
             Phase::Commit => self.enter(Phase::Vote),

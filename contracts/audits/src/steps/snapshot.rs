@@ -7,6 +7,7 @@ use quern_audit::Candidate;
 use quern_interface::audits::Phase;
 
 use super::{count, Worker};
+use crate::assign;
 use crate::chain::Chain;
 use crate::error::{ContractError, Result};
 use crate::state::{Group, CALIBRATIONS, GROUPS};
@@ -16,11 +17,12 @@ use crate::table::Table;
 const PAGE: u32 = 4;
 
 impl Worker<'_> {
-    /// Notes some candidates of the next group.
-    pub(super) fn snapshot(&mut self) -> Result<()> {
+    /// Notes some candidates of the next group; after the last of them, whether it is large. Whether it did: what is
+    /// too much for the rest of this block waits.
+    pub(super) fn snapshot(&mut self) -> Result<bool> {
         let Some(model) = self.model()? else {
             self.enter(Phase::Draw);
-            return Ok(());
+            return Ok(true);
         };
         let (mut group, mut work) = (Group::default(), 0_usize);
         let chain = Chain::load(self.deps.as_ref())?;
@@ -46,20 +48,29 @@ impl Worker<'_> {
         if self.round.below.is_none() {
             self.round.leaf = 0;
         }
-        self.spend(work);
         let number = u32::try_from(self.round.leaf).map_err(|_| ContractError::Overflow)?;
-        GROUPS.write(self.deps.storage, (&model, number), &group)?;
-        count(&mut self.round.leaf)?;
-        let whole = self.round.leaf.saturating_mul(PAGE.into()) >= self.params.max_candidates.into();
-        self.round.below = match page.last() {
-            Some(last) if page.len() >= PAGE as usize && !whole => Some(last.host.clone()),
+        let pages = number.saturating_add(1);
+        let full = pages.saturating_mul(PAGE) >= self.params.max_candidates;
+        let below = match page.last() {
+            Some(last) if page.len() >= PAGE as usize && !full => Some(last.host.clone()),
             _ => None,
         };
-        if self.round.below.is_none() {
-            self.forget(&model, number)?;
+        if below.is_none() {
+            // the whole group is read
+            work = work.saturating_add(pages as usize / 2);
+            if !self.fits(work) {
+                return Ok(false);
+            }
         }
-        self.round.name = Some(model);
-        Ok(())
+        self.spend(work);
+        GROUPS.write(self.deps.storage, (&model, number), &group)?;
+        count(&mut self.round.leaf)?;
+        if below.is_none() {
+            self.forget(&model, number)?;
+            assign::weigh(self.deps.storage, &model)?;
+        }
+        (self.round.below, self.round.name) = (below, Some(model));
+        Ok(true)
     }
 
     /// Removes what an earlier snapshot, of a larger group, left behind a page.

@@ -13,6 +13,9 @@ use crate::say;
 use crate::state::HOSTS;
 use crate::table::Table;
 
+/// What a conviction takes, in leaves.
+pub(super) const CONVICTION: usize = 8;
+
 /// Id of a message; only refusals come back.
 pub const TOLD: u64 = 1;
 /// Id of a freeze of the host in the payload.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct HostEvidence {
     /// By model. A process stays when the host drops the model, and goes on when it returns.
     models: BTreeMap<String, Process>,
-    /// Over all models.
+    /// Over all models whose groups are large enough to be believed beyond their own model.
     all: Process,
 }
 
@@ -24,7 +24,8 @@ pub struct Convictions {
 }
 
 impl HostEvidence {
-    /// Takes the leaves of one round, each with its model. Their order does not matter.
+    /// Takes the leaves of one round, each with its model. Their order does not matter. Those of the models in `apart`
+    /// enter the process of their own model and no other.
     ///
     /// # Errors
     /// As [`entries`] and [`Process::enter`], and [`EvidenceError::TooManyModels`] if more processes would
@@ -32,12 +33,15 @@ impl HostEvidence {
     pub fn enter_round(
         &mut self,
         leaves: &[(String, Leaf)],
+        apart: &[String],
         params: &Params,
     ) -> Result<Convictions, EvidenceError> {
         let mut by_model: Vec<(&str, Vec<Leaf>)> = Vec::new();
         let mut every = Vec::with_capacity(leaves.len());
         for (model, leaf) in leaves {
-            every.push(leaf.clone());
+            if !apart.contains(model) {
+                every.push(leaf.clone());
+            }
             match by_model.iter_mut().find(|(known, _)| known == model) {
                 Some((_, leaves)) => leaves.push(leaf.clone()),
                 None => by_model.push((model, vec![leaf.clone()])),
@@ -86,13 +90,6 @@ impl HostEvidence {
         &self.all
     }
 
-    /// The process over all models starts again from 1, if it convicted.
-    pub fn restart(&mut self) {
-        if self.convictions().all {
-            self.all = Process::new();
-        }
-    }
-
     /// A convicted host has paid and qualified for a model anew: what convicted it starts again from 1, with
     /// an alpha of its own. A process that has not convicted goes on.
     pub fn requalify(&mut self, model: &str) {
@@ -100,7 +97,9 @@ impl HostEvidence {
         if convicted.models.iter().any(|name| name == model) {
             self.models.insert(model.to_owned(), Process::new());
         }
-        self.restart();
+        if convicted.all {
+            self.all = Process::new();
+        }
     }
 }
 
@@ -129,7 +128,7 @@ mod tests {
     fn a_cheat_spread_over_two_models_is_seen_by_the_process_over_all() {
         let mut host = HostEvidence::default();
         let round = [failed("a", 1), failed("b", 2), failed("a", 3), failed("b", 4)];
-        let convictions = host.enter_round(&round, &PARAMS).unwrap();
+        let convictions = host.enter_round(&round, &[], &PARAMS).unwrap();
         assert_eq!((convictions.models.len(), convictions.all), (0, true));
         assert_eq!(host.highest(), host.all().wealth());
         assert!(host.model("a").unwrap().is_high(&PARAMS));
@@ -140,10 +139,28 @@ mod tests {
     }
 
     #[test]
+    fn a_model_apart_moves_its_own_process_and_no_other() {
+        let (mut host, mut without) = (HostEvidence::default(), HostEvidence::default());
+        let large = [failed("a", 1), failed("a", 2)];
+        let round = [&large[..], &[failed("b", 3), failed("b", 4)]].concat();
+        let apart = ["b".to_owned()];
+        let convictions = host.enter_round(&round, &apart, &PARAMS).unwrap();
+        assert_eq!(convictions, Convictions::default());
+        without.enter_round(&large, &[], &PARAMS).unwrap();
+        assert_eq!(host.all(), without.all());
+        assert_eq!(host.model("a"), without.model("a"));
+        assert!(host.model("b").unwrap().is_high(&PARAMS));
+        // a round of such leaves alone is none for it
+        host.enter_round(&[failed("b", 5)], &apart, &PARAMS).unwrap();
+        assert_eq!(host.all(), without.all());
+        assert_eq!(host.convictions().models, ["b"]);
+    }
+
+    #[test]
     fn a_convicted_model_starts_anew_when_it_qualifies_and_only_then() {
         let mut host = HostEvidence::default();
         let round: Vec<_> = (0..5).map(|id| failed("a", id)).collect();
-        assert_eq!(host.enter_round(&round, &PARAMS).unwrap().models, ["a"]);
+        assert_eq!(host.enter_round(&round, &[], &PARAMS).unwrap().models, ["a"]);
         host.requalify("b");
         assert_eq!(host.convictions().models, ["a"]);
         host.requalify("a");
@@ -158,7 +175,7 @@ mod tests {
         let mut host = HostEvidence::default();
         let round = [failed("a", 1), failed("b", 2), failed("c", 3)];
         assert_eq!(
-            host.enter_round(&round, &PARAMS),
+            host.enter_round(&round, &[], &PARAMS),
             Err(EvidenceError::TooManyModels(3))
         );
         assert_eq!(host, HostEvidence::default());

@@ -162,6 +162,11 @@ pub enum QueryMsg {
         /// At most this many, and at most 512.
         limit: u32,
     },
+    /// `Vec<Backing>` of the named hosts, in their order: what a list of validators needs of each.
+    Backings {
+        /// Hosts, at most 100.
+        hosts: Vec<String>,
+    },
     /// [`Position`].
     Position {
         /// Host.
@@ -258,6 +263,20 @@ pub struct CountedBond {
     pub host: String,
     /// [`HostBond::counted`].
     pub counted: Amount,
+}
+
+/// A host's bond and the commission on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backing {
+    /// Host.
+    pub host: String,
+    /// [`HostBond::active`].
+    pub active: Amount,
+    /// [`HostBond::operator`].
+    pub operator: Amount,
+    /// [`HostIncome::rate_bps`].
+    pub rate_bps: u32,
 }
 
 /// One funder's part behind one host.

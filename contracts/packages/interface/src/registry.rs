@@ -335,6 +335,11 @@ pub enum QueryMsg {
         /// 40 upper-case hexadecimal digits.
         consensus_address: String,
     },
+    /// `Vec<Option<String>>`: whose these consensus addresses are, in their order; none of nobody's. One read for each.
+    ConsensusOwners {
+        /// Each of 40 upper-case hexadecimal digits; at most 200.
+        consensus_addresses: Vec<String>,
+    },
     /// [`WarmKey`] that counted at a height.
     WarmKeyAt {
         /// Host.
