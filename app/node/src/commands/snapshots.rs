@@ -1,8 +1,9 @@
 //! `quernd snapshots`: the state-sync snapshots of a home.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read};
-use std::path::PathBuf;
+use std::fs::{File, Permissions};
+use std::io::{BufReader, BufWriter, ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -120,14 +121,19 @@ fn dump(folder: &Folder, height: u64, format: u32, archive: Option<PathBuf>) -> 
     let found = folder.find(height, format).or_fail()?;
     let path = archive.unwrap_or_else(|| PathBuf::from(format!("{height}-{format}.tar.gz")));
     let at = |error: std::io::Error| Failure::new(Exit::Failure, format!("{}: {error}", path.display()));
-    let file = File::create_new(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::new(
-            Exit::Exists,
-            format!("{} exists and was left alone", path.display()),
-        ),
-        _ => at(error),
-    })?;
-    let gzip = GzEncoder::new(BufWriter::new(file), Compression::default());
+    let exists = || {
+        let text = format!("{} exists and was left alone", path.display());
+        Failure::new(Exit::Exists, text)
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(exists());
+    }
+    // The archive has its name when it is whole: a failure leaves none.
+    let place = path.parent().filter(|place| !place.as_os_str().is_empty());
+    let place = place.unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new();
+    let file = file.permissions(Permissions::from_mode(0o666)).tempfile_in(place);
+    let gzip = GzEncoder::new(BufWriter::new(file.map_err(at)?), Compression::default());
     let mut tar = tar::Builder::new(gzip);
     let mut add = |name: String, bytes: &[u8]| -> std::io::Result<()> {
         let mut header = tar::Header::new_gnu();
@@ -142,7 +148,13 @@ fn dump(folder: &Folder, height: u64, format: u32, archive: Option<PathBuf>) -> 
     }
     let written = tar.into_inner().and_then(GzEncoder::finish).map_err(at)?;
     let file = written.into_inner().map_err(|error| at(error.into_error()))?;
-    file.sync_all().map_err(at)?;
+    file.as_file().sync_all().map_err(at)?;
+    file.persist_noclobber(&path)
+        .map_err(|error| match error.error.kind() {
+            ErrorKind::AlreadyExists => exists(),
+            _ => at(error.error),
+        })?;
+    File::open(place).and_then(|place| place.sync_all()).map_err(at)?;
     Ok(json!({ "archive": path, "height": height, "format": format }))
 }
 
@@ -210,5 +222,46 @@ impl<T> OrFail<T> for Result<T, SyncError> {
             };
             Failure::new(exit, error.to_string())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dump, load};
+    use quern_store::statesync::{Description, FORMAT, Folder};
+    use std::fs;
+
+    #[test]
+    fn an_archive_is_whole_or_there_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path().join("snapshots")).unwrap();
+        let of = |chunks| Description {
+            height: 7,
+            format: FORMAT,
+            chunks,
+        };
+        // a description's hash is that of such a chunk
+        let chunks = [vec![[1; 32]; 99], vec![[2; 32]; 9]];
+        let description = of(chunks.iter().map(|chunk| of(chunk.clone()).hash()).collect());
+        let chunk = |index: u32| Ok(chunks[index as usize].concat());
+        folder.take_in(&description, chunk).unwrap();
+        let out = dir.path().join("out");
+        fs::create_dir(&out).unwrap();
+        let archive = out.join("a.tar.gz");
+        let last = dir.path().join(format!("snapshots/7/{FORMAT}/1"));
+        fs::rename(&last, dir.path().join("away")).unwrap();
+        assert!(dump(&folder, 7, FORMAT, Some(archive.clone())).is_err());
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+
+        fs::rename(dir.path().join("away"), &last).unwrap();
+        dump(&folder, 7, FORMAT, Some(archive.clone())).unwrap();
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
+        let whole = fs::read(&archive).unwrap();
+        let refused = dump(&folder, 7, FORMAT, Some(archive.clone())).unwrap_err();
+        assert!(refused.message.contains("was left alone"), "{}", refused.message);
+        assert_eq!(fs::read(&archive).unwrap(), whole);
+        folder.delete(7, FORMAT).unwrap();
+        load(&folder, &archive).unwrap();
+        assert_eq!(folder.list().unwrap(), [description]);
     }
 }
