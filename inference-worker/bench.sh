@@ -74,7 +74,14 @@ if wanted decode; then
     part "decode: 250 M parameters, bf16"
     decode --model "$models/random-250m-bf16" --target 1.5,2.0 --tokens 24 --prefill 512 \
         --report "$reports/decode-250m-bf16.json"
-    for m in "$root/models/quern-small" "$models/random-250m"; do target/debug/examples/bench_drafts "${threads[@]}" --rounds "${BENCH_ROUNDS:-5}" --model "$m" --tokenizer "$root/models/quern-small" --text "$root/docs/concepts.md" --report "$reports/drafts-$(basename "$m").json"; done
+    drafts() {
+        target/debug/examples/bench_drafts "${threads[@]}" --rounds "${BENCH_ROUNDS:-5}" --model "$1" \
+            --tokenizer "$root/models/quern-small" --text "$root/docs/concepts.md" --report "$2"
+    }
+    part "drafts: packaged model"
+    drafts "$root/models/quern-small" "$reports/drafts-quern-small.json"
+    part "drafts: 250 M parameters, fp32"
+    drafts "$models/random-250m" "$reports/drafts-random-250m.json"
 fi
 if wanted long-prompt; then
     part "a long prompt beside short ones"

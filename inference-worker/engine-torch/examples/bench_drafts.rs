@@ -8,14 +8,17 @@
 //!
 //! On a machine that others use too, `--cpu true` compares one thread by the time that it has computed.
 
-use quern_engine::draft::Drafter;
+#[path = "bench_decode/watch.rs"]
+mod watch;
+
+use quern_engine::draft::{Drafter, Drawn, Tried, draw_rows};
 use quern_engine::sampler::{Draw, History, Noise, Position, SamplingParams, TokenMask, sample};
 use quern_engine::seed::Seed;
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine::{Engine, Part};
 use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
 use std::path::PathBuf;
-use std::time::Instant;
+use watch::Watch;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -66,13 +69,6 @@ fn options() -> Result<Options, Failure> {
         options.threads = 1;
     }
     Ok(options)
-}
-
-/// Seconds that this thread has computed; 0 where the system does not tell.
-fn computed() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds: Option<f64> = text.split_whitespace().next().and_then(|n| n.parse().ok());
-    nanoseconds.unwrap_or(0.0) / 1e9
 }
 
 /// What is written after a prompt.
@@ -129,7 +125,7 @@ fn write(engine: &mut LlamaEngine, task: &Task<'_>, drafting: bool, cpu: bool) -
     let mut run = Run::default();
     let mut drafter = Drafter::default();
     let mut token = draw(first.row(0), &mut run.output)?;
-    let (started, before) = (Instant::now(), computed());
+    let watch = Watch::start(cpu);
     while run.output.len() < task.tokens {
         let left = task.tokens - run.output.len() - 1;
         let most = left.min(engine.draft_rows().saturating_sub(1));
@@ -144,27 +140,26 @@ fn write(engine: &mut LlamaEngine, task: &Task<'_>, drafting: bool, cpu: bool) -
             drafts: &drafts,
         };
         let logits = engine.try_drafts(&[part])?;
-        token = draw(logits.row(0), &mut run.output)?;
-        let mut right = 0;
-        while drafts.get(right) == Some(&token) {
-            right += 1;
-            token = draw(logits.row(right), &mut run.output)?;
+        let mut failed = None;
+        let Tried { right, refused, .. } = draw_rows(&drafts, |row| {
+            let drawn = draw(logits.row(row), &mut run.output);
+            let drawn = drawn.map_err(|error| failed = Some(error)).ok();
+            token = drawn.unwrap_or(token);
+            drawn.map_or(Drawn::Last, Drawn::Token)
+        });
+        if let Some(error) = failed {
+            return Err(error);
         }
         if !drafts.is_empty() {
-            drafter.learn(right, right < drafts.len());
+            drafter.learn(right, refused);
             engine.keep(slot, right)?;
         }
         run.steps += 1;
         run.drafts += drafts.len();
         run.right += right;
     }
-    let seconds = if cpu {
-        computed() - before
-    } else {
-        started.elapsed().as_secs_f64()
-    };
+    run.rate = (task.tokens - 1) as f64 / watch.seconds();
     engine.close(slot);
-    run.rate = (task.tokens - 1) as f64 / seconds;
     Ok(run)
 }
 

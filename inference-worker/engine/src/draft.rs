@@ -123,6 +123,50 @@ impl Drafter {
     }
 }
 
+/// What came of a row of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawn {
+    /// A token, and the output goes on.
+    Token(u32),
+    /// The output's last token, or the end without one.
+    Last,
+    /// No token may be drawn now.
+    Nothing,
+}
+
+/// What became of a step's drafts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// How many were drawn, and are to be kept.
+    pub right: usize,
+    /// Whether another token was drawn than the next of them.
+    pub refused: bool,
+    /// Whether the output goes on.
+    pub goes_on: bool,
+}
+
+/// Draws the next token from a step's first row, and then one from the row of each draft for as long as the draft is the
+/// token that was drawn before. `draw` takes the rows one after the other.
+pub fn draw_rows(drafts: &[u32], mut draw: impl FnMut(usize) -> Drawn) -> Tried {
+    let (mut right, mut refused) = (0, false);
+    let mut drawn = draw(0);
+    for draft in drafts {
+        let Drawn::Token(token) = drawn else { break };
+        refused = token != *draft;
+        if refused {
+            break;
+        }
+        drawn = draw(right + 1);
+        // The draft is the token to append next then, as without drafts.
+        right += usize::from(drawn != Drawn::Nothing);
+    }
+    Tried {
+        right,
+        refused,
+        goes_on: drawn != Drawn::Last,
+    }
+}
+
 /// What followed the longest run of tokens that `text` ends with, where it came before: the place, and the length of
 /// the run. Of runs of the same length the last.
 fn find(text: &[u32]) -> Option<(usize, usize)> {
@@ -190,6 +234,27 @@ mod tests {
         assert_eq!(drafter.propose(&prompt, &[1], 4), [2, 3, 1, 2]);
         assert_eq!(drafter.propose(&prompt, &[1, 2], 2), [3, 1]);
         assert!(drafter.propose(&prompt, &[1, 2], 0).is_empty());
+    }
+
+    #[test]
+    fn rows_are_drawn_from_for_as_long_as_drafts_are_right_and_the_output_goes_on() {
+        let tried = |drafts: &[u32], rows: &[Drawn]| {
+            let mut taken = 0;
+            let tried = draw_rows(drafts, |row| {
+                assert_eq!(row, taken, "one row after the other");
+                taken += 1;
+                rows[row]
+            });
+            (tried.right, tried.refused, tried.goes_on, taken)
+        };
+        let [a, b, c] = [7, 8, 9].map(Drawn::Token);
+        assert_eq!(tried(&[], &[a]), (0, false, true, 1));
+        assert_eq!(tried(&[7, 8], &[a, b, c]), (2, false, true, 3));
+        assert_eq!(tried(&[7, 5], &[a, b, c]), (1, true, true, 2));
+        assert_eq!(tried(&[7, 8], &[a, Drawn::Last]), (1, false, false, 2));
+        assert_eq!(tried(&[7, 8], &[Drawn::Last]), (0, false, false, 1));
+        assert_eq!(tried(&[7, 8], &[a, Drawn::Nothing]), (0, false, true, 2));
+        assert_eq!(tried(&[7, 8], &[a, b, Drawn::Nothing]), (1, false, true, 3));
     }
 
     #[test]

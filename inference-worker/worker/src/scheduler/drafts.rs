@@ -5,6 +5,7 @@
 //! asked are the same with and without: tokens are drawn one after the other, each from the row it would have alone.
 
 use super::{Active, Loop};
+use quern_engine::draft::{Drawn, Tried, draw_rows};
 use quern_engine::{Engine, Logits};
 
 /// Whether a request appends a token that was drawn.
@@ -41,16 +42,17 @@ impl Loop {
         row: usize,
         drafts: &[u32],
     ) -> bool {
-        let (mut right, mut refused) = (0, false);
-        let mut goes_on = self.advance(request, logits.row(row).unwrap_or_default());
-        for draft in drafts {
-            refused = goes_on && request.next != Some(*draft);
-            if refused || !goes_on || !request.may_go_on() {
-                break;
+        let Tried {
+            right,
+            refused,
+            goes_on,
+        } = draw_rows(drafts, |draft| {
+            if draft > 0 && !request.may_go_on() {
+                return Drawn::Nothing;
             }
-            right += 1;
-            goes_on = self.advance(request, logits.row(row + right).unwrap_or_default());
-        }
+            let goes_on = self.advance(request, logits.row(row + draft).unwrap_or_default());
+            request.next.filter(|_| goes_on).map_or(Drawn::Last, Drawn::Token)
+        });
         if drafts.is_empty() {
             return goes_on;
         }
