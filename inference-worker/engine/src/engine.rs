@@ -214,7 +214,8 @@ pub trait Engine {
         self.step(&batch)
     }
 
-    /// Appends the first `count` of the drafts that the last step tried for a sequence, and forgets the others.
+    /// Appends the first `count` of the drafts that the last step tried for a sequence, and forgets the others. An engine
+    /// that tries none has nothing to do here and keeps this default, which does not look at the slot.
     ///
     /// # Errors
     /// On a slot that is not open, and when that step tried fewer; then nothing was appended.

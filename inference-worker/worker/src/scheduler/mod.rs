@@ -1,5 +1,5 @@
 //! Continuous batching: one thread owns the engine, takes requests from a bounded queue as slots and room in the cache
-//! become free, and advances all of them together, one token a step.
+//! become free, and advances all of them together, step by step: each by a token, or by several where drafts were right.
 //!
 //! A request is admitted when the cache has room for its prompt and all of its output, so that none is ever driven out;
 //! of those who pay, whoever has least under way comes first. Prompts go in pieces, in the steps in which others decode:
@@ -414,8 +414,8 @@ impl Loop {
         });
     }
 
-    /// One step: a token of every request that has its prompt and may go on, and of every job beside them, and pieces of
-    /// prompts. False if there is nothing to do.
+    /// One step: the next token of every request that has its prompt and may go on, and those after it for which its drafts
+    /// were right; a token of every job beside them; pieces of prompts. False if there is nothing to do.
     fn step(
         &self,
         engine: &mut impl Engine,
