@@ -8,6 +8,7 @@
 //! - [`conduct`]: one request from the engine's first event to its durable receipt;
 //! - [`witness`]: whether another host of a committee is as silent as a router says;
 //! - [`claims`]: which committed captures are proven to the chain next;
+//! - [`send`]: several calls in one transaction;
 //! - [`outbox`]: brings the chain's state up to the book's.
 
 mod admit;
@@ -25,6 +26,7 @@ pub(crate) mod receipts;
 pub(crate) mod record;
 mod registration;
 mod releases;
+pub(crate) mod send;
 mod service;
 mod sessions;
 mod store;

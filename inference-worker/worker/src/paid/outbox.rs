@@ -5,6 +5,7 @@ use crate::audit::View;
 use crate::paid::batch::{self, COMMIT_BLOCKS};
 use crate::paid::claims::{self, Claim, Tried};
 use crate::paid::record::{PlannedBatch, Record};
+use crate::paid::send::{Sent, is_no, is_yes};
 use crate::paid::service::Paid;
 use quern_chain_client::{Call, ChainError, Outcome};
 use quern_interface::settlement::{
@@ -12,6 +13,7 @@ use quern_interface::settlement::{
 };
 use quern_journal::JournalError;
 use quern_protocol::{Amount, SessionLeaf};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,11 +55,14 @@ pub(crate) async fn run(paid: Arc<Paid>) {
             changed = heights.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(LOOK), if !paid.follow.is_compared() => {}
         }
-        if !paid.follow.is_compared() && said.elapsed() >= WORD {
+        if said.elapsed() >= WORD
+            && let Some(problem) = waits_for(&paid)
+        {
             said = Instant::now();
             tracing::error!(
-                "no paid request is taken: no node has told this host's batches yet, without which a lost journal would \
-                 not be noticed; see that a node answers"
+                problem,
+                "no paid request is taken before this host's batches on the chain were compared with its journal: a lost \
+                 one would not be noticed"
             );
         }
         if let Err(error) = work(&paid, &mut memory).await {
@@ -65,6 +70,12 @@ pub(crate) async fn run(paid: Arc<Paid>) {
             paid.metrics.outbox_errors.inc();
         }
     }
+}
+
+/// Why this host's batches were not compared with its journal yet, if so.
+pub(super) fn waits_for(paid: &Paid) -> Option<String> {
+    let silent = || "no node has told them yet; see that one answers".into();
+    (!paid.follow.is_compared()).then(|| paid.follow.problem().unwrap_or_else(silent))
 }
 
 async fn work(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> {
@@ -273,28 +284,24 @@ async fn commit(paid: &Paid, memory: &mut Memory, height: u64) -> Result<(), Out
         sessions: planned.leaves.len() as u32,
         models: by_model(paid, &planned),
     };
-    let mut claims = claims::due(paid, &memory.tried, Some(&planned));
+    let claims = claims::due(paid, &memory.tried, Some(&planned));
     let mut calls = vec![Call::new(&paid.config.contracts.settlement, &message)?];
     calls.extend(claims.iter().map(|claim| claim.call.clone()));
-    let mut outcome = execute(paid, &calls, planned.not_after).await?;
-    if !claims.is_empty() && is_no(&outcome) {
-        tracing::warn!(
-            ?outcome,
-            "a batch with its claims was not taken; sending it without"
-        );
-        claims.clear();
-        calls.truncate(1);
-        outcome = execute(paid, &calls, planned.not_after).await?;
-    }
-    match outcome {
+    let last_height = |some: Range<usize>| match some.start {
+        0 => planned.not_after,
+        _ => soon(paid),
+    };
+    let mut sent = paid.execute_each(&calls, last_height).await.into_iter();
+    match known(sent.next().unwrap_or(Ok(None)))? {
         Outcome::Included { height, .. } => {
-            claimed(paid, memory, &claims);
+            let claimed = !claims.is_empty();
+            note_claims(paid, memory, claims, sent);
             let (sequence, sum) = (planned.sequence, root.sum);
             tracing::info!(sequence, height, sessions = planned.leaves.len(), %sum, "committed a batch");
             paid.store.append(Record::Committed { sequence }).await?;
             paid.metrics.batches.inc();
             memory.committed = Some(height);
-            if !claims.is_empty() {
+            if claimed {
                 refresh(paid).await?;
             }
             Ok(())
@@ -341,9 +348,9 @@ fn plan(paid: &Paid, height: u64) -> Option<PlannedBatch> {
     planned
 }
 
-async fn execute(paid: &Paid, calls: &[Call], last_height: u64) -> Result<Outcome, OutboxError> {
-    let outcome = paid.execute(calls, last_height).await?;
-    outcome.ok_or(OutboxError::State("the registry's warm key is not here"))
+/// What became of a transaction that there was a key for.
+fn known(sent: Sent) -> Result<Outcome, OutboxError> {
+    sent?.ok_or(OutboxError::State("the registry's warm key is not here"))
 }
 
 /// Last height for a claim or a close, which can be sent again at any time: a stuck one must not hold up a batch.
@@ -351,20 +358,19 @@ fn soon(paid: &Paid) -> u64 {
     paid.follow.height().saturating_add(CLAIM_BLOCKS)
 }
 
-/// Whether the chain has said no for good.
-fn is_no(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Refused { .. } | Outcome::Failed { .. })
-}
-
-/// Notes claims that the chain took.
-fn claimed(paid: &Paid, memory: &mut Memory, claims: &[Claim]) {
-    if claims.is_empty() {
-        return;
+/// Notes what became of claims: none that the chain took or refused is sent again as it is.
+fn note_claims(paid: &Paid, memory: &mut Memory, claims: Vec<Claim>, sent: impl IntoIterator<Item = Sent>) {
+    for (Claim { session, worth, .. }, sent) in claims.into_iter().zip(sent) {
+        if is_yes(&sent) {
+            tracing::info!(session, %worth, "claimed");
+            paid.metrics.claims.inc();
+        } else {
+            tracing::warn!(session, outcome = ?sent, "a claim failed");
+        }
+        if is_yes(&sent) || is_no(&sent) {
+            memory.tried.insert(session, worth);
+        }
     }
-    tracing::info!(sessions = claims.len(), "claimed");
-    paid.metrics.claims.inc_by(claims.len() as u64);
-    let worth = claims.iter().map(|claim| (claim.session, claim.worth));
-    memory.tried.extend(worth);
 }
 
 /// Claims what is committed and could not be claimed with its batch: of sessions that end whatever it is, of those that go
@@ -374,27 +380,9 @@ async fn claim(paid: &Paid, memory: &mut Memory) -> Result<(), OutboxError> {
     if claims.is_empty() {
         return Ok(());
     }
-    // One that fails takes the others with it, so then each goes alone.
     let calls: Vec<Call> = claims.iter().map(|claim| claim.call.clone()).collect();
-    let together = execute(paid, &calls, soon(paid)).await?;
-    if matches!(together, Outcome::Included { .. }) {
-        claimed(paid, memory, &claims);
-    } else if is_no(&together) {
-        tracing::warn!(outcome = ?together, "claims failed together; sending them one by one");
-        for claim in claims {
-            let outcome = execute(paid, std::slice::from_ref(&claim.call), soon(paid)).await?;
-            if matches!(outcome, Outcome::Included { .. }) {
-                claimed(paid, memory, &[claim]);
-                continue;
-            }
-            tracing::warn!(session = claim.session, ?outcome, "a claim failed");
-            // A chain that includes nothing would hold up the batches that wait for as many claims as there are.
-            if !is_no(&outcome) {
-                break;
-            }
-            memory.tried.insert(claim.session, claim.worth);
-        }
-    }
+    let sent = paid.execute_each(&calls, |_| soon(paid)).await;
+    note_claims(paid, memory, claims, sent);
     refresh(paid).await
 }
 
@@ -416,7 +404,7 @@ async fn close(paid: &Paid, height: u64) -> Result<(), OutboxError> {
     let Some(info) = due else { return Ok(()) };
     let session = info.id;
     let call = Call::new(&paid.config.contracts.settlement, &ExecuteMsg::Close { session })?;
-    let outcome = execute(paid, &[call], soon(paid)).await?;
+    let outcome = known(paid.execute(&[call], soon(paid)).await)?;
     if !matches!(outcome, Outcome::Included { .. }) {
         tracing::info!(
             session,

@@ -9,18 +9,20 @@ use crate::paid::batch::Committer;
 use crate::paid::config::ChainConfig;
 use crate::paid::follow::{Follow, Own};
 use crate::paid::outbox;
+use crate::paid::send::{Sent, together_or_alone};
 use crate::paid::sessions::Sessions;
 use crate::paid::store::Store;
 use crate::paid::witness::Witnesses;
 use crate::proof::Proofs;
 use anyhow::Context;
-use quern_chain_client::{Call, Chain, ChainError, Outcome, SigningKey};
+use quern_chain_client::{Call, Chain, ChainError, SigningKey};
 use quern_inference_api::ApiError;
 use quern_inference_api::paid::{Rejection, SignedRefusal};
 use quern_interface::settlement::{SessionInfo, SignedBy};
 use quern_protocol::{Bytes, Refusal, RefusalReason};
 use quern_transport::{Peer, TransportKey};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -184,11 +186,7 @@ impl Paid {
 
     /// Sends calls as one transaction and waits for what becomes of it; none if there is no key to sign with. Calls of
     /// outbox and auditor, who share the key, go one after the other.
-    pub(crate) async fn execute(
-        &self,
-        calls: &[Call],
-        last_height: u64,
-    ) -> Result<Option<Outcome>, ChainError> {
+    pub(crate) async fn execute(&self, calls: &[Call], last_height: u64) -> Sent {
         let Some(key) = self.follow.key() else {
             return Ok(None);
         };
@@ -199,7 +197,17 @@ impl Paid {
             .map(Some)
     }
 
-    /// A session that a caller named.
+    /// The same, and if the chain refuses it each call alone; see [`together_or_alone`].
+    pub(crate) async fn execute_each(
+        &self,
+        calls: &[Call],
+        last_height: impl Fn(Range<usize>) -> u64,
+    ) -> Vec<Sent> {
+        let execute = |calls: Vec<Call>, last| async move { self.execute(&calls, last).await };
+        together_or_alone(calls, last_height, execute).await
+    }
+
+    /// A session that a caller named, with this host in its committee.
     pub(crate) async fn session(
         &self,
         session: u64,

@@ -1,13 +1,12 @@
 //! Commits of several models in one transaction. Transactions of a key go one after the other, a block each, so of many
 //! models whose commits are due at the same block the last would come too late.
 
-use quern_chain_client::{Call, ChainError, Outcome};
+use crate::paid::send::{Sent, together_or_alone};
+use quern_chain_client::{Call, ChainError};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as Turn, oneshot};
-
-/// What became of a commit; none without a key to sign with.
-pub(crate) type Sent = Result<Option<Outcome>, ChainError>;
 
 /// How long the first of several waits for the others, which see the same block.
 const GATHER: Duration = Duration::from_millis(50);
@@ -74,32 +73,19 @@ impl Together {
 }
 
 async fn flush<F: Future<Output = Sent>>(due: Vec<Waiting>, execute: impl Fn(Vec<Call>, u64) -> F) {
-    let Some(last_height) = due.iter().map(|one| one.last_height).min() else {
-        return;
-    };
-    let calls = due.iter().map(|one| one.call.clone()).collect();
-    let sent = execute(calls, last_height).await;
-    let is_no = matches!(sent, Ok(Some(Outcome::Refused { .. } | Outcome::Failed { .. })));
-    // One that the chain refuses takes the others with it, so then each goes alone.
-    let apart = is_no && due.len() > 1;
-    for Waiting {
-        call,
-        last_height,
-        tell,
-    } in due
-    {
-        let sent = match apart {
-            true => execute(vec![call], last_height).await,
-            false => sent.clone(),
-        };
+    let calls: Vec<Call> = due.iter().map(|one| one.call.clone()).collect();
+    let last_height = |some: Range<usize>| due[some].iter().map(|one| one.last_height).min().unwrap_or(0);
+    let sent = together_or_alone(&calls, last_height, execute).await;
+    for (one, sent) in due.into_iter().zip(sent) {
         // Who no longer waits asks the chain at the next sprint.
-        let _ = tell.send(sent);
+        let _ = one.tell.send(sent);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quern_chain_client::Outcome;
     use std::sync::Arc;
 
     /// A chain that refuses whatever comes with the model `bad`.

@@ -232,6 +232,7 @@ async fn before_the_journal_is_compared_with_the_chains_batches_no_paid_request_
         "{answer}"
     );
     assert!(paid.problem().is_some() && paid.key_to_promise().is_err());
+    assert!(outbox::waits_for(&paid).unwrap().contains("see that one answers"));
     assert!(paid.store.book().account(FIRST.0).running.is_empty());
     // The first look opens it, and needs no further block.
     let task = empty_outbox(&worker, &Log::default());
@@ -241,6 +242,7 @@ async fn before_the_journal_is_compared_with_the_chains_batches_no_paid_request_
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    assert_eq!(outbox::waits_for(&paid), None);
     let (status, answer) = ask(&worker, voucher(FIRST, 1, 1_000, 1_000)).await;
     assert_eq!(status, 200, "{answer}");
     stop(task).await;

@@ -5,6 +5,7 @@ use crate::audit::judge::Honest;
 use crate::metrics::HostMetrics;
 use crate::paid::Paid;
 use crate::paid::config::ChainConfig;
+use crate::paid::outbox;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ async fn a_node_of_another_chain_is_named_and_nothing_paid_is_done() {
     let problem = paid.problem().unwrap();
     assert!(told(&problem), "{problem}");
     assert!(paid.key().is_err() && paid.follow.height() == 0);
+    // The log's reminder names the same cause, and not a node that does not answer.
+    assert_eq!(outbox::waits_for(&paid), Some(problem));
     task.abort();
 }
 
