@@ -98,7 +98,8 @@ pub struct Authority {
 
 /// Answer to a top-up. Its status is 200; 404 if no such request is under way, 409 if the voucher does not extend
 /// what the worker holds, 402 if its signature or cap is not good. A void voucher (ceiling 0, for a nonce that the
-/// router skipped) is taken with 200 whether or not the nonce was known.
+/// router skipped) is taken with 200 whether or not the nonce was known; with 402 it is refused unless the session is open,
+/// and with 409 if the worker keeps too many of the session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopUpAnswer {

@@ -6,10 +6,13 @@ use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
 use quern_interface::settlement::SessionInfo;
 use quern_protocol::{Amount, Voucher};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Closed sessions whose receipts can still be asked for.
 const CLOSED: usize = 256;
+/// Void nonces that are kept of a session. A router skips at most some hundred in a crash.
+pub(crate) const VOIDS: usize = 4096;
 
 /// A request under way.
 #[derive(Clone, Debug)]
@@ -136,6 +139,11 @@ impl Account {
         let nonce = signed.voucher.nonce;
         let cost = Amount::ZERO;
         self.running.insert(nonce, Running { signed, cost });
+    }
+
+    /// Takes a nonce as skipped; false if there are too many. One that was served stays so.
+    pub(crate) fn skip(&mut self, nonce: u64) -> bool {
+        self.is_used(nonce) || self.void.len() < VOIDS && self.void.insert(nonce)
     }
 
     /// Takes the same voucher with a higher cap.
@@ -369,6 +377,11 @@ impl Book {
             .map(|b| b.sequence)
             .collect();
         self.batches.retain(|sequence, _| kept.contains(sequence));
+    }
+
+    /// A session's account, or an empty one: what is asked of a session, by whomever, makes none.
+    pub(crate) fn peek(&self, session: u64) -> Cow<'_, Account> {
+        self.find(session).map_or_else(Cow::default, Cow::Borrowed)
     }
 
     /// A session's account, open or closed.

@@ -158,7 +158,7 @@ pub(crate) async fn begin(
         return Err(Rejection::VoucherMisdirected.into());
     };
     // Before the tokenizer has work, and again when the book is changed.
-    admit::check(&paid.view(&info), paid.store.book().account(session), &authority)?;
+    admit::check(&paid.view(&info), &paid.store.book().peek(session), &authority)?;
     if paid.store.book().is_lost(&info) {
         return Err(paid.refuse(&key, session, nonce, RefusalReason::Limit));
     }

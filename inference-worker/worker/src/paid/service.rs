@@ -214,7 +214,11 @@ impl Paid {
         enough: impl Fn(&SessionInfo) -> bool,
     ) -> Result<Arc<SessionInfo>, Denied> {
         let found = self.sessions.get(session, self.follow.height(), enough).await;
-        found.map_err(|error| denied(&error))
+        let found = found.map_err(|error| denied(&error))?;
+        match self.view(&found).member() {
+            Some(_) => Ok(found),
+            None => Err(Rejection::VoucherMisdirected.into()),
+        }
     }
 
     /// Whether the caller may act for the session: the router that it names, or anyone who holds the session key if

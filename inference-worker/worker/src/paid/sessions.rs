@@ -5,8 +5,9 @@ use quern_interface::MAX_PAGE;
 use quern_interface::registry::{QueryMsg as Registry, RouterInfo};
 use quern_interface::settlement::{QueryMsg, SessionInfo};
 use quern_protocol::Amount;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
 
 /// A session and when it was asked for.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ struct Cached {
     height: u64,
 }
 
-/// Sessions with this host in their committee.
+/// Sessions with this host in their committee. Anyone may name any other, which is asked for and not kept.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     chain: Chain,
@@ -23,11 +24,17 @@ pub(crate) struct Sessions {
     registry: String,
     host: String,
     cached: Mutex<BTreeMap<u64, Cached>>,
+    /// For questions about sessions that are not known here.
+    strangers: Semaphore,
     routers: Mutex<BTreeMap<String, ([u8; 32], u64)>>,
 }
 
 /// Heights for which an answer is taken from memory.
 const FRESH: u64 = 20;
+/// Sessions that are not known here and are asked for at once. Who names them is not known before the answer, so this is
+/// what bounds the work that strangers make a node do; others wait. A session of this host is known a few blocks after its
+/// draw at the latest, whoever asks.
+const STRANGERS: usize = 8;
 
 impl Sessions {
     pub(crate) fn new(chain: Chain, settlement: &str, registry: &str, host: &str) -> Self {
@@ -37,6 +44,7 @@ impl Sessions {
             registry: registry.to_owned(),
             host: host.to_owned(),
             cached: Mutex::default(),
+            strangers: Semaphore::new(STRANGERS),
             routers: Mutex::default(),
         }
     }
@@ -60,11 +68,15 @@ impl Sessions {
         height: u64,
         enough: impl Fn(&SessionInfo) -> bool,
     ) -> Result<Arc<SessionInfo>, ChainError> {
+        let _turn = match self.known(session) {
+            Some(_) => None,
+            None => Some(self.strangers.acquire().await),
+        };
         let cached = self.cached().get(&session).cloned();
-        if let Some(cached) = cached
-            && (cached.height == height || cached.height + FRESH > height && enough(&cached.info))
+        if let Some(Cached { info, height: seen }) = cached
+            && (seen >= height || seen + FRESH > height && enough(&info))
         {
-            return Ok(cached.info);
+            return Ok(info);
         }
         self.fetch(session).await
     }
@@ -84,6 +96,9 @@ impl Sessions {
     }
 
     fn keep(&self, info: Arc<SessionInfo>, height: u64) {
+        if self.limit(&info).is_none() {
+            return;
+        }
         let mut cached = self.cached();
         if cached.get(&info.id).is_none_or(|cached| cached.height <= height) {
             cached.insert(info.id, Cached { info, height });
@@ -101,12 +116,14 @@ impl Sessions {
         self.cached().remove(&session);
     }
 
-    /// Asks for all sessions of this host that are not closed, and tells by how much each limit fell.
+    /// Asks for all sessions of this host that are not closed, and tells by how much each limit fell. Any other is
+    /// forgotten.
     ///
     /// # Errors
     /// When the chain does not tell.
     pub(crate) async fn refresh(&self) -> Result<BTreeMap<u64, Amount>, ChainError> {
         let (mut fell, mut start_after) = (BTreeMap::new(), None);
+        let (mut listed, mut begun) = (BTreeSet::new(), None);
         loop {
             let question = QueryMsg::HostSessions {
                 host: self.host.clone(),
@@ -119,6 +136,8 @@ impl Sessions {
                 .await?;
             let (height, page) = (page.height, page.value);
             let full = page.len() >= MAX_PAGE as usize;
+            let begun = *begun.get_or_insert(height);
+            listed.extend(page.iter().map(|session| session.id));
             start_after = page.last().map(|session| session.id);
             for info in page {
                 let before = self.known(info.id).and_then(|known| self.limit(&known));
@@ -128,6 +147,9 @@ impl Sessions {
                 self.keep(Arc::new(info), height);
             }
             if !full {
+                // One that was seen later may have been drawn since.
+                let open = |id: &u64, cached: &mut Cached| cached.height >= begun || listed.contains(id);
+                self.cached().retain(open);
                 return Ok(fell);
             }
         }

@@ -1,11 +1,12 @@
 //! `POST /v1/vouchers`: top-ups, and void vouchers for nonces that the router skipped.
 
 use crate::paid::answer::Denied;
-use crate::paid::book::ExtendError;
+use crate::paid::book::{ExtendError, VOIDS};
 use crate::paid::service::Paid;
 use http::StatusCode;
 use quern_inference_api::ApiError;
 use quern_inference_api::paid::{Rejection, SignedVoucher, TopUpAnswer};
+use quern_interface::settlement::SessionStatus;
 use quern_transport::Peer;
 
 /// Takes a voucher that does not come with a request.
@@ -24,23 +25,31 @@ pub(crate) async fn take(paid: &Paid, peer: Peer, signed: SignedVoucher) -> Resu
         return Err(Rejection::VoucherForged.into());
     }
     let mut book = paid.store.book();
-    let account = book.account(session);
     if voucher.ceiling.is_zero() {
-        account.void.insert(nonce);
+        // A session that takes no requests needs no nonce kept from them.
+        if info.status != SessionStatus::Open {
+            return Err(Rejection::VoucherStale.into());
+        }
+        let account = book.account(session);
+        if !account.skip(nonce) {
+            let message = format!("The worker keeps {VOIDS} skipped nonces of a session at most.");
+            return Err(refusal(StatusCode::CONFLICT, &message).into());
+        }
         let cap = account.cap();
         return Ok(TopUpAnswer { cap });
     }
-    if voucher.cap > view.limit(account) {
+    if voucher.cap > view.limit(&book.peek(session)) {
         return Err(Rejection::VoucherLimit.into());
     }
-    account.extend(signed).map_err(|error| match error {
+    let account = book.accounts.get_mut(&session).ok_or(ExtendError::NotRunning);
+    let cap = account.and_then(|account| account.extend(signed).map(|()| account.cap()));
+    let cap = cap.map_err(|error| match error {
         ExtendError::NotRunning => refusal(StatusCode::NOT_FOUND, "No such request is under way."),
         ExtendError::NoExtension => {
             let message = "The voucher does not extend the one that the worker holds.";
             refusal(StatusCode::CONFLICT, message)
         }
     })?;
-    let cap = account.cap();
     Ok(TopUpAnswer { cap })
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Node {
 
 pub(crate) type Shared = Arc<Mutex<Node>>;
 
-fn status() -> Value {
+pub(crate) fn status() -> Value {
     let hash = "2".repeat(64);
     json!({
         "node_info": {"protocol_version": {"p2p": "8", "block": "11", "app": "0"}, "id": "3".repeat(40),

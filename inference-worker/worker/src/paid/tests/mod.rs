@@ -9,6 +9,7 @@ mod models;
 mod outbox;
 mod serve;
 mod store;
+mod strangers;
 mod trouble;
 mod witness;
 
