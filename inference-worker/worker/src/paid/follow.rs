@@ -391,6 +391,11 @@ impl SeenModel {
                 None => tracing::info!(model = id, "paid work can be done with a model"),
             }
         }
+        if let Some(problem) = &standing.uncovered
+            && self.standing.uncovered.is_none()
+        {
+            tracing::warn!(model = id, problem, "a model earns nothing new");
+        }
         self.standing = standing;
     }
 }

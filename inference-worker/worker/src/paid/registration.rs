@@ -28,6 +28,9 @@ pub(crate) struct Standing {
     pub(crate) closed: Option<String>,
     /// The host stands convicted.
     pub(crate) convicted: Option<String>,
+    /// The bond covers none of the host's capacity: it is drawn for no session, and what it proves counts for nothing.
+    /// Sessions that it has are served on.
+    pub(crate) uncovered: Option<String>,
 }
 
 impl Standing {
@@ -37,6 +40,7 @@ impl Standing {
             unfit,
             closed,
             convicted,
+            uncovered: _,
         } = self;
         unfit.as_ref().or(closed.as_ref()).or(convicted.as_ref())
     }
@@ -62,6 +66,7 @@ impl Standing {
             unfit: unfit(package, id, hash),
             closed: closed(host, package, id),
             convicted: conviction(host, id, height),
+            uncovered: uncovered(host, id),
         }
     }
 }
@@ -138,6 +143,21 @@ pub(crate) fn conviction(host: &HostInfo, model: &str, height: u64) -> Option<St
     ))
 }
 
+/// What to do about a bond that covers no capacity for the model, if so. A conviction, which takes the capacity too, has
+/// words of its own.
+fn uncovered(host: &HostInfo, model: &str) -> Option<String> {
+    let mut memberships = host.memberships.iter();
+    let membership = memberships.find(|membership| membership.offer.model == model)?;
+    let name = &host.host;
+    let why = || {
+        format!(
+            "the host's bond covers no capacity for model {model:?}, so it is drawn for no session, and sprints would earn \
+             nothing and are stopped; bond more (`quernd tx bond {name} AMOUNT`), or offer less capacity for the models before it"
+        )
+    };
+    (membership.effective == 0 && membership.convicted_until.is_none()).then(why)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,7 +186,7 @@ mod tests {
             bond: Amount(1),
             memberships: vec![Membership {
                 offer,
-                effective: 0,
+                effective: if convicted_until.is_some() { 0 } else { 10 },
                 generation: 1,
                 convicted_until,
             }],
@@ -191,6 +211,27 @@ mod tests {
                 .unwrap()
                 .contains("requalify m` now")
         );
+    }
+
+    #[test]
+    fn a_host_whose_bond_covers_nothing_hears_so_and_serves_the_sessions_that_it_has() {
+        let mut poor = host(None);
+        poor.memberships[0].effective = 0;
+        let told = uncovered(&poor, "m").unwrap();
+        assert!(told.contains("quernd tx bond quern1h AMOUNT"), "{told}");
+        assert_eq!(uncovered(&poor, "other"), None);
+        assert_eq!(uncovered(&host(None), "m"), None);
+        let convicted = host(Some(90));
+        assert_eq!(
+            uncovered(&convicted, "m"),
+            None,
+            "a bond is not what is wrong there"
+        );
+        let standing = Standing {
+            uncovered: Some(told),
+            ..Standing::default()
+        };
+        assert_eq!(standing.problem(), None);
     }
 
     #[test]

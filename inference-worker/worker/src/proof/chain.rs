@@ -15,8 +15,9 @@ pub(crate) trait SprintChain: Clone + Send + Sync + 'static {
     /// Whether this host may act: the registry names a key of this worker, and the chain's model is the one that it has.
     fn may_act(&self) -> bool;
 
-    /// Whether the host stands convicted: what it proves counts for nothing.
-    fn is_convicted(&self) -> bool;
+    /// Whether what this host proves counts: it does not stand convicted, and its bond covers some of its capacity. The
+    /// chain refuses a commit of any other, and with it those of other models that go along.
+    fn counts(&self) -> bool;
 
     /// The last sprint that began.
     fn last_sprint(&self) -> impl Future<Output = Result<Option<SprintInfo>, ChainError>> + Send;
@@ -54,8 +55,9 @@ impl SprintChain for OnChain {
         served && self.paid.follow.key().is_some()
     }
 
-    fn is_convicted(&self) -> bool {
-        self.paid.follow.standing(&self.model).convicted.is_some()
+    fn counts(&self) -> bool {
+        let standing = self.paid.follow.standing(&self.model);
+        standing.convicted.is_none() && standing.uncovered.is_none()
     }
 
     async fn last_sprint(&self) -> Result<Option<SprintInfo>, ChainError> {

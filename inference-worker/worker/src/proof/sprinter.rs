@@ -133,7 +133,7 @@ impl<C: SprintChain> Sprinter<C> {
             return Ok(());
         }
         self.settle(height).await;
-        if self.chain.is_convicted() {
+        if !self.chain.counts() {
             self.give_up();
         } else {
             // What is due first, as the question below may fail.

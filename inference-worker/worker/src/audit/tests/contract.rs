@@ -62,6 +62,8 @@ pub(crate) struct Contracts {
     pub(crate) refused: Vec<u64>,
     /// Sessions of claims that were taken.
     pub(crate) claimed: Vec<u64>,
+    /// Models of which no bond covers anything.
+    pub(crate) uncovered: Vec<String>,
     /// Windows that a host declared.
     pub(crate) maintenance: BTreeMap<String, (u64, u64)>,
     /// The last batch, and its number.
@@ -91,6 +93,7 @@ impl Default for Contracts {
             sessions: Vec::new(),
             refused: Vec::new(),
             claimed: Vec::new(),
+            uncovered: Vec::new(),
             maintenance: BTreeMap::new(),
             root: None,
             sequence: 1,
@@ -379,6 +382,11 @@ impl Contracts {
                 let found = self.hosts.get(name).ok_or("unknown host")?;
                 let mut info = host(name, found);
                 info.maintenance.extend(self.maintenance.get(name));
+                for membership in &mut info.memberships {
+                    if self.uncovered.contains(&membership.offer.model) {
+                        membership.effective = 0;
+                    }
+                }
                 return Ok(json!(info));
             }
             if question.get("price_at").is_some() {

@@ -28,7 +28,8 @@ struct State {
     commits: Vec<(u64, u32, Node)>,
     /// Commits that no block takes any more.
     losing: bool,
-    convicted: bool,
+    /// What the host proves counts for nothing.
+    barred: bool,
     needed: u64,
     /// Height as of which it was asked last.
     asked: u64,
@@ -47,12 +48,12 @@ impl SprintChain for TestChain {
     fn may_act(&self) -> bool {
         true
     }
-    fn is_convicted(&self) -> bool {
+    fn counts(&self) -> bool {
         self.with(|state| {
-            if state.convicted {
+            if state.barred {
                 state.asked = state.height;
             }
-            state.convicted
+            !state.barred
         })
     }
     async fn last_sprint(&self) -> Result<Option<SprintInfo>, ChainError> {
@@ -324,19 +325,19 @@ async fn a_sprint_that_is_seen_too_late_is_left_alone_and_old_ones_are_forgotten
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_convicted_host_computes_no_sprint_until_it_qualifies_again() {
+async fn a_host_whose_proofs_count_for_nothing_computes_no_sprint_until_they_do_again() {
     let folder = tempfile::tempdir().unwrap();
     let chain = running(100);
     let bench = bench(folder.path(), chain.clone());
     bench.until(105).await;
     assert!(bench.proofs.running().is_some());
-    chain.with(|state| state.convicted = true);
+    chain.with(|state| state.barred = true);
     bench.until(106).await;
     assert!(bench.proofs.next().is_none(), "it computes for nothing");
     bench.until(130).await;
     assert!(chain.with(|state| state.commits.is_empty()));
     chain.with(|state| {
-        state.convicted = false;
+        state.barred = false;
         let mut next = sprint(2);
         (next.start, next.deadline) = (130, 150);
         state.sprint = Some(next);

@@ -1,5 +1,6 @@
 //! What chain, auditors and a paying client would notice.
 
+mod chain;
 mod check;
 mod clock;
 mod course;
