@@ -3,6 +3,7 @@
 use crate::config;
 use crate::key::TransportKey;
 use bytes::Bytes;
+use http::uri::Authority;
 use http::{Method, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -28,11 +29,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Shorter than a server's patience with a silent connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// That of a URL without one.
+const HTTPS_PORT: u16 = 443;
+
 /// Why a call failed before it had an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Not of the form `https://HOST:PORT/PATH`.
-    #[error("{0} is not of the form https://HOST:PORT/PATH")]
+    /// Not of the form `https://HOST[:PORT]/PATH`.
+    #[error("{0} is not of the form https://HOST[:PORT]/PATH")]
     Url(String),
     /// The request could not be put together.
     #[error(transparent)]
@@ -129,8 +133,7 @@ impl Client {
     fn pooled(&self, uri: &Uri, expected: [u8; 32]) -> Result<Pooled, ClientError> {
         let authority = uri
             .authority()
-            .filter(|_| uri.scheme_str() == Some("https"))
-            .filter(|authority| authority.port_u16().is_some());
+            .filter(|authority| uri.scheme_str() == Some("https") && port(authority).is_some());
         let place = authority
             .ok_or_else(|| ClientError::Url(uri.to_string()))?
             .as_str();
@@ -148,6 +151,17 @@ impl Client {
         pools.insert(place.to_owned(), (expected, pooled.clone()));
         Ok(pooled)
     }
+}
+
+/// Where to call; none if what stands there is no port.
+fn port(authority: &Authority) -> Option<u16> {
+    let default = || {
+        authority
+            .as_str()
+            .ends_with(authority.host())
+            .then_some(HTTPS_PORT)
+    };
+    authority.port_u16().or_else(default)
 }
 
 /// Makes connections to the holder of one key.
@@ -175,7 +189,7 @@ impl tower_service::Service<Uri> for Connector {
         let tls = self.tls.clone();
         Box::pin(async move {
             let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            let port = uri.port_u16().unwrap_or_default();
+            let port = uri.authority().and_then(port).unwrap_or(HTTPS_PORT);
             let connect = async {
                 let socket = TcpStream::connect((host, port)).await?;
                 socket.set_nodelay(true)?;
@@ -224,5 +238,38 @@ impl Write for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_without_a_port_means_that_of_https_and_one_with_rubbish_for_it_means_none() {
+        for (url, expected) in [
+            ("https://host.example/v1/models", Some(443)),
+            ("https://host.example", Some(443)),
+            ("https://[2001:db8::1]/x", Some(443)),
+            ("https://[2001:db8::1]:8443/x", Some(8443)),
+            ("https://192.0.2.1:9000", Some(9000)),
+            ("https://host.example:99999/x", None),
+            ("https://host.example:/x", None),
+        ] {
+            let uri: Uri = url.parse().unwrap();
+            assert_eq!(port(uri.authority().unwrap()), expected, "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_no_port_is_called_and_what_is_no_address_of_https_is_not() {
+        let client = Client::new(TransportKey::from_secret([1; 32].into()));
+        // Nobody answers there without privileges; that it was tried is what counts.
+        let called = client.get("https://127.0.0.1/x", [2; 32]).await.unwrap_err();
+        assert!(matches!(called, ClientError::Connect(_)), "{called}");
+        for url in ["http://127.0.0.1:1/x", "/x", "https://127.0.0.1:99999/x"] {
+            let refused = client.get(url, [2; 32]).await.unwrap_err();
+            assert!(matches!(refused, ClientError::Url(_)), "{url}: {refused}");
+        }
     }
 }
