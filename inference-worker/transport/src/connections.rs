@@ -2,9 +2,10 @@
 //!
 //! A new connection takes the place of the one of its own address that has been idle for longest if the address has all
 //! its places, or, if all are taken, that of the idlest one of the address with most. A client whose idle connection was
-//! closed makes a new one. A connection with a request under way, from its last byte to the last one of the answer, is
-//! not idle, however long the answer takes; only a peer that takes nothing of it for a while loses its place. Where
-//! requests are under way on all, the newcomer is refused.
+//! closed makes a new one. A connection with a request under way, from when its handler begins it to the last byte of the
+//! answer, is not idle, however long the answer takes; only a peer that does not take what is written for a while loses its
+//! place. Where requests are under way on all, the newcomer is refused. What a handler has not begun keeps no place, so that
+//! strangers, who can ask but get nothing, keep nobody out.
 
 use crate::handshakes::{Places, network};
 use std::collections::{BTreeMap, HashMap};
@@ -17,13 +18,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_rustls::server::TlsStream;
 
 /// The connections that stand.
 #[derive(Debug)]
 pub(crate) struct Connections {
     places: Places,
-    /// How long a peer may take nothing of an answer before its connection counts as idle.
+    /// How long a peer may take for what is written of an answer before its connection counts as idle.
     patience: Duration,
     began: Instant,
     live: Mutex<Live>,
@@ -41,12 +43,16 @@ struct Live {
 pub(crate) struct Pulse {
     /// Milliseconds from the beginning to the last byte.
     last: AtomicU64,
-    /// Requests that are here whole and not answered whole.
+    /// Requests that were begun and are not over.
     requests: AtomicUsize,
-    /// Since when the peer takes nothing of what is written, in milliseconds from the beginning; 0 while it does.
+    /// Whether the end of such a one's answer may still be on its way to the peer.
+    ending: AtomicBool,
+    /// Since when the peer has not taken all that was written, in milliseconds from the beginning; 0 while it has.
     stuck: AtomicU64,
     cut: AtomicBool,
     waiting: Mutex<Waiting>,
+    /// Tells handlers that they work for nobody.
+    gone: Notify,
 }
 
 /// Who waits for the socket.
@@ -57,22 +63,25 @@ struct Waiting {
 }
 
 impl Pulse {
-    /// A request is here whole.
+    /// A request is under way.
     pub(crate) fn begin(&self) {
         self.requests.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// It is answered, or its client has left.
+    /// Its answer is written, or its client has left.
     pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::SeqCst);
         self.requests.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Whether the connection may be cut at a moment. What was answered may still be on its way to the peer.
+    /// Whether the connection may be cut at a moment.
     fn is_idle(&self, now: u64, patience: Duration) -> bool {
-        match self.stuck.load(Ordering::Relaxed) {
-            0 => self.requests.load(Ordering::SeqCst) == 0,
+        let serves = self.requests.load(Ordering::SeqCst) > 0 || self.ending.load(Ordering::SeqCst);
+        let stuck = match self.stuck.load(Ordering::SeqCst) {
+            0 => false,
             since => u128::from(now.saturating_sub(since)) >= patience.as_millis(),
-        }
+        };
+        !serves || stuck
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -83,6 +92,16 @@ impl Pulse {
         self.cut.store(true, Ordering::SeqCst);
         let Waiting { reader, writer } = std::mem::take(&mut *self.waiting());
         reader.into_iter().chain(writer).for_each(Waker::wake);
+        self.gone.notify_waiters();
+    }
+
+    /// Waits until the connection is cut.
+    pub(crate) async fn until_cut(&self) {
+        let mut gone = std::pin::pin!(self.gone.notified());
+        gone.as_mut().enable();
+        if !self.cut.load(Ordering::SeqCst) {
+            gone.await;
+        }
     }
 
     fn check(&self) -> io::Result<()> {
@@ -144,12 +163,16 @@ impl Connections {
         Some(Connection { stream, pulse, place })
     }
 
-    /// Requests under way.
+    /// Requests under way, with those whose answer's end is on its way.
     #[cfg(test)]
     pub(crate) fn under_way(&self) -> usize {
         let live = self.lock();
         let all = live.by_address.values().flat_map(BTreeMap::values);
-        all.map(|pulse| pulse.requests.load(Ordering::SeqCst)).sum()
+        all.map(|pulse| {
+            let ending = usize::from(pulse.ending.load(Ordering::SeqCst));
+            pulse.requests.load(Ordering::SeqCst) + ending
+        })
+        .sum()
     }
 }
 
@@ -222,19 +245,16 @@ impl Connection {
         self.pulse.last.store(now, Ordering::Relaxed);
     }
 
-    /// Notes whether the peer took something.
+    /// Notes that the peer does not take what is written.
     fn noted<T>(&self, polled: Poll<io::Result<T>>, context: &Context<'_>) -> Poll<io::Result<T>> {
-        let pulse = &self.pulse;
         if polled.is_pending() {
+            let pulse = &self.pulse;
             pulse.waiting().writer = Some(context.waker().clone());
             // After the waker is there: whoever cuts from now on wakes it.
             pulse.check()?;
             let now = self.place.connections.now().max(1);
-            let _ = pulse
-                .stuck
-                .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-        } else {
-            pulse.stuck.store(0, Ordering::Relaxed);
+            let order = Ordering::SeqCst;
+            let _ = pulse.stuck.compare_exchange(0, now, order, order);
         }
         polled
     }
@@ -294,6 +314,11 @@ impl AsyncWrite for Connection {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if polled.is_ready() {
+            // Here and not after each byte that is taken: whoever takes one now and then is stuck.
+            self.pulse.stuck.store(0, Ordering::SeqCst);
+            self.pulse.ending.store(false, Ordering::SeqCst);
+        }
         self.noted(polled, context)
     }
 

@@ -4,7 +4,7 @@
 //! accepts any client that proves possession of its key and hands that key to the handlers as
 //! `axum::extract::ConnectInfo<Peer>`; they compare it with the key of the router that the session names.
 //! There is no session resumption: a resumed session would skip the proof. Handshakes and connections are bounded, for each
-//! address and for all; idle ones lose their places to whoever comes, those with a request under way never.
+//! address and for all; idle ones lose their places to whoever comes, those with a request that a handler has begun never.
 
 mod client;
 mod config;
@@ -18,4 +18,4 @@ pub use client::{Client, ClientError};
 pub use connections::Connection;
 pub use key::TransportKey;
 pub use server::{Peer, SecureListener};
-pub use service::{MakeServed, Served, served};
+pub use service::{MakeServed, Served, Turn, served};

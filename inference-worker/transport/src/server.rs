@@ -16,8 +16,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// Two round trips and a signature on either side take no longer.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
-/// A peer that takes nothing of its answer for so long may lose its connection to another one.
-const STUCK: Duration = Duration::from_secs(10);
+/// A peer that takes longer for what is written at once, some hundred KiB, may lose its connection to another one.
+const STUCK: Duration = Duration::from_secs(15);
 
 /// Who is at the other end of a connection: `axum::extract::ConnectInfo<Peer>` in a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,11 +125,12 @@ impl Listener for SecureListener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::served;
-    use axum::Router;
+    use crate::service::{Turn, served};
     use axum::body::{Body, Bytes};
     use axum::response::Response;
     use axum::routing::{get, post};
+    use axum::{Extension, Router};
+    use http::StatusCode;
     use hyper::body::Frame;
     use rustls::pki_types::ServerName;
     use std::convert::Infallible;
@@ -154,14 +155,45 @@ mod tests {
         }
     }
 
+    /// Bytes of a large answer.
+    const LARGE: usize = 1 << 20;
+
+    type Wait = tokio::sync::watch::Receiver<bool>;
+
+    /// Answers whom it has admitted, when it is told to.
+    async fn later(mut wait: Wait, Extension(turn): Extension<Turn>) -> &'static str {
+        turn.begin();
+        let _ = wait.wait_for(|go| *go).await;
+        "here"
+    }
+
+    /// Takes its time to say no.
+    async fn denied(mut wait: Wait) -> StatusCode {
+        let _ = wait.wait_for(|go| *go).await;
+        StatusCode::FORBIDDEN
+    }
+
+    async fn much(Extension(turn): Extension<Turn>) -> Response {
+        turn.begin();
+        Response::new(Body::new(Endless))
+    }
+
+    async fn large(whole: Vec<u8>, Extension(turn): Extension<Turn>) -> Vec<u8> {
+        turn.begin();
+        whole
+    }
+
     /// A caller at one of the machine's own addresses.
     async fn call(number: u8, to: SocketAddr) -> client::TlsStream<TcpStream> {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, number], 0))).unwrap();
+        shake(socket.connect(to).await.unwrap()).await
+    }
+
+    async fn shake(socket: TcpStream) -> client::TlsStream<TcpStream> {
         let config =
             config::client(&TransportKey::from_secret([2; 32].into()), server_key().public()).unwrap();
         let name = ServerName::try_from("quern.test").unwrap();
-        let socket = socket.connect(to).await.unwrap();
         TlsConnector::from(Arc::new(config))
             .connect(name, socket)
             .await
@@ -200,7 +232,11 @@ mod tests {
 
     /// Serves `GET /` beside other routes.
     async fn serve(places: Places, stuck: Duration, routes: Router) -> (SocketAddr, Arc<Connections>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        // Little of an answer is on its way: who reads slowly is felt here soon.
+        socket.set_send_buffer_size(1 << 14).unwrap();
+        let listener = socket.listen(64).unwrap();
         let to = listener.local_addr().unwrap();
         let live = Connections::new(places, stuck);
         let listener = SecureListener::bounded(listener, &server_key(), live.clone()).unwrap();
@@ -260,14 +296,7 @@ mod tests {
             local: 3,
         };
         let (go, wait) = tokio::sync::watch::channel(false);
-        let later = move || {
-            let mut wait = wait.clone();
-            async move {
-                let _ = wait.wait_for(|go| *go).await;
-                "here"
-            }
-        };
-        let routes = Router::new().route("/later", get(later));
+        let routes = Router::new().route("/later", get(move |turn| later(wait.clone(), turn)));
         let (to, live) = serve(places, Duration::from_millis(1), routes).await;
         let mut waiting = Vec::new();
         for number in [1, 1, 1, 2] {
@@ -303,6 +332,90 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn what_no_handler_has_begun_keeps_nobody_out_however_long_it_takes_and_however_often_it_is_asked()
+    {
+        let places = Places {
+            all: 3,
+            share: 3,
+            local: 3,
+        };
+        let (go, wait) = tokio::sync::watch::channel(false);
+        let waits = wait.clone();
+        let routes = Router::new()
+            .route("/denied", get(move || denied(waits.clone())))
+            .route("/later", get(move |turn| later(wait.clone(), turn)));
+        let (to, live) = serve(places, STUCK, routes).await;
+        let mut strangers = Vec::new();
+        for _ in 0..3 {
+            let mut stranger = call(1, to).await;
+            send(
+                &mut stranger,
+                &"GET /denied HTTP/1.1\r\nHost: x\r\n\r\n".repeat(8),
+            )
+            .await;
+            strangers.push(stranger);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut admitted = Vec::new();
+        for number in 1..=3 {
+            let mut caller = call(1, to).await;
+            send(&mut caller, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            until_under_way(&live, number).await;
+            admitted.push(caller);
+        }
+        for stranger in &mut strangers {
+            assert!(is_cut(stranger).await);
+        }
+        go.send_replace(true);
+        for caller in &mut admitted {
+            assert!(hear(caller).await.unwrap().ends_with("here"));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_takes_a_little_now_and_then_holds_no_place_and_who_takes_what_comes_does() {
+        let places = Places {
+            all: 2,
+            share: 2,
+            local: 2,
+        };
+        let whole = [[0; LARGE - 4].as_slice(), b"here"].concat();
+        let routes = Router::new()
+            .route("/much", get(much))
+            .route("/large", get(move |turn| large(whole.clone(), turn)));
+        let (to, live) = serve(places, Duration::from_secs(1), routes).await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(1 << 14).unwrap();
+        let mut slow = shake(socket.connect(to).await.unwrap()).await;
+        send(&mut slow, "GET /much HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        until_under_way(&live, 1).await;
+        let reading = tokio::spawn(async move {
+            // 100 KiB a second; what is written at once is a few hundred.
+            let mut bytes = [0; 2_048];
+            while matches!(slow.get_mut().0.read(&mut bytes).await, Ok(1..)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert!(!reading.is_finished());
+        let mut quick = call(1, to).await;
+        send(&mut quick, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        until_under_way(&live, 2).await;
+        // Of the two that are under way the slow one makes room, and then the newcomers for each other.
+        for _ in 0..4 {
+            assert!(ask(&mut call(1, to).await).await.unwrap().ends_with("here"));
+        }
+        reading.await.unwrap();
+        let (mut taken, mut bytes) = (Vec::new(), vec![0; 1 << 16]);
+        while !taken.ends_with(b"here") {
+            let read = quick.read(&mut bytes).await.unwrap();
+            assert!(read > 0, "it was cut after {} bytes", taken.len());
+            taken.extend_from_slice(&bytes[..read]);
+        }
+        assert!(taken.len() > LARGE);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn who_sends_no_end_of_a_request_or_takes_nothing_of_the_answer_holds_no_place() {
         let places = Places {
             all: 2,
@@ -311,7 +424,7 @@ mod tests {
         };
         let routes = Router::new()
             .route("/echo", post(|body: String| async { body }))
-            .route("/much", get(|| async { Response::new(Body::new(Endless)) }));
+            .route("/much", get(much));
         let (to, live) = serve(places, Duration::from_millis(200), routes).await;
         let mut slow = call(1, to).await;
         let begun = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhere";

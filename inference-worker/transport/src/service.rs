@@ -1,13 +1,13 @@
-//! The HTTP service behind a listener: handlers learn who calls, and the table of connections which of them have a
-//! request under way.
+//! The HTTP service behind a listener: handlers learn who calls, and say of which requests the connection keeps its place.
 
 use crate::connections::Pulse;
 use crate::server::{Peer, SecureListener};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
+use http::StatusCode;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 /// What `axum::serve` takes beside a [`SecureListener`]: the router's answers, whose handlers can ask for
-/// `axum::extract::ConnectInfo<Peer>`. A connection with a request under way keeps its place.
+/// `axum::extract::ConnectInfo<Peer>` and for the request's [`Turn`] in its extensions.
 pub fn served(router: Router) -> MakeServed {
     MakeServed(router)
 }
@@ -63,89 +63,67 @@ impl Service<Request> for Served {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let turn = Arc::new(Turn {
+        let turn = Turn(Arc::new(Shared {
             pulse: self.pulse.clone(),
-            state: AtomicU8::new(ARRIVING),
-        });
+            state: AtomicU8::new(ASKING),
+        }));
         let over = Over(turn.clone());
-        let mut request = request.map(|body| Body::new(Asked::new(body, turn)));
+        let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        request.extensions_mut().insert(turn);
         let answer = self.router.call(request);
+        let pulse = self.pulse.clone();
         Box::pin(async move {
-            let response = answer.await?;
+            // With further requests waiting in it, a connection that is cut would notice only once this one is answered.
+            let response = tokio::select! {
+                response = answer => response?,
+                () = pulse.until_cut() => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            };
             Ok(response.map(|body| Body::new(Answer { body, _over: over })))
         })
     }
 }
 
-const ARRIVING: u8 = 0;
+const ASKING: u8 = 0;
 const UNDER_WAY: u8 = 1;
 const OVER: u8 = 2;
 
-/// One request of a connection. Under way it is only once it is here whole: whoever sends slowly holds no place.
+/// One request of a connection. Its connection can lose its place to another one until the handler begins it: whoever
+/// sends slowly, or asks for what is not given to it, keeps nobody out.
+#[derive(Clone, Debug)]
+pub struct Turn(Arc<Shared>);
+
 #[derive(Debug)]
-struct Turn {
+struct Shared {
     pulse: Arc<Pulse>,
     state: AtomicU8,
 }
 
 impl Turn {
-    fn begin(&self) {
-        let (order, from, to) = (Ordering::SeqCst, ARRIVING, UNDER_WAY);
-        if self.state.compare_exchange(from, to, order, order).is_ok() {
-            self.pulse.begin();
+    /// The caller is entitled to an answer: its connection keeps its place until it has all of it, or takes nothing more.
+    pub fn begin(&self) {
+        let (order, from, to) = (Ordering::SeqCst, ASKING, UNDER_WAY);
+        if self.0.state.compare_exchange(from, to, order, order).is_ok() {
+            self.0.pulse.begin();
         }
+    }
+
+    /// Whether it has begun and is not over.
+    pub fn is_under_way(&self) -> bool {
+        self.0.state.load(Ordering::SeqCst) == UNDER_WAY
     }
 }
 
 /// Ends a request when dropped: with the last piece of its answer, or before if its client leaves.
 #[derive(Debug)]
-struct Over(Arc<Turn>);
+struct Over(Turn);
 
 impl Drop for Over {
     fn drop(&mut self) {
-        if self.0.state.swap(OVER, Ordering::SeqCst) == UNDER_WAY {
-            self.0.pulse.end();
+        let Shared { pulse, state } = &*self.0.0;
+        if state.swap(OVER, Ordering::SeqCst) == UNDER_WAY {
+            pulse.end();
         }
-    }
-}
-
-/// A request's body, whose end is noted.
-struct Asked {
-    body: Body,
-    turn: Arc<Turn>,
-}
-
-impl Asked {
-    fn new(body: Body, turn: Arc<Turn>) -> Self {
-        if body.is_end_stream() {
-            turn.begin();
-        }
-        Self { body, turn }
-    }
-}
-
-impl HttpBody for Asked {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
-            self.turn.begin();
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -7,11 +7,11 @@ use crate::paid::Paid;
 use crate::proof;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use quern_inference_api::ApiError;
 use quern_inference_api::audit::{ProofPayload, ReceiptPayload};
 use quern_interface::audits::{LeafInfo, LeafSource};
-use quern_transport::Peer;
+use quern_transport::{Peer, Turn};
 use std::sync::Arc;
 
 /// Routes for auditors; on encrypted connections only.
@@ -33,11 +33,13 @@ fn gone() -> ApiError {
 async fn receipt_payload(
     State(services): State<Arc<Services>>,
     peer: ConnectInfo<Peer>,
+    Extension(turn): Extension<Turn>,
     Path((session, nonce)): Path<(u64, u64)>,
 ) -> Result<Json<ReceiptPayload>, ApiError> {
     let paid = paid(&services)?;
     let is_asked = |leaf: &LeafInfo| matches!(&leaf.source, LeafSource::Receipt { session: s, nonce: n, .. } if (*s, *n) == (session, nonce));
     let _permit = admit(paid, peer, is_asked).await?;
+    turn.begin();
     let read = tokio::task::block_in_place(|| paid.store.payload(session, nonce));
     match read {
         Ok(Some((signed, payload))) => Ok(Json(ReceiptPayload {
@@ -59,6 +61,7 @@ async fn receipt_payload(
 async fn proof_payload(
     State(services): State<Arc<Services>>,
     peer: ConnectInfo<Peer>,
+    Extension(turn): Extension<Turn>,
     Path((sprint, model, index)): Path<(u64, String, u32)>,
 ) -> Result<Json<ProofPayload>, ApiError> {
     let paid = paid(&services)?;
@@ -67,6 +70,7 @@ async fn proof_payload(
         leaf.source == source && leaf.model == model
     };
     let _permit = admit(paid, peer, is_asked).await?;
+    turn.begin();
     let read = tokio::task::block_in_place(|| proof::payload(paid, (sprint, &model), index));
     match read {
         Ok(payload) => payload.map(Json).ok_or_else(gone),

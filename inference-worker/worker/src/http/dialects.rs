@@ -33,7 +33,7 @@ async fn answer(
     match translated {
         Ok(translated) => {
             let body = Body::from(translated.body.clone());
-            let chat = completions(services, None, headers, body, Endpoint::Chat).await;
+            let chat = completions(services, (None, None), headers, body, Endpoint::Chat).await;
             translated.answer(chat).await
         }
         Err(error) => {

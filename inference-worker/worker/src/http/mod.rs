@@ -8,7 +8,7 @@ mod prepare;
 mod reader;
 mod services;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod texts;
 pub(crate) mod tools;
 
@@ -31,7 +31,7 @@ use axum::{Extension, Json, Router};
 use quern_inference_api::listing::{Listing, Model, ModelList};
 use quern_inference_api::response::Frame;
 use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body};
-use quern_transport::Peer;
+use quern_transport::{Peer, Turn};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -40,8 +40,9 @@ const REQUEST_ID: &str = "x-request-id";
 
 /// Everything that a worker answers.
 pub(crate) fn router(services: Services) -> Router {
-    let chat = |state, peer, headers, body| completions(state, peer, headers, body, Endpoint::Chat);
-    let plain = |state, peer, headers, body| completions(state, peer, headers, body, Endpoint::Completions);
+    let chat = |state, caller, headers, body| completions(state, caller, headers, body, Endpoint::Chat);
+    let plain =
+        |state, caller, headers, body| completions(state, caller, headers, body, Endpoint::Completions);
     let mut router = Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(plain))
@@ -166,12 +167,12 @@ fn render(metrics: &HostMetrics) -> Result<Response, ApiError> {
     Ok(([(http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-/// The peer is known on encrypted connections only.
-type MaybePeer = Option<Extension<ConnectInfo<Peer>>>;
+/// Known on encrypted connections only.
+type MaybeCaller = (Option<Extension<ConnectInfo<Peer>>>, Option<Extension<Turn>>);
 
 async fn completions(
     State(services): State<Arc<Services>>,
-    peer: MaybePeer,
+    caller: MaybeCaller,
     headers: http::HeaderMap,
     body: Body,
     endpoint: Endpoint,
@@ -189,18 +190,18 @@ async fn completions(
             return error.into_response();
         }
     };
-    let response = match (&services.paid, peer) {
+    let response = match (&services.paid, caller) {
         (None, _) => start(service, &headers, request)
             .await
             .unwrap_or_else(IntoResponse::into_response),
-        (Some(paid), Some(Extension(ConnectInfo(peer)))) => {
+        (Some(paid), (Some(Extension(ConnectInfo(peer))), Some(Extension(turn)))) => {
             let asked = Asked {
                 arrived,
                 headers: &headers,
                 request,
                 body: &body,
             };
-            match paid::begin(service, paid, peer, asked).await {
+            match paid::begin(service, paid, (peer, &turn), asked).await {
                 Ok(admitted) => {
                     let source = Source::Paid(admitted.parts);
                     answer(service, admitted.request, source)
@@ -210,9 +211,7 @@ async fn completions(
                 Err(denied) => denied.into_response(),
             }
         }
-        (Some(_), None) => {
-            ApiError::unavailable("Paid requests need an encrypted connection.").into_response()
-        }
+        (Some(_), _) => ApiError::unavailable("Paid requests need an encrypted connection.").into_response(),
     };
     let outcome = match response.status() {
         http::StatusCode::TOO_MANY_REQUESTS => "busy",

@@ -14,7 +14,7 @@ use axum::{Extension, Json, Router};
 use futures_core::Stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use quern_inference_api::ApiError;
-use quern_transport::Peer;
+use quern_transport::{self as transport, Peer};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -122,6 +122,7 @@ pub(super) fn open_routes(package: Arc<Package>) -> Router {
 async fn only_hosts(
     State(paid): State<Arc<Paid>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
+    Extension(turn): Extension<transport::Turn>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -141,6 +142,7 @@ async fn only_hosts(
     if place.map_err(|_| denied())?.transport_key != peer.key {
         return Err(denied());
     }
+    turn.begin();
     request.extensions_mut().insert(Asking(host));
     Ok(next.run(request).await)
 }

@@ -17,7 +17,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http::{StatusCode, header};
 use quern_engine::seed::Seed;
 use quern_inference_api::paid::{
@@ -26,7 +26,7 @@ use quern_inference_api::paid::{
 };
 use quern_inference_api::{ApiError, Request, read_body};
 use quern_protocol::{Amount, RefusalReason};
-use quern_transport::Peer;
+use quern_transport::{Peer, Turn};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +35,9 @@ use tokio::sync::mpsc;
 /// Heights that are left free between the end of an output and the last one for its commit: for a batch that is on its
 /// way and for the next.
 const SETTLING_BLOCKS: u64 = 2 * batch::COMMIT_BLOCKS + 2;
+
+/// Heights by which a router's node may be ahead of this host's; no chain comes so far while a request waits.
+const AHEAD: u64 = 20;
 
 /// Routes beside those of an unpaid worker.
 pub(crate) fn routes() -> Router<Arc<Services>> {
@@ -83,21 +86,24 @@ async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
 async fn take_voucher(
     State(services): State<Arc<Services>>,
     ConnectInfo(peer): PeerInfo,
+    Extension(turn): Extension<Turn>,
     body: Body,
 ) -> Result<Response, Denied> {
     let signed: SignedVoucher = read(body).await?;
-    Ok(Json(vouchers::take(paid(&services)?, peer, signed).await?).into_response())
+    Ok(Json(vouchers::take(paid(&services)?, (peer, &turn), signed).await?).into_response())
 }
 
 async fn give_release(
     State(services): State<Arc<Services>>,
     ConnectInfo(peer): PeerInfo,
+    Extension(turn): Extension<Turn>,
     body: Body,
 ) -> Result<Response, Denied> {
     let request: ReleaseRequest = read(body).await?;
-    Ok(Json(releases::give(paid(&services)?, peer, request).await?).into_response())
+    Ok(Json(releases::give(paid(&services)?, (peer, &turn), request).await?).into_response())
 }
 
+/// Its connection keeps no place meanwhile: one voucher is enough to ask again and again.
 async fn try_host(
     State(services): State<Arc<Services>>,
     ConnectInfo(peer): PeerInfo,
@@ -132,7 +138,7 @@ pub(crate) struct Admitted {
 pub(crate) async fn begin(
     service: &Service,
     paid: &Arc<Paid>,
-    peer: Peer,
+    (peer, turn): (Peer, &Turn),
     asked: Asked<'_>,
 ) -> Result<Admitted, Denied> {
     let Asked {
@@ -159,6 +165,7 @@ pub(crate) async fn begin(
     };
     // Before the tokenizer has work, and again when the book is changed.
     admit::check(&paid.view(&info), &paid.store.book().peek(session), &authority)?;
+    turn.begin();
     if paid.store.book().is_lost(&info) {
         return Err(paid.refuse(&key, session, nonce, RefusalReason::Limit));
     }
@@ -252,8 +259,11 @@ pub(crate) async fn begin(
     Ok(Admitted { request, parts })
 }
 
-/// Waits a moment for the chain to reach a height that another node has seen already.
+/// Waits a moment for the chain to reach a height that another node has seen already. Nothing is known yet of who asks.
 pub(super) async fn wait_for(paid: &Paid, height: u64) -> Result<(), Rejection> {
+    if height > paid.follow.height().saturating_add(AHEAD) {
+        return Err(Rejection::VoucherStale);
+    }
     let mut heights = paid.follow.heights();
     let reached = tokio::time::timeout(HEIGHT_PATIENCE, heights.wait_for(|now| *now >= height)).await;
     match reached {

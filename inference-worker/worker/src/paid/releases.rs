@@ -9,10 +9,14 @@ use quern_chain_client::verify;
 use quern_inference_api::ApiError;
 use quern_inference_api::paid::{Rejection, ReleaseRequest, SignedRelease, release_request_digest};
 use quern_protocol::{Amount, Bytes};
-use quern_transport::Peer;
+use quern_transport::{Peer, Turn};
 
 /// Signs a release, if what is left covers everything that the host was promised.
-pub(crate) async fn give(paid: &Paid, peer: Peer, request: ReleaseRequest) -> Result<SignedRelease, Denied> {
+pub(crate) async fn give(
+    paid: &Paid,
+    (peer, turn): (Peer, &Turn),
+    request: ReleaseRequest,
+) -> Result<SignedRelease, Denied> {
     let key = paid.key_to_promise()?;
     let release = request.release;
     // As of this height: limits move.
@@ -26,6 +30,7 @@ pub(crate) async fn give(paid: &Paid, peer: Peer, request: ReleaseRequest) -> Re
     if !verify(&info.session_key.0, &digest.0, &request.signature.0) {
         return Err(Rejection::VoucherForged.into());
     }
+    turn.begin();
     {
         let mut book = paid.store.book();
         let view = paid.view(&info);

@@ -7,10 +7,14 @@ use http::StatusCode;
 use quern_inference_api::ApiError;
 use quern_inference_api::paid::{Rejection, SignedVoucher, TopUpAnswer};
 use quern_interface::settlement::SessionStatus;
-use quern_transport::Peer;
+use quern_transport::{Peer, Turn};
 
 /// Takes a voucher that does not come with a request.
-pub(crate) async fn take(paid: &Paid, peer: Peer, signed: SignedVoucher) -> Result<TopUpAnswer, Denied> {
+pub(crate) async fn take(
+    paid: &Paid,
+    (peer, turn): (Peer, &Turn),
+    signed: SignedVoucher,
+) -> Result<TopUpAnswer, Denied> {
     let voucher = &signed.voucher;
     let (session, nonce) = (voucher.session, voucher.nonce);
     let cap = voucher.cap;
@@ -24,6 +28,7 @@ pub(crate) async fn take(paid: &Paid, peer: Peer, signed: SignedVoucher) -> Resu
     if !view.is_signed(&signed) {
         return Err(Rejection::VoucherForged.into());
     }
+    turn.begin();
     let mut book = paid.store.book();
     if voucher.ceiling.is_zero() {
         // A session that takes no requests needs no nonce kept from them.
