@@ -21,7 +21,9 @@
 //! **Stream.** Beside OpenAI's events, which keep their bytes, come events with a name of their own, which the router
 //! takes out: [`PROGRESS_EVENT`] (once before the first token, then at least every [`PROGRESS_TOKENS`] tokens, and on
 //! a pause) and [`RECEIPT_EVENT`], a [`SignedReceipt`] after the last chunk and before `[DONE]`. An answer in one piece
-//! carries its receipt in the header [`RECEIPT_HEADER`]. The receipt is durable at the worker before it leaves.
+//! carries its receipt in the header [`RECEIPT_HEADER`], and so does an error that comes after output was drawn: that is paid
+//! as far as it came. The receipt is durable at the worker before it leaves. An error with the code [`RECEIPT_PENDING`] says
+//! that there will be one, which the worker cannot keep yet.
 //!
 //! **Afterwards.** `GET` [`receipt_path`] gives a [`ReceiptStatus`]: the receipt of a request, also of one whose
 //! client left or whose stream broke, and from its commit on the proof into the batch. It is 404 while there is none.
@@ -42,8 +44,10 @@ use std::time::Duration;
 
 /// Header of a request: an [`Authority`], see [`to_header`].
 pub const VOUCHER_HEADER: &str = "quern-voucher";
-/// Header of an answer in one piece: a [`SignedReceipt`], see [`to_header`].
+/// Header of an answer in one piece, or of an error: a [`SignedReceipt`], see [`to_header`].
 pub const RECEIPT_HEADER: &str = "quern-receipt";
+/// Code of an error, with status 503 or in a stream: the request was served, and its receipt comes later.
+pub const RECEIPT_PENDING: &str = "receipt_pending";
 /// Header of a request: a word for whoever holds the router's API key. Requests share cached prompts only with those
 /// of the same word. It is outside of what is hashed, as it changes no answer.
 pub const CACHE_PART_HEADER: &str = "quern-cache-part";

@@ -10,7 +10,7 @@ use crate::paid::service::Paid;
 use crate::scheduler::{End, Event};
 use quern_chain_client::SigningKey;
 use quern_inference_api::ApiError;
-use quern_inference_api::paid::{PROGRESS_TOKENS, Progress, SignedReceipt};
+use quern_inference_api::paid::{PROGRESS_TOKENS, Progress, RECEIPT_PENDING, SignedReceipt};
 use quern_inference_api::response::{FinishReason, Usage};
 use quern_protocol::{Amount, FinishReason as Finish};
 use std::sync::Arc;
@@ -178,7 +178,11 @@ async fn keep(paid: &Paid, record: Record, (session, nonce): (u64, u64), out: &S
         };
         tracing::error!(session, nonce, %error, "a receipt cannot be kept; trying again");
         if first {
-            let error = ApiError::unavailable("The worker cannot keep the receipt of this answer.");
+            // No denial: it is paid once the disk has room.
+            let error = ApiError {
+                code: Some(RECEIPT_PENDING),
+                ..ApiError::unavailable("The worker cannot keep the receipt of this answer yet.")
+            };
             let _ = out.try_send(Part::Failed { error, receipt: None });
         }
         first = false;

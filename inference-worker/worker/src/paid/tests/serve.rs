@@ -16,20 +16,23 @@ use crate::paid::{Own, Paid};
 use crate::scheduler::Scheduler;
 use ::http::{Request, StatusCode, header};
 use axum::body::Bytes as Data;
+use axum::middleware::{Next, from_fn};
+use axum::{Extension, extract};
 use http_body_util::{BodyExt, Full};
 use quern_chain_client::verify;
 use quern_engine::{Engine, EngineError, Logits, Slot};
 use quern_inference_api::paid::{
-    Progress, RECEIPT_HEADER, ReceiptStatus, RefusalBody, ReleaseRequest, SignedReceipt, SignedRelease,
-    SignedVoucher, TopUpAnswer, VOUCHER_HEADER, from_header, receipt_path, release_request_digest, to_header,
+    HEIGHT_PATIENCE, Progress, RECEIPT_HEADER, RECEIPT_PENDING, RELEASES_PATH, ReceiptStatus, RefusalBody,
+    ReleaseRequest, SignedReceipt, SignedRelease, SignedVoucher, TopUpAnswer, VOUCHER_HEADER, VOUCHERS_PATH,
+    WITNESS_PATH, from_header, receipt_path, release_request_digest, to_header,
 };
 use quern_protocol::{
     Amount, Bytes, FinishReason, Hash, Price, RefusalReason, Release, seed_commitment, voucher_seed,
 };
-use quern_transport::{Client, SecureListener, TransportKey, served};
+use quern_transport::{Client, SecureListener, TransportKey, Turn, served};
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 const VOCAB: usize = 1024;
 
@@ -88,6 +91,8 @@ pub(super) struct Bench {
     pub(super) paid: Arc<Paid>,
     pub(super) url: String,
     pub(super) client: Client,
+    /// Of every request that came.
+    turns: Arc<Mutex<Vec<Turn>>>,
     _folder: tempfile::TempDir,
 }
 
@@ -135,13 +140,20 @@ pub(super) async fn bench(pause: Duration, slots: usize) -> Bench {
     let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", tcp.local_addr().unwrap());
     let listener = SecureListener::new(tcp, &paid.transport_key).unwrap();
-    let service = served(http::router(services));
+    let turns = Arc::<Mutex<Vec<Turn>>>::default();
+    let noted = turns.clone();
+    let note = move |Extension(turn): Extension<Turn>, request: extract::Request, next: Next| {
+        noted.lock().unwrap().push(turn);
+        next.run(request)
+    };
+    let service = served(http::router(services).layer(from_fn(note)));
     tokio::spawn(async move { axum::serve(listener, service).await });
     let client = Client::new(TransportKey::from_secret([77; 32].into()));
     Bench {
         paid,
         url,
         client,
+        turns,
         _folder: folder,
     }
 }
@@ -184,6 +196,15 @@ impl Bench {
         let status = answer.status().as_u16();
         let bytes = answer.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    /// Requests so far, and how many of them keep their connections' places.
+    fn under_way(&self) -> (usize, usize) {
+        let turns = self.turns.lock().unwrap();
+        (
+            turns.len(),
+            turns.iter().filter(|turn| turn.is_under_way()).count(),
+        )
     }
 
     /// The receipt of a request, once there.
@@ -308,6 +329,27 @@ async fn a_stream_pauses_when_its_cap_is_used_up_and_goes_on_with_a_higher_one()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_fails_on_the_way_shows_a_receipt_of_what_was_done_with_its_error() {
+    let bench = bench(Duration::from_millis(5), 2).await;
+    let request = body(1_000, false);
+    let late = async {
+        while bench.under_way().1 == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        // The voucher's time is over.
+        bench.paid.follow.pretend(900, facts(), Some(warm_key()));
+    };
+    let asked = bench.ask(Some(voucher(1, 1_100, 1_100)), &request);
+    let (response, ()) = tokio::join!(asked, late);
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let signed: SignedReceipt = from_header(&response.headers()[RECEIPT_HEADER]).unwrap();
+    assert!(is_signed(&signed));
+    assert_eq!(signed.receipt.finish, FinishReason::Error);
+    assert!(signed.receipt.capture > Amount(4), "{:?}", signed.receipt);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_stops_the_output_and_leaves_a_receipt_of_what_was_done() {
     let bench = bench(Duration::from_millis(5), 2).await;
     let response = bench
@@ -357,15 +399,17 @@ async fn with_little_room() {
     let bench = bench(Duration::ZERO, 2).await;
     let request = body(5, false);
     let mut served = 0;
-    let status = loop {
+    let response = loop {
         let response = bench.ask(Some(voucher(served + 1, 100, 10_000)), &request).await;
         if response.status() != StatusCode::OK {
-            break response.status();
+            break response;
         }
         served += 1;
     };
     assert!(served > 3, "{served}");
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    // It was served and will be paid, which is no denial.
+    let (status, answer) = text(response).await;
+    assert!(status == 503 && answer.contains(RECEIPT_PENDING), "{answer}");
     // The next one is not even begun, and the worker says why.
     let (status, answer) = text(bench.ask(Some(voucher(900, 100, 10_000)), &request).await).await;
     assert!(status == 503 && answer.contains("disk is full"), "{answer}");
@@ -465,6 +509,53 @@ async fn a_host_gives_away_what_it_does_not_need_and_counts_on_it_no_more() {
     assert!(status == 402 && answer.contains("voucher_limit"), "{answer}");
     let response = bench.ask(Some(voucher(2, 500, 4_000)), &body(5, false)).await;
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_is_paid_for_keeps_its_connections_place_and_no_stranger_is_waited_for_long() {
+    let bench = bench(Duration::from_millis(5), 2).await;
+    let at = |height| {
+        let mut voucher = voucher(1, 1_100, 1_100).voucher;
+        voucher.height = height;
+        voucher
+    };
+    let mut forged = sign(at(201));
+    forged.signature = voucher(2, 200, 90).signature;
+    let request = body(1_000, true);
+    let (witness, releases) = (
+        json!({"voucher": forged.voucher, "signature": forged.signature, "height": u64::MAX}),
+        {
+            let release = json!({"session": 3, "from": HOST, "to": "quern1other", "cumulative": "1"});
+            json!({"release": release, "signature": forged.signature})
+        },
+    );
+    let started = Instant::now();
+    let (status, answer) = text(bench.ask(Some(sign(at(u64::MAX))), &request).await).await;
+    assert!(status == 402 && answer.contains("voucher_stale"), "{answer}");
+    assert_eq!(bench.post::<Value>(WITNESS_PATH, &witness).await.0, 402);
+    assert_eq!(bench.post::<Value>(VOUCHERS_PATH, &forged).await.0, 402);
+    assert_eq!(bench.post::<Value>(RELEASES_PATH, &releases).await.0, 402);
+    assert!(
+        started.elapsed() < HEIGHT_PATIENCE / 2,
+        "nobody waited for a height that does not come"
+    );
+    // A height that may come is waited for, but its connection could be cut meanwhile.
+    let waits = bench.ask(Some(forged), &request);
+    let looks = async {
+        while bench.under_way().0 < 5 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(bench.under_way(), (5, 0));
+    };
+    assert_eq!(tokio::join!(waits, looks).0.status(), 402);
+    let mut paid = bench.ask(Some(sign(at(200))), &request).await.into_body();
+    paid.frame().await.unwrap().unwrap();
+    assert_eq!(bench.under_way(), (6, 1));
+    while let Some(frame) = paid.frame().await {
+        frame.unwrap();
+    }
+    assert_eq!(bench.under_way(), (6, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
