@@ -3,10 +3,9 @@
 use crate::dialects;
 use crate::forward::forward;
 use crate::keys::{Holder, Keys, Parting};
-use crate::listings::Listings;
+use crate::listings::{self, Listings};
 use crate::metered::metered;
 use crate::metrics::Metrics;
-use crate::offers;
 use crate::once::{self, Once};
 use crate::paid::{self, Gateway};
 use crate::pool::Pool;
@@ -62,7 +61,7 @@ impl Service {
                         ModelState::Live | ModelState::Canary | ModelState::Retiring
                     )
                 });
-                let entry = |package| offers::entry(&gateway.view, package, self.started);
+                let entry = |package| listings::paid::entry(&gateway.view, package, self.started);
                 ModelList::new(served.map(entry).collect())
             }
         };

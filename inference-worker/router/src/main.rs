@@ -13,7 +13,6 @@ mod ledger;
 mod listings;
 mod metered;
 mod metrics;
-mod offers;
 mod once;
 mod paid;
 mod pool;

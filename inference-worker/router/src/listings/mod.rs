@@ -1,6 +1,8 @@
 //! What an operator tells of its models beside what is known of them: prices in US dollars above all, which OpenRouter
 //! asks for and no chain knows.
 
+pub(crate) mod paid;
+
 use anyhow::{Context, bail};
 use quern_inference_api::listing::{Listing, ModelList, Pricing};
 use serde_json::Value;
