@@ -1,7 +1,7 @@
 //! The chain as the router last saw it, so that no request waits for a node.
 
 use crate::chain::Contracts;
-use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage};
+use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage, ModelState};
 use quern_interface::settlement::Params;
 use quern_protocol::{Hash, Price};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,7 +32,7 @@ struct State {
     /// US dollars for a million tokens, by model.
     quotes: BTreeMap<String, Price>,
     /// By host: the models that it says it serves, and whether they are shown tools.
-    offers: HashMap<String, Vec<(String, bool)>>,
+    offers: HashMap<String, BTreeMap<String, bool>>,
 }
 
 /// What vouchers are made from.
@@ -89,6 +89,12 @@ impl View {
 
     pub(crate) fn model(&self, model: &str) -> Option<LaunchPackage> {
         self.read(|state| state.models.get(model).cloned())
+    }
+
+    /// Whether the chain opens sessions for a model.
+    pub(crate) fn opens(&self, model: &str) -> bool {
+        let state = self.read(|state| state.models.get(model).map(|package| package.state));
+        matches!(state, Some(ModelState::Live | ModelState::Canary))
     }
 
     pub(crate) fn models(&self) -> Vec<LaunchPackage> {
@@ -179,7 +185,7 @@ impl View {
     }
 
     /// What a host says it serves.
-    pub(crate) fn set_offers(&self, host: String, offers: Vec<(String, bool)>) {
+    pub(crate) fn set_offers(&self, host: String, offers: BTreeMap<String, bool>) {
         self.write(|state| state.offers.insert(host, offers));
     }
 
@@ -191,8 +197,8 @@ impl View {
     /// Whether a model is shown tools, as most of its hosts say: all have the same files.
     pub(crate) fn shows_tools(&self, model: &str) -> bool {
         self.read(|state| {
-            let all = state.offers.values().flatten().filter(|(own, _)| own == model);
-            let (yes, no): (Vec<_>, Vec<_>) = all.partition(|(_, tools)| *tools);
+            let all = state.offers.values().filter_map(|own| own.get(model).copied());
+            let (yes, no): (Vec<bool>, Vec<bool>) = all.partition(|tools| *tools);
             yes.len() > no.len()
         })
     }

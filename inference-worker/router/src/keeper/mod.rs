@@ -12,7 +12,7 @@ mod sessions;
 mod voids;
 mod watch;
 
-use crate::paid::Gateway;
+use crate::paid::{Gateway, Stopped};
 use quern_protocol::{Amount, Price};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,10 +50,20 @@ pub(crate) fn start(gateway: &Arc<Gateway>, policy: Policy) -> Vec<JoinHandle<()
     let collecting = {
         let gateway = gateway.clone();
         tokio::spawn(async move {
+            let mut stopped = Stopped::default();
             loop {
                 rest(&gateway).await;
-                crate::paid::collect(&gateway).await;
+                crate::paid::collect(&gateway, &mut stopped).await;
             }
+        })
+    };
+    let voiding = {
+        let gateway = gateway.clone();
+        tokio::spawn(async move {
+            while gateway.view.latest() == 0 {
+                tokio::time::sleep(POLL).await;
+            }
+            voids::sign_all(&gateway).await;
         })
     };
     let tending = {
@@ -80,7 +90,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>, policy: Policy) -> Vec<JoinHandle<()
             }
         })
     };
-    vec![watching, collecting, tending, asking]
+    vec![watching, collecting, voiding, tending, asking]
 }
 
 /// What upkeep remembers from round to round; a restart may forget it.
@@ -101,9 +111,6 @@ async fn rest(gateway: &Gateway) {
 
 /// One round of upkeep. Each step stands alone: what fails is tried again in the next round.
 async fn tend(gateway: &Gateway, policy: &Policy, round: u64, memory: &mut Memory) {
-    if round == 0 {
-        voids::sign_all(gateway).await;
-    }
     if round.is_multiple_of(ORPHAN_ROUNDS) {
         orphans::close_all(gateway).await;
     }

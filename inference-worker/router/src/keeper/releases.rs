@@ -64,15 +64,15 @@ pub(super) async fn level(gateway: &Gateway, state: &mut Releases) {
 /// What each serving session should move.
 fn wanted(gateway: &Gateway, state: &Releases) -> Vec<Ask> {
     let latest = gateway.view.latest();
-    let dead = gateway.downs.dead(Duration::ZERO);
     gateway.books.with(|ledger| {
         let serving = ledger
             .sessions
             .iter()
             .filter(|(_, session)| session.serves(latest, SESSION_MARGIN));
         let ask = |(id, session): (&u64, &Session)| {
-            let silent =
-                |h: &HostBook| dead.contains(&h.host) || state.asked.contains_key(&(*id, h.host.clone()));
+            let silent = |h: &HostBook| {
+                gateway.downs.is(&h.host, &session.model) || state.asked.contains_key(&(*id, h.host.clone()))
+            };
             let (from, to, amount) = choose(session, &|host| ledger.barred.contains_key(host), &silent)?;
             let session = *id;
             Some(Ask {

@@ -52,7 +52,7 @@ fn health(session: &Session, latest: u64, draw_delay: u64) -> Health {
     }
 }
 
-/// Opens a session for a payer and a model unless one is good or on its way, or the chain does not know the model.
+/// Opens a session for a payer and a model unless one is good or on its way, or the chain opens none for the model.
 pub(super) async fn open_if_needed(
     gateway: &Gateway,
     policy: &Policy,
@@ -74,8 +74,7 @@ pub(super) async fn open_if_needed(
             )
         })
     });
-    let launched = gateway.view.model(model).is_some();
-    if provided || latest == 0 || !launched {
+    if provided || latest == 0 || !gateway.view.opens(model) {
         return Ok(());
     }
     if let Some(agent) = payer.agent() {

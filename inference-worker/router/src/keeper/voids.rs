@@ -5,19 +5,32 @@ use crate::paid::Gateway;
 use bytes::Bytes;
 use quern_inference_api::paid::{SignedVoucher, VOUCHERS_PATH};
 use quern_protocol::{Amount, Voucher, salt_commitment};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-/// Signs them all and hands each to the host that is first in rank for its nonce.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Signs them all and hands each to the host that is first in rank for its nonce. A host that gives no answer once gets no
+/// more of them: there may be thousands.
 pub(super) async fn sign_all(gateway: &Gateway) {
     let sessions: Vec<(u64, Vec<(u64, u64)>)> = gateway.books.with(|ledger| {
         let skipped = ledger.sessions.iter().filter(|(_, s)| !s.voids.is_empty());
         skipped.map(|(id, s)| (*id, s.voids.clone())).collect()
     });
+    let mut silent = BTreeSet::new();
     for (session, ranges) in sessions {
         let nonces: Vec<u64> = ranges.into_iter().flat_map(|(from, below)| from..below).collect();
         let mut delivered = 0_usize;
         for nonce in &nonces {
-            if let Some(signed) = sign(gateway, session, *nonce) {
-                delivered += usize::from(hand_over(gateway, &signed).await);
+            let signed = sign(gateway, session, *nonce);
+            let Some(signed) = signed.filter(|signed| !silent.contains(&signed.voucher.host)) else {
+                continue;
+            };
+            match hand_over(gateway, &signed).await {
+                Some(taken) => delivered += usize::from(taken),
+                None => {
+                    silent.insert(signed.voucher.host);
+                }
             }
         }
         tracing::info!(
@@ -55,17 +68,12 @@ fn sign(gateway: &Gateway, session: u64, nonce: u64) -> Option<SignedVoucher> {
     })
 }
 
-async fn hand_over(gateway: &Gateway, signed: &SignedVoucher) -> bool {
-    let (Some(host), Ok(body)) = (
-        gateway.view.host(&signed.voucher.host),
-        serde_json::to_vec(signed),
-    ) else {
-        return false;
-    };
+/// Whether the host takes it; none if it gives no answer.
+async fn hand_over(gateway: &Gateway, signed: &SignedVoucher) -> Option<bool> {
+    let host = gateway.view.host(&signed.voucher.host)?;
+    let body = serde_json::to_vec(signed).ok()?;
     let url = format!("{}{VOUCHERS_PATH}", host.endpoint.trim_end_matches('/'));
-    let answer = gateway
-        .client
-        .post(&url, host.transport_key.0, Bytes::from(body))
-        .await;
-    answer.is_ok_and(|answer| answer.status().is_success())
+    let answer = gateway.client.post(&url, host.transport_key.0, Bytes::from(body));
+    let answer = tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()?;
+    Some(answer.status().is_success())
 }

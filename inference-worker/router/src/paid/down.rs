@@ -36,7 +36,7 @@ impl Downs {
     }
 
     /// A request to a model of a host failed.
-    pub(super) fn failed(&self, host: &str, model: &str) {
+    pub(crate) fn failed(&self, host: &str, model: &str) {
         let now = Instant::now();
         let down = Down {
             since: now,
@@ -69,7 +69,7 @@ impl Downs {
     }
 
     /// Whether a request to a model of a host failed a moment ago, or whatever it was asked for.
-    pub(super) fn is(&self, host: &str, model: &str) -> bool {
+    pub(crate) fn is(&self, host: &str, model: &str) -> bool {
         let at = (host.to_owned(), model.to_owned());
         self.with(|state| {
             let failed = state.failed.get(&at).map(|down| down.last);
@@ -83,7 +83,15 @@ impl Downs {
         self.with(|state| state.failed.keys().map(|(host, _)| host.clone()).collect())
     }
 
-    /// Hosts that have not answered anything for a while.
+    /// Forgets all other hosts.
+    pub(super) fn keep(&self, hosts: &BTreeSet<String>) {
+        self.with(|state| {
+            state.failed.retain(|(host, _), _| hosts.contains(host));
+            state.silent.retain(|host, _| hosts.contains(host));
+        });
+    }
+
+    /// Hosts that failed a request, whatever it was for, and gave no sign of life for so long since.
     pub(crate) fn dead(&self, after: Duration) -> BTreeSet<String> {
         self.with(|state| {
             let failed = state.failed.iter();
@@ -129,6 +137,9 @@ mod tests {
         assert_eq!(downs.dead(while_), BTreeSet::from(["mill".to_owned()]));
         assert_eq!(downs.hosts().len(), 2);
         assert!(downs.is("mill", "c") && !downs.is("well", "c"));
+        // of those in no session any more nothing is remembered
+        downs.keep(&BTreeSet::from(["mill".to_owned()]));
+        assert_eq!(downs.hosts(), BTreeSet::from(["mill".to_owned()]));
         // an answer to one model shows that it lives
         downs.answered("mill", "a");
         assert!(downs.dead(while_).is_empty() && downs.is("mill", "b") && !downs.is("mill", "c"));

@@ -12,7 +12,7 @@ pub(crate) mod tickets;
 mod top_up;
 pub(crate) mod verify;
 
-pub(crate) use collect::{ask_receipt, collect};
+pub(crate) use collect::{Stopped, ask_receipt, collect};
 pub(crate) use down::Downs;
 pub(crate) use forward::{SESSION_MARGIN, forward};
 
@@ -123,23 +123,22 @@ impl Gateway {
         })
     }
 
-    /// Whether every payer has a session for every model that the chain knows, of which there is one at least.
+    /// Whether every payer has a session for every model that the chain opens sessions for, and there is one at all.
     pub(crate) fn is_ready(&self) -> bool {
         // vouchers name the height before the latest
         let height = self.view.latest().saturating_sub(1);
-        let known = |model: &&String| self.view.model(model).is_some();
-        let models: Vec<&String> = self.models.iter().filter(known).collect();
-        let served = self.books.with(|ledger| {
-            self.payers.values().all(|payer| {
-                models.iter().copied().all(|model| {
-                    let mut own = ledger.sessions.values();
-                    own.any(|s| {
-                        s.payer == payer.address && s.model == *model && s.serves(height, SESSION_MARGIN)
-                    })
-                })
-            })
-        });
-        served && !models.is_empty()
+        let opens = |model: &&String| self.view.opens(model);
+        let models: Vec<&String> = self.models.iter().filter(opens).collect();
+        self.books.with(|ledger| {
+            let sessions = ledger.sessions.values();
+            let serving: Vec<_> = sessions.filter(|s| s.serves(height, SESSION_MARGIN)).collect();
+            let has = |payer: &Payer, model: &str| {
+                let mut own = serving.iter();
+                own.any(|s| s.payer == payer.address && s.model == model)
+            };
+            let served = |payer| models.iter().all(|model| has(payer, model));
+            !serving.is_empty() && self.payers.values().all(served)
+        })
     }
 
     /// Signs a voucher for a request with a cap that the ledger granted.

@@ -12,8 +12,9 @@ use quern_protocol::{Amount, Coefficients};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Attempts to hand over one top-up, and the pause between them.
+/// Attempts to hand over one top-up, the wait for each one's answer, and the pause between them.
 const ATTEMPTS: u32 = 3;
+const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// What the tasks of one stream share.
@@ -161,12 +162,15 @@ impl Shared {
         let body = Bytes::from(body);
         for attempt in 1..=ATTEMPTS {
             let answer = self.gateway.client.post(&url, host.transport_key.0, body.clone());
-            match answer.await.map(|answer| answer.status()) {
-                Ok(StatusCode::OK) => return self.gateway.metrics.top_ups.inc(),
-                // The answer ended while the top-up travelled.
-                Ok(StatusCode::NOT_FOUND) => return,
-                Ok(status) => tracing::warn!(host = place.host, %status, "a top-up was refused"),
-                Err(error) => tracing::warn!(host = place.host, %error, "a top-up did not arrive"),
+            match tokio::time::timeout(PATIENCE, answer).await {
+                Ok(Ok(answer)) => match answer.status() {
+                    StatusCode::OK => return self.gateway.metrics.top_ups.inc(),
+                    // The answer ended while the top-up travelled.
+                    StatusCode::NOT_FOUND => return,
+                    status => tracing::warn!(host = place.host, %status, "a top-up was refused"),
+                },
+                Ok(Err(error)) => tracing::warn!(host = place.host, %error, "a top-up did not arrive"),
+                Err(_) => tracing::warn!(host = place.host, "no answer to a top-up in time"),
             }
             tokio::time::sleep(PAUSE * attempt).await;
         }

@@ -2,6 +2,7 @@
 
 use super::real::RealSettlement;
 use crate::chain::{Answer, ChainApi, Contracts};
+use anyhow::Context as _;
 use quern_chain_client::{Call, SigningKey};
 use quern_interface::pricing::UsdPrice;
 use quern_interface::registry::{self, HostInfo, LaunchPackage, ModelState};
@@ -12,6 +13,7 @@ use quern_protocol::{
     Amount, Batch, Coefficients, Hash, Node, Price, Receipt, SessionLeaf, SumTree, hash_fields,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 pub(super) const CHAIN_ID: &str = "quern-test";
@@ -30,10 +32,20 @@ pub(super) struct State {
     pub(super) sessions: Vec<SessionInfo>,
     pub(super) calls: Vec<ExecuteMsg>,
     pub(super) silent: bool,
+    /// Models beside the one that is live.
+    pub(super) others: BTreeMap<String, ModelState>,
     /// The contract itself, if it answers here.
     pub(super) real: Option<RealSettlement>,
     /// Transactions with misses take effect, but nobody hears that.
     pub(super) swallows: bool,
+}
+
+impl State {
+    fn state_of(&self, model: &str) -> anyhow::Result<ModelState> {
+        let other = self.others.get(model).copied();
+        let found = other.or_else(|| (model == super::MODEL).then_some(ModelState::Live));
+        found.with_context(|| format!("unknown_model: {model} is no model"))
+    }
 }
 
 #[derive(Debug)]
@@ -48,6 +60,7 @@ impl Default for TestChain {
             sessions: Vec::new(),
             calls: Vec::new(),
             silent: false,
+            others: BTreeMap::new(),
             real: None,
             swallows: false,
         }))
@@ -157,15 +170,20 @@ impl TestChain {
                 }),
                 _ => match serde_json::from_value(question)? {
                     registry::QueryMsg::Model { model } => {
-                        anyhow::ensure!(model == super::MODEL, "unknown_model: {model} is no model");
-                        json!(package())
+                        let state = state.state_of(&model)?;
+                        let id = model;
+                        json!(LaunchPackage {
+                            id,
+                            state,
+                            ..package()
+                        })
                     }
                     registry::QueryMsg::Host { host } => json!(state.hosts.iter().find(|h| h.host == host)),
                     registry::QueryMsg::WarmKeyAt { host, .. } => {
                         json!(state.hosts.iter().find(|h| h.host == host).map(|h| &h.warm_key))
                     }
                     registry::QueryMsg::PriceAt { model, .. } => {
-                        anyhow::ensure!(model == super::MODEL, "unknown_model: {model} is no model");
+                        state.state_of(&model)?;
                         json!(state.price)
                     }
                     other => anyhow::bail!("not asked for: {other:?}"),

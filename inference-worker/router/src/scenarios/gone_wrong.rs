@@ -214,6 +214,47 @@ async fn a_forgotten_receipt_is_fetched_and_a_withheld_one_is_never_charged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_silent_host_holds_up_no_receipts_of_others() {
+    let world = World::new(&[WithholdsReceipt, ForgetsReceipt]).await;
+    let router = world.router().await;
+    // Without further blocks nothing lapses.
+    world.chain.with(|state| state.silent = true);
+    let taken = |host: usize| world.hosts[host].with(|book| book.vouchers.len());
+    while taken(0) < 12 || taken(1) == 0 {
+        assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    }
+    world.hosts[0].behave(Dead);
+    for _ in 0..3 {
+        assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    }
+    // Asking the first one about its requests one after the other would take longer than anybody waits here.
+    let all = Amount(PRICE * taken(1) as u128);
+    until("the other's receipts are fetched", || {
+        router.budget().spent == all
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_with_more_requests_without_receipts_than_a_round_asks_for_is_asked_about_all() {
+    let world = World::new(&[WithholdsReceipt]).await;
+    let router = world.router().await;
+    world.chain.with(|state| state.silent = true);
+    for _ in 0..70 {
+        assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    }
+    // Of the later ones it has receipts.
+    world.hosts[0].behave(ForgetsReceipt);
+    for _ in 0..2 {
+        assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    }
+    until("the later ones are fetched", || {
+        router.budget().spent == Amount(2 * PRICE)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_pays_for_what_was_made() {
     use http_body_util::{BodyExt, Full};
     let world = World::new(&[Honest]).await;
@@ -442,6 +483,24 @@ async fn a_host_that_runs_short_gets_part_of_another_ones_limit_by_its_signature
     for host in &world.hosts {
         host.with(|book| assert!(book.complaints.is_empty(), "{:?}", book.complaints));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_failed_with_another_model_is_asked_for_a_release_all_the_same() {
+    let world = World::new(&[Honest, Honest]).await;
+    let router = world.router().await;
+    router.gateway.downs.failed(&world.hosts[0].name, "another model");
+    world
+        .chain
+        .with(|state| state.sessions[0].committee[1].limit = Amount(1_000));
+    world.chain.advance(1);
+    until("a release is presented", || {
+        !calls(&world, |call| {
+            matches!(call, ExecuteMsg::PresentRelease { .. }).then_some(())
+        })
+        .is_empty()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,6 +32,8 @@ use tokio::sync::{Notify, mpsc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Conduct {
     Honest,
+    /// Says three times that its model is shown no tools.
+    Stutters,
     /// Signs that it is busy.
     Refuses,
     /// The same of a height at which nobody asked.
@@ -87,6 +89,8 @@ pub(super) struct Book {
     pub(super) complaints: Vec<String>,
 }
 
+    /// Times that somebody asked for its models.
+    pub(super) listed: usize,
 #[derive(Debug)]
 pub(super) struct TestHost {
     pub(super) name: String,
@@ -227,16 +231,18 @@ impl TestHost {
     }
 }
 
-async fn models() -> Json<ModelList> {
+async fn models(State(host): State<Arc<TestHost>>) -> Json<ModelList> {
+    let stutters = *host.conduct.lock().unwrap() == Conduct::Stutters;
+    host.with(|book| book.listed += 1);
     let model = Model {
         id: super::MODEL.into(),
         object: "model".into(),
         created: 0,
         owned_by: "host".into(),
         context_length: 1,
-        listing: Listing::decoder(1, true),
+        listing: Listing::decoder(1, !stutters),
     };
-    Json(ModelList::new(vec![model]))
+    Json(ModelList::new(vec![model; if stutters { 3 } else { 1 }]))
 }
 
 async fn top_up(State(host): State<Arc<TestHost>>, Json(signed): Json<SignedVoucher>) -> Response {

@@ -4,6 +4,7 @@ use super::chain::CHAIN_ID;
 use super::client::{complete, get};
 use super::host::Conduct::*;
 use super::*;
+use quern_interface::registry::ModelState;
 use quern_interface::settlement::ExecuteMsg;
 use quern_protocol::{Bytes as Fixed, rank};
 
@@ -192,4 +193,42 @@ async fn a_model_that_the_chain_does_not_know_stops_no_other_one() {
         state.calls.iter().filter(opened).count()
     });
     assert_eq!(tried, 0, "nothing is paid for a session that cannot be");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_no_session_can_be_opened_for_keeps_the_router_from_nothing() {
+    for state in [ModelState::Proposed, ModelState::Retiring, ModelState::Retired] {
+        let mut world = World::new(&[Honest]).await;
+        world.models = vec!["other".into(), MODEL.into()];
+        world
+            .chain
+            .with(|chain| chain.others.insert("other".into(), state));
+        let router = world.router().await;
+        assert_eq!(get(&router.url, "/health").await.status, 200, "{state:?}");
+        assert_eq!(complete(&router.url, 10, true).await.status, 200);
+        let opened = |world: &World| {
+            let is_other = |call: &&ExecuteMsg| matches!(call, ExecuteMsg::OpenSession { model, .. } if model == "other");
+            world
+                .chain
+                .with(|state| state.calls.iter().filter(is_other).count())
+        };
+        assert_eq!(opened(&world), 0, "{state:?}");
+        // Where it opens, a session is needed.
+        let opens = |chain: &mut chain::State| chain.others.insert("other".into(), ModelState::Canary);
+        world.chain.with(opens);
+        until("a session is opened", || opened(&world) == 1).await;
+        until("both are served", || router.gateway.is_ready()).await;
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_host_has_one_vote_on_what_a_model_can_do_however_often_it_says_it() {
+    let world = World::new(&[Stutters, Honest, Honest]).await;
+    let router = world.router().await;
+    let asked = |host: &Arc<TestHost>| host.with(|book| book.listed > 0);
+    until("all were asked", || world.hosts.iter().all(asked)).await;
+    // What the last one said may be on its way.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(router.gateway.view.shows_tools(MODEL));
 }

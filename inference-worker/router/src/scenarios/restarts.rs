@@ -58,6 +58,39 @@ async fn after_a_crash_no_nonce_is_used_again_and_the_skipped_ones_are_voided() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_silent_host_holds_up_neither_upkeep_nor_the_other_hosts_void_vouchers_after_a_crash() {
+    let world = World::new(&[Honest, Honest]).await;
+    let router = world.router().await;
+    for _ in 0..4 {
+        assert_eq!(complete(&router.url, 10, true).await.status, 200);
+    }
+    router.kill().await;
+    world.hosts[0].behave(Dead);
+    let router = world.router().await;
+    world
+        .chain
+        .with(|state| state.height = state.sessions[0].closes_at - 10);
+    until("the session is renewed", || {
+        world.chain.with(|state| state.sessions.len()) == 2
+    })
+    .await;
+    until("void vouchers arrive", || {
+        world.hosts[1].with(|book| book.voids > 50)
+    })
+    .await;
+    until("all were tried", || {
+        router.gateway.books.with(|ledger| {
+            ledger
+                .sessions
+                .get(&1)
+                .is_none_or(|session| session.voids.is_empty())
+        })
+    })
+    .await;
+    assert_eq!(world.hosts[0].with(|book| book.voids), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_a_lost_ledger_is_closed_and_never_used() {
     let world = World::new(&[Honest]).await;
     let router = world.router().await;
