@@ -2,6 +2,7 @@
 
 use super::forward::{Order, path};
 use super::relay::{Opening, Stream};
+use super::sse::is_pending;
 use super::{Gateway, Pending, silence};
 use crate::receipts::Refused;
 use axum::body::Body;
@@ -107,18 +108,16 @@ async fn call(
     let answer = match gateway.client.request(host.transport_key.0, request).await {
         Ok(answer) => answer,
         Err(error) => {
-            // It never heard of the request.
-            if matches!(error, ClientError::Connect(_)) {
+            // Unless the connection broke it never heard of the request.
+            if !matches!(error, ClientError::Call(_)) {
                 gateway.tickets.clear(&place);
             }
             return Attempt::Silent(error.to_string());
         }
     };
     let (parts, body) = answer.into_parts();
-    let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
-    let events = kind
-        .as_ref()
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    let kind = parts.headers.get(header::CONTENT_TYPE);
+    let events = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     match parts.status {
         StatusCode::OK if events => {
             let id = request_id(&pending);
@@ -129,10 +128,7 @@ async fn call(
             }
         }
         StatusCode::OK => whole(pending, &parts.headers, body).await,
-        status => {
-            gateway.tickets.deny(&place);
-            refused(gateway, (pending, signed), status, kind, body).await
-        }
+        status => refused(gateway, (pending, signed), (status, &parts.headers), body).await,
     }
 }
 
@@ -165,7 +161,7 @@ async fn whole(mut pending: Pending, headers: &HeaderMap, body: Incoming) -> Att
     };
     let usage = super::sse::usage(&answer);
     let id = request_id(&pending);
-    let receipt = match headers.get(RECEIPT_HEADER).and_then(from_header::<SignedReceipt>) {
+    let receipt = match receipt(headers) {
         Some(signed) => pending.receipt(signed, usage).await,
         None => None,
     };
@@ -180,18 +176,30 @@ async fn whole(mut pending: Pending, headers: &HeaderMap, body: Incoming) -> Att
     Attempt::Answered(Box::new(response))
 }
 
-/// Anything but 200: a signed refusal frees the voucher, a fault of the request is the client's to see.
+fn receipt(headers: &HeaderMap) -> Option<SignedReceipt> {
+    headers.get(RECEIPT_HEADER).and_then(from_header)
+}
+
+/// Anything but 200: a signed refusal frees the voucher, a fault of the request is the client's to see. A host that failed
+/// on the way shows a receipt of what it did, or says that one comes.
 async fn refused(
     gateway: &Gateway,
-    (pending, voucher): (Pending, SignedVoucher),
-    status: StatusCode,
-    kind: Option<HeaderValue>,
+    (mut pending, voucher): (Pending, SignedVoucher),
+    (status, headers): (StatusCode, &HeaderMap),
     body: Incoming,
 ) -> Attempt {
     let body = match Limited::new(body, MAX_ERROR).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => return Attempt::failed(format!("status {status}, {error}")),
     };
+    let error = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+    pending.doubtful |= is_pending(&error);
+    if let Some(signed) = receipt(headers)
+        && pending.receipt(signed, None).await.is_some()
+    {
+        return Attempt::failed(format!("status {status}, with a receipt of what it did"));
+    }
+    pending.deny();
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             if let Some(refusal) = refusal(gateway, &pending, &body) {
@@ -212,7 +220,6 @@ async fn refused(
             }
         }
         StatusCode::PAYMENT_REQUIRED => {
-            let error = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
             let code = error["error"]["code"].as_str().unwrap_or("no code").to_owned();
             tracing::warn!(
                 host = pending.place.host,
@@ -225,6 +232,7 @@ async fn refused(
         status if status.is_client_error() => {
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = status;
+            let kind = headers.get(header::CONTENT_TYPE).cloned();
             let kind = kind.map(|kind| (header::CONTENT_TYPE, kind));
             response.headers_mut().extend(kind);
             Attempt::Answered(Box::new(response))

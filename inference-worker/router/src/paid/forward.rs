@@ -218,9 +218,9 @@ async fn offer(
 
 /// For a request that must not be charged twice.
 fn held() -> ApiError {
-    let message = "A host that was asked said nothing and may still be paid, so no other one was asked under this \
-                   idempotency key. The request is run again under it once that host can no longer be paid; send a new key \
-                   to ask others at once.";
+    let message = "A host that was asked gave no whole answer and was paid for what it did or may still be, so no other one \
+                   was asked under this idempotency key. The request is run again under it once that host cannot be paid any \
+                   more; send a new key to ask others at once.";
     ApiError {
         retry_after: Some(HELD),
         ..ApiError::unavailable(message)

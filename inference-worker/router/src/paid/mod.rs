@@ -159,8 +159,8 @@ impl Gateway {
         }
     }
 
-    /// Checks a receipt. A good one settles the request and is kept; its id comes back. A wrong one is kept as
-    /// evidence, and the host gets no further voucher.
+    /// Checks a receipt. A good one settles the request and is kept. A wrong one is kept as evidence, and the host gets no
+    /// further voucher.
     pub(crate) async fn accept(
         &self,
         place: &Place,
@@ -168,7 +168,7 @@ impl Gateway {
         model: &str,
         signed: SignedReceipt,
         usage: Option<(u32, u32)>,
-    ) -> Option<String> {
+    ) -> Taken {
         let verdict = match self.check(place, request, model, &signed, usage, false).await {
             // The warm key may be a newer one, or have been an older one.
             Err(_) => self.check(place, request, model, &signed, usage, true).await,
@@ -191,11 +191,11 @@ impl Gateway {
                 self.books.commit(Record::Settled { place, capture });
                 self.receipts.keep(kept);
                 self.metrics.receipts.with_label_values(&["good"]).inc();
-                Some(id)
+                Taken::Good(id)
             }
             Err(Verdict::Unknown(reason)) => {
                 tracing::warn!(host = place.host, reason, "a receipt could not be checked");
-                None
+                Taken::Unknown
             }
             Err(Verdict::Wrong(reason)) => {
                 tracing::error!(
@@ -210,7 +210,7 @@ impl Gateway {
                 self.metrics.receipts.with_label_values(&["wrong"]).inc();
                 let (host, reason) = (place.host.clone(), format!("receipt {id}: {reason}"));
                 self.books.commit(Record::Barred { host, reason });
-                None
+                Taken::Wrong
             }
         }
     }
@@ -268,6 +268,16 @@ impl Gateway {
     }
 }
 
+/// What became of a receipt that came.
+pub(crate) enum Taken {
+    /// It counts; its id.
+    Good(String),
+    /// It never will.
+    Wrong,
+    /// It may, once it can be checked.
+    Unknown,
+}
+
 /// Why a receipt does not count.
 enum Verdict {
     Wrong(&'static str),
@@ -283,6 +293,8 @@ pub(crate) struct Pending {
     pub(crate) request: Request,
     pub(crate) model: String,
     over: bool,
+    /// The host failed, and is paid all the same or may be.
+    doubtful: bool,
 }
 
 impl Pending {
@@ -293,17 +305,29 @@ impl Pending {
             request,
             model,
             over: false,
+            doubtful: false,
         }
     }
 
     /// Takes a receipt; its id if it is good.
     async fn receipt(&mut self, signed: SignedReceipt, usage: Option<(u32, u32)>) -> Option<String> {
         let gateway = self.gateway.clone();
-        let id = gateway
+        let taken = gateway
             .accept(&self.place, &self.request, &self.model, signed, usage)
             .await;
-        self.over |= id.is_some();
-        id
+        self.doubtful |= matches!(taken, Taken::Unknown);
+        self.over |= matches!(taken, Taken::Good(_));
+        match taken {
+            Taken::Good(id) => Some(id),
+            Taken::Wrong | Taken::Unknown => None,
+        }
+    }
+
+    /// The host failed: it is believed that it does not serve this request, unless it shows or says otherwise.
+    fn deny(&self) {
+        if !self.doubtful {
+            self.gateway.tickets.deny(&self.place);
+        }
     }
 
     /// The host's word that it serves nothing for this voucher.

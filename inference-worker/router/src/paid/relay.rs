@@ -93,7 +93,7 @@ impl Opening {
                         ready.push(raw);
                     }
                     Step::Error(_) => {
-                        self.gateway.tickets.deny(&self.pending.place);
+                        self.pending.deny();
                         return Err("the host failed before the first token".into());
                     }
                     Step::Token(raw) => {
@@ -190,6 +190,7 @@ impl Opening {
             _ => {
                 let chunk = chunk(&event);
                 self.usage = chunk.usage.or(self.usage);
+                self.pending.doubtful |= chunk.pending;
                 if chunk.error {
                     Step::Error(event.raw)
                 } else if chunk.token {

@@ -1,5 +1,6 @@
 //! What the events of a host's stream say.
 
+use quern_inference_api::paid::RECEIPT_PENDING;
 pub(crate) use quern_inference_api::sse::{Event, Splitter};
 
 /// What an OpenAI chunk says.
@@ -9,6 +10,8 @@ pub(crate) struct Chunk {
     pub(crate) token: bool,
     /// It reports a failure.
     pub(crate) error: bool,
+    /// What the host did is paid all the same, once its receipt can be kept.
+    pub(crate) pending: bool,
     /// Prompt and completion tokens of a usage chunk.
     pub(crate) usage: Option<(u32, u32)>,
 }
@@ -27,8 +30,14 @@ pub(crate) fn chunk(event: &Event) -> Chunk {
             || choice["delta"]["tool_calls"].is_array()
             || choice["finish_reason"].is_string(),
         error: value.get("error").is_some_and(|error| !error.is_null()),
+        pending: is_pending(&value),
         usage: usage(&value),
     }
+}
+
+/// Whether an error says that a receipt comes later.
+pub(crate) fn is_pending(answer: &serde_json::Value) -> bool {
+    answer["error"]["code"] == RECEIPT_PENDING
 }
 
 /// Prompt and completion tokens that an answer reports.
@@ -50,7 +59,9 @@ mod tests {
             read(r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#),
             Chunk::default()
         );
-        assert!(read(r#"{"error":{"message":"x"}}"#).error);
+        let error = read(r#"{"error":{"message":"x"}}"#);
+        assert!(error.error && !error.pending);
+        assert!(read(r#"{"error":{"message":"x","code":"receipt_pending"}}"#).pending);
         assert!(read(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#).token);
         let usage =
             read(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#);

@@ -48,6 +48,10 @@ pub(super) enum Conduct {
     Hangs,
     /// The same, but serves it and keeps a receipt.
     ServesInSilence,
+    /// Fails after a few tokens of an answer in one piece, and shows a receipt of them.
+    FailsLate,
+    /// The same, also of a stream whose first token has not left yet; the receipt can be asked for later.
+    PromisesReceipt,
     /// Closes the connection before the first token.
     DiesEarly,
     /// Sends comments for ever, and no token.
@@ -85,12 +89,12 @@ pub(super) struct Book {
     pub(super) pauses: usize,
     pub(super) voids: usize,
     pub(super) witnessed: usize,
+    /// Times that somebody asked for its models.
+    pub(super) listed: usize,
     /// Broken promises of the router.
     pub(super) complaints: Vec<String>,
 }
 
-    /// Times that somebody asked for its models.
-    pub(super) listed: usize,
 #[derive(Debug)]
 pub(super) struct TestHost {
     pub(super) name: String,
@@ -418,6 +422,9 @@ async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderMap, body: B
         job.finish(job.request.max_tokens.unwrap_or(16), FinishReason::Length);
         std::future::pending::<()>().await;
     }
+    if conduct == Conduct::FailsLate || (conduct == Conduct::PromisesReceipt && !stream) {
+        return job.fail();
+    }
     if stream {
         tokio::spawn(job.stream(sender));
         let mut response = Response::new(Body::new(Pipe(receiver, breaks)));
@@ -509,6 +516,24 @@ impl Job {
         signed
     }
 
+    fn failure(&self) -> (ApiError, SignedReceipt) {
+        let error = ApiError {
+            code: (self.conduct == Conduct::PromisesReceipt).then_some(RECEIPT_PENDING),
+            ..ApiError::unavailable("the engine failed")
+        };
+        (error, self.finish(3, FinishReason::Error))
+    }
+
+    fn fail(self) -> Response {
+        let (error, signed) = self.failure();
+        let mut response = error.into_response();
+        if self.conduct == Conduct::FailsLate {
+            let header = to_header(&signed).unwrap();
+            response.headers_mut().insert(RECEIPT_HEADER, header);
+        }
+        response
+    }
+
     async fn whole(self) -> Response {
         let tokens = self.request.max_tokens.unwrap_or(16);
         // A stream may have drawn on this request's part for the moment in which its own top-up travels.
@@ -545,6 +570,11 @@ impl Job {
         let words = Bytes::from(format!(":{}\n\n", " ".repeat(1 << 16)));
         while self.conduct == Conduct::Floods && out.send(words.clone()).await.is_ok() {}
         if matches!(self.conduct, Conduct::DiesEarly | Conduct::Floods) {
+            return;
+        }
+        if self.conduct == Conduct::PromisesReceipt {
+            let error = self.failure().0.to_json();
+            let _ = out.send(Bytes::from(format!("data: {error}\n\n"))).await;
             return;
         }
         for token in 1..=tokens {

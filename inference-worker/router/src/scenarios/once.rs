@@ -264,15 +264,60 @@ async fn a_host_that_served_without_a_word_is_paid_and_its_request_is_not_run_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_reached_no_host_can_be_sent_again_with_its_key() {
-    let world = World::new(&[Honest]).await;
-    let endpoint = "https://127.0.0.1:1".to_owned();
-    world.chain.with(|state| state.hosts[0].endpoint = endpoint);
-    let router = world.router().await;
-    for _ in 0..2 {
-        assert_eq!(complete_once(&router.url, "k", 10, true).await.status, 503);
+async fn an_error_of_a_host_that_is_paid_for_what_it_did_ends_the_request_and_is_charged_once() {
+    // Three tokens: 1.5 * (5 + 6), rounded up.
+    const PART: u128 = 17;
+    for (conduct, stream) in [
+        (FailsLate, false),
+        (PromisesReceipt, false),
+        (PromisesReceipt, true),
+    ] {
+        let world = World::new(&[conduct, conduct]).await;
+        let router = world.router().await;
+        let failed = complete_once(&router.url, "k", 10, stream).await;
+        assert!(
+            failed.status == 503 && failed.body.contains("no other one was asked"),
+            "{conduct:?}: {}",
+            failed.body
+        );
+        until("what was done is paid", || router.budget().spent == Amount(PART)).await;
+        world.hosts.iter().for_each(|host| host.behave(Honest));
+        let gone = complete_once(&router.url, "k", 10, stream).await;
+        assert_eq!(
+            (gone.status.as_u16(), gone.code().as_str()),
+            (409, "idempotency_answer_gone"),
+            "{conduct:?}"
+        );
+        assert_eq!((runs(&world), router.budget().spent), (1, Amount(PART)));
+        // Without a key an answer goes before what the failure costs.
+        world.hosts.iter().for_each(|host| host.behave(conduct));
+        assert_eq!(complete(&router.url, 10, stream).await.status, 503);
+        assert_eq!(runs(&world), 3);
+        until("both are paid", || router.budget().spent == Amount(3 * PART)).await;
+        router.stop().await;
     }
-    assert_eq!(runs(&world), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_reached_no_host_can_be_sent_again_with_its_key() {
+    // Of the second nothing is listened to without privileges, and the third is no address at all.
+    for endpoint in [
+        "https://127.0.0.1:1",
+        "https://127.0.0.1",
+        "https://127.0.0.1:99999",
+    ] {
+        let world = World::new(&[Honest]).await;
+        world
+            .chain
+            .with(|state| state.hosts[0].endpoint = endpoint.to_owned());
+        let router = world.router().await;
+        for _ in 0..2 {
+            let reply = complete_once(&router.url, "k", 10, true).await;
+            assert_eq!(reply.status, 503, "{endpoint}: {}", reply.body);
+        }
+        assert_eq!(runs(&world), 0);
+        router.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
