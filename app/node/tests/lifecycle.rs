@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::{ArgMatches, CommandFactory};
 use quern_node::cli::Cli;
+use quern_node::config::app::AppConfig;
 use quern_node::devnet::{Devnet, Plan};
 use quern_node::output::Format;
 use support::processes;
@@ -172,6 +173,85 @@ fn a_bad_setting_is_refused_and_the_file_stays() {
     );
     assert_eq!(fails(dir.path(), &["config", "set", "app", "no-such", "1"]).0, 10);
     assert_eq!(tree(dir.path()), before);
+}
+
+#[test]
+fn a_file_with_two_mistakes_is_mended_by_the_commands_that_its_refusals_advise() {
+    let dir = initialised();
+    let app = dir.path().join("config/app.toml");
+    let whole = fs::read_to_string(&app).unwrap();
+    let bad = "mempool.max-txs = 5000\niavl-cache-size = 7\n";
+    let rest = whole.replace(
+        "enable = true\naddress = \"127.0.0.1:9090\"",
+        "address = \"0.0.0.0:9090\"",
+    );
+    fs::write(&app, format!("{bad}{rest}")).unwrap();
+    assert_eq!(fails(dir.path(), &["start"]).0, 10);
+    let set = |key: &str, value: &str| {
+        let output = quernd(dir.path(), &["config", "set", "app", key, value]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{key}: {said}");
+        said
+    };
+    assert_eq!(set("mempool.max-txs", "-1"), "");
+    assert_eq!(set("grpc.address", "127.0.0.1:9090"), "");
+    assert_eq!(set("grpc.enable", "false"), "");
+    let file = fs::read_to_string(&app).unwrap();
+    assert!(
+        AppConfig::parse(&file).is_ok_and(|config| !config.grpc.enable),
+        "{file}"
+    );
+    assert!(set("iavl-cache-size", "8").contains("iavl-cache-size = 8 has no effect"));
+    // what `start` would refuse is not written
+    let before = tree(dir.path());
+    let (code, error) = fails(dir.path(), &["config", "set", "config", "abci", "grpc"]);
+    assert_eq!((code, error.contains("abci must be")), (2, true), "{error}");
+    assert_eq!(tree(dir.path()), before);
+}
+
+#[test]
+fn no_variable_sends_cometbft_to_other_files() {
+    let dir = initialised();
+    let id = succeeds(dir.path(), &["comet", "show-node-id"]);
+    let other = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_quernd"))
+            .args(arguments)
+            .envs(["CMTHOME", "TMHOME", "CMT_HOME"].map(|name| (name, other.path())))
+            .env("CMT_ABCI", "grpc")
+            .env("CMTABCI", "grpc")
+            .env("CMT_LOG_FORMAT", "json")
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let home = dir.path().to_str().unwrap();
+    assert_eq!(run(&["comet", "show-node-id", "--home", home]), id);
+    run(&["comet", "unsafe-reset-all", "--home", home]);
+    assert!(tree(other.path()).is_empty());
+    let parent = std::process::id().to_string();
+    let child = [
+        "__child",
+        "--parent",
+        &parent,
+        "--lock",
+        "comet.lock",
+        "--home",
+        home,
+        "--",
+        "env",
+    ];
+    let passed = run(&child);
+    let passed: Vec<&str> = passed
+        .lines()
+        .filter(|line| line.starts_with("CMT") || line.starts_with("TMHOME"))
+        .collect();
+    assert_eq!(passed, ["CMT_LOG_FORMAT=json"]);
 }
 
 #[test]

@@ -5,4 +5,4 @@ mod locate;
 mod program;
 
 pub use locate::locate;
-pub use program::{Comet, MIN_VERSION};
+pub use program::{Comet, MIN_VERSION, command};

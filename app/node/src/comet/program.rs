@@ -1,7 +1,9 @@
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::config::comet_keys;
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 
@@ -46,7 +48,7 @@ impl Comet {
     /// # Errors
     /// [`Exit::NoComet`] if it cannot run or is another version than 0.38.21 or a later 0.38.
     pub fn open(program: &Path) -> Outcome<Self> {
-        let output = Command::new(program)
+        let output = command(program)
             .arg("version")
             .output()
             .at(Exit::NoComet, format!("cannot run {}", program.display()))?;
@@ -88,7 +90,7 @@ impl Comet {
     /// # Errors
     /// [`Exit::Failure`] with the command's own words.
     pub fn run(&self, home: &Path, arguments: &[&str]) -> Outcome<String> {
-        let output = Command::new(&self.program)
+        let output = command(&self.program)
             .args(arguments)
             .arg("--home")
             .arg(home)
@@ -109,6 +111,15 @@ impl Comet {
         home.must_exist()?;
         self.run(home.root(), arguments)
     }
+}
+
+/// Runs a program without the variables by which CometBFT would look for a node's files elsewhere.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for variable in comet_keys::variables() {
+        command.env_remove(variable);
+    }
+    command
 }
 
 fn last_words(output: &Output) -> String {

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::config::app::AppConfig;
-use crate::config::edit;
-use crate::exit::{At, Exit, Outcome};
+use crate::config::{edit, judge};
+use crate::exit::Outcome;
 use crate::home::Home;
 
 /// The files that can be read and changed.
@@ -28,13 +27,14 @@ pub enum ConfigCommand {
         /// Dotted name; for config, a name without its table is one of the top
         key: String,
     },
-    /// Change one setting; the node reads it at its next start
+    /// Change one setting, or add one that is missing; the node reads it at its next start
     Set {
         /// File
         file: File,
         /// Dotted name
         key: String,
         /// New value, of the type that the setting has
+        #[arg(allow_hyphen_values = true)]
         value: String,
     },
 }
@@ -42,8 +42,8 @@ pub enum ConfigCommand {
 /// Runs one of them.
 ///
 /// # Errors
-/// [`Exit::BadFile`] for an unknown setting, [`Exit::Usage`] for a value that does not fit; the file
-/// is unchanged then.
+/// [`crate::exit::Exit::BadFile`] for an unknown setting, [`crate::exit::Exit::Usage`] for a value that does not fit; the
+/// file is unchanged then.
 pub fn run(command: &ConfigCommand, home: &Home) -> Outcome<Value> {
     match command {
         ConfigCommand::Get { file, key } => {
@@ -57,16 +57,19 @@ pub fn run(command: &ConfigCommand, home: &Home) -> Outcome<Value> {
         ConfigCommand::Set { file, key, value } => {
             let path = path(*file, home);
             let mut document = edit::read(&path)?;
-            let value = edit::parse_like(edit::get(&document, key)?, value)?;
-            edit::set(&mut document, key, value)?;
-            let text = document.to_string();
-            if *file == File::App {
-                AppConfig::parse(&text).at(Exit::Usage, key)?;
-                let notes = AppConfig::notes(&text)?;
-                for note in notes.iter().filter(|note| note.contains(key.as_str())) {
-                    eprintln!("{note}");
-                }
+            let value = match file {
+                File::App => judge::read_app(&document, key, value)?,
+                File::Config => judge::read_comet(&document, key, value)?,
+            };
+            edit::put(&mut document, key, value)?;
+            let note = match file {
+                File::App => judge::app(&document, key)?,
+                File::Config => judge::comet(&document, key)?,
+            };
+            if let Some(note) = note {
+                eprintln!("{note}");
             }
+            let text = document.to_string();
             edit::write(&path, text.as_bytes(), 0o644)?;
             Ok(Value::Null)
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use toml_edit::DocumentMut;
 
 use crate::config::foreign;
 use crate::exit::{At, Exit, Failure, Outcome};
@@ -272,7 +273,7 @@ impl AppConfig {
     /// # Errors
     /// None: the defaults always have a form.
     pub fn keys() -> Outcome<Vec<String>> {
-        let defaults = toml_edit::ser::to_document(&Self::default()).at(Exit::Failure, "app.toml")?;
+        let defaults = Self::defaults()?;
         let mut keys = Vec::new();
         for (name, item) in defaults.iter() {
             match item.as_table_like() {
@@ -281,6 +282,14 @@ impl AppConfig {
             }
         }
         Ok(keys)
+    }
+
+    /// All settings that have an effect, as they are where a file does not say otherwise.
+    ///
+    /// # Errors
+    /// None: the defaults always have a form.
+    pub fn defaults() -> Outcome<DocumentMut> {
+        toml_edit::ser::to_document(&Self::default()).at(Exit::Failure, "app.toml")
     }
 
     /// States to keep behind the latest; `None` keeps all.
@@ -295,11 +304,22 @@ impl AppConfig {
     }
 
     fn validate(&self) -> Outcome {
+        match self.faults().into_iter().next() {
+            Some((_, text)) => Err(Failure::new(Exit::BadFile, text)),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with the values, each with the names of the settings that it is about.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(Vec<String>, String)> {
+        let mut faults = Vec::new();
+        let mut fault = |keys: &[&str], text: String| {
+            faults.push((keys.iter().map(|key| (*key).to_owned()).collect(), text));
+        };
         if self.pruning == Pruning::Custom && self.pruning_keep_recent < 2 {
-            return Err(Failure::new(
-                Exit::BadFile,
-                "pruning = \"custom\" needs pruning-keep-recent of at least 2",
-            ));
+            let text = "pruning = \"custom\" needs pruning-keep-recent of at least 2";
+            fault(&["pruning", "pruning-keep-recent"], text.to_owned());
         }
         let split = |event: &String| {
             event
@@ -308,7 +328,7 @@ impl AppConfig {
         };
         if let Some(bad) = self.index_events.iter().find(|event| split(event) != Some(true)) {
             let text = format!("index-events: {bad:?} is not TYPE.KEY, such as transfer.recipient");
-            return Err(Failure::new(Exit::BadFile, text));
+            fault(&["index-events"], text);
         }
         for (name, value) in [
             ("max-open-connections", self.api.max_open_connections),
@@ -316,14 +336,12 @@ impl AppConfig {
         ] {
             if value == 0 || value > 1 << 28 {
                 let text = format!("[api] {name} must be from 1 to {}", 1 << 28);
-                return Err(Failure::new(Exit::BadFile, text));
+                fault(&[&format!("api.{name}")], text);
             }
         }
         if !(1..=3_600).contains(&self.api.rpc_read_timeout) {
-            return Err(Failure::new(
-                Exit::BadFile,
-                "[api] rpc-read-timeout must be from 1 to 3600 seconds",
-            ));
+            let text = "[api] rpc-read-timeout must be from 1 to 3600 seconds";
+            fault(&["api.rpc-read-timeout"], text.to_owned());
         }
         for (name, address) in [
             ("api", self.api.address),
@@ -334,10 +352,10 @@ impl AppConfig {
                 let text = format!(
                     "[{name}] address {address} is not a loopback address: put a proxy with access rules in front of 127.0.0.1 instead"
                 );
-                return Err(Failure::new(Exit::BadFile, text));
+                fault(&[&format!("{name}.address")], text);
             }
         }
-        Ok(())
+        faults
     }
 }
 

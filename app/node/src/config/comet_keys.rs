@@ -106,12 +106,7 @@ pub const REMARKABLE: [(&str, &str, &str); 3] = [
 /// # Errors
 /// [`Exit::BadFile`] for a value that this node cannot follow.
 pub fn notes(document: &DocumentMut, listen: &str) -> Outcome<Vec<String>> {
-    for (key, only, why) in FIXED {
-        if text(document, key).is_some_and(|value| value != only) {
-            let text = format!("config.toml: {key} must be {only:?}: {why}");
-            return Err(Failure::new(Exit::BadFile, text));
-        }
-    }
+    FIXED.iter().try_for_each(|(key, ..)| fixed(document, key))?;
     let mut notes = Vec::new();
     for (name, item) in document.iter() {
         match item.as_table_like() {
@@ -124,16 +119,53 @@ pub fn notes(document: &DocumentMut, listen: &str) -> Outcome<Vec<String>> {
             _ => notes.push(nobody(name)),
         }
     }
-    for (key, usual, what) in REMARKABLE {
-        if let Some(value) = text(document, key).filter(|value| value != usual) {
-            notes.push(format!("config.toml: {key} = {value:?}: {what}"));
-        }
-    }
-    if let Some(other) = text(document, "proxy_app").filter(|address| address != listen) {
-        let text = "has no effect: `start --listen` names the socket of both processes";
-        notes.push(format!("config.toml: proxy_app = {other:?} {text}, {listen}"));
-    }
+    let keys = REMARKABLE.iter().map(|(key, ..)| *key).chain(["proxy_app"]);
+    notes.extend(keys.filter_map(|key| remark(document, key, listen)));
     Ok(notes)
+}
+
+/// The same for one setting, whatever else is in the file.
+///
+/// # Errors
+/// [`Exit::BadFile`] for a value that this node cannot follow.
+pub fn note(document: &DocumentMut, key: &str, listen: &str) -> Outcome<Option<String>> {
+    fixed(document, key)?;
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+    match knows(table, name) {
+        true => Ok(remark(document, key, listen)),
+        false => Ok(Some(nobody(key))),
+    }
+}
+
+/// Refuses another value of a setting that has but one.
+fn fixed(document: &DocumentMut, key: &str) -> Outcome {
+    let Some((_, only, why)) = FIXED.iter().find(|(fixed, ..)| *fixed == key) else {
+        return Ok(());
+    };
+    if text(document, key).is_some_and(|value| value != *only) {
+        let text = format!("config.toml: {key} must be {only:?}: {why}");
+        return Err(Failure::new(Exit::BadFile, text));
+    }
+    Ok(())
+}
+
+/// What an operator may not think of.
+fn remark(document: &DocumentMut, key: &str, listen: &str) -> Option<String> {
+    let value = text(document, key)?;
+    if key == "proxy_app" {
+        let text = "has no effect: `start --listen` names the socket of both processes";
+        return (value != listen).then(|| format!("config.toml: proxy_app = {value:?} {text}, {listen}"));
+    }
+    let (_, usual, what) = REMARKABLE.iter().find(|(known, ..)| *known == key)?;
+    (value != *usual).then(|| format!("config.toml: {key} = {value:?}: {what}"))
+}
+
+/// Variables of the environment by which CometBFT would take another value for a setting that has but one. It reads
+/// `CMT_NAME` and `CMTNAME`; `CMTHOME`, and `TMHOME` of old, are stronger than `--home`.
+pub fn variables() -> impl Iterator<Item = String> {
+    let names = FIXED.iter().map(|(key, ..)| key.to_uppercase());
+    let pairs = names.flat_map(|name| [format!("CMT_{name}"), format!("CMT{name}")]);
+    pairs.chain(["TMHOME".to_owned()])
 }
 
 /// Whether CometBFT has a setting of this name in a table.
@@ -151,5 +183,5 @@ fn nobody(key: &str) -> String {
 fn text(document: &DocumentMut, key: &str) -> Option<String> {
     let value = get(document, key).ok()?;
     let text = value.as_str().map(str::to_owned);
-    text.or_else(|| value.as_bool().map(|flag| flag.to_string()))
+    Some(text.unwrap_or_else(|| value.to_string().trim().to_owned()))
 }

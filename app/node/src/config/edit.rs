@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use toml_edit::{DocumentMut, Item, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use crate::exit::{At, Exit, Failure, Outcome};
 
@@ -52,18 +52,33 @@ pub fn get<'a>(document: &'a DocumentMut, key: &str) -> Outcome<&'a Value> {
 /// # Errors
 /// [`Exit::BadFile`] for a key that the file does not have, [`Exit::Usage`] for a value of another type.
 pub fn set(document: &mut DocumentMut, key: &str, value: Value) -> Outcome {
-    let mut item: &mut Item = document.as_item_mut();
-    for part in key.split('.') {
-        item = item.get_mut(part).ok_or_else(|| unknown(key))?;
-    }
-    let old = item.as_value_mut().ok_or_else(|| unknown(key))?;
+    let old = get(document, key)?;
     if std::mem::discriminant(old) != std::mem::discriminant(&value) {
         let text = format!("{key} is a {}, not a {}", old.type_name(), value.type_name());
         return Err(Failure::new(Exit::Usage, text));
     }
-    let decor = old.decor().clone();
-    *old = value;
-    *old.decor_mut() = decor;
+    put(document, key, value)
+}
+
+/// Sets a key to a value, whatever it had before; a key or table that is missing is inserted.
+///
+/// # Errors
+/// [`Exit::BadFile`] where the file has a value in place of a table, or a table in place of the value.
+pub fn put(document: &mut DocumentMut, key: &str, value: Value) -> Outcome {
+    let (tables, name) = key.rsplit_once('.').map_or((None, key), |(t, n)| (Some(t), n));
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    for part in tables.into_iter().flat_map(|tables| tables.split('.')) {
+        let inner = table.entry(part).or_insert_with(|| Item::Table(Table::new()));
+        table = inner.as_table_like_mut().ok_or_else(|| unknown(key))?;
+    }
+    if let Some(item) = table.get_mut(name) {
+        let old = item.as_value_mut().ok_or_else(|| unknown(key))?;
+        let decor = old.decor().clone();
+        *old = value;
+        *old.decor_mut() = decor;
+    } else {
+        table.insert(name, Item::Value(value));
+    }
     Ok(())
 }
 
@@ -75,17 +90,20 @@ pub fn parse_like(like: &Value, text: &str) -> Outcome<Value> {
     if like.is_str() {
         return Ok(Value::from(text));
     }
-    let wrong = || Failure::new(Exit::Usage, format!("{text:?} is not a {}", like.type_name()));
-    text.parse::<Value>().map_err(|_| wrong())
+    let value = text.parse::<Value>().ok();
+    let same = value.filter(|value| std::mem::discriminant(value) == std::mem::discriminant(like));
+    same.ok_or_else(|| Failure::new(Exit::Usage, format!("{text:?} is not a {}", like.type_name())))
 }
 
-fn unknown(key: &str) -> Failure {
+/// What a key is that is nowhere.
+#[must_use]
+pub fn unknown(key: &str) -> Failure {
     Failure::new(Exit::BadFile, format!("no setting named {key}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{get, parse_like, set};
+    use super::{get, parse_like, put, set};
     use toml_edit::{DocumentMut, Value};
 
     const FILE: &str = "# who\nmoniker = \"a\" # name\n[rpc]\nport = 1\n";
@@ -109,6 +127,22 @@ mod tests {
         assert_eq!(document.to_string(), FILE);
         let port = get(&document, "rpc.port").unwrap();
         assert!(parse_like(port, "many").is_err());
+        assert!(parse_like(port, "true").is_err());
         assert_eq!(parse_like(port, "7").unwrap().as_integer(), Some(7));
+    }
+
+    #[test]
+    fn what_is_missing_is_put_where_it_belongs() {
+        let mut document: DocumentMut = FILE.parse().unwrap();
+        put(&mut document, "fast", Value::from(true)).unwrap();
+        put(&mut document, "rpc.port", Value::from("2")).unwrap();
+        put(&mut document, "rpc.unsafe", Value::from(false)).unwrap();
+        put(&mut document, "p2p.pex", Value::from(true)).unwrap();
+        assert!(put(&mut document, "moniker.first", Value::from(1)).is_err());
+        assert!(put(&mut document, "rpc", Value::from(1)).is_err());
+        assert_eq!(
+            document.to_string(),
+            "# who\nmoniker = \"a\" # name\nfast = true\n[rpc]\nport = \"2\"\nunsafe = false\n\n[p2p]\npex = true\n"
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, TableLike, Value};
 
+use crate::config::edit::unknown;
 use crate::exit::{At, Exit, Failure, Outcome};
 
 /// What becomes of a setting.
@@ -124,6 +125,31 @@ pub const FOREIGN: [Foreign; 26] = [
     ),
 ];
 
+impl Foreign {
+    /// What is to be said about it with this value: nothing if that asks for nothing, and an error if it is refused.
+    fn note(&self, value: Option<&Value>) -> Result<Option<String>, String> {
+        let value = plain(value);
+        let shown = format!("{} = {value}", self.key);
+        match self.fate {
+            _ if self.quiet.contains(&value.as_str()) => Ok(None),
+            Fate::Idle => Ok(Some(format!("app.toml: {shown} has no effect: {}", self.why))),
+            Fate::Refused => Err(format!("{shown}: {}", self.why)),
+        }
+    }
+}
+
+/// The same for one setting by its name.
+///
+/// # Errors
+/// [`Exit::BadFile`] for a setting that nobody knows or a value that is refused.
+pub fn note(key: &str, value: &Value) -> Outcome<Option<String>> {
+    let foreign = FOREIGN.iter().find(|foreign| foreign.key == key);
+    let foreign = foreign.ok_or_else(|| unknown(key))?;
+    foreign
+        .note(Some(value))
+        .map_err(|text| Failure::new(Exit::BadFile, text))
+}
+
 /// Looks at every setting of a file: what has no effect is said, in one line each.
 ///
 /// # Errors
@@ -162,17 +188,7 @@ impl Walk<'_> {
             match (foreign, item.as_table_like()) {
                 (None, Some(inner)) if self.has(&key) => self.table(&key, inner)?,
                 (None, _) => return Err(bad(format!("no setting named {key}"))),
-                (Some(foreign), _) => {
-                    let value = plain(item.as_value());
-                    let shown = format!("{key} = {value}");
-                    match foreign.fate {
-                        _ if foreign.quiet.contains(&value.as_str()) => {}
-                        Fate::Idle => self
-                            .notes
-                            .push(format!("app.toml: {shown} has no effect: {}", foreign.why)),
-                        Fate::Refused => return Err(bad(format!("{shown}: {}", foreign.why))),
-                    }
-                }
+                (Some(foreign), _) => self.notes.extend(foreign.note(item.as_value()).map_err(bad)?),
             }
         }
         Ok(())

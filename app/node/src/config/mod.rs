@@ -5,5 +5,6 @@ pub mod comet;
 pub mod comet_keys;
 pub mod edit;
 pub mod foreign;
+pub mod judge;
 #[cfg(test)]
 mod table;

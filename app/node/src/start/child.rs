@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command as StdCommand, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_dea
 use tokio::process::{Child, Command};
 
 use crate::cli::{LogArgs, LogFormat};
+use crate::comet::command;
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 
@@ -50,7 +51,7 @@ pub fn become_child(args: &ChildArgs, home: &Home) -> Outcome {
         .program
         .split_first()
         .ok_or_else(|| Failure::new(Exit::Usage, "no program given"))?;
-    let error = StdCommand::new(program).args(arguments).exec();
+    let error = command(program).args(arguments).exec();
     Err(Failure::new(
         Exit::NoComet,
         format!("cannot run {}: {error}", Path::new(program).display()),

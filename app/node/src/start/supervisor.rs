@@ -226,6 +226,12 @@ fn check_files(home: &Home, listen: &str) -> Outcome {
     for note in comet_keys::notes(&config, listen)? {
         tracing::warn!("{note}");
     }
+    for variable in comet_keys::variables().filter(|name| std::env::var_os(name).is_some()) {
+        tracing::warn!(
+            variable,
+            "not passed on to CometBFT: the setting that it names is fixed"
+        );
+    }
     files::check(home, &config)?;
     crate::onion::Onions::load(&home.beacon_onion())?;
     Ok(())
