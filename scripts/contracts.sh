@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds every contract (a workspace member with a cdylib) with the canonical compiler into
-# contracts/artifacts, and compares the bytes with the committed contracts/artifacts.sha256.
+# contracts/artifacts, lays those beside them that published packages carry, and compares the bytes with the
+# committed contracts/artifacts.sha256.
 # `--update` writes that file instead: commit it with the change that explains it.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
@@ -47,7 +48,21 @@ while read -r package artefact; do
     printf '%8d bytes  contracts/artifacts/%s.wasm\n' "$(stat -c %s "artifacts/$artefact.wasm")" "$artefact"
 done <<<"$contracts"
 
-built=$(cd artifacts && while read -r _ artefact; do sha256sum "$artefact.wasm"; done <<<"$contracts")
+# Contracts that a published package carries, as its authors built them: package, file in it, name here.
+carried='wasmswap artifacts/wasmswap.wasm wasmswap
+wasmswap scripts/cw20_base.wasm wasmswap_cw20_base'
+while read -r package file artefact; do
+    manifest=$(cargo metadata --locked --all-features --format-version 1 | python3 -c '
+import json, sys
+print(next(p["manifest_path"] for p in json.load(sys.stdin)["packages"] if p["name"] == sys.argv[1]))' "$package")
+    cp "$(dirname "$manifest")/$file" "artifacts/$artefact.wasm"
+    printf '%8d bytes  contracts/artifacts/%s.wasm\n' "$(stat -c %s "artifacts/$artefact.wasm")" "$artefact"
+done <<<"$carried"
+
+built=$(cd artifacts && {
+    while read -r _ artefact; do sha256sum "$artefact.wasm"; done <<<"$contracts"
+    while read -r _ _ artefact; do sha256sum "$artefact.wasm"; done <<<"$carried"
+})
 if [ "$update" = --update ]; then
     printf '%s\n' "$built" >artifacts.sha256
     echo "wrote contracts/artifacts.sha256"

@@ -9,7 +9,7 @@ ROOT=$PWD
 
 QUERND=${QUERND:-$ROOT/target/debug/quernd}
 CHAIN=quern-e2e-1
-ACCOUNTS=(js_amino js_bank js_grants js_refusals js_wasm rust cli)
+ACCOUNTS=(js_amino js_bank js_grants js_market js_refusals js_wasm rust cli)
 FUNDS=1000000000000nqrn
 MIN_GAS_PRICE=0.01nqrn
 export QUERN_KEYRING_PASSWORD=only-for-this-test-network
@@ -17,7 +17,7 @@ export QUERN_KEYRING_PASSWORD=only-for-this-test-network
 die() { echo "e2e: $*" >&2; exit 1; }
 [ -x "$QUERND" ] || die "$QUERND is missing: run \`make build\` first"
 [ -e tests/e2e/js/node_modules ] || die "the JavaScript clients are missing: run \`make setup\` first"
-for artifact in cw20_base probe; do
+for artifact in cw20_base cw721_base probe wasmswap; do
     [ -f "contracts/artifacts/$artifact.wasm" ] || die "contracts/artifacts/$artifact.wasm is missing: run \`make contracts\` first"
 done
 

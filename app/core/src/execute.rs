@@ -1,16 +1,13 @@
 //! One transaction: ante on an outer branch, messages on an inner one.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use prost::Message;
 use quern_context::{Cx, GasMeter, Mode, MsgOutput, TxFacts};
 use quern_proto::{Any, cosmos::base::abci::v1beta1::TxMsgData};
 use quern_types::{Attribute, Error, Event, Result, errors};
 
-use crate::{Msg, ante::Ante, router::AppRouter, tx::Tx};
+use crate::{Msg, ante::Ante, guard::guarded, router::AppRouter, tx::Tx};
 
 /// Most gas of an estimate where blocks have no limit.
 const SIMULATION_GAS: u64 = 100_000_000;
@@ -68,12 +65,13 @@ impl Executor<'_> {
         if quern_beacon::tx::decode(bytes).is_some() {
             return Ok(Outcome::refused(&quern_beacon::MISPLACED));
         }
-        match Tx::decode(bytes) {
-            Ok(tx) => self.run_decoded(cx, &tx, depth),
+        match guarded(|| Ok(Tx::decode(bytes))) {
+            Err(panic) => Ok(Outcome::refused(panic)),
+            Ok(Ok(tx)) => self.run_decoded(cx, &tx, depth),
             // In a block the SDK says no more of what it cannot decode.
-            Err(_) if cx.mode == Mode::Finalize => Ok(Outcome::refused(&errors::TX_DECODE)),
+            Ok(Err(_)) if cx.mode == Mode::Finalize => Ok(Outcome::refused(&errors::TX_DECODE)),
             // Elsewhere it says it twice.
-            Err(error) => Ok(Outcome::refused(errors::TX_DECODE.wrap(error.to_string()))),
+            Ok(Err(error)) => Ok(Outcome::refused(errors::TX_DECODE.wrap(error.to_string()))),
         }
     }
 
@@ -88,10 +86,7 @@ impl Executor<'_> {
         };
         let mut outcome = Outcome::default();
         // A bug that panics must cost its transaction, not the chain: every node sees the same panic.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            self.stages(cx, tx, depth, &gas, &mut outcome)
-        }))
-        .unwrap_or_else(|panic| Err(errors::PANIC.wrap(panic_text(panic.as_ref()))));
+        let result = guarded(|| self.stages(cx, tx, depth, &gas, &mut outcome));
         outcome.gas_used = gas.consumed();
         match result {
             Err(error) if error.is_halt() => return Err(error),
@@ -205,11 +200,4 @@ fn encode_responses(responses: Vec<MsgOutput>) -> Vec<u8> {
         ..Default::default()
     }
     .encode_to_vec()
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    // The text goes to the log alone; the log is not hashed.
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "recovered".to_owned())
 }

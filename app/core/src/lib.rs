@@ -13,6 +13,7 @@ mod decimal;
 mod electorate;
 mod execute;
 mod export;
+mod guard;
 mod hooks;
 mod msg;
 mod options;

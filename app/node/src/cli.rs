@@ -73,9 +73,9 @@ pub enum LogFormat {
 /// How a command prints its result: one flag for all commands, before or after their names.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct OutputArgs {
-    /// Output format
-    #[arg(short, long, global = true, value_enum, default_value = "text")]
-    pub output: Format,
+    /// Output format [default: text; json of `status`, as Cosmovisor and scripts expect it]
+    #[arg(short, long, global = true, value_enum)]
+    pub output: Option<Format>,
 }
 
 /// Which CometBFT a command runs.
@@ -180,7 +180,10 @@ pub enum Command {
 /// With the exit code of the failure.
 pub fn run(cli: Cli) -> Outcome {
     let home = Home::new(&cli.home)?;
-    let format = cli.output.output;
+    let format = cli.output.output.unwrap_or(match cli.command {
+        Command::Status(_) => Format::Json,
+        _ => Format::Text,
+    });
     let value = match cli.command {
         Command::Start(args) => return start(&args, &cli.log, &home),
         Command::PreUpgrade => return Ok(()),

@@ -14,5 +14,6 @@ mod cw20;
 mod dispatch;
 mod hosts;
 mod lifecycle;
+mod published;
 mod queries;
 mod restart;

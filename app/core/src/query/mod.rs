@@ -14,7 +14,7 @@ use quern_store::{Branch, Snapshot, SnapshotError};
 use quern_types::{Error, Result, errors};
 use tendermint_proto::v0_38::{abci::ResponseQuery, crypto::ProofOps};
 
-use crate::{App, app::Shared, block::header};
+use crate::{App, app::Shared, block::header, guard::guarded};
 
 /// What a query found.
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl App {
     pub fn query(&self, path: &str, data: &[u8], height: u64, prove: bool) -> ResponseQuery {
         let latest = self.last_height();
         let height = if height == 0 { latest } else { height };
-        let found = self.shared.route(path, data, height, prove);
+        let found = guarded(|| self.shared.route(path, data, height, prove));
         let height = i64::try_from(height).unwrap_or(i64::MAX);
         match found {
             Ok(found) => ResponseQuery {

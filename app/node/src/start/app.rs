@@ -1,7 +1,6 @@
 //! The application process: ABCI, gRPC and metrics around one [`App`].
 
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +10,6 @@ use quern_api::{Api, Limits, Messages, RestOptions};
 use quern_context::AnyMsg;
 use quern_core::{App, Halt, Msg, Reveals, Snapshots};
 use quern_store::{Pruning, statesync::Folder};
-use tendermint_proto::v0_38::abci::ResponseQuery;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -147,7 +145,7 @@ fn api(app: &App, home: &Home, config: &AppConfig) -> Outcome<Api> {
         messages: Messages::new(executes),
     };
     let source = app.clone();
-    let source = move |path: &str, data: &[u8], height: u64| query(&source, path, data, height);
+    let source = move |path: &str, data: &[u8], height: u64| source.query(path, data, height, false);
     Api::new(Arc::new(source), options).at(Exit::BadFile, "config.toml")
 }
 
@@ -203,17 +201,6 @@ async fn until_stopped(server: Server) -> Outcome<Option<Stop>> {
     };
     let _ = watcher.join();
     stop.at(Exit::Failure, "the ABCI thread")
-}
-
-/// A query from gRPC. A panic ends this query, not the process: queries change no state.
-fn query(app: &App, path: &str, data: &[u8], height: u64) -> ResponseQuery {
-    let answer = catch_unwind(AssertUnwindSafe(|| app.query(path, data, height, false)));
-    answer.unwrap_or_else(|_| ResponseQuery {
-        code: 1,
-        codespace: "undefined".to_owned(),
-        log: "internal error while answering the query".to_owned(),
-        ..ResponseQuery::default()
-    })
 }
 
 fn open(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<App> {
