@@ -14,11 +14,10 @@ from pathlib import Path
 import gguf
 import llama_cpp
 import numpy
-from safetensors.numpy import load_file
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "engine-remote/e2e"))
-from to_gguf import interleaved, name_of  # noqa: E402
+from to_gguf import add_architecture, write  # noqa: E402
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--model", required=True, type=Path, help="folder of a Llama in float32")
@@ -30,39 +29,11 @@ clock = time.thread_time if args.cpu else time.perf_counter
 
 def convert(folder, config, out):
     """Writes weights without a tokenizer: requests are token ids."""
-    heads, key_heads = config["num_attention_heads"], config["num_key_value_heads"]
-    rope = config.get("rope_parameters") or config
-    if config["model_type"] != "llama" or config.get("rope_scaling") or rope.get("rope_type", "default") != "default":
-        raise SystemExit(f"{folder} is no Llama without rope scaling")
     partial = out.with_suffix(".partial")
     writer = gguf.GGUFWriter(partial, "llama")
-    writer.add_context_length(config["max_position_embeddings"])
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_block_count(config["num_hidden_layers"])
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(key_heads)
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_freq_base(rope["rope_theta"])
-    head = config.get("head_dim") or config["hidden_size"] // heads
-    writer.add_key_length(head)
-    writer.add_value_length(head)
-    writer.add_rope_dimension_count(head)
-    writer.add_vocab_size(config["vocab_size"])
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    add_architecture(writer, config)
     writer.add_tokenizer_model("none")
-    for name, weight in load_file(folder / "model.safetensors").items():
-        if weight.dtype != numpy.float32:
-            raise SystemExit(f"{name} is {weight.dtype}, not float32")
-        if name.endswith("q_proj.weight"):
-            weight = interleaved(weight, heads)
-        elif name.endswith("k_proj.weight"):
-            weight = interleaved(weight, key_heads)
-        writer.add_tensor(name_of(name), numpy.ascontiguousarray(weight))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write(writer, folder, config)
     partial.replace(out)
 
 

@@ -5,7 +5,9 @@ use std::{fs, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::Parser;
+use prost::Message;
 use quern_core::{App, Options};
+use quern_proto::cosmos::tx::v1beta1::TxRaw;
 use quern_testkit::{CHAIN_ID, Chain, Genesis};
 use quern_types::AccAddress;
 use quern_wallet::{Failure, KeysCommand, TxCommand};
@@ -330,6 +332,27 @@ async fn who_pays_the_fee_signs_after_the_sender() {
     assert_eq!(balance(&chain, &sender), 999_995);
 }
 
+/// What `--aux` would print if `sender` had put a message of the payer's, in the sender's favour, behind its own.
+async fn with_a_message_of(payer: &AccAddress, machine: &Machine, signed: &str) -> String {
+    let sender = machine.address("sender");
+    let own =
+        format!("bank send {payer} 1nqrn --from sender --fees 10nqrn --fee-payer {payer} --generate-only");
+    let theirs = format!("bank send {payer} {sender} 900000nqrn --generate-only");
+    let mut both: serde_json::Value = serde_json::from_str(&machine.done(&own).await).unwrap();
+    let theirs: serde_json::Value = serde_json::from_str(&machine.done(&theirs).await).unwrap();
+    let messages = both["body"]["messages"].as_array_mut().unwrap();
+    messages.push(theirs["body"]["messages"][0].clone());
+    machine.receives("both.json", &both.to_string());
+    let sign = "sign HERE/both.json --from sender --sign-mode direct-aux -a 0 -s 0";
+    machine.receives("half.json", &machine.done(sign).await);
+    let half = machine.done("encode HERE/half.json").await;
+    let raw = TxRaw::decode(&*STANDARD.decode(half).unwrap()).unwrap();
+    let mut data: serde_json::Value = serde_json::from_str(signed).unwrap();
+    data["sign_doc"]["body_bytes"] = STANDARD.encode(raw.body_bytes).into();
+    data["sig"] = STANDARD.encode(&raw.signatures[0]).into();
+    data.to_string()
+}
+
 #[tokio::test]
 async fn one_account_signs_what_happens_and_another_pays_for_it() {
     let (machine, payers) = (Machine::new(), Machine::new());
@@ -363,6 +386,10 @@ async fn one_account_signs_what_happens_and_another_pays_for_it() {
             "couldn't verify signature",
         )
         .await;
+    // nor does who signs, beside its own, a message in the payer's name
+    payers.receives("aux.json", &with_a_message_of(&payer, &machine, &signed).await);
+    payers.refused(&by_payer, "act for").await;
+    payers.receives("aux.json", &signed);
     for (mode, code) in [("amino-json", 0), ("direct", 32)] {
         let paid = payers.done(&format!("{by_payer} --sign-mode {mode}")).await;
         payers.receives("paid.json", &paid);

@@ -43,28 +43,56 @@ def interleaved(weight, heads):
     return weight.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
-def main(folder, out):
-    folder = Path(folder)
-    config = json.loads((folder / "config.json").read_text())
-    tokenizer = json.loads((folder / "tokenizer.json").read_text())
-    names = json.loads((folder / "tokenizer_config.json").read_text())
-    if config["model_type"] != "llama" or config.get("rope_scaling") or tokenizer["model"]["type"] != "BPE":
-        raise SystemExit("only a Llama with a byte-level BPE and without rope scaling is converted")
-    heads, key_heads = config["num_attention_heads"], config["num_key_value_heads"]
-
-    writer = gguf.GGUFWriter(out, "llama")
-    writer.add_name(folder.name)
+def add_architecture(writer, config):
+    """What config.json says of a Llama without rope scaling."""
+    rope = config.get("rope_parameters") or config
+    if config["model_type"] != "llama" or config.get("rope_scaling") or rope.get("rope_type", "default") != "default":
+        raise SystemExit("only a Llama without rope scaling is converted")
+    heads = config["num_attention_heads"]
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_head_count(heads)
-    writer.add_head_count_kv(key_heads)
+    writer.add_head_count_kv(config["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_freq_base(config["rope_theta"])
-    writer.add_rope_dimension_count(config["head_dim"])
+    writer.add_rope_freq_base(rope["rope_theta"])
+    head = config.get("head_dim") or config["hidden_size"] // heads
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    writer.add_rope_dimension_count(head)
     writer.add_vocab_size(config["vocab_size"])
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+
+
+def write(writer, folder, config):
+    """Adds the weights, all of them float32, and writes the file."""
+    heads, key_heads = config["num_attention_heads"], config["num_key_value_heads"]
+    for name, weight in load_file(folder / "model.safetensors").items():
+        if weight.dtype != np.float32:
+            raise SystemExit(f"{name} is {weight.dtype}, not float32")
+        if name.endswith("q_proj.weight"):
+            weight = interleaved(weight, heads)
+        elif name.endswith("k_proj.weight"):
+            weight = interleaved(weight, key_heads)
+        writer.add_tensor(name_of(name), np.ascontiguousarray(weight))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def main(folder, out):
+    folder = Path(folder)
+    config = json.loads((folder / "config.json").read_text())
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    names = json.loads((folder / "tokenizer_config.json").read_text())
+    if tokenizer["model"]["type"] != "BPE":
+        raise SystemExit("only a byte-level BPE is converted")
+
+    writer = gguf.GGUFWriter(out, "llama")
+    writer.add_name(folder.name)
+    add_architecture(writer, config)
 
     ids = {text: number for text, number in tokenizer["model"]["vocab"].items()}
     special = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
@@ -83,18 +111,7 @@ def main(folder, out):
     writer.add_add_bos_token(True)
     writer.add_add_space_prefix(False)
     writer.add_chat_template(names["chat_template"])
-
-    for name, weight in load_file(folder / "model.safetensors").items():
-        weight = np.ascontiguousarray(weight, dtype=np.float32)
-        if name.endswith("q_proj.weight"):
-            weight = interleaved(weight, heads)
-        elif name.endswith("k_proj.weight"):
-            weight = interleaved(weight, key_heads)
-        writer.add_tensor(name_of(name), np.ascontiguousarray(weight))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write(writer, folder, config)
 
 
 if __name__ == "__main__":

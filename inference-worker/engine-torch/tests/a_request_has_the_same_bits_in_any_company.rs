@@ -7,61 +7,13 @@
     reason = "a test stops at a surprise"
 )]
 
+mod rows;
+
 use quern_engine::{Engine, EngineError, Opening, Slot};
-use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
-use std::path::Path;
+use quern_engine_torch::{LlamaEngine, set_threads};
+use rows::{Dice, alone, argmax, bits, engine};
 
 const OUTPUT: usize = 12;
-
-fn engine(slots: usize, cache_tokens: Option<usize>) -> LlamaEngine {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
-    let options = LoadOptions {
-        slots,
-        cache_tokens,
-        ..LoadOptions::default()
-    };
-    LlamaEngine::load(&folder, &options).unwrap()
-}
-
-/// A small generator of numbers; the same seed repeats.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit
-    }
-
-    fn prompt(&mut self, length: usize) -> Vec<u32> {
-        (0..length).map(|_| 3 + self.below(2000) as u32).collect()
-    }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|value| value.to_bits()).collect()
-}
-
-fn argmax(row: &[f32]) -> u32 {
-    let best = |best: usize, i: usize| if row[i] > row[best] { i } else { best };
-    (0..row.len()).fold(0, best) as u32
-}
-
-/// Greedy output of a prompt and the bits of all rows that it was drawn from, alone and without any cache.
-fn alone(engine: &mut LlamaEngine, prompt: &[u32]) -> (Vec<u32>, Vec<Vec<u32>>) {
-    let slot = engine.open().unwrap();
-    let mut row = engine.prefill(slot, prompt).unwrap().values;
-    let (mut output, mut rows) = (Vec::new(), Vec::new());
-    for _ in 0..OUTPUT {
-        rows.push(bits(&row));
-        output.push(argmax(&row));
-        row = engine.decode(&[(slot, *output.last().unwrap())]).unwrap().values;
-    }
-    engine.close(slot);
-    (output, rows)
-}
 
 #[test]
 fn pieces_steps_scores_and_threads_give_the_same_bits() {
@@ -91,7 +43,7 @@ fn a_thousand_runs_in_mixed_batches_have_one_output() {
     let mut engine = engine(6, None);
     let mut dice = Dice(7);
     let prompt = dice.prompt(75);
-    let (wanted, rows) = alone(&mut engine, &prompt);
+    let (wanted, rows) = alone(&mut engine, &prompt, OUTPUT);
     let mut outputs = std::collections::BTreeSet::new();
     let mut neighbours: Vec<(Slot, usize)> = Vec::new();
     for run in 0..1000 {
@@ -164,7 +116,7 @@ fn a_cached_beginning_is_reused_under_its_salt_alone_and_gives_the_same_bits() {
     let mut engine = engine(4, None);
     let mut dice = Dice(3);
     let prompt = dice.prompt(150);
-    let (wanted, rows) = alone(&mut engine, &prompt);
+    let (wanted, rows) = alone(&mut engine, &prompt, OUTPUT);
     let opening = |salt: Option<[u8; 32]>| Opening {
         prompt: &prompt,
         tokens: prompt.len() + OUTPUT,

@@ -7,62 +7,14 @@
     reason = "a test stops at a surprise"
 )]
 
+mod rows;
+
 use quern_engine::{Engine, EngineError, Opening, Part, Slot};
-use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
-use std::path::Path;
+use quern_engine_torch::set_threads;
+use rows::{Dice, alone, bits, engine};
 
 /// Over two borders of pages at least.
 const OUTPUT: usize = 70;
-
-fn engine(slots: usize, cache_tokens: Option<usize>) -> LlamaEngine {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
-    let options = LoadOptions {
-        slots,
-        cache_tokens,
-        ..LoadOptions::default()
-    };
-    LlamaEngine::load(&folder, &options).unwrap()
-}
-
-/// A small generator of numbers; the same seed repeats.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit
-    }
-
-    fn prompt(&mut self, length: usize) -> Vec<u32> {
-        (0..length).map(|_| 3 + self.below(2000) as u32).collect()
-    }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|value| value.to_bits()).collect()
-}
-
-fn argmax(row: &[f32]) -> u32 {
-    let best = |best: usize, i: usize| if row[i] > row[best] { i } else { best };
-    (0..row.len()).fold(0, best) as u32
-}
-
-/// Greedy output of a prompt and the bits of all rows that it was drawn from, token by token and without any cache.
-fn alone(engine: &mut LlamaEngine, prompt: &[u32]) -> (Vec<u32>, Vec<Vec<u32>>) {
-    let slot = engine.open().unwrap();
-    let mut row = engine.prefill(slot, prompt).unwrap().values;
-    let (mut output, mut rows) = (Vec::new(), Vec::new());
-    for _ in 0..OUTPUT {
-        rows.push(bits(&row));
-        output.push(argmax(&row));
-        row = engine.decode(&[(slot, *output.last().unwrap())]).unwrap().values;
-    }
-    engine.close(slot);
-    (output, rows)
-}
 
 /// A sequence that is decoded with drafts: some of the tokens that will be drawn, then others.
 struct Drafted<'a> {
@@ -103,7 +55,10 @@ fn rows_of_drafts_have_the_bits_of_single_steps_beside_any_others_and_refused_on
                 dice.prompt(length)
             })
             .collect();
-        let wanted: Vec<_> = prompts.iter().map(|prompt| alone(&mut engine, prompt)).collect();
+        let wanted: Vec<_> = prompts
+            .iter()
+            .map(|prompt| alone(&mut engine, prompt, OUTPUT))
+            .collect();
         // The second time the prompt is cached, with the pages that the first time left.
         for time in 0..2 {
             let mut sequences: Vec<Drafted<'_>> = Vec::new();

@@ -223,11 +223,20 @@ pub(crate) async fn to_fee(flags: &TxFlags, home: &Path, arg: &FileArg) -> Resul
     Ok(Sent::Response(Box::new(broadcast(flags, node, raw).await?)))
 }
 
-/// Refuses flags that say otherwise than what was signed, and a payer that signed without the fee.
+/// Refuses flags that say otherwise than what was signed, a payer that signed without the fee, and messages that act for
+/// the payer.
 fn agrees(flags: &TxFlags, payer: &Signer, signed: &Signed) -> Result<()> {
     if signed.address == payer.address {
         return Err(Failure::Usage(format!(
             "fee payer {} cannot sign with SIGN_MODE_DIRECT_AUX: unauthorized",
+            payer.address
+        )));
+    }
+    // The payer's signature covers the messages, too: it would consent to what a stranger says in its name.
+    if signers(&signed.body, &AuthInfo::default())?.contains(&payer.address) {
+        return Err(Failure::Usage(format!(
+            "these messages act for {}, which only pays the fee: refused. If you want them, sign a file that \
+             --generate-only made, with `tx sign`, as both accounts",
             payer.address
         )));
     }
