@@ -105,6 +105,7 @@ fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
     };
     Ok(Shape {
         choice: 0,
+        param: asked.as_ref().map(|(_, param)| (*param).to_owned()),
         grammar: asked.map(compile).transpose()?,
         shown: if calls {
             Style::of(text).shown(text)
