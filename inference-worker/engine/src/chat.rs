@@ -1,13 +1,18 @@
 //! Chat templates: `chat_template.jinja` or the entry of `tokenizer_config.json`, as `transformers` renders them.
 
 mod python;
+mod seeing;
+mod source;
 mod template;
 
+use crate::prompt::Signs;
 use crate::tokenizer::{TokenizerError, read, read_optional};
 use minijinja::{Environment, Error, context};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// One message of a chat.
@@ -63,6 +68,8 @@ pub struct ChatTemplate {
     /// The text of the template that chats take, and that of the one for chats with tools if it is another.
     source: String,
     source_with_tools: Option<String>,
+    /// Name, file and text of each template.
+    sources: Vec<(String, PathBuf, String)>,
     tokens: Map<String, Value>,
 }
 
@@ -96,24 +103,54 @@ impl ChatTemplate {
                 environment: None,
                 source: String::new(),
                 source_with_tools: None,
+                sources,
                 tokens,
             });
         };
-        let mut environment = template::environment();
-        for (name, path, source) in sources {
-            environment
-                .add_template_owned(name, template::unmarked(&source))
-                .map_err(|e| TokenizerError::Invalid {
-                    path,
-                    reason: format!("chat template: {e}"),
-                })?;
-        }
         Ok(Self {
-            environment: Some(environment),
+            environment: Some(compiled(template::environment(), &sources, str::to_owned)?),
             source,
             source_with_tools,
+            sources,
             tokens,
         })
+    }
+
+    /// The same template for chats in which the signs of a user's text are hidden: what it asks of a text is answered
+    /// as if they were not.
+    ///
+    /// # Errors
+    /// When a template is not valid Jinja.
+    pub(crate) fn seeing(&self, signs: &Arc<Signs>) -> Result<Self, TokenizerError> {
+        let mut environment = template::environment();
+        seeing::see(&mut environment, signs);
+        let environment = compiled(environment, &self.sources, |source| seeing::seeing(source, signs))?;
+        Ok(Self {
+            environment: Some(environment),
+            source: self.source.clone(),
+            source_with_tools: self.source_with_tools.clone(),
+            sources: Vec::new(),
+            tokens: self.tokens.clone(),
+        })
+    }
+
+    /// Whether a template, or the name of a special token that it may write, holds a text.
+    pub(crate) fn writes(&self, text: &str) -> bool {
+        let named = self.tokens.values().filter_map(Value::as_str);
+        let mut all = self
+            .sources
+            .iter()
+            .map(|(.., source)| source.as_str())
+            .chain(named);
+        all.any(|source| source.contains(text))
+    }
+
+    /// Names that the templates look up and texts that they compare, in small letters.
+    pub(crate) fn words(&self) -> BTreeSet<String> {
+        self.sources
+            .iter()
+            .flat_map(|(.., source)| source::words(source))
+            .collect()
     }
 
     /// The prompt of a chat of plain messages, up to where the assistant speaks.
@@ -189,6 +226,23 @@ impl ChatTemplate {
             _ => PLAIN,
         }
     }
+}
+
+/// An environment with all templates, each changed first.
+fn compiled(
+    mut environment: Environment<'static>,
+    sources: &[(String, PathBuf, String)],
+    change: impl Fn(&str) -> String,
+) -> Result<Environment<'static>, TokenizerError> {
+    for (name, path, source) in sources {
+        environment
+            .add_template_owned(name.clone(), change(&template::unmarked(source)))
+            .map_err(|e| TokenizerError::Invalid {
+                path: path.clone(),
+                reason: format!("chat template: {e}"),
+            })?;
+    }
+    Ok(environment)
 }
 
 /// Name, file and text of each template of a folder.

@@ -6,7 +6,7 @@
 //! - [`draft`]: tokens that may come next, which a step can try;
 //! - [`config`]: `config.json` of each model family, unknown maths refused by name;
 //! - [`grammar`]: what an output must match, as a mask of tokens at each step;
-//! - [`tokenizer`], [`detokenize`], [`stop`], [`output`], [`chat`]: text in and text out.
+//! - [`tokenizer`], [`detokenize`], [`stop`], [`output`], [`chat`], [`prompt`]: text in and text out.
 
 pub mod chat;
 pub mod config;
@@ -16,6 +16,7 @@ pub mod engine;
 pub mod grammar;
 pub mod manifest;
 pub mod output;
+pub mod prompt;
 pub mod sampler;
 pub mod seed;
 pub mod stop;

@@ -9,7 +9,8 @@ use std::path::Path;
 /// The manifest's name in a model folder.
 pub const MANIFEST: &str = "SHA256SUMS";
 
-/// Compares every file that the folder's manifest names with its hash; a folder without a manifest passes.
+/// Compares every file that the folder's manifest names with its hash; a folder without a manifest passes. Files may lie
+/// in folders below it, as an encoder's `1_Pooling/config.json` does.
 ///
 /// # Errors
 /// Names the file that is missing or changed, or the line of the manifest that is not valid.
@@ -28,10 +29,8 @@ pub fn check(folder: &Path) -> Result<(), TokenizerError> {
             .split_once("  ")
             .or_else(|| line.split_once(" *"))
             .ok_or_else(|| invalid(format!("line {line:?} is not a hash and a name")))?;
-        if Path::new(name).file_name() != Some(name.as_ref()) {
-            return Err(invalid(format!(
-                "{name:?} is not a file name in the model folder"
-            )));
+        if !is_within(name) {
+            return Err(invalid(format!("{name:?} is not a path within the model folder")));
         }
         let path = folder.join(name);
         let found = hash(&path)?;
@@ -43,6 +42,12 @@ pub fn check(folder: &Path) -> Result<(), TokenizerError> {
         }
     }
     Ok(())
+}
+
+/// Whether a name is a file's below the folder, in one way of writing it: `1_Pooling/config.json`.
+fn is_within(name: &str) -> bool {
+    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
+    name.split('/').all(plain)
 }
 
 fn hash(path: &Path) -> Result<String, TokenizerError> {

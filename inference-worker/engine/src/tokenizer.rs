@@ -115,7 +115,16 @@ impl Tokenizer {
             .unwrap_or_default()
     }
 
-    /// The special token of this name: decoding leaves it out, and no text is encoded as it.
+    /// Text, whether special and id of each token that the tokenizer finds in text before its model does.
+    pub(crate) fn added(&self) -> impl Iterator<Item = (String, bool, u32)> {
+        let added = self.inner.get_added_tokens_decoder();
+        added
+            .into_iter()
+            .map(|(id, token)| (token.content, token.special, id))
+    }
+
+    /// The special token of this name: decoding leaves it out, and no text of a chat becomes it
+    /// ([`Prompts`](crate::prompt::Prompts)). A prompt of `/v1/completions` is encoded as it is written.
     pub fn special(&self, name: &str) -> Option<u32> {
         self.vocabulary.as_ref()?.special.get(name).copied()
     }

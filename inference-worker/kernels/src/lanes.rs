@@ -1,5 +1,7 @@
 //! Sixteen numbers at once, the unit of every kernel.
 
+use crate::half;
+
 /// Numbers in one vector.
 pub(crate) const LANES: usize = 16;
 
@@ -31,6 +33,8 @@ pub(crate) unsafe trait Lanes: Copy {
     unsafe fn first(self) -> f32;
     /// Numbers in bfloat16.
     unsafe fn widen(from: *const u16) -> Self;
+    /// Finite numbers in half precision.
+    unsafe fn widen_half(from: *const u16) -> Self;
     /// Asks for memory that will be read soon. It need not exist.
     fn fetch(from: *const u8);
 }
@@ -120,7 +124,13 @@ unsafe impl Lanes for Portable {
     unsafe fn widen(from: *const u16) -> Self {
         // SAFETY: the caller's promise.
         let from = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
-        Self(from.map(|upper| f32::from_bits(u32::from(upper) << 16)))
+        Self(from.map(half::of_upper))
+    }
+    #[inline(always)]
+    unsafe fn widen_half(from: *const u16) -> Self {
+        // SAFETY: the caller's promise.
+        let from = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
+        Self(from.map(half::of_half))
     }
     #[inline(always)]
     fn fetch(from: *const u8) {
@@ -144,8 +154,8 @@ mod wide {
     use super::{Lanes, Portable, ROUND};
     use std::arch::x86_64::{
         __m512, _CMP_NLT_UQ, _mm256_loadu_si256, _mm512_add_epi32, _mm512_castps_si512, _mm512_castsi512_ps,
-        _mm512_cmp_ps_mask, _mm512_cvtepu16_epi32, _mm512_cvtss_f32, _mm512_fmadd_ps, _mm512_loadu_ps,
-        _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_permute_ps,
+        _mm512_cmp_ps_mask, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtss_f32, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_permute_ps,
         _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32, _mm512_storeu_ps,
     };
 
@@ -220,6 +230,10 @@ mod wide {
                 let numbers = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
                 Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(numbers)))
             }
+        }
+        #[inline(always)]
+        unsafe fn widen_half(from: *const u16) -> Self {
+            Self(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
         }
         #[inline(always)]
         fn fetch(from: *const u8) {

@@ -8,6 +8,7 @@
 mod attention;
 mod exp;
 mod groups;
+mod half;
 mod lanes;
 mod panels;
 mod product;

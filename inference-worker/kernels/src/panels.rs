@@ -1,5 +1,6 @@
 //! Weights in the order in which products read them.
 
+use crate::half;
 use crate::lanes::LANES;
 use memmap2::MmapMut;
 use std::alloc::{Layout, handle_alloc_error};
@@ -11,15 +12,13 @@ use std::ops::{Deref, DerefMut};
 pub(crate) const PANEL: usize = 4 * LANES;
 
 /// A matrix in panels of [`PANEL`] outputs: all of them for the first input, then for the second. Numbers lie as they are,
-/// or as the upper 16 of their 32 bits where the others are zero: in bfloat16.
+/// or in 16 bits where that loses nothing.
 pub(crate) enum Panels {
     Whole(Numbers<f32>),
+    /// In bfloat16.
     Upper(Numbers<u16>),
-}
-
-/// The number whose upper half this is.
-fn widen(upper: u16) -> f32 {
-    f32::from_bits(u32::from(upper) << 16)
+    /// In half precision.
+    Half(Numbers<u16>),
 }
 
 /// Place of a weight in the panels.
@@ -40,8 +39,11 @@ fn lay<T: Number>(rows: &[f32], inputs: usize, part: impl Fn(f32) -> T) -> Numbe
 impl Panels {
     /// From a matrix row by row, one row of `inputs` numbers for each output; in half the memory if that loses nothing.
     pub(crate) fn new(rows: &[f32], inputs: usize) -> Self {
-        if rows.iter().all(|number| number.to_bits() & 0xffff == 0) {
-            Self::Upper(lay(rows, inputs, |number| (number.to_bits() >> 16) as u16))
+        let all = |part: fn(f32) -> Option<u16>| rows.iter().all(|number| part(*number).is_some());
+        if all(half::upper) {
+            Self::Upper(lay(rows, inputs, |number| half::upper(number).unwrap_or(0)))
+        } else if all(half::half) {
+            Self::Half(lay(rows, inputs, |number| half::half(number).unwrap_or(0)))
         } else {
             Self::Whole(lay(rows, inputs, |number| number))
         }
@@ -51,7 +53,8 @@ impl Panels {
     pub(crate) fn row(&self, output: usize, inputs: usize) -> impl Iterator<Item = f32> {
         (0..inputs).map(move |input| match self {
             Self::Whole(numbers) => numbers[place(output, input, inputs)],
-            Self::Upper(numbers) => widen(numbers[place(output, input, inputs)]),
+            Self::Upper(numbers) => half::of_upper(numbers[place(output, input, inputs)]),
+            Self::Half(numbers) => half::of_half(numbers[place(output, input, inputs)]),
         })
     }
 
@@ -65,7 +68,7 @@ impl Panels {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Whole(numbers) => size_of_val(&**numbers),
-            Self::Upper(numbers) => size_of_val(&**numbers),
+            Self::Upper(numbers) | Self::Half(numbers) => size_of_val(&**numbers),
         }
     }
 }

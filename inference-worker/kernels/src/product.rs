@@ -27,8 +27,8 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// A matrix of `inputs` columns, given row by row, one row for each output. If all of its numbers are bfloat16, it
-    /// takes half the memory; products have the same bits.
+    /// A matrix of `inputs` columns, given row by row, one row for each output. If all of its numbers are bfloat16
+    /// or all are of half precision, it takes half the memory; products have the same bits.
     pub fn new(rows: &[f32], inputs: usize) -> Self {
         let inputs = inputs.max(1);
         Self {
@@ -180,10 +180,16 @@ impl Task<'_> {
                         let part = &numbers[place..place + length * PANEL];
                         (part.as_ptr(), part.as_ptr().cast::<u8>(), size_of_val(part))
                     }
-                    Panels::Upper(numbers) => {
+                    Panels::Upper(numbers) | Panels::Half(numbers) => {
                         let part = &numbers[place..place + length * PANEL];
+                        let to = wide.as_mut_ptr().cast();
                         // SAFETY: `wide` holds a strip.
-                        unsafe { widen::<V>(part, wide.as_mut_ptr().cast()) };
+                        unsafe {
+                            match self.weight.panels {
+                                Panels::Half(_) => widen::<V, true>(part, to),
+                                _ => widen::<V, false>(part, to),
+                            }
+                        }
                         (
                             wide.as_ptr().cast(),
                             part.as_ptr().cast::<u8>(),
@@ -259,13 +265,13 @@ impl Task<'_> {
     }
 }
 
-/// Numbers from their upper halves.
+/// Numbers from 16 bits: in half precision, or their upper halves.
 ///
 /// # Safety
 /// The instructions of V are there, and there is room for all of `part`, whose length is a multiple of LANES.
 #[inline(always)]
 #[expect(unsafe_code, reason = "vectors")]
-unsafe fn widen<V: Lanes>(part: &[u16], to: *mut f32) {
+unsafe fn widen<V: Lanes, const HALF: bool>(part: &[u16], to: *mut f32) {
     /// Bytes from what is read to what is asked of memory.
     const AHEAD: usize = 2048;
     let (mut from, mut to) = (part.as_ptr(), to);
@@ -273,7 +279,11 @@ unsafe fn widen<V: Lanes>(part: &[u16], to: *mut f32) {
         V::fetch(from.cast::<u8>().wrapping_add(AHEAD));
         // SAFETY: the caller's promise.
         unsafe {
-            V::widen(from).store(to);
+            if HALF {
+                V::widen_half(from).store(to);
+            } else {
+                V::widen(from).store(to);
+            }
             from = from.add(LANES);
             to = to.add(LANES);
         }

@@ -38,6 +38,8 @@ pub(crate) struct Shape {
     pub(crate) shown: Vec<u32>,
     /// Report the likelihood of each token, and of so many others.
     pub(crate) logprobs: Option<u8>,
+    /// The request's parameter that asked for the grammar.
+    pub(crate) param: Option<String>,
     /// Who may share cached prompts with this one: those of the same salt.
     pub(crate) cache_salt: Option<String>,
 }
@@ -136,6 +138,13 @@ pub(crate) enum GenerateError {
     Text(#[from] TokenizerError),
     #[error(transparent)]
     Grammar(#[from] GrammarError),
+}
+
+impl GenerateError {
+    /// Whether the request's own words made it fail: its grammar grew too complex.
+    pub(crate) fn is_the_requests(&self) -> bool {
+        matches!(self, Self::Grammar(GrammarError::Step(_)))
+    }
 }
 
 /// What one more token brought.

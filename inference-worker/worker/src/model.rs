@@ -1,9 +1,9 @@
 //! A model folder, opened.
 
 use anyhow::{Context, bail};
-use quern_engine::chat::ChatTemplate;
 use quern_engine::config::{EncoderConfig, ModelConfig};
 use quern_engine::grammar::Grammars;
+use quern_engine::prompt::Prompts;
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine_torch::{Device, Encoder, LlamaEngine, LoadOptions};
 use std::path::{Path, PathBuf};
@@ -113,15 +113,16 @@ impl ModelArgs {
 #[derive(Debug)]
 pub(crate) struct Text {
     pub(crate) tokenizer: Arc<Tokenizer>,
-    pub(crate) chat: ChatTemplate,
+    pub(crate) chat: Prompts,
     pub(crate) grammars: Grammars,
 }
 
 impl Text {
     pub(crate) fn load(folder: &Path) -> anyhow::Result<Self> {
+        let tokenizer = Tokenizer::load(folder)?;
         Ok(Self {
-            tokenizer: Arc::new(Tokenizer::load(folder)?),
-            chat: ChatTemplate::load(folder)?,
+            chat: Prompts::load(folder, &tokenizer)?,
+            tokenizer: Arc::new(tokenizer),
             grammars: Grammars::default(),
         })
     }

@@ -4,9 +4,10 @@ use crate::generate::{Job, Sequence, Shape, local_seed};
 use crate::model::ModelArgs;
 use anyhow::{Context, bail};
 use quern_engine::Engine;
-use quern_engine::chat::Message;
+use quern_engine::chat::Chat;
 use quern_engine::sampler::SamplingParams;
 use quern_engine::seed::Seed;
+use serde_json::{Map, json};
 use std::io::Write;
 
 /// Generate text once and print it.
@@ -48,11 +49,11 @@ impl Run {
         params.validate()?;
         let text = self.model.text()?;
         let prompt = if self.chat {
-            let message = Message {
-                role: "user".into(),
-                content: self.prompt.clone(),
-            };
-            text.tokenizer.encode(&text.chat.render(&[message])?, false)?
+            text.chat.encode(&Chat {
+                messages: &[json!({"role": "user", "content": self.prompt})],
+                tools: &[],
+                extra: &Map::new(),
+            })?
         } else {
             text.tokenizer.encode(&self.prompt, true)?
         };

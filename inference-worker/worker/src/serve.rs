@@ -202,7 +202,7 @@ impl Opened {
             .text()
             .with_context(|| format!("model {:?}", entry.id))?;
         let text = Arc::new(text);
-        if for_pay && text.chat.reads("strftime_now") {
+        if for_pay && text.chat.template().reads("strftime_now") {
             // An auditor renders the request again, later.
             bail!(
                 "the chat template of model {:?} reads the time, so that answers could not be re-executed; serve another",

@@ -17,7 +17,11 @@ TEMPLATES = {
     # Mistral.
     "listed": NAMES + MESSAGE + CALLS + "[TOOL_CALLS][{{ call.function | tojson }}]{% endfor %}" + END,
     # Llama 3.
-    "bare": NAMES + MESSAGE + CALLS + "{{ call.function | tojson }}{% endfor %}" + END,
+    "bare": NAMES
+    + MESSAGE
+    + CALLS
+    + '{"name": "{{ call.function.name }}", "parameters": {{ call.function.arguments | tojson }}}{% endfor %}'
+    + END,
 }
 # Marks that are tokens of their own, as in the families' real vocabularies, where a test can make a model like them.
 MARKS = {"tagged": ["<tool_call>", "</tool_call>"], "listed": ["[TOOL_CALLS]"], "bare": []}

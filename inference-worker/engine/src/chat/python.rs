@@ -201,7 +201,8 @@ impl Json {
             return Ok(());
         }
         for c in quoted.chars() {
-            if (' '..='~').contains(&c) {
+            // Noncharacters stand for a user's signs.
+            if (' '..='~').contains(&c) || is_noncharacter(c) {
                 out.push(c);
             } else {
                 let mut units = [0; 2];
@@ -212,6 +213,10 @@ impl Json {
         }
         Ok(())
     }
+}
+
+fn is_noncharacter(c: char) -> bool {
+    ('\u{fdd0}'..='\u{fdef}').contains(&c)
 }
 
 fn invalid(reason: &str) -> Error {

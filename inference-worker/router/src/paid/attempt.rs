@@ -194,12 +194,17 @@ async fn refused(
     };
     let error = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
     pending.doubtful |= is_pending(&error);
-    if let Some(signed) = receipt(headers)
-        && pending.receipt(signed, None).await.is_some()
-    {
+    let billed = match receipt(headers) {
+        Some(signed) => pending.receipt(signed, None).await.is_some(),
+        None => false,
+    };
+    // A request's own fault is told, though some of it was done: its grammar may grow too complex on the way.
+    if billed && status != StatusCode::BAD_REQUEST {
         return Attempt::failed(format!("status {status}, with a receipt of what it did"));
     }
-    pending.deny();
+    if !billed {
+        pending.deny();
+    }
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             if let Some(refusal) = refusal(gateway, &pending, &body) {

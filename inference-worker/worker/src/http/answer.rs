@@ -96,8 +96,7 @@ fn free_part(event: Event) -> Option<Part> {
                 protocol::FinishReason::Stop => FinishReason::Stop,
                 protocol::FinishReason::Length => FinishReason::Length,
                 _ => {
-                    let reason = end.reason.unwrap_or_else(|| "the request was cancelled".into());
-                    let (error, receipt) = (ApiError::unavailable(reason), None);
+                    let (error, receipt) = (end.error(), None);
                     return Some(Part::Failed { error, receipt });
                 }
             };

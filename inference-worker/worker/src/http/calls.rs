@@ -1,6 +1,7 @@
 //! Calls of tools in text that arrives in pieces.
 
-use crate::http::tools::Style;
+use crate::http::params::{END, Texts};
+use crate::http::tools::{ARGS, Style};
 use quern_inference_api::response::ToolCall;
 
 /// A piece of an answer.
@@ -21,6 +22,10 @@ enum At {
     Head,
     /// In a call's arguments.
     Arguments(Scan),
+    /// Before an argument of its own, or the end of all.
+    Argument { first: bool },
+    /// In the value of one, which may be a text.
+    Value { text: bool },
     /// Behind a call.
     Behind,
 }
@@ -65,6 +70,9 @@ pub(super) struct Calls {
     count: usize,
     /// Makes the calls' ids.
     number: u64,
+    /// Arguments that are written as texts, and the tool that is called.
+    texts: Texts,
+    tool: String,
 }
 
 impl Calls {
@@ -80,7 +88,15 @@ impl Calls {
             held: String::new(),
             count: 0,
             number,
+            texts: Texts::new(),
+            tool: String::new(),
         }
+    }
+
+    /// The same where some arguments are texts.
+    pub(super) fn with_texts(mut self, texts: Texts) -> Self {
+        self.texts = texts;
+        self
     }
 
     /// Whether there was a call.
@@ -121,20 +137,26 @@ impl Calls {
                 let end = self.held.bytes().position(|byte| scan.ends(byte));
                 let rest = end.map(|end| self.held.split_off(end + 1));
                 let arguments = std::mem::replace(&mut self.held, rest.unwrap_or_default());
-                if !arguments.is_empty() {
-                    pieces.push(Piece::Call(ToolCall {
-                        index: self.count - 1,
-                        head: None,
-                        arguments,
-                    }));
-                }
+                self.arguments(pieces, arguments);
                 if end.is_some() {
                     self.at = At::Behind;
                 }
                 end.is_some()
             }
+            At::Argument { first } => {
+                let first = *first;
+                self.argument(first, pieces)
+            }
+            At::Value { text } => {
+                let text = *text;
+                self.value(text, pieces)
+            }
             At::Behind => match self.style {
-                Style::Tagged => {
+                Style::Named => {
+                    self.at = At::Text;
+                    true
+                }
+                Style::Tagged | Style::Parameters => {
                     let close = self.style.close().unwrap_or_default();
                     let Some(at) = self.held.find(close) else {
                         return false;
@@ -144,7 +166,7 @@ impl Calls {
                     true
                 }
                 // Another one in the list, or behind a separator.
-                Style::Listed | Style::Bare | Style::Untaught => {
+                Style::Listed | Style::Bare | Style::Untaught | Style::Unknown => {
                     let Some(at) = self.held.find('{') else {
                         return false;
                     };
@@ -182,11 +204,7 @@ impl Calls {
             return true;
         }
         // What may begin the mark waits, and blanks before it.
-        let most = mark.len().saturating_sub(1).min(self.held.len());
-        let begun = (1..=most)
-            .rev()
-            .find(|&n| mark.is_char_boundary(n) && self.held.as_bytes().ends_with(&mark.as_bytes()[..n]));
-        let sure = self.held.len() - begun.unwrap_or(0);
+        let sure = self.held.len() - begun(&self.held, mark);
         let sure = self.held.get(..sure).map_or(0, |text| text.trim_end().len());
         let rest = self.held.split_off(sure);
         let text = std::mem::replace(&mut self.held, rest);
@@ -195,6 +213,92 @@ impl Calls {
     }
 
     fn head(&mut self, pieces: &mut Vec<Piece>) -> bool {
+        let (open, close, at) = match self.style {
+            Style::Named => ("", ARGS, At::Arguments(Scan::default())),
+            Style::Parameters => ("<function=", ">\n", At::Argument { first: true }),
+            _ => return self.object(pieces),
+        };
+        let Some(start) = self.held.find(open).map(|start| start + open.len()) else {
+            return false;
+        };
+        let rest = self.held.get(start..).unwrap_or_default();
+        let Some((name, rest)) = rest.split_once(close) else {
+            return false;
+        };
+        let (name, rest) = (name.trim().to_owned(), rest.to_owned());
+        self.held = rest;
+        self.begin(name, pieces);
+        self.at = at;
+        true
+    }
+
+    /// The name or the end that stands before a value.
+    fn argument(&mut self, first: bool, pieces: &mut Vec<Piece>) -> bool {
+        let (open, end) = ("<parameter=", "</function>");
+        let held = self.held.trim_start();
+        if let Some(rest) = held.strip_prefix(end) {
+            self.held = rest.to_owned();
+            self.arguments(pieces, if first { "{}" } else { "}" }.to_owned());
+            self.at = At::Behind;
+            return true;
+        }
+        let Some((name, rest)) = held.strip_prefix(open).and_then(|held| held.split_once(">\n")) else {
+            return false;
+        };
+        let text = self
+            .texts
+            .get(&self.tool)
+            .is_some_and(|texts| texts.contains(name));
+        let before = if first { "{" } else { ", " };
+        let quote = if text { "\"" } else { "" };
+        let arguments = format!("{before}{}: {quote}", serde_json::Value::from(name));
+        self.held = rest.to_owned();
+        self.arguments(pieces, arguments);
+        self.at = At::Value { text };
+        true
+    }
+
+    fn value(&mut self, text: bool, pieces: &mut Vec<Piece>) -> bool {
+        let end = self.held.find(END);
+        let sure = end.unwrap_or_else(|| self.held.len() - begun(&self.held, END));
+        let rest = self.held.split_off(sure);
+        let mut value = std::mem::replace(&mut self.held, rest);
+        if text {
+            let quoted = serde_json::Value::from(value).to_string();
+            value = quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned();
+        }
+        if end.is_some() {
+            self.held.drain(..END.len());
+            self.at = At::Argument { first: false };
+            value.push_str(if text { "\"" } else { "" });
+        }
+        self.arguments(pieces, value);
+        end.is_some()
+    }
+
+    /// More of the arguments of the last call.
+    fn arguments(&self, pieces: &mut Vec<Piece>, arguments: String) {
+        if !arguments.is_empty() {
+            pieces.push(Piece::Call(ToolCall {
+                index: self.count.saturating_sub(1),
+                head: None,
+                arguments,
+            }));
+        }
+    }
+
+    fn begin(&mut self, name: String, pieces: &mut Vec<Piece>) {
+        self.tool.clone_from(&name);
+        pieces.push(Piece::Call(ToolCall {
+            index: self.count,
+            head: Some((self.id(), name)),
+            arguments: String::new(),
+        }));
+        self.count += 1;
+    }
+
+    /// The head of a call that is an object.
+    fn object(&mut self, pieces: &mut Vec<Piece>) -> bool {
         let before = format!("\", \"{}\": ", self.style.arguments());
         let open = "{\"name\": \"";
         let (Some(start), Some(end)) = (self.held.find(open), self.held.find(&before)) else {
@@ -206,22 +310,17 @@ impl Calls {
             .unwrap_or_default()
             .to_owned();
         self.held.drain(..end + before.len());
-        pieces.push(Piece::Call(ToolCall {
-            index: self.count,
-            head: Some((self.id(), name)),
-            arguments: String::new(),
-        }));
-        self.count += 1;
+        self.begin(name, pieces);
         self.at = At::Arguments(Scan::default());
         true
     }
 
-    /// An id that no other call of this answer has, and hardly any of another's. Templates of the listed style take
+    /// An id that no other call of this answer has, and hardly any of another's. Mistral's templates take
     /// nine letters and digits and nothing else.
     fn id(&self) -> String {
         let number = self.number.wrapping_add(self.count as u64);
         match self.style {
-            Style::Listed => {
+            Style::Listed | Style::Named => {
                 let digit = |place: u32| {
                     let digit = number / 36u64.pow(place) % 36;
                     char::from_digit(digit as u32, 36).unwrap_or('0')
@@ -231,4 +330,11 @@ impl Calls {
             _ => format!("call_{number:016x}{:04x}", self.count),
         }
     }
+}
+
+/// How much of a mark's beginning a text ends with.
+fn begun(text: &str, mark: &str) -> usize {
+    let most = mark.len().saturating_sub(1).min(text.len());
+    let begins = |n: &usize| mark.is_char_boundary(*n) && text.as_bytes().ends_with(&mark.as_bytes()[..*n]);
+    (1..=most).rev().find(begins).unwrap_or(0)
 }

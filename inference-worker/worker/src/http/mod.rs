@@ -4,6 +4,7 @@ mod answer;
 mod calls;
 mod dialects;
 pub(crate) mod embeddings;
+mod params;
 mod prepare;
 mod reader;
 mod services;
@@ -123,7 +124,8 @@ async fn health(State(services): State<Arc<Services>>) -> Result<Json<serde_json
 }
 
 fn entry(services: &Services, service: &Service) -> Model {
-    let taught = tools::Style::of(&service.text) != tools::Style::Untaught;
+    let style = tools::Style::of(&service.text);
+    let taught = !matches!(style, tools::Style::Untaught | tools::Style::Unknown);
     let listing = Listing::decoder(service.context as u32, taught);
     Model {
         id: service.model_id.clone(),

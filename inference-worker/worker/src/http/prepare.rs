@@ -18,15 +18,11 @@ use std::sync::Arc;
 pub(crate) fn prompt(service: &Service, request: &Request) -> Result<Vec<u32>, ApiError> {
     let param = request.endpoint.input_param();
     let tokenizer = &service.text.tokenizer;
-    let encode = |text: &str, special| {
-        tokenizer
-            .encode(text, special)
-            .map_err(|e| ApiError::invalid(param, e.to_string()))
-    };
     Ok(match &request.input {
-        // A template writes its special tokens itself.
-        Input::Chat(messages) => encode(&render(service, request, messages)?, false)?,
-        Input::Text(text) => encode(text, true)?,
+        Input::Chat(messages) => chat(service, request, messages)?,
+        Input::Text(text) => tokenizer
+            .encode(text, true)
+            .map_err(|e| ApiError::invalid(param, e.to_string()))?,
         Input::Tokens(ids) => match ids.iter().find(|id| !tokenizer.tokens().contains(**id)) {
             Some(id) => return Err(ApiError::invalid(param, format!("There is no token id {id}."))),
             None => ids.clone(),
@@ -109,6 +105,7 @@ fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
     };
     Ok(Shape {
         choice: 0,
+        param: asked.as_ref().map(|(_, param)| (*param).to_owned()),
         grammar: asked.map(compile).transpose()?,
         shown: if calls {
             Style::of(text).shown(text)
@@ -131,8 +128,8 @@ fn constraint(format: &Format) -> Constraint {
 }
 
 /// The prompt of a chat. What the template does not show to the model is refused.
-fn render(service: &Service, request: &Request, messages: &[Message]) -> Result<String, ApiError> {
-    let chat = &service.text.chat;
+fn chat(service: &Service, request: &Request, messages: &[Message]) -> Result<Vec<u32>, ApiError> {
+    let chat = service.text.chat.template();
     let tools = request.tools.are_shown();
     if let Some(variable) = request.template.keys().find(|name| !chat.shows(tools, name)) {
         return Err(match variable.as_str() {
@@ -150,12 +147,12 @@ fn render(service: &Service, request: &Request, messages: &[Message]) -> Result<
         true => request.tools.list.iter().map(|tool| tool.raw.clone()).collect(),
         false => Vec::new(),
     };
-    let text = chat.render_chat(&Chat {
+    let tokens = service.text.chat.encode(&Chat {
         messages: &messages,
         tools: &tools,
         extra: &request.template,
     });
-    text.map_err(|e| ApiError::invalid(request.endpoint.input_param(), e.to_string()))
+    tokens.map_err(|e| ApiError::invalid(request.endpoint.input_param(), e.to_string()))
 }
 
 fn value(message: &Message) -> Value {

@@ -2,6 +2,7 @@
 
 use crate::http::Service;
 use crate::http::calls::{Calls, Piece};
+use crate::http::params;
 use crate::http::tools::Style;
 use crate::model::Text;
 use quern_engine::sampler::Likelihood;
@@ -38,7 +39,8 @@ impl Reader {
             // Far apart, so that no two choices share an id.
             let number = number.wrapping_add(u64::from(index) << 32);
             let active = request.tools.are_active();
-            active.then(|| Calls::new(Style::of(&service.text), forced, number))
+            let texts = || params::texts(&request.tools);
+            active.then(|| Calls::new(Style::of(&service.text), forced, number).with_texts(texts()))
         };
         let reader = |index: u32| Self {
             index: index as usize,

@@ -79,6 +79,7 @@ impl Conduct {
                     break End {
                         finish: Finish::Error,
                         reason: Some("the engine dropped the request".into()),
+                        fault: None,
                         prompt: 0,
                         cached: 0,
                         tokens: Vec::new(),
@@ -99,7 +100,7 @@ impl Conduct {
         }));
     }
 
-    async fn conclude(self, end: End, times: Times, out: &Sender<Part>) {
+    async fn conclude(self, mut end: End, times: Times, out: &Sender<Part>) {
         let usage = Usage::new(end.prompt, end.tokens.len() as u32);
         let (session, nonce) = (self.meter.session, self.meter.nonce);
         let signed = {
@@ -121,8 +122,8 @@ impl Conduct {
             .meter
             .is_late()
             .then(|| "the voucher's time is over".to_owned());
-        let reason = end.reason.clone().or(late);
-        let finish = end.finish;
+        end.reason = end.reason.or(late);
+        let (finish, error) = (end.finish, end.error());
         let (receipt, record) = receipts::make(self.facts, voucher, &end, capture, times, &self.key);
         if !keep(&self.paid, record, (session, nonce), out).await {
             return;
@@ -131,23 +132,20 @@ impl Conduct {
         self.metrics.captured.inc_by(captured);
         self.metrics.receipts.inc();
         self.paid.outbox.notify_one();
-        let _ = out.try_send(part(finish, reason, (usage, end.tokens), receipt));
+        let _ = out.try_send(part(finish, error, (usage, end.tokens), receipt));
     }
 }
 
 /// The last part of an answer.
 fn part(
     finish: Finish,
-    reason: Option<String>,
+    error: ApiError,
     (usage, tokens): (Usage, Vec<u32>),
     receipt: SignedReceipt,
 ) -> Part {
     let receipt = Some(Box::new(receipt));
     match finish {
-        Finish::Error => {
-            let error = ApiError::unavailable(reason.unwrap_or_else(|| "the engine failed".into()));
-            Part::Failed { error, receipt }
-        }
+        Finish::Error => Part::Failed { error, receipt },
         Finish::Stop => Part::End {
             finish: FinishReason::Stop,
             usage,

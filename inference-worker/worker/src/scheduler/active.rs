@@ -28,6 +28,16 @@ pub(super) struct Active {
 
 impl Active {
     pub(super) fn end(&self, finish: FinishReason, reason: Option<String>) {
+        self.tell(finish, reason, None);
+    }
+
+    /// Ends a request that cannot go on through its own words; what it has is kept.
+    pub(super) fn end_at_fault(&self, reason: String) {
+        let param = self.sequence.job.shape.param.clone();
+        self.tell(FinishReason::Error, Some(reason), param);
+    }
+
+    fn tell(&self, finish: FinishReason, reason: Option<String>, fault: Option<String>) {
         let tokens = self.sequence.output().to_vec();
         let prompt = self.sequence.job.prompt.len() as u32;
         let (prompt, cached) = if tokens.is_empty() {
@@ -38,6 +48,7 @@ impl Active {
         let end = End {
             finish,
             reason,
+            fault,
             prompt,
             cached,
             tokens,

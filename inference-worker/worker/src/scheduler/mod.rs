@@ -37,6 +37,7 @@ use quern_engine::draft::Drafter;
 use quern_engine::sampler::Likelihood;
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine::{Engine, EngineError, Logits, Opening, Part, Slot};
+use quern_inference_api::ApiError;
 use quern_protocol::FinishReason;
 use score::Background;
 use std::collections::VecDeque;
@@ -70,12 +71,25 @@ pub(crate) struct End {
     pub(crate) finish: FinishReason,
     /// What went wrong, with [`FinishReason::Error`].
     pub(crate) reason: Option<String>,
+    /// The request's parameter that made it fail, if one did.
+    pub(crate) fault: Option<String>,
     /// Prompt tokens that were computed: all, or none if no token was drawn.
     pub(crate) prompt: u32,
     /// Of these, tokens that were cached already.
     pub(crate) cached: u32,
     /// The output.
     pub(crate) tokens: Vec<u32>,
+}
+
+impl End {
+    /// What a client is told of a request that failed.
+    pub(crate) fn error(&self) -> ApiError {
+        let reason = self.reason.as_deref().unwrap_or("the request was cancelled");
+        match &self.fault {
+            Some(param) => ApiError::invalid(param, format!("'{param}' cannot be used: {reason}.")),
+            None => ApiError::unavailable(reason),
+        }
+    }
 }
 
 /// A request on its way to the engine.
@@ -375,6 +389,7 @@ impl Loop {
                 Err(error) => {
                     self.failed(&error.to_string());
                     let end = End {
+                        fault: None,
                         finish: FinishReason::Error,
                         reason: Some(error.to_string()),
                         prompt: 0,
@@ -505,6 +520,12 @@ impl Loop {
     fn advance(&self, request: &mut Active, logits: &[f32]) -> bool {
         let step = match request.sequence.advance(logits, &self.tokenizer) {
             Ok(step) => step,
+            Err(error) if error.is_the_requests() => {
+                tracing::info!(%error, "a request's grammar grew too complex");
+                self.metrics.count("grammar");
+                request.end_at_fault(error.to_string());
+                return false;
+            }
             Err(error) => return self.fail(request, &error.to_string()),
         };
         self.metrics.completion_tokens.inc();

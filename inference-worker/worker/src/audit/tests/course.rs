@@ -65,13 +65,16 @@ async fn honest_answers_are_clean_and_each_lie_fails() {
         Lie::Usage,
         Lie::Finish,
         Lie::Temperature,
-        Lie::None,
+        Lie::Grown,
         Lie::None,
     ];
     let world = World::new().await;
     let (_host, auditor) = world.pair(&lies, true).await;
     let votes = round(&world, lies.len()).await;
-    let expected = lies.map(|lie| if lie == Lie::None { CLEAN } else { FAILED });
+    let expected = lies.map(|lie| match lie {
+        Lie::None | Lie::Grown => CLEAN,
+        _ => FAILED,
+    });
     assert_eq!(votes, expected, "{lies:?}");
     let metrics = &auditor.paid().metrics.audits;
     assert_eq!(metrics.leaves.with_label_values(&["failed"]).get(), 6);

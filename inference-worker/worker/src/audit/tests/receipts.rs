@@ -5,7 +5,7 @@ use crate::generate::Sequence;
 use crate::http::{Service, prepare};
 use crate::paid::receipts::{Facts, Times, hash_and_seed, make};
 use crate::paid::record::Record;
-use crate::paid::tests::{sign, warm_key};
+use crate::paid::tests::{GROWS, sign, warm_key};
 use crate::scheduler::End;
 use quern_engine::Engine;
 use quern_engine::seed::Seed;
@@ -33,6 +33,8 @@ pub(super) enum Lie {
     Temperature,
     /// The payload is not the one that the receipt hashes.
     OtherPayload,
+    /// It does not: the request's grammar grew too complex, and ended the answer.
+    Grown,
 }
 
 pub(super) fn beacon() -> Hash {
@@ -50,6 +52,10 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
     let body = format!(
         r#"{{"model":"{model}","messages":[{{"role":"user","content":"Tell me of the river, number {nonce}"}}],"max_tokens":32,"temperature":0.9,"stream":false}}"#
     );
+    let body = match lie {
+        Lie::Grown => body.replace("32,", &format!("300,\"guided_regex\":\"{GROWS}\",")),
+        _ => body,
+    };
     let request = Request::parse(Endpoint::Chat, body.as_bytes()).unwrap();
     let mut job = prepare(service, &request).unwrap();
     let path = Endpoint::Chat.path();
@@ -81,6 +87,7 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
     let end = End {
         finish,
         reason: None,
+        fault: None,
         prompt: prompt.len() as u32,
         cached: 0,
         tokens,
@@ -105,7 +112,8 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
     };
     let receipt = &mut signed.receipt;
     match lie {
-        Lie::None | Lie::Tokens => {
+        Lie::None | Lie::Grown | Lie::Tokens => {
+            assert_eq!(receipt.finish == FinishReason::Error, lie == Lie::Grown);
             let hash = output_hash(CHAIN, &salt(nonce), &payload.output);
             assert_eq!(receipt.output_hash, hash);
         }
@@ -143,7 +151,10 @@ fn generate(
     let mut logits = engine.prefill(slot, &job.prompt).unwrap();
     let mut sequence = Sequence::new(job);
     let finish = loop {
-        let step = sequence.advance(&logits.values, &service.text.tokenizer).unwrap();
+        let step = match sequence.advance(&logits.values, &service.text.tokenizer) {
+            Err(error) if error.is_the_requests() => break FinishReason::Error,
+            step => step.unwrap(),
+        };
         if let Some(finish) = step.finish {
             break finish;
         }

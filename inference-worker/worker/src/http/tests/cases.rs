@@ -3,6 +3,7 @@
 
 use super::{TEMPLATES, text};
 use crate::http::calls::{Calls, Piece};
+use crate::http::params;
 use crate::http::tools::{Style, constraint};
 use crate::model::Text;
 use quern_engine::output::{Ended, OutputText};
@@ -13,7 +14,7 @@ use quern_inference_api::{Endpoint, Request};
 use serde_json::{Map, Value, json};
 
 /// Cases of one run.
-const CASES: u64 = 160;
+const CASES: u64 = 240;
 /// Longest answer of a case, in tokens.
 const LONGEST: u32 = 300;
 
@@ -146,9 +147,10 @@ fn answer(text: &Text, tools: &Tools, seed: &Seed, begin: &str) -> Answer {
     };
     let style = Style::of(text);
     let mut output = OutputText::new([], LONGEST).showing(&style.shown(text));
-    let mut calls = Calls::new(style, tools.choice != ToolChoice::Auto, seed.0[0].into());
+    let calls = Calls::new(style, tools.choice != ToolChoice::Auto, seed.0[0].into());
+    let mut calls = calls.with_texts(params::texts(tools));
     let mut begin = text.tokenizer.encode(begin, false).unwrap().into_iter();
-    let (logits, mut pieces) = (vec![0.0; 2051], Vec::new());
+    let (logits, mut pieces) = (vec![0.0; 2052], Vec::new());
     for t in 0.. {
         let mask = state.mask().unwrap();
         let draw = Draw {
@@ -228,6 +230,8 @@ fn every_call_of_many_generated_cases_is_valid_or_its_answer_says_that_it_was_cu
         let begin = match (&choice, *style) {
             (Value::String(word), "tagged") if word == "auto" => "I see. <tool_call>\n{\"na",
             (Value::String(word), "listed") if word == "auto" => "[TOOL_CALLS][{",
+            (Value::String(word), "named") if word == "auto" => "Well. [TOOL_CALLS]tool",
+            (Value::String(word), "parameters") if word == "auto" => "I see. <tool_call>\n<func",
             (Value::String(word), "bare") if word == "auto" => "{\"name\": \"",
             _ => "",
         };
@@ -266,7 +270,7 @@ fn every_call_of_many_generated_cases_is_valid_or_its_answer_says_that_it_was_cu
     }
     println!("{whole} of {CASES} cases whole and valid, {cut} cut and said so, {made} calls, 0 invalid");
     assert!(
-        whole >= 100 && made >= 100,
+        whole >= 150 && made >= 150,
         "{whole} whole, {cut} cut, {made} calls"
     );
 }

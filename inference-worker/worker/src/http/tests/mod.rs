@@ -6,18 +6,19 @@ mod no_calls;
 mod pieces;
 
 use super::part_cache;
-use super::tools::Style;
+use super::tools::{Style, constraint, no_call};
 use crate::generate::{Job, Shape};
 use crate::model::Text;
 use quern_engine::sampler::SamplingParams;
 use quern_engine::seed::Seed;
 use quern_inference_api::paid::CACHE_PART_HEADER;
+use quern_inference_api::{Endpoint, Request};
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
 
 /// Templates that show tools in the ways of their families. What else they show does not matter here.
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 6] = [
     (
         "tagged",
         "{% if tools %}{{ tools }}<tool_call>{% endif %}{{ messages }}",
@@ -26,7 +27,18 @@ const TEMPLATES: [(&str, &str); 4] = [
         "listed",
         "{% if tools %}{{ tools }}{% endif %}[TOOL_CALLS]{{ messages }}",
     ),
-    ("bare", "{% if tools %}{{ tools }}{% endif %}{{ messages }}"),
+    (
+        "named",
+        "{% if tools %}{{ tools }}{% endif %}[TOOL_CALLS]f[ARGS]{{ messages }}",
+    ),
+    (
+        "parameters",
+        "{% if tools %}{{ tools }}<tool_call><function=f><parameter=a>{% endif %}{{ messages }}",
+    ),
+    (
+        "bare",
+        "{% if tools %}{{ tools }}{\"name\": \"\", \"parameters\": {}}{% endif %}{{ messages }}",
+    ),
     ("untaught", "{{ messages }}"),
 ];
 
@@ -42,7 +54,7 @@ fn text(template: &str, special: bool) -> (TempDir, Text) {
     let tokenizer = std::fs::read(model.join("tokenizer.json")).unwrap();
     let mut tokenizer: Value = serde_json::from_slice(&tokenizer).unwrap();
     if special {
-        let marks = ["<tool_call>", "</tool_call>", "[TOOL_CALLS]"];
+        let marks = ["<tool_call>", "</tool_call>", "[TOOL_CALLS]", "[ARGS]"];
         let added = tokenizer["added_tokens"].as_array_mut().unwrap();
         added.extend(marks.iter().zip(2048..).map(|(content, id)| {
             json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
@@ -66,6 +78,64 @@ fn calls_are_written_as_the_template_that_shows_the_tools_teaches() {
     std::fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).unwrap();
     let text = Text::load(folder.path()).unwrap();
     assert_eq!(Style::of(&text), Style::Tagged);
+}
+
+#[test]
+fn a_style_is_told_by_its_marks_and_tools_of_an_unknown_one_are_refused() {
+    let known = TEMPLATES.map(|(name, template)| (name, Style::of(&text(template, false).1)));
+    let styles = [
+        Style::Tagged,
+        Style::Listed,
+        Style::Named,
+        Style::Parameters,
+        Style::Bare,
+        Style::Untaught,
+    ];
+    assert_eq!(known.map(|(_, style)| style), styles, "{known:?}");
+    let unknown = [
+        "{{ tools }}",
+        "{{ tools }}[TOOL_CALLS]f[CALL_ID]1[ARGS]{}",
+        "{{ tools }}<tool_call>f<arg_key>a</arg_key></tool_call>",
+        "{{ tools }}<function=f>{}</function>",
+    ];
+    for template in unknown {
+        let (_folder, text) = text(template, false);
+        assert_eq!(Style::of(&text), Style::Unknown);
+        for choice in ["auto", "required"] {
+            let tool = json!({"type": "function", "function": {"name": "f"}});
+            let body = json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": [tool],
+                "tool_choice": choice});
+            let request = Request::parse(Endpoint::Chat, body.to_string().as_bytes()).unwrap();
+            let error = constraint(&text, &request.tools).unwrap_err();
+            assert_eq!(
+                (error.status.as_u16(), error.param.as_deref()),
+                (400, Some("tools"))
+            );
+        }
+        assert!(no_call(&text).is_none());
+    }
+}
+
+#[test]
+fn what_arguments_between_tags_cannot_hold_is_refused_by_the_name_of_the_tool() {
+    let (_folder, text) = text(TEMPLATES[3].1, false);
+    let refused = [
+        json!({"type": "object", "properties": {}, "minProperties": 1}),
+        json!({"type": "object", "properties": {"a>": {"type": "integer"}}}),
+        json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "^a$"}}}),
+        json!({"type": "object", "properties": {}, "required": ["b"]}),
+        json!({"type": "object", "properties": {"a": {"type": "string", "enum": ["</parameter>"]}}}),
+    ];
+    for parameters in refused {
+        let tool = json!({"type": "function", "function": {"name": "find", "parameters": parameters}});
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": [tool]});
+        let request = Request::parse(Endpoint::Chat, body.to_string().as_bytes()).unwrap();
+        let error = constraint(&text, &request.tools).unwrap_err();
+        assert!(
+            error.message.contains("'find'") && error.param.as_deref() == Some("tools"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

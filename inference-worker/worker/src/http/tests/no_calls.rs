@@ -19,8 +19,8 @@ fn a_model_that_may_call_none_of_its_tools_can_begin_no_call_and_write_all_else(
                 continue;
             };
             let opening = match name {
-                "tagged" => "I see. <tool_call>",
-                "listed" => "I see. [TOOL_CALLS]",
+                "tagged" | "parameters" => "I see. <tool_call>",
+                "listed" | "named" => "I see. [TOOL_CALLS]",
                 _ => " {\"name\": \"f\"",
             };
             let words = "{\"x\": 1}\nNo <tool, no [tool: it is 5.";

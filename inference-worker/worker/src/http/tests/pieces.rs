@@ -32,7 +32,8 @@ fn gather(pieces: Vec<Piece>) -> Read {
 }
 
 fn read(style: Style, forced: bool, pieces: &[&str]) -> Read {
-    let mut calls = Calls::new(style, forced, 7);
+    let texts = [("find".to_owned(), ["q".to_owned()].into())].into();
+    let mut calls = Calls::new(style, forced, 7).with_texts(texts);
     let mut all: Vec<Piece> = pieces.iter().flat_map(|piece| calls.push(piece)).collect();
     all.extend(calls.finish());
     gather(all)
@@ -98,6 +99,42 @@ fn answers() -> Vec<Case> {
         (Style::Bare, false, "{\"names\": 3}", "{\"names\": 3}", vec![]),
         (Style::Bare, false, " {\"na", " {\"na", vec![]),
         (
+            Style::Named,
+            false,
+            concat!(
+                "Well. [TOOL_CALLS]find[ARGS]",
+                r#"{"q": "a \"}\\ </tool_call> ] {", "n": [{"x": []}, "é🙂"]}"#,
+                "[TOOL_CALLS]b[ARGS]{}"
+            ),
+            "Well.",
+            vec![("find", nasty), ("b", "{}")],
+        ),
+        (Style::Named, true, "[TOOL_CALLS]f[AR", "", vec![]),
+        (
+            Style::Parameters,
+            false,
+            concat!(
+                "Let me look.\n<tool_call>\n<function=find>\n<parameter=q>\na \"\n</param>\\ </tool_call>é🙂\n\n</parameter>\n",
+                "<parameter=n>\n[{\"x\": \"\\n\"}]\n</parameter>\n</function>\n</tool_call>\n",
+                "<tool_call>\n<function=b>\n</function>\n</tool_call>"
+            ),
+            "Let me look.",
+            vec![
+                (
+                    "find",
+                    r#"{"q": "a \"\n</param>\\ </tool_call>é🙂\n", "n": [{"x": "\n"}]}"#,
+                ),
+                ("b", "{}"),
+            ],
+        ),
+        (
+            Style::Parameters,
+            true,
+            "<tool_call>\n<function=find>\n<parameter=q>\nab\n</parame",
+            "",
+            vec![("find", r#"{"q": "ab"#)],
+        ),
+        (
             Style::Untaught,
             true,
             "{\"name\": \"f\", \"arguments\": {\"a\":\n 1}}",
@@ -109,7 +146,7 @@ fn answers() -> Vec<Case> {
 
 proptest! {
     #[test]
-    fn an_answer_reads_the_same_however_it_is_cut(cuts in prop::collection::vec(0_usize..220, 0..40)) {
+    fn an_answer_reads_the_same_however_it_is_cut(cuts in prop::collection::vec(0_usize..260, 0..40)) {
         for (style, forced, answer, text, calls) in answers() {
             let mut cuts: Vec<usize> = cuts.iter().map(|at| answer.floor_char_boundary(*at)).collect();
             cuts.extend([0, answer.len()]);
@@ -162,6 +199,9 @@ fn ids_differ_and_those_of_lists_have_nine_letters_and_digits() {
         let short = ids
             .iter()
             .all(|id| id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        assert_eq!(short, style == Style::Listed && !ids.is_empty() || ids.is_empty());
+        assert_eq!(
+            short,
+            matches!(style, Style::Listed | Style::Named) && !ids.is_empty() || ids.is_empty()
+        );
     }
 }

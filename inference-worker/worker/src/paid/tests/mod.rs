@@ -22,6 +22,12 @@ use quern_protocol::{
     Amount, Bytes, Coefficients, FinishReason, Hash, Price, Receipt, Usage, Voucher, salt_commitment,
 };
 
+/// An expression that is harmless for its first words, and then has more states a token than a whole output may in a few.
+pub(crate) const GROWS: &str = concat!(
+    "zqxj vkwq 7301 zzkq xqjv 9924(.*a.{80}q|.*e.{81}q|.*i.{82}q|.*o.{83}q",
+    "|.*u.{84}q|.*t.{85}q|.*n.{86}q|.*s.{87}q)"
+);
+
 pub(crate) const CHAIN: &str = "quern-test-1";
 pub(crate) const HOST: &str = "quern1host";
 pub(crate) const SALT: [u8; 16] = [9; 16];
