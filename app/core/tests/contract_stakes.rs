@@ -12,7 +12,10 @@ use quern_proto::cosmos::{
         MsgSubmitProposal, QueryTallyResultRequest, QueryTallyResultResponse, QueryVoteRequest,
         QueryVoteResponse,
     },
-    staking::v1beta1::MsgUndelegateResponse,
+    staking::v1beta1::{
+        MsgUndelegateResponse, QueryPoolRequest, QueryPoolResponse, QueryValidatorsRequest,
+        QueryValidatorsResponse,
+    },
 };
 use quern_testkit::{Chain, User, any, coins};
 use quern_types::module_address;
@@ -24,8 +27,8 @@ use support::{
         reply, send, smart, told, undelegate,
     },
     proving::{BOND, FIRST, play, proving},
-    shipped::{ask, call, launch_with},
-    staking::{QRN, Scene, attributes, done, nqrn, scene, valoper, value},
+    shipped::{World, ask, call, launch_with},
+    staking::{QRN, Scene, ask_staking, attributes, done, nqrn, scene, valoper, value},
     system::key,
 };
 use tendermint_proto::v0_38::abci::{Misbehavior, Validator};
@@ -192,6 +195,69 @@ fn a_contract_is_told_of_validators_and_their_commission_and_cosmwasm_std_reads_
         told(chain, &me, &named(&one)),
         format!(r#"{{"validator":{first}}}"#)
     );
+}
+
+/// A chain of a hundred hosts, all of which vote.
+fn hundred() -> World {
+    let mut profile = ProfileName::Localnet.profile();
+    profile.epoch_blocks = 1000;
+    profile.max_validators = 100;
+    profile.bonding.max_validators = 100;
+    profile.poc_weights.weights.max_validators = 100;
+    let mut w = launch_with(&profile, vec![], &["100000000000nqrn"; 100], &json!([]), |_| {});
+    w.chain.block([]);
+    w
+}
+
+#[test]
+fn a_contract_is_told_of_a_hundred_validators_within_the_gas_of_a_question() {
+    let mut w = hundred();
+    let ann = w.hosts[0].clone();
+    let me = probe(&mut w.chain, &ann, QRN);
+    let query = json!({"staking": {"all_validators": {}}});
+    let all: Value = serde_json::from_str(&told(&w.chain, &me, &query)).unwrap();
+    let mut told: Vec<&str> = all["validators"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["address"].as_str().unwrap())
+        .collect();
+    told.sort_unstable();
+    let mut hosts: Vec<String> = w.hosts.iter().map(valoper).collect();
+    hosts.sort_unstable();
+    assert_eq!(told, hosts);
+    // and has most of it left
+    let msg = execute(
+        &ann,
+        &me,
+        &json!({"ask": {"request": STANDARD.encode(query.to_string())}}),
+    );
+    let tx = w.chain.tx(&ann).message(msg).gas(1_500_000).sign(&ann);
+    println!(
+        "gas with a hundred validators: {}",
+        done(deliver(&mut w.chain, tx)).gas_used
+    );
+}
+
+#[test]
+fn wallets_see_a_hundred_validators_on_a_page() {
+    let w = hundred();
+    let request = QueryValidatorsRequest {
+        status: "BOND_STATUS_BONDED".into(),
+        ..Default::default()
+    };
+    let page: QueryValidatorsResponse = ask_staking(&w.chain, "Validators", &request).unwrap();
+    assert_eq!(
+        (page.validators.len(), page.pagination.unwrap().total),
+        (100, 100)
+    );
+    for validator in page.validators {
+        assert_eq!(validator.tokens, "100000000000");
+        let rates = validator.commission.unwrap().commission_rates.unwrap();
+        assert_eq!(rates.rate, "1000000000000000000");
+    }
+    let pool: QueryPoolResponse = ask_staking(&w.chain, "Pool", &QueryPoolRequest {}).unwrap();
+    assert_eq!(pool.pool.unwrap().bonded_tokens, "10000000000000");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The root error table of the Cosmos SDK, codespace `sdk` (`types/errors` of v0.53), plus `undefined`.
+//! The root error table of the Cosmos SDK, codespace `sdk` (`types/errors` of v0.53), plus `undefined` and what several modules share.
 
 use crate::Registered;
 
@@ -56,6 +56,8 @@ table! { "sdk":
     TX_TIMEOUT = 42, "tx timeout";
 }
 
+/// `staking/3`: asked for a validator that is none. The contract host says so too, on a chain without validators.
+pub static NO_VALIDATOR: Registered = Registered::new("staking", 3, "validator does not exist");
 /// `undefined/1`: a failure that no module registered.
 pub static INTERNAL: Registered = Registered::new("undefined", 1, "internal error");
 /// `undefined/111222`: a panic that was caught at the transaction's border.

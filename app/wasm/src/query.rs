@@ -154,7 +154,7 @@ fn smart(
         return Err(sdk::INVALID_REQUEST.wrap("invalid query data"));
     }
     let contract = AccAddress::from_bech32(&r.address)?;
-    let limit = cx.gas.remaining().min(wasm.query_gas());
+    let limit = cx.gas.remaining().min(limits::QUERY_GAS);
     let inner = cx.with_gas(GasMeter::limited(limit));
     let data = keeper::smart_query(wasm, &inner, router, &contract, &r.query_data);
     // The limit is of one question: messages, and queries that ask many, pay for each.

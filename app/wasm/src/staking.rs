@@ -1,7 +1,7 @@
 //! Validators and delegations, as the application tells contracts of them.
 
 use quern_context::{Cx, Router};
-use quern_types::{AccAddress, Registered, Result};
+use quern_types::{AccAddress, Result, errors::NO_VALIDATOR};
 
 use crate::json::{DecCoin, Delegation, FullDelegation, TotalRewards, Validator};
 
@@ -63,8 +63,6 @@ pub trait Staking: Send + Sync {
     /// See [`Staking`].
     fn total_rewards(&self, cx: &Cx, router: &dyn Router, delegator: &AccAddress) -> Result<TotalRewards>;
 }
-
-static NO_VALIDATOR: Registered = Registered::new("staking", 3, "validator does not exist");
 
 /// A chain without validators.
 pub(crate) struct NoStaking;

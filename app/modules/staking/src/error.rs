@@ -2,6 +2,7 @@
 //! chain's own contracts can fail so.
 
 use quern_types::Registered;
+pub use quern_types::errors::NO_VALIDATOR;
 
 macro_rules! table {
     ($space:literal: $($name:ident = $code:literal, $text:literal;)*) => {
@@ -11,7 +12,6 @@ macro_rules! table {
 }
 
 table! { "staking":
-    NO_VALIDATOR = 3, "validator does not exist";
     OWNER_EXISTS = 4, "validator already exist for this operator address; must use new validator operator address";
     KEY_EXISTS = 5, "validator already exist for this pubkey; must use new validator pubkey";
     KEY_TYPE = 6, "validator pubkey type is not supported";

@@ -2,10 +2,7 @@
 //! the work.
 
 use quern_context::{Cx, Router};
-use quern_interface::{
-    bonding::{FunderRewards, HostIncome, Params, Position, QueryMsg},
-    registry::HostInfo,
-};
+use quern_interface::bonding::{Backing, FunderRewards, Params, Position, QueryMsg};
 use quern_protocol::Amount;
 use quern_types::{AccAddress, Result};
 
@@ -68,7 +65,7 @@ impl<'a> View<'a> {
     /// See [`View`].
     pub fn bonded(&self) -> Result<Vec<ValidatorRates>> {
         let powers = quern_validators::current(self.0.cx)?;
-        self.rates(&staking::bonded_hosts(self.0, &powers)?)
+        self.rates(&staking::voters(self.0, &powers)?)
     }
 
     /// A validator, voting or not; `None` for an address that never registered.
@@ -77,28 +74,25 @@ impl<'a> View<'a> {
     /// See [`View`].
     pub fn validator(&self, validator: &AccAddress) -> Result<Option<ValidatorRates>> {
         let host = self.0.host(validator)?;
-        Ok(self.rates(host.as_slice())?.pop())
+        let name = host.map(|host| host.host);
+        Ok(self.rates(name.as_slice())?.pop())
     }
 
-    fn rates(&self, hosts: &[HostInfo]) -> Result<Vec<ValidatorRates>> {
+    fn rates(&self, hosts: &[String]) -> Result<Vec<ValidatorRates>> {
         if hosts.is_empty() {
             return Ok(Vec::new());
         }
         let params: Option<Params> = self.0.bonding(&QueryMsg::Params {})?;
-        let of = |host: &HostInfo| {
-            let question = QueryMsg::Commission {
-                host: host.host.clone(),
-            };
-            let income: Option<HostIncome> = self.0.bonding(&question)?;
-            let rates = commission::rates(income.as_ref(), params.as_ref());
-            Ok(ValidatorRates {
-                address: valoper(&host.host),
+        let of = |backing: Backing| {
+            let rates = commission::rates(backing.rate_bps, params.as_ref());
+            ValidatorRates {
+                address: valoper(&backing.host),
                 rate: dec::text(&rates.rate),
                 max_rate: dec::text(&rates.max_rate),
                 max_change_rate: dec::text(&rates.max_change_rate),
-            })
+            }
         };
-        hosts.iter().map(of).collect()
+        Ok(staking::backings(self.0, hosts)?.into_iter().map(of).collect())
     }
 
     /// All delegations of an address.

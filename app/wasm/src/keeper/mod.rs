@@ -47,8 +47,6 @@ pub struct Options {
     pub dir: PathBuf,
     /// Memory for compiled modules that are not pinned, in MiB.
     pub memory_cache_mib: usize,
-    /// Most SDK gas of a smart query from outside.
-    pub query_gas: u64,
 }
 
 impl Options {
@@ -57,7 +55,6 @@ impl Options {
         Self {
             dir: dir.into(),
             memory_cache_mib: 100,
-            query_gas: limits::QUERY_GAS,
         }
     }
 }
@@ -102,7 +99,6 @@ struct Inner {
     vm: Vm,
     codes: CodeStore,
     reports: Reports,
-    query_gas: u64,
 }
 
 impl Wasm {
@@ -129,7 +125,6 @@ impl Wasm {
             vm,
             codes,
             reports: Reports::default(),
-            query_gas: options.query_gas,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -218,10 +213,6 @@ impl Wasm {
 
     pub(crate) fn codes(&self) -> &CodeStore {
         &self.inner.codes
-    }
-
-    pub(crate) fn query_gas(&self) -> u64 {
-        self.inner.query_gas
     }
 
     pub(crate) fn staking(&self) -> &dyn Staking {

@@ -34,6 +34,8 @@ pub(super) enum Conduct {
     Honest,
     /// Says three times that its model is shown no tools.
     Stutters,
+    /// Says nothing to its first top-up, and is patient.
+    MissesTopUp,
     /// Signs that it is busy.
     Refuses,
     /// The same of a height at which nobody asked.
@@ -86,6 +88,7 @@ pub(super) struct Book {
     running: BTreeMap<(u64, u64), Amount>,
     pub(super) receipts: BTreeMap<(u64, u64), SignedReceipt>,
     pub(super) top_ups: usize,
+    missed: bool,
     pub(super) pauses: usize,
     pub(super) voids: usize,
     pub(super) witnessed: usize,
@@ -251,6 +254,10 @@ async fn models(State(host): State<Arc<TestHost>>) -> Json<ModelList> {
 
 async fn top_up(State(host): State<Arc<TestHost>>, Json(signed): Json<SignedVoucher>) -> Response {
     let session = signed.voucher.session;
+    let misses = *host.conduct.lock().unwrap() == Conduct::MissesTopUp;
+    if misses && !host.with(|book| std::mem::replace(&mut book.missed, true)) {
+        std::future::pending::<()>().await;
+    }
     if signed.voucher.ceiling.is_zero() {
         host.with(|book| book.voids += 1);
     } else {
@@ -586,10 +593,11 @@ impl Job {
                 }
                 self.host.with(|book| book.pauses += 1);
                 let _ = out.send(progress(token - 1, true)).await;
-                if tokio::time::timeout(Duration::from_secs(2), topped)
-                    .await
-                    .is_err()
-                {
+                let patience = match self.conduct {
+                    Conduct::MissesTopUp => TOP_UP_PATIENCE,
+                    _ => Duration::from_secs(2),
+                };
+                if tokio::time::timeout(patience, topped).await.is_err() {
                     let receipt = self.finish(token - 1, FinishReason::Unfunded);
                     self.end(receipt, out).await;
                     return;

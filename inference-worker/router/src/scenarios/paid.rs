@@ -79,6 +79,18 @@ async fn a_long_stream_is_topped_up_before_it_has_to_pause() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_top_up_that_gets_no_answer_is_sent_again_before_the_host_gives_up() {
+    let world = World::new(&[MissesTopUp]).await;
+    let router = world.router().await;
+    // Without further blocks its voucher stays recent.
+    world.chain.with(|state| state.silent = true);
+    let reply = complete(&router.url, 1_000, true).await;
+    assert_eq!(reply.tokens(), 1_000);
+    assert!(world.hosts[0].with(|book| book.pauses > 0 && book.top_ups > 0));
+    no_complaints(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_requests_at_once_share_a_session_and_every_host_agrees_with_every_voucher() {
     let world = World::new(&[Honest, Honest, Honest]).await;
     let router = world.router_with(Duration::from_secs(20)).await;

@@ -1,21 +1,22 @@
 //! What a joining host, and a host that gives wrong files, would notice.
 
+use crate::audit::tests::workers::World;
 use crate::package::fetch::{Place, Source};
-use crate::package::give::{Asking, FILES_PATH, Files, HOST_HEADER, Package, open_routes};
+use crate::package::give::{Asking, FILES_PATH, Files, HOST_HEADER, Package, open_routes, routes};
 use crate::package::manifest::{Manifest, model_hash};
-use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use http::StatusCode;
 use http_body::Frame;
 use http_body_util::Full;
-use quern_transport::{Client, SecureListener, TransportKey, served};
+use quern_transport::{Client, SecureListener, TransportKey, Turn, served};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -71,6 +72,46 @@ async fn serve(name: &str, routes: Router) -> Source {
 
 fn client() -> Client {
     Client::new(TransportKey::from_secret([99; 32].into()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_registered_host_gets_files_and_keeps_its_connections_place_meanwhile() {
+    let (world, folder) = (World::new().await, model());
+    let worker = world.start("quern1giver", true).await;
+    let paid = worker.paid().clone();
+    let mut heights = paid.follow.heights();
+    heights.wait_for(|height| *height > 0).await.unwrap();
+    let asker = ("https://127.0.0.1:1".to_owned(), client().public());
+    world.with(|contracts| contracts.hosts.insert("quern1asker".into(), asker));
+    let seen = Arc::<Mutex<Vec<_>>>::default();
+    let noted = seen.clone();
+    let note = move |Extension(turn): Extension<Turn>, request: Request, next: Next| {
+        let noted = noted.clone();
+        async move {
+            let response = next.run(request).await;
+            noted.lock().unwrap().push(turn.is_under_way());
+            response
+        }
+    };
+    let package = package(folder.path(), Manifest::of(folder.path()).unwrap());
+    let source = serve("a", routes(package, paid).layer(from_fn(note))).await;
+    let mut statuses = Vec::new();
+    for (name, client) in [
+        ("quern1asker", client()),
+        (
+            "quern1asker",
+            Client::new(TransportKey::from_secret([98; 32].into())),
+        ),
+        ("quern1giver", client()),
+    ] {
+        let url = format!("{}{FILES_PATH}/model.safetensors", source.endpoint);
+        let request = http::Request::get(url).header(HOST_HEADER, name);
+        let request = request.body(Full::default()).unwrap();
+        let answer = client.request(source.transport_key, request).await.unwrap();
+        statuses.push(answer.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 403, 403]);
+    assert_eq!(*seen.lock().unwrap(), [true, false, false]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

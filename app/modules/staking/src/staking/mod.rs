@@ -13,4 +13,4 @@ pub(crate) use handle::{begin_redelegate, cancel_unbonding, delegate, undelegate
 pub(crate) use operator::{create, edit};
 pub(crate) use query::query;
 pub(crate) use unbonding::valoper;
-pub(crate) use validators::{bonded_hosts, bonded_validators, host_of_key, require};
+pub(crate) use validators::{backings, bonded_validators, host_of_key, require, voters};

@@ -1,9 +1,11 @@
 //! Hosts as validators.
 
+use std::cmp::Reverse;
+
 use prost::Message;
 use quern_interface::{
     BPS,
-    bonding::{HostBond, HostIncome, Params, QueryMsg},
+    bonding::{Backing, Params, QueryMsg},
     registry::{self, HostInfo, HostStatus},
 };
 use quern_proto::{
@@ -24,6 +26,9 @@ use crate::{
     listing::{self, Source},
     number as dec,
 };
+
+/// Hosts that a contract is asked about at once.
+const BATCH: usize = 100;
 
 /// What the making of validators needs beside the host.
 pub(crate) struct Look<'a> {
@@ -53,19 +58,24 @@ impl<'a> Look<'a> {
 
     /// A host as a validator.
     pub fn validator(&self, host: &HostInfo) -> Result<wire::Validator> {
-        let question = QueryMsg::HostBond {
-            host: host.host.clone(),
-        };
-        let bond: Option<HostBond> = self.to.bonding(&question)?;
-        let question = QueryMsg::Commission {
-            host: host.host.clone(),
-        };
-        let income: Option<HostIncome> = self.to.bonding(&question)?;
-        let (active, operator) = bond.map_or_else(Default::default, |bond| (bond.active, bond.operator));
+        let found = self.validators(std::slice::from_ref(host))?.pop();
+        found.ok_or_else(|| errors::LOGIC.wrap(format!("bonding knows nothing of {}", host.host)))
+    }
+
+    /// Hosts as validators.
+    pub fn validators(&self, hosts: &[HostInfo]) -> Result<Vec<wire::Validator>> {
+        let names: Vec<String> = hosts.iter().map(|host| host.host.clone()).collect();
+        let backings = backings(self.to, &names)?;
+        let each = hosts.iter().zip(&backings);
+        Ok(each.map(|(host, backing)| self.with(host, backing)).collect())
+    }
+
+    fn with(&self, host: &HostInfo, backing: &Backing) -> wire::Validator {
+        let Backing { active, operator, .. } = *backing;
         let key = PubKey {
             key: host.consensus_key.as_bytes().to_vec(),
         };
-        Ok(wire::Validator {
+        wire::Validator {
             operator_address: valoper(&host.host),
             consensus_pubkey: Some(Any {
                 type_url: quern_proto::type_url::<PubKey>(),
@@ -81,10 +91,10 @@ impl<'a> Look<'a> {
                 ..Default::default()
             }),
             unbonding_time: Some(prost_types::Timestamp::default()),
-            commission: Some(crate::commission::of(income.as_ref(), self.params.as_ref())),
+            commission: Some(crate::commission::of(backing.rate_bps, self.params.as_ref())),
             min_self_delegation: self.min_operator(active.saturating_sub(operator)).to_string(),
             ..Default::default()
-        })
+        }
     }
 
     /// What the operator's part must be at least beside the others' coins.
@@ -125,12 +135,29 @@ pub(crate) fn all(
         Ok(to.registry(&question)?.unwrap_or_default())
     };
     let name = |host: &HostInfo| host.host.clone();
-    listing::page(
-        page,
-        Source { fetch, name },
-        |host| Ok(status.is_none_or(|status| look.status(host) == status)),
-        |host| look.validator(&host),
-    )
+    let source = Source { fetch, name };
+    let keep = |host: &HostInfo| Ok(status.is_none_or(|status| look.status(host) == status));
+    let (hosts, pagination) = listing::page(page, source, keep, Ok)?;
+    Ok((look.validators(&hosts)?, pagination))
+}
+
+/// What backs these hosts, in their order; on a chain without bonds nothing.
+pub(crate) fn backings(to: Contracts<'_>, hosts: &[String]) -> Result<Vec<Backing>> {
+    let nothing = |host: &String| Backing {
+        host: host.clone(),
+        active: Amount::ZERO,
+        operator: Amount::ZERO,
+        rate_bps: 0,
+    };
+    let mut found = Vec::with_capacity(hosts.len());
+    for hosts in hosts.chunks(BATCH) {
+        let question = QueryMsg::Backings {
+            hosts: hosts.to_vec(),
+        };
+        let told: Option<Vec<Backing>> = to.bonding(&question)?;
+        found.extend(told.unwrap_or_else(|| hosts.iter().map(nothing).collect()));
+    }
+    Ok(found)
 }
 
 /// The host whose validator has this address; none for a validator of genesis that is no host.
@@ -147,40 +174,37 @@ pub(crate) fn host_of_key(
     }
 }
 
-/// The hosts that vote, by consensus address.
-fn voters(to: Contracts<'_>, powers: &Powers) -> Result<Vec<HostInfo>> {
-    let mut addresses: Vec<_> = powers.keys().map(quern_validators::consensus_address).collect();
-    addresses.sort_unstable();
-    let hosts = addresses
+/// The hosts that vote, by falling power as the SDK sorts them.
+pub(crate) fn voters(to: Contracts<'_>, powers: &Powers) -> Result<Vec<String>> {
+    let mut keys: Vec<_> = powers
         .iter()
-        .filter_map(|address| host_of_key(to, address).transpose());
-    hosts.collect()
+        .map(|(key, power)| (Reverse(*power), quern_validators::consensus_address(key)))
+        .collect();
+    keys.sort_unstable();
+    let mut found = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(BATCH) {
+        let consensus_addresses = keys.iter().map(|(_, key)| hex::encode_upper(key)).collect();
+        let question = registry::QueryMsg::ConsensusOwners { consensus_addresses };
+        let owners: Option<Vec<Option<String>>> = to.registry(&question)?;
+        // a validator of genesis may be no host
+        found.extend(owners.unwrap_or_default().into_iter().flatten());
+    }
+    Ok(found)
 }
 
-/// The validators that vote, by falling power as the SDK sorts them.
+/// The validators that vote, in the same order.
 pub(crate) fn bonded_validators(to: Contracts<'_>) -> Result<Vec<wire::Validator>> {
     let look = Look::now(to)?;
-    let hosts = bonded_hosts(to, &look.powers)?;
-    hosts.iter().map(|host| look.validator(host)).collect()
-}
-
-/// Their hosts, in the same order.
-pub(crate) fn bonded_hosts(to: Contracts<'_>, powers: &Powers) -> Result<Vec<HostInfo>> {
-    let mut hosts = voters(to, powers)?;
-    let power = |host: &HostInfo| powers.get(host.consensus_key.as_bytes()).copied();
-    hosts.sort_by_key(|host| std::cmp::Reverse(power(host)));
-    Ok(hosts)
+    let hosts = voters(to, &look.powers)?;
+    let hosts = hosts
+        .iter()
+        .map(|host| require(to, &AccAddress::from_bech32(host)?));
+    look.validators(&hosts.collect::<Result<Vec<_>>>()?)
 }
 
 /// Active coins behind the hosts that vote.
 pub(super) fn bonded(to: Contracts<'_>) -> Result<Amount> {
-    let mut sum = Amount::ZERO;
-    for host in voters(to, &quern_validators::current(to.cx)?)? {
-        let bond: Option<HostBond> = to.bonding(&QueryMsg::HostBond { host: host.host })?;
-        let active = bond.map(|bond| bond.active).unwrap_or_default();
-        sum = sum
-            .checked_add(active)
-            .ok_or_else(|| errors::LOGIC.wrap("a sum does not fit"))?;
-    }
-    Ok(sum)
+    let hosts = voters(to, &quern_validators::current(to.cx)?)?;
+    let active = backings(to, &hosts)?.into_iter().map(|backing| backing.active);
+    Amount::sum(active).ok_or_else(|| errors::LOGIC.wrap("a sum does not fit"))
 }
