@@ -63,6 +63,11 @@ impl Style {
         }
     }
 
+    /// A call up to its arguments.
+    fn head(self, tool: &str) -> String {
+        format!("{{\"name\": \"{tool}\", \"{}\": ", self.arguments())
+    }
+
     /// Special tokens that a reader of the text has to see.
     pub(crate) fn shown(self, text: &Text) -> Vec<u32> {
         let close = self.close().filter(|_| self == Self::Tagged);
@@ -71,8 +76,8 @@ impl Style {
     }
 }
 
-/// The grammar of an answer that may, or must, call tools.
-pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiError> {
+/// The grammar of an answer that may, or if `forced` must, call tools.
+pub(crate) fn constraint(text: &Text, tools: &Tools, forced: bool) -> Result<Constraint, ApiError> {
     let style = Style::of(text);
     if style == Style::Untaught && tools.choice == ToolChoice::Auto {
         let message = "This model's chat template does not show tools to the model, so it cannot choose among them; \
@@ -85,7 +90,7 @@ pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiEr
             let message = format!("The parameters of '{}' cannot be used: {why}.", tool.name);
             ApiError::invalid("tools", message)
         })?;
-        let head = format!("{{\"name\": \"{}\", \"{}\": ", tool.name, style.arguments());
+        let head = style.head(&tool.name);
         let _ = writeln!(rules, "call_{index}: {} args_{index} \"}}\"", lark_string(&head));
         let _ = writeln!(rules, "args_{index}: %json {schema}");
         calls.push(format!("call_{index}"));
@@ -101,7 +106,6 @@ pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiEr
         Some(id) => format!("<[{id}]>"),
         None => lark_string(mark),
     };
-    let forced = tools.choice != ToolChoice::Auto;
     let mut start = match style {
         Style::Tagged => {
             let (open, close) = (literal("<tool_call>"), literal("</tool_call>"));
@@ -131,6 +135,14 @@ pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiEr
         }
     }
     Ok(Constraint::Written(format!("start: {start}\n{rules}")))
+}
+
+/// What every answer of calls alone begins with, and no other answer to a request that permits both calls and a format.
+pub(crate) fn heads(style: Style, tools: &Tools) -> Vec<String> {
+    match style.mark() {
+        Some(mark) => vec![mark.to_owned()],
+        None => tools.callable().map(|tool| style.head(&tool.name)).collect(),
+    }
 }
 
 /// The grammar of an answer to a model that sees tools and may call none; none for a model that sees none.
