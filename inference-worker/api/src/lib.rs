@@ -8,6 +8,7 @@
 //! - [`dialect`]: Responses and Messages, as chats;
 //! - [`error`]: OpenAI's error shape with stable codes;
 //! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker;
+//! - [`origins`]: which web pages may use a server;
 //! - [`audit`]: what auditors fetch from an audited host.
 
 pub mod audit;
@@ -21,6 +22,7 @@ pub mod listing;
 pub mod logprobs;
 mod messages;
 pub mod openapi;
+pub mod origins;
 pub mod paid;
 mod params;
 pub mod request;

@@ -64,11 +64,17 @@ fn message((index, value): (usize, Value)) -> Result<Message, ApiError> {
             let id =
                 text(&mut fields, "tool_call_id")?.ok_or_else(|| ApiError::missing(&path("tool_call_id")))?;
             extra.insert("tool_call_id".into(), id.into());
-            if let Some(name) = text(&mut fields, "name")? {
-                extra.insert("name".into(), name.into());
-            }
         }
         _ => {}
+    }
+    // Who speaks, for the templates that tell.
+    match fields.remove("name") {
+        None => {}
+        Some(Value::String(name)) => drop(extra.insert("name".into(), name.into())),
+        Some(_) => {
+            let path = path("name");
+            return Err(ApiError::invalid(&path, format!("'{path}' must be a string.")));
+        }
     }
     let content = match fields.remove("content") {
         None if extra.contains_key("tool_calls") => String::new(),
@@ -100,7 +106,8 @@ fn joined(path: &str, content: Value) -> Result<String, ApiError> {
     text.ok_or_else(|| ApiError::invalid(path, "Only content parts of type 'text' are supported."))
 }
 
-/// Calls as templates take them: arguments are objects, not text.
+/// Calls as templates take them: arguments are objects, not text. Those of a call that was cut are none, and stay as they
+/// are.
 fn tool_calls(path: &str, calls: Value) -> Result<Value, ApiError> {
     let refused = |index: usize, what: &str| {
         let path = format!("{path}[{index}]");
@@ -118,10 +125,12 @@ fn tool_calls(path: &str, calls: Value) -> Result<Value, ApiError> {
         let id = words(call, "id").ok_or_else(|| refused(index, "an 'id'"))?;
         let function = call.get("function").unwrap_or(&Value::Null);
         let name = words(function, "name").ok_or_else(|| refused(index, "a 'function.name'"))?;
-        let arguments = words(function, "arguments").unwrap_or_else(|| "{}".into());
-        let arguments = serde_json::from_str::<Map<String, Value>>(&arguments);
-        let arguments =
-            arguments.map_err(|_| refused(index, "a JSON object, as text, in 'function.arguments'"))?;
+        let arguments = words(function, "arguments").unwrap_or_default();
+        let arguments = match serde_json::from_str::<Map<String, Value>>(&arguments) {
+            Ok(arguments) => Value::Object(arguments),
+            Err(_) if arguments.trim().is_empty() => json!({}),
+            Err(_) => Value::String(arguments),
+        };
         Ok(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}))
     };
     let calls: Result<Vec<Value>, ApiError> = calls.iter().enumerate().map(call).collect();

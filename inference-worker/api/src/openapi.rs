@@ -1,6 +1,9 @@
 //! `/openapi.json`: what a server answers, for tools that read it.
 
+mod answers;
+
 use crate::embeddings::MAX_INPUTS;
+use crate::params::MAX_STOPS;
 use serde_json::{Map, Value, json};
 
 /// The `model` parameter: one id, or any.
@@ -43,16 +46,49 @@ fn shared(model: Option<&str>) -> Map<String, Value> {
         "presence_penalty": number(-2.0, 2.0, 0.0),
         "logit_bias": {"type": "object", "additionalProperties": number(-100.0, 100.0, 0.0)},
         "seed": {"type": "integer", "format": "int64"},
-        "stop": text_or_list(4),
+        "stop": text_or_list(MAX_STOPS),
         "response_format": format,
         "structured_outputs": structured,
+        "guided_json": {"oneOf": [{"type": "object"}, {"type": "boolean"}, {"type": "string"}]},
+        "guided_regex": {"type": "string", "minLength": 1},
+        "guided_choice": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+        "guided_grammar": {"type": "string", "minLength": 1},
         "cache_salt": {"type": "string", "maxLength": 256},
     });
     let mut all = labels();
+    all.extend(idle());
     if let Value::Object(fields) = fields {
         all.extend(fields);
     }
     all
+}
+
+/// Parameters of other servers that may have the one value that asks for nothing.
+fn idle() -> Map<String, Value> {
+    let nothing =
+        || json!({"type": ["array", "object", "string"], "maxItems": 0, "maxProperties": 0, "maxLength": 0});
+    let mut fields = Map::new();
+    for name in [
+        "echo",
+        "ignore_eos",
+        "continue_final_message",
+        "include_reasoning",
+    ] {
+        fields.insert(name.to_owned(), json!({"const": false}));
+    }
+    for name in ["add_generation_prompt", "skip_special_tokens"] {
+        fields.insert(name.to_owned(), json!({"const": true}));
+    }
+    for name in ["min_tokens", "priority"] {
+        fields.insert(name.to_owned(), json!({"const": 0}));
+    }
+    for name in ["functions", "suffix", "stop_token_ids", "bad_words"] {
+        fields.insert(name.to_owned(), nothing());
+    }
+    fields.insert("function_call".into(), json!({"enum": ["none", "auto"]}));
+    let best = json!({"type": "integer", "minimum": 1, "maximum": 16, "description": "As n."});
+    fields.insert("best_of".into(), best);
+    fields
 }
 
 /// Parameters that only label a request, and those that may have the one value that asks for nothing.
@@ -66,7 +102,7 @@ fn labels() -> Map<String, Value> {
                      "additionalProperties": {"type": "string", "maxLength": 512}},
         "service_tier": {"enum": ["auto", "default"]},
         "store": {"const": false},
-        "prompt_cache_retention": {"const": "in_memory"},
+        "prompt_cache_retention": {"enum": ["in_memory", "in-memory"]},
     });
     match fields {
         Value::Object(fields) => fields,
@@ -84,10 +120,7 @@ fn body(mut fields: Map<String, Value>, own: Value, required: &[&str]) -> Value 
 }
 
 fn operation(summary: &str, body: Option<Value>) -> Value {
-    let error = json!({"description": "OpenAI's error shape, naming the parameter at fault.",
-                       "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}});
-    let mut operation =
-        json!({"summary": summary, "responses": {"200": {"description": "The answer."}, "default": error}});
+    let mut operation = json!({"summary": summary});
     if let Some(body) = body {
         operation["requestBody"] = body;
     }
@@ -141,7 +174,12 @@ fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
     });
     let plain = json!({
         "prompt": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer"}}]},
-        "logprobs": {"type": "integer", "minimum": 0, "maximum": 5},
+        "logprobs": {"oneOf": [{"type": "integer", "minimum": 0, "maximum": 5}, {"const": false}]},
+        "verbosity": {"const": "medium"},
+        "modalities": {"const": ["text"]},
+        "tools": {"type": "array", "maxItems": 0},
+        "tool_choice": {"enum": ["none", "auto"]},
+        "parallel_tool_calls": {"type": "boolean"},
     });
     let post = |summary: &str, body: Value| json!({"post": operation(summary, Some(body))});
     vec![
@@ -164,13 +202,24 @@ fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
 
 fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
     let post = |summary: &str, body: Value| json!({"post": operation(summary, Some(body))});
-    let sampling = json!({
-        "model": model_of(model),
-        "stream": {"type": "boolean", "default": false},
-        "temperature": number(0.0, 2.0, 1.0),
-        "top_p": number(0.0, 1.0, 1.0),
-    });
-    let sampling = sampling.as_object().cloned().unwrap_or_default();
+    let own = [
+        "model",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "seed",
+        "frequency_penalty",
+        "presence_penalty",
+        "repetition_penalty",
+        "logit_bias",
+        "cache_salt",
+        "session_id",
+    ];
+    let mut sampling = shared(model);
+    sampling.retain(|name, _| own.contains(&name.as_str()));
+    sampling.insert("chat_template_kwargs".into(), json!({"type": "object"}));
     let items = json!({"type": "array", "minItems": 1, "items": {"type": "object"}});
     let responses = json!({
         "input": {"oneOf": [{"type": "string"}, items]},
@@ -184,6 +233,8 @@ fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
         "include": {"type": "array", "items": {"type": "string"}},
         "top_logprobs": {"type": "integer", "minimum": 0, "maximum": 20},
         "truncation": {"const": "disabled"},
+        "stop": {"type": "array", "maxItems": MAX_STOPS, "items": {"type": "string"}},
+        "stream_options": {"type": "object", "properties": {"include_obfuscation": {"const": false}}},
         "background": {"const": false},
     });
     let messages = messages();
@@ -209,23 +260,42 @@ fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
 
 /// Anthropic's parameters.
 fn messages() -> Value {
+    let nothing = json!({"type": "array", "maxItems": 0});
     json!({
         "messages": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["role", "content"]}},
         "system": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
         "max_tokens": {"type": "integer", "minimum": 1},
-        "stop_sequences": {"type": "array", "maxItems": 4, "items": {"type": "string"}},
+        "stop_sequences": {"type": "array", "maxItems": MAX_STOPS, "items": {"type": "string"}},
         "top_k": {"type": "integer", "minimum": 0},
         "tools": {"type": "array", "maxItems": 128, "items": {"type": "object", "required": ["name"]}},
         "tool_choice": {"type": "object", "required": ["type"]},
         "thinking": {"type": "object", "properties": {"type": {"const": "disabled"}}},
         "metadata": {"type": "object", "properties": {"user_id": {"type": "string"}}},
+        "output_config": {"type": "object", "properties": {"effort": {"type": "string"}, "format": {"type": "object"}}},
+        "output_format": {"type": "object", "required": ["type", "schema"]},
+        "service_tier": {"enum": ["auto", "standard_only"]},
+        "cache_control": {"type": "object"},
+        "container": nothing,
+        "context_management": nothing,
+        "mcp_servers": nothing,
+        "inference_geo": nothing,
+        "speed": nothing,
     })
 }
 
 fn counting(model: Option<&str>) -> (&'static str, Value) {
-    let all = messages();
-    let own = json!({"model": model_of(model), "messages": all["messages"], "system": all["system"],
-                     "tools": all["tools"]});
+    let of_answers = [
+        "max_tokens",
+        "stop_sequences",
+        "top_k",
+        "metadata",
+        "service_tier",
+    ];
+    let mut own = messages();
+    if let Some(own) = own.as_object_mut() {
+        own.retain(|name, _| !of_answers.contains(&name.as_str()));
+        own.insert("model".into(), model_of(model));
+    }
     let body = body(Map::new(), own, &["model", "messages"]);
     (
         "/v1/messages/count_tokens",
@@ -288,18 +358,20 @@ fn receipts() -> [(&'static str, Value); 3] {
 }
 
 fn document(title: &str, paths: Vec<(&'static str, Value)>) -> Value {
-    let paths: Map<String, Value> = paths
-        .into_iter()
-        .map(|(path, item)| (path.to_owned(), item))
-        .collect();
+    let answered = |(path, mut item): (&'static str, Value)| {
+        for method in ["get", "post"] {
+            if let Some(operation) = item.get_mut(method) {
+                operation["responses"] = answers::responses(path);
+            }
+        }
+        (path.to_owned(), item)
+    };
+    let paths: Map<String, Value> = paths.into_iter().map(answered).collect();
     json!({
         "openapi": "3.1.0",
         "info": {"title": title, "version": env!("CARGO_PKG_VERSION"), "license": {"name": "Apache-2.0"}},
         "paths": paths,
-        "components": {"schemas": {"Error": {"type": "object", "required": ["error"], "properties": {"error": {
-            "type": "object", "required": ["message", "type", "param", "code"], "properties": {
-                "message": {"type": "string"}, "type": {"type": "string"},
-                "param": {"type": ["string", "null"]}, "code": {"type": ["string", "null"]}}}}}}},
+        "components": {"schemas": answers::schemas()},
     })
 }
 
@@ -345,7 +417,11 @@ pub fn router(paid: bool) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::{Dialect, count_tokens};
     use crate::{Endpoint, Request};
+
+    /// What completions take from clients that send it with nothing in it.
+    const TOOLS: [&str; 3] = ["tools", "tool_choice", "parallel_tool_calls"];
 
     fn names_of(fields: &Map<String, Value>) -> Vec<String> {
         fields.keys().cloned().collect()
@@ -367,7 +443,12 @@ mod tests {
             for name in names.filter(|name| !["model", "messages", "prompt"].contains(&name.as_str())) {
                 // No value of any parameter is a list of lists: each is refused by its name.
                 let (endpoint, mut body) = minimal(path);
-                body[name] = json!([[name]]);
+                // A schema may be any JSON, and is text to some clients.
+                body[name] = if name == "guided_json" {
+                    json!("{")
+                } else {
+                    json!([[name]])
+                };
                 match Request::parse(endpoint, body.to_string().as_bytes()) {
                     Ok(_) => unreachable!("{name}"),
                     Err(error) => {
@@ -375,12 +456,117 @@ mod tests {
                         assert!(param.starts_with(name.as_str()), "{name}: {param}");
                         // Of some parameters only one value can be had.
                         let only = names_of(&labels()).contains(name)
+                            || names_of(&idle()).contains(name)
+                            || path == "/v1/completions" && TOOLS.contains(&name.as_str())
                             || ["verbosity", "modalities"].contains(&name.as_str());
                         let code = error.code.unwrap_or_default();
                         assert!(
                             code == "invalid_value" || (only && code == "unsupported_parameter"),
                             "{name}: {code}"
                         );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the parameters of requests are read, and the words in it.
+    const SOURCES: [&str; 10] = [
+        include_str!("request.rs"),
+        include_str!("messages.rs"),
+        include_str!("params.rs"),
+        include_str!("format.rs"),
+        include_str!("tools.rs"),
+        include_str!("fields.rs"),
+        include_str!("dialect/responses/mod.rs"),
+        include_str!("dialect/responses/input.rs"),
+        include_str!("dialect/messages/mod.rs"),
+        include_str!("dialect/messages/input.rs"),
+    ];
+
+    /// Whether a body with a parameter of some value is answered otherwise than that there is no such parameter, or
+    /// none but refused ones.
+    fn is_taken(path: &str, name: &str) -> bool {
+        let values = json!([true, false, 0, 1, "x", "auto", "none", "medium", "in_memory", "default", "disabled", [], {},
+            ["text"], {"type": "disabled"}, {"type": "text"}, ["message.output_text.logprobs"]]);
+        values.as_array().unwrap().iter().any(|value| {
+            let mut body = match path {
+                "/v1/completions" => json!({"model": "m", "prompt": "x"}),
+                "/v1/responses" => json!({"model": "m", "input": "x"}),
+                "/v1/messages" => {
+                    json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]})
+                }
+                _ => json!({"model": "m", "messages": [{"role": "user", "content": "x"}]}),
+            };
+            body[name] = value.clone();
+            let body = body.to_string().into_bytes();
+            let chat = match path {
+                "/v1/responses" => Dialect::Responses.translate(&body).map(|chat| chat.body.to_vec()),
+                "/v1/messages" => Dialect::Messages.translate(&body).map(|chat| chat.body.to_vec()),
+                "/v1/messages/count_tokens" => count_tokens(&body).map(|chat| chat.body.to_vec()),
+                _ => Ok(body),
+            };
+            let endpoint = match path {
+                "/v1/completions" => Endpoint::Completions,
+                _ => Endpoint::Chat,
+            };
+            match chat.and_then(|chat| Request::parse(endpoint, &chat)) {
+                Ok(_) => true,
+                Err(error) => {
+                    !["unknown_parameter", "unsupported_parameter"].contains(&error.code.unwrap_or(""))
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn every_parameter_that_a_parser_takes_is_on_the_page() {
+        let page = decoder("m");
+        // Names are written between quotes.
+        let mut words: Vec<&str> = SOURCES.iter().flat_map(|source| source.split('"')).collect();
+        let plain =
+            |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        words.retain(plain);
+        let guided = ["guided_json", "guided_regex", "guided_choice", "guided_grammar"];
+        words.extend(guided);
+        words.sort_unstable();
+        words.dedup();
+        let mut taken = 0;
+        for path in [
+            "/v1/chat/completions",
+            "/v1/completions",
+            "/v1/responses",
+            "/v1/messages",
+            "/v1/messages/count_tokens",
+        ] {
+            let schema = &page["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+            let listed = schema["properties"].as_object().unwrap();
+            let missing: Vec<&&str> = words
+                .iter()
+                .filter(|word| is_taken(path, word))
+                .inspect(|_| taken += 1)
+                .filter(|word| !listed.contains_key(**word))
+                .collect();
+            assert!(missing.is_empty(), "{path}: {missing:?}");
+        }
+        assert!(taken > 100, "{taken}");
+    }
+
+    #[test]
+    fn every_operation_says_what_its_answers_are() {
+        for page in [decoder("m"), encoder("m"), router(false), router(true)] {
+            for (path, item) in page["paths"].as_object().unwrap() {
+                for operation in ["get", "post"].into_iter().filter_map(|method| item.get(method)) {
+                    let answers = operation["responses"].as_object().unwrap();
+                    for answer in answers.values() {
+                        for kind in answer["content"].as_object().unwrap().values() {
+                            let Some(at) = kind["schema"].get("$ref") else {
+                                assert!(kind["schema"].is_object(), "{path}");
+                                continue;
+                            };
+                            let pointer = at.as_str().unwrap().trim_start_matches('#');
+                            assert!(page.pointer(pointer).is_some(), "{path}: {at}");
+                        }
                     }
                 }
             }

@@ -4,8 +4,8 @@ use crate::error::ApiError;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Most stop strings in one request.
-const MAX_STOPS: usize = 4;
+/// Most stop strings in one request. OpenAI takes four, Anthropic any number.
+pub(crate) const MAX_STOPS: usize = 16;
 /// Longest stop string, in bytes.
 const MAX_STOP_BYTES: usize = 512;
 /// Most biased tokens.

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 /// Output tokens of `/v1/completions` when the request names no number, as OpenAI has it.
 const COMPLETION_TOKENS: u32 = 16;
+/// Least temperature above 0 of the sampler.
+const LEAST_TEMPERATURE: f64 = 0.001;
 /// Most alternatives whose log-probabilities are reported.
 const MAX_TOP_LOGPROBS: i64 = 20;
 /// The same for `/v1/completions`.
@@ -152,10 +154,7 @@ impl Request {
                 Endpoint::Completions => prompt(&mut fields)?,
             },
             max_tokens: max_tokens(&mut fields, endpoint)?,
-            temperature: number(&mut fields, "temperature", "0 or between 0.001 and 2", |t| {
-                t == 0.0 || (0.001..=2.0).contains(&t)
-            })?
-            .unwrap_or(1.0),
+            temperature: temperature(&mut fields)?,
             top_p: number(&mut fields, "top_p", "above 0 and at most 1", |p| {
                 p > 0.0 && p <= 1.0
             })?
@@ -199,11 +198,6 @@ impl Request {
                 Some(false) => return Err(ApiError::unsupported(name)),
                 None => return Err(ApiError::unknown(name)),
             }
-        }
-        if let (true, Some(asked)) = (request.tools.are_active(), &request.format) {
-            let message = "The output can be held to a format only where no tool may be called; \
-                           leave out 'tools', or send 'tool_choice': 'none'.";
-            return Err(ApiError::invalid(&asked.param, message));
         }
         Ok(request)
     }
@@ -252,6 +246,17 @@ impl Request {
         }
         Ok(())
     }
+}
+
+/// What is above 0 and below the least that the sampler takes is raised to it.
+fn temperature(fields: &mut Map<String, Value>) -> Result<f64, ApiError> {
+    let wanted = number(fields, "temperature", "between 0 and 2", |t| {
+        (0.0..=2.0).contains(&t)
+    })?;
+    Ok(match wanted {
+        Some(t) if t > 0.0 => t.max(LEAST_TEMPERATURE),
+        wanted => wanted.unwrap_or(1.0),
+    })
 }
 
 fn penalty(fields: &mut Map<String, Value>, name: &str) -> Result<f64, ApiError> {

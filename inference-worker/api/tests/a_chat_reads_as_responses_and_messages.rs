@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http_body_util::BodyExt;
 use quern_inference_api::ApiError;
-use quern_inference_api::dialect::Dialect;
+use quern_inference_api::dialect::{Dialect, PROMPT_TOKENS_HEADER};
 use quern_inference_api::sse::parse;
 use serde_json::{Value, json};
 
@@ -73,6 +73,8 @@ async fn translated(dialect: Dialect, pieces: Vec<Vec<u8>>) -> String {
     let mut chat = Response::new(Body::from_stream(Pieces(pieces.into_iter())));
     let kind = "text/event-stream".parse().unwrap();
     chat.headers_mut().insert("content-type", kind);
+    let tokens = "9".parse().unwrap();
+    chat.headers_mut().insert(PROMPT_TOKENS_HEADER, tokens);
     let answer = ask(dialect).answer(chat).await;
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(body.to_vec()).unwrap()
@@ -183,6 +185,7 @@ async fn a_stream_becomes_the_events_of_a_message() {
     .concat();
     assert_eq!(kinds(&events), expected);
     assert_eq!(events[0]["message"]["id"], "msg_00aa");
+    assert_eq!(events[0]["message"]["usage"]["input_tokens"], 9);
     assert_eq!(
         events[7]["content_block"],
         json!({"type": "tool_use", "id": "c1", "name": "look", "input": {}})

@@ -84,6 +84,8 @@ impl fmt::Debug for Grammars {
 /// A compiled constraint.
 pub struct Grammar {
     fresh: Mutex<Matcher>,
+    /// What an output may match instead.
+    or: Option<Box<Instead>>,
     /// Its text, for what must cover all that shapes an output.
     canonical: String,
 }
@@ -94,9 +96,27 @@ impl fmt::Debug for Grammar {
     }
 }
 
+/// The other way in which an output may match.
+struct Instead {
+    fresh: Mutex<Matcher>,
+    /// What no output of this way begins with.
+    heads: Vec<Vec<u8>>,
+}
+
 /// Where an output stands in its grammar.
 pub struct GrammarState {
     matcher: Matcher,
+    fork: Option<Fork>,
+}
+
+/// An output that may still go either way.
+struct Fork {
+    matcher: Matcher,
+    heads: Vec<Vec<u8>>,
+    /// The output so far.
+    begun: Vec<u8>,
+    /// The last mask of each way.
+    masks: (TokenMask, TokenMask),
 }
 
 impl fmt::Debug for GrammarState {
@@ -129,6 +149,7 @@ impl Grammars {
         let matcher = deep::run(compile).unwrap_or_else(|| Err("the compiler failed on it".into()));
         Ok(Grammar {
             fresh: Mutex::new(matcher.map_err(GrammarError::Constraint)?),
+            or: None,
             canonical,
         })
     }
@@ -156,12 +177,39 @@ fn probe(fresh: &Matcher) -> Result<(), String> {
 }
 
 impl Grammar {
+    /// What matches the first or, unless it begins with one of the heads, the second. Neither is itself of two ways.
+    ///
+    /// Their masks are joined for as long as both may go on: no lexer has to tell the ways apart.
+    #[must_use]
+    pub fn either(first: &Self, second: &Self, heads: &[String]) -> Self {
+        let (one, other) = (&first.canonical, &second.canonical);
+        Self {
+            fresh: Mutex::new(first.fresh()),
+            or: Some(Box::new(Instead {
+                fresh: Mutex::new(second.fresh()),
+                heads: heads.iter().map(|head| head.clone().into_bytes()).collect(),
+            })),
+            canonical: format!("either {} {}\n{one}\n{other}", one.len(), json!(heads)),
+        }
+    }
+
     /// The beginning of an output.
     pub fn start(&self) -> GrammarState {
-        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = || TokenMask::first(0);
+        let fork = self.or.as_deref().map(|or| Fork {
+            matcher: copy(&or.fresh),
+            heads: or.heads.clone(),
+            begun: Vec::new(),
+            masks: (none(), none()),
+        });
         GrammarState {
-            matcher: fresh.deep_clone(),
+            matcher: self.fresh(),
+            fork,
         }
+    }
+
+    fn fresh(&self) -> Matcher {
+        copy(&self.fresh)
     }
 
     /// The constraint as text; two of the same text are the same.
@@ -170,15 +218,29 @@ impl Grammar {
     }
 }
 
+fn copy(fresh: &Mutex<Matcher>) -> Matcher {
+    let fresh = fresh.lock().unwrap_or_else(PoisonError::into_inner);
+    fresh.deep_clone()
+}
+
 impl GrammarState {
     /// The tokens that may come next. Once the grammar is through, only those that end the output.
     ///
     /// # Errors
     /// [`GrammarError::Step`].
     pub fn mask(&mut self) -> Result<TokenMask, GrammarError> {
-        let mask = self.matcher.compute_mask_or_eos();
-        let mask = mask.map_err(|e| GrammarError::Step(brief(&e.to_string())))?;
-        Ok(mask.iter().collect())
+        let own = mask(&mut self.matcher)?;
+        let Some(fork) = &mut self.fork else {
+            return Ok(own);
+        };
+        let other = mask(&mut fork.matcher)?;
+        let other: TokenMask = other
+            .iter()
+            .filter(|id| own.contains(*id) || !fork.opens(*id))
+            .collect();
+        let both = own.iter().chain(other.iter()).collect();
+        fork.masks = (own, other);
+        Ok(both)
     }
 
     /// Takes a token of the last mask.
@@ -186,12 +248,51 @@ impl GrammarState {
     /// # Errors
     /// [`GrammarError::Step`], also for a token that was not in the mask.
     pub fn push(&mut self, token: u32) -> Result<(), GrammarError> {
-        if self.matcher.is_stopped() && !self.matcher.is_error() {
-            return Ok(());
+        if let Some(mut fork) = self.fork.take() {
+            match (fork.masks.0.contains(token), fork.masks.1.contains(token)) {
+                (false, true) => self.matcher = fork.matcher,
+                (true, true) if !fork.opens(token) => {
+                    take(&mut fork.matcher, token)?;
+                    fork.begun.extend(fork.bytes(token));
+                    self.fork = Some(fork);
+                }
+                _ => {}
+            }
         }
-        let taken = self.matcher.consume_token(token);
-        taken.map_err(|e| GrammarError::Step(brief(&e.to_string())))
+        take(&mut self.matcher, token)
     }
+}
+
+impl Fork {
+    fn bytes(&self, token: u32) -> Vec<u8> {
+        let known = self.matcher.tok_env();
+        known.map_or_else(|_| Vec::new(), |known| known.tok_trie().token(token).to_vec())
+    }
+
+    /// Whether the output begins with a head once it has this token.
+    fn opens(&self, token: u32) -> bool {
+        let near = |head: &&Vec<u8>| head.starts_with(&self.begun);
+        let mut heads = self.heads.iter().filter(near).peekable();
+        if heads.peek().is_none() {
+            return false;
+        }
+        let whole = [&self.begun[..], &self.bytes(token)].concat();
+        heads.any(|head| whole.starts_with(head))
+    }
+}
+
+fn mask(matcher: &mut Matcher) -> Result<TokenMask, GrammarError> {
+    let mask = matcher.compute_mask_or_eos();
+    let mask = mask.map_err(|e| GrammarError::Step(brief(&e.to_string())))?;
+    Ok(mask.iter().collect())
+}
+
+fn take(matcher: &mut Matcher, token: u32) -> Result<(), GrammarError> {
+    if matcher.is_stopped() && !matcher.is_error() {
+        return Ok(());
+    }
+    let taken = matcher.consume_token(token);
+    taken.map_err(|e| GrammarError::Step(brief(&e.to_string())))
 }
 
 fn canonical(constraint: &Constraint) -> String {

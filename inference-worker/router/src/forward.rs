@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use quern_inference_api::ApiError;
+use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
 use quern_inference_api::listing::TIER_HEADER;
 use std::sync::Arc;
 
@@ -16,7 +17,12 @@ use std::sync::Arc;
 const ATTEMPTS: usize = 3;
 
 /// Headers of a worker's answer that are the client's too.
-const KEPT: [&str; 3] = ["x-request-id", "x-accel-buffering", TIER_HEADER];
+const KEPT: [&str; 4] = [
+    "x-request-id",
+    "x-accel-buffering",
+    TIER_HEADER,
+    PROMPT_TOKENS_HEADER,
+];
 
 /// How one worker answered.
 enum Attempt {

@@ -10,6 +10,7 @@ use crate::rates::Rates;
 use crate::setup::{ChainArgs, Running};
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
+use quern_inference_api::origins::{Origin, with_origins};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +37,10 @@ pub(crate) struct Serve {
     /// JSON file of what `/v1/models` tells of models beside what is known: names, and prices in US dollars.
     #[arg(long, value_name = "FILE")]
     listing: Option<PathBuf>,
+    /// An origin whose web pages may use the router from a browser, as https://app.example, or '*' for any; repeat for
+    /// several.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<Origin>,
     /// Seconds between two probes of a worker.
     #[arg(long, default_value_t = 2)]
     probe: u64,
@@ -106,7 +111,7 @@ impl Serve {
             let _ = stopping.send(true);
         };
         let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-        let router = http_api::router(service.clone());
+        let router = with_origins(http_api::router(service.clone()), &self.allow_origin);
         let server = axum::serve(listener, router).with_graceful_shutdown(signal);
         let out_of_time = async move {
             let _ = stopped.wait_for(|stopping| *stopping).await;

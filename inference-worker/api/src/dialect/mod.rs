@@ -22,6 +22,9 @@ use http_body_util::{BodyExt, Limited};
 use names::Names;
 use serde_json::Value;
 
+/// Header of a stream that says how many tokens its prompt has. Messages tell it at their beginning.
+pub const PROMPT_TOKENS_HEADER: &str = "quern-prompt-tokens";
+
 /// Longest whole answer, and longest error, in bytes.
 const MAX_ANSWER: usize = 16 << 20;
 
@@ -119,9 +122,11 @@ impl Translation {
         let mut response = if events {
             let (mut parts, body) = chat.into_parts();
             parts.headers.remove(header::CONTENT_LENGTH);
+            let prompt = parts.headers.get(PROMPT_TOKENS_HEADER);
+            let prompt = prompt.and_then(|count| count.to_str().ok()?.parse().ok());
             let body = match self.dialect {
                 Dialect::Responses => stream::translated(body, responses::Stream::new(self.echo)),
-                Dialect::Messages => stream::translated(body, messages::Stream::new(self.echo)),
+                Dialect::Messages => stream::translated(body, messages::Stream::new(prompt.unwrap_or(0))),
             };
             Response::from_parts(parts, body)
         } else {

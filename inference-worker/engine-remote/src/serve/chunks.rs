@@ -9,6 +9,7 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use http::HeaderValue;
+use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
 use quern_inference_api::response::{Frame, Usage};
 use quern_inference_api::{ApiError, Request, logprobs};
 use serde_json::Value;
@@ -44,6 +45,8 @@ pub(super) async fn stream(remote: &Arc<Remote>, order: Order) -> Result<Respons
     };
     let choices = request.n as usize;
     let counted = request.include_usage && remote.vocabulary.is_some();
+    let prompt = counted.then(|| count::usage(remote.vocabulary.as_deref(), &request, std::iter::empty()));
+    let prompt = prompt.flatten().map(|usage| usage.prompt_tokens);
     let mut chunks = Chunks {
         remote: remote.clone(),
         texts: counted.then(|| vec![String::new(); choices]),
@@ -69,6 +72,9 @@ pub(super) async fn stream(remote: &Arc<Remote>, order: Order) -> Result<Respons
     response
         .headers_mut()
         .insert("x-accel-buffering", HeaderValue::from_static("no"));
+    if let Some(prompt) = prompt {
+        response.headers_mut().insert(PROMPT_TOKENS_HEADER, prompt.into());
+    }
     Ok(response)
 }
 

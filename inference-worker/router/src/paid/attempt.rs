@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use quern_chain_client::verify;
+use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
 use quern_inference_api::listing::{SEEDED, TIER_HEADER};
 use quern_inference_api::paid::{
     Authority, CACHE_PART_HEADER, RECEIPT_HEADER, RefusalBody, SignedReceipt, SignedRefusal, SignedVoucher,
@@ -121,9 +122,10 @@ async fn call(
     match parts.status {
         StatusCode::OK if events => {
             let id = request_id(&pending);
+            let prompt = parts.headers.get(PROMPT_TOKENS_HEADER).cloned();
             let opening = Opening::new(gateway, order, pending, cap, authorised);
             match opening.first_token(body).await {
-                Ok(stream) => Attempt::Answered(Box::new(streamed(stream, id))),
+                Ok(stream) => Attempt::Answered(Box::new(streamed(stream, id, prompt))),
                 Err(reason) => Attempt::Failed(reason),
             }
         }
@@ -137,7 +139,7 @@ fn request_id(pending: &Pending) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("{}-{}", place.session, place.nonce)).ok()
 }
 
-fn streamed(stream: Stream, id: Option<HeaderValue>) -> Response {
+fn streamed(stream: Stream, id: Option<HeaderValue>, prompt: Option<HeaderValue>) -> Response {
     let mut response = Response::new(Body::new(stream));
     let headers = response.headers_mut();
     headers.insert(
@@ -147,6 +149,8 @@ fn streamed(stream: Stream, id: Option<HeaderValue>) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(TIER_HEADER, HeaderValue::from_static(SEEDED));
     headers.extend(id.map(|id| (http::HeaderName::from_static(REQUEST_ID), id)));
+    let name = http::HeaderName::from_static(PROMPT_TOKENS_HEADER);
+    headers.extend(prompt.map(|prompt| (name, prompt)));
     response
 }
 

@@ -7,6 +7,7 @@ use crate::models::Entry;
 use crate::serve::{Serve, bind, terminated};
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
+use quern_inference_api::origins::with_origins;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -69,7 +70,8 @@ impl Serve {
         tracing::info!(%address, model = encoding.model_id, context = encoding.context, "serving vectors");
         println!("listening on http://{address}");
         let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-        let server = axum::serve(listener, router(encoding)).with_graceful_shutdown(signal);
+        let router = with_origins(router(encoding), &self.allow_origin);
+        let server = axum::serve(listener, router).with_graceful_shutdown(signal);
         tokio::select! {
             result = async { server.await } => result.context("the HTTP server failed"),
             () = async move {

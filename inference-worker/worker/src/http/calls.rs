@@ -11,9 +11,22 @@ pub(super) enum Piece {
     Call(ToolCall),
 }
 
+/// Where calls may be in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is calls and nothing else.
+    All,
+    /// Among text.
+    Among,
+    /// It is calls and nothing else if it begins with one of these, and else a text of some format.
+    Instead(Vec<String>),
+}
+
 /// Where the text stands.
 #[derive(Debug, PartialEq, Eq)]
 enum At {
+    /// At the beginning of calls or of a text.
+    First(Vec<String>),
     /// In text in which a call may be announced.
     Text,
     /// In text in which none may be any more.
@@ -76,10 +89,11 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Reads an answer in which calls are forced, or else may be among text. `number` is a random one.
-    pub(super) fn new(style: Style, forced: bool, number: u64) -> Self {
-        let at = match style.mark() {
-            None if forced => At::Head,
+    /// Reads an answer with calls in such a place. `number` is a random one.
+    pub(super) fn new(style: Style, place: Place, number: u64) -> Self {
+        let at = match (style.mark(), place) {
+            (_, Place::Instead(heads)) => At::First(heads),
+            (None, Place::All) => At::Head,
             _ => At::Text,
         };
         Self {
@@ -116,7 +130,9 @@ impl Calls {
     pub(super) fn finish(&mut self) -> Vec<Piece> {
         let rest = std::mem::take(&mut self.held);
         match self.at {
-            At::Text | At::Plain if !(rest.is_empty() || self.any() && rest.trim().is_empty()) => {
+            At::First(_) | At::Text | At::Plain
+                if !(rest.is_empty() || self.any() && rest.trim().is_empty()) =>
+            {
                 vec![Piece::Text(rest)]
             }
             _ => Vec::new(),
@@ -126,6 +142,18 @@ impl Calls {
     /// Goes one part further; false if that needs more text.
     fn step(&mut self, pieces: &mut Vec<Piece>) -> bool {
         match &mut self.at {
+            At::First(heads) => {
+                let calls = heads.iter().any(|head| self.held.starts_with(head));
+                if !calls && heads.iter().any(|head| head.starts_with(&self.held)) {
+                    return false;
+                }
+                self.at = match self.style.mark() {
+                    _ if !calls => At::Plain,
+                    None => At::Head,
+                    Some(_) => At::Text,
+                };
+                true
+            }
             At::Text => self.text(pieces),
             At::Plain => {
                 let text = std::mem::take(&mut self.held);

@@ -29,6 +29,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
+use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
 use quern_inference_api::listing::{Listing, Model, ModelList};
 use quern_inference_api::response::Frame;
 use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body};
@@ -206,7 +207,7 @@ async fn completions(
             match paid::begin(service, paid, (peer, &turn), asked).await {
                 Ok(admitted) => {
                     let source = Source::Paid(admitted.parts);
-                    answer(service, admitted.request, source)
+                    answer(service, admitted.request, admitted.prompt, source)
                         .await
                         .unwrap_or_else(IntoResponse::into_response)
                 }
@@ -241,11 +242,16 @@ async fn start(service: &Service, headers: &http::HeaderMap, request: Request) -
             Refused::Stopped => ApiError::unavailable("The worker is shutting down."),
         })?);
     }
-    answer(service, request, Source::free(choices)).await
+    answer(service, request, job.prompt.len(), Source::free(choices)).await
 }
 
-/// Streams or collects an answer.
-async fn answer(service: &Service, request: Request, source: Source) -> Result<Response, ApiError> {
+/// Streams or collects an answer to a prompt of so many tokens.
+async fn answer(
+    service: &Service,
+    request: Request,
+    prompt: usize,
+    source: Source,
+) -> Result<Response, ApiError> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |age| age.as_secs());
@@ -266,10 +272,13 @@ async fn answer(service: &Service, request: Request, source: Source) -> Result<R
     let request_id = http::HeaderValue::from_str(&frame.id);
     let readers = reader::Reader::all(service, &request, id);
     let mut response = if request.stream {
-        answer::stream(frame, source, readers, request.include_usage).await
+        let mut response = answer::stream(frame, source, readers, request.include_usage).await?;
+        let headers = response.headers_mut();
+        headers.insert(PROMPT_TOKENS_HEADER, prompt.into());
+        response
     } else {
-        answer::whole(&frame, source, readers).await
-    }?;
+        answer::whole(&frame, source, readers).await?
+    };
     if let Ok(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -3,13 +3,15 @@
 use crate::generate::{Job, Shape};
 use crate::http::Service;
 use crate::http::tools::{self, Style};
+use crate::model::Text;
 use http::{HeaderMap, HeaderValue};
 use quern_engine::chat::Chat;
-use quern_engine::grammar::Constraint;
+use quern_engine::grammar::{Constraint, Grammar};
 use quern_engine::sampler::SamplingParams;
 use quern_engine::seed::Seed;
 use quern_inference_api::format::Format;
 use quern_inference_api::paid::{CACHE_PART_HEADER, MAX_CACHE_PART};
+use quern_inference_api::tools::ToolChoice;
 use quern_inference_api::{ApiError, Input, Message, Request};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -89,24 +91,11 @@ pub(crate) fn part_cache(job: &mut Job, headers: &HeaderMap) {
 fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
     let text = &service.text;
     let calls = request.tools.are_active();
-    let asked = match &request.format {
-        _ if calls => Some((tools::constraint(text, &request.tools)?, "tools")),
-        Some(asked) => Some((constraint(&asked.format), asked.param.as_str())),
-        // The model sees them all the same.
-        None if request.tools.are_shown() => tools::no_call(text).map(|none| (none, "tool_choice")),
-        None => None,
-    };
-    let compile = |(constraint, param): (Constraint, &str)| {
-        let grammar = text.grammars.compile(&text.tokenizer, &constraint);
-        grammar.map(Arc::new).map_err(|e| {
-            let message = format!("'{param}' cannot be used: {e}.");
-            ApiError::invalid(param, message)
-        })
-    };
+    let grammar = grammar(text, request)?.map(Arc::new);
     Ok(Shape {
         choice: 0,
-        param: asked.as_ref().map(|(_, param)| (*param).to_owned()),
-        grammar: asked.map(compile).transpose()?,
+        param: grammar.is_some().then(|| asked_by(request)),
+        grammar,
         shown: if calls {
             Style::of(text).shown(text)
         } else {
@@ -115,6 +104,47 @@ fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
         logprobs: request.logprobs,
         cache_salt: request.cache_salt.clone(),
     })
+}
+
+/// The parameter that asked for a grammar, where there is one.
+fn asked_by(request: &Request) -> String {
+    match &request.format {
+        _ if request.tools.are_active() => "tools".to_owned(),
+        Some(asked) => asked.param.clone(),
+        None => "tool_choice".to_owned(),
+    }
+}
+
+/// What the output must match. Where it is the model's own decision whether it calls tools, and a text has a format, the
+/// output is calls alone or a text of the format. Forced calls have none.
+pub(super) fn grammar(text: &Text, request: &Request) -> Result<Option<Grammar>, ApiError> {
+    let tools = &request.tools;
+    let compile = |constraint: Constraint, param: &str| {
+        let grammar = text.grammars.compile(&text.tokenizer, &constraint);
+        grammar.map_err(|e| {
+            let message = format!("'{param}' cannot be used: {e}.");
+            ApiError::invalid(param, message)
+        })
+    };
+    let format = request.format.as_ref();
+    let format = format.map(|asked| compile(constraint(&asked.format), &asked.param));
+    let format = format.transpose()?;
+    if !tools.are_active() {
+        return match format {
+            // The model sees them all the same.
+            None if tools.are_shown() => tools::no_call(text)
+                .map(|none| compile(none, "tool_choice"))
+                .transpose(),
+            format => Ok(format),
+        };
+    }
+    let forced = tools.choice != ToolChoice::Auto;
+    let calls = tools::constraint(text, tools, forced || format.is_some())?;
+    let calls = compile(calls, "tools")?;
+    Ok(Some(match format {
+        Some(format) if !forced => Grammar::either(&calls, &format, &tools::heads(Style::of(text), tools)),
+        _ => calls,
+    }))
 }
 
 fn constraint(format: &Format) -> Constraint {

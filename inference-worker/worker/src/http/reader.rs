@@ -1,9 +1,9 @@
 //! One choice of an answer: its text, its calls and its log-probabilities, whole or in chunks.
 
 use crate::http::Service;
-use crate::http::calls::{Calls, Piece};
+use crate::http::calls::{Calls, Piece, Place};
 use crate::http::params;
-use crate::http::tools::Style;
+use crate::http::tools::{self, Style};
 use crate::model::Text;
 use quern_engine::sampler::Likelihood;
 use quern_inference_api::logprobs::{self, Token};
@@ -12,6 +12,15 @@ use quern_inference_api::tools::ToolChoice;
 use quern_inference_api::{Endpoint, Request};
 use serde_json::Value;
 use std::sync::Arc;
+
+/// Where an answer may hold calls.
+pub(super) fn place(text: &Text, request: &Request) -> Place {
+    match (&request.tools.choice, &request.format) {
+        (ToolChoice::Auto, None) => Place::Among,
+        (ToolChoice::Auto, Some(_)) => Place::Instead(tools::heads(Style::of(text), &request.tools)),
+        _ => Place::All,
+    }
+}
 
 /// Reads a choice as it grows.
 #[derive(Debug)]
@@ -34,13 +43,12 @@ pub(super) struct Reader {
 impl Reader {
     /// One for each choice of a request. `number` is a random one.
     pub(super) fn all(service: &Service, request: &Request, number: u64) -> Vec<Self> {
-        let forced = request.tools.choice != ToolChoice::Auto;
         let calls = |index: u32| {
             // Far apart, so that no two choices share an id.
             let number = number.wrapping_add(u64::from(index) << 32);
             let active = request.tools.are_active();
-            let texts = || params::texts(&request.tools);
-            active.then(|| Calls::new(Style::of(&service.text), forced, number).with_texts(texts()))
+            let new = || Calls::new(Style::of(&service.text), place(&service.text, request), number);
+            active.then(|| new().with_texts(params::texts(&request.tools)))
         };
         let reader = |index: u32| Self {
             index: index as usize,

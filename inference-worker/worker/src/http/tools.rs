@@ -89,6 +89,11 @@ impl Style {
         }
     }
 
+    /// A call up to its arguments.
+    fn head(self, tool: &str) -> String {
+        format!("{{\"name\": \"{tool}\", \"{}\": ", self.arguments())
+    }
+
     /// Special tokens that a reader of the text has to see.
     pub(crate) fn shown(self, text: &Text) -> Vec<u32> {
         let other = match self {
@@ -101,8 +106,8 @@ impl Style {
     }
 }
 
-/// The grammar of an answer that may, or must, call tools.
-pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiError> {
+/// The grammar of an answer that may, or if `forced` must, call tools.
+pub(crate) fn constraint(text: &Text, tools: &Tools, forced: bool) -> Result<Constraint, ApiError> {
     let style = Style::of(text);
     if style == Style::Untaught && tools.choice == ToolChoice::Auto {
         let message = "This model's chat template does not show tools to the model, so it cannot choose among them; \
@@ -136,8 +141,8 @@ pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiEr
             let (mark, name, args) = (literal("[TOOL_CALLS]"), lark_string(&tool.name), literal(ARGS));
             let _ = writeln!(rules, "call_{index}: {mark} {name} {args} args_{index}");
         } else {
-            let head = format!("{{\"name\": \"{}\", \"{}\": ", tool.name, style.arguments());
-            let _ = writeln!(rules, "call_{index}: {} args_{index} \"}}\"", lark_string(&head));
+            let head = lark_string(&style.head(&tool.name));
+            let _ = writeln!(rules, "call_{index}: {head} args_{index} \"}}\"");
         }
         let _ = writeln!(rules, "args_{index}: %json {schema}");
     }
@@ -149,7 +154,6 @@ pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiEr
         more if separator.is_empty() => format!(" {rule}{{0,{more}}}"),
         more => format!(" ({} {rule}){{0,{more}}}", lark_string(separator)),
     };
-    let forced = tools.choice != ToolChoice::Auto;
     let mut start = match style {
         Style::Tagged | Style::Parameters => {
             let (open, close) = (literal("<tool_call>"), literal("</tool_call>"));
@@ -185,6 +189,14 @@ pub(crate) fn constraint(text: &Text, tools: &Tools) -> Result<Constraint, ApiEr
         }
     }
     Ok(Constraint::Written(format!("start: {start}\n{rules}")))
+}
+
+/// What every answer of calls alone begins with, and no other answer to a request that permits both calls and a format.
+pub(crate) fn heads(style: Style, tools: &Tools) -> Vec<String> {
+    match style.mark() {
+        Some(mark) => vec![mark.to_owned()],
+        None => tools.callable().map(|tool| style.head(&tool.name)).collect(),
+    }
 }
 
 /// The grammar of an answer to a model that sees tools and may call none; none for a model that sees

@@ -137,12 +137,7 @@ impl Conduct {
 }
 
 /// The last part of an answer.
-fn part(
-    finish: Finish,
-    error: ApiError,
-    (usage, tokens): (Usage, Vec<u32>),
-    receipt: SignedReceipt,
-) -> Part {
+fn part(finish: Finish, error: ApiError, (usage, tokens): (Usage, Vec<u32>), receipt: SignedReceipt) -> Part {
     let receipt = Some(Box::new(receipt));
     match finish {
         Finish::Error => Part::Failed { error, receipt },

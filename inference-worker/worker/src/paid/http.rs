@@ -131,6 +131,8 @@ async fn receipt(
 /// A request that was admitted: what its answer consists of, and what it asked for.
 pub(crate) struct Admitted {
     pub(crate) request: Request,
+    /// Tokens of the prompt.
+    pub(crate) prompt: usize,
     pub(crate) parts: mpsc::Receiver<Part>,
 }
 
@@ -230,6 +232,7 @@ pub(crate) async fn begin(
         price: facts.price,
         prompt: prepared.prompt.clone(),
     };
+    let prompt = prepared.prompt.len();
     let room = 3 * prepared.max_tokens as usize + 8;
     let job = Job {
         seed: Seed(seed.0),
@@ -256,7 +259,11 @@ pub(crate) async fn begin(
         key,
     };
     tokio::spawn(conduct.run(events, sender));
-    Ok(Admitted { request, parts })
+    Ok(Admitted {
+        request,
+        prompt,
+        parts,
+    })
 }
 
 /// Waits a moment for the chain to reach a height that another node has seen already. Nothing is known yet of who asks.

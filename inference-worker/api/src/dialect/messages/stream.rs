@@ -21,6 +21,7 @@ pub(in crate::dialect) struct Stream {
     /// Blocks that are done.
     blocks: usize,
     end: End,
+    /// At first the prompt alone; what of it was cached, the last event tells.
     usage: Usage,
 }
 
@@ -33,12 +34,13 @@ fn send(out: &mut String, name: &str, mut data: Value) {
 }
 
 impl Stream {
-    pub(in crate::dialect) fn new(_echo: Value) -> Self {
+    /// Of an answer to a prompt of so many tokens.
+    pub(in crate::dialect) fn new(prompt: u32) -> Self {
         Self {
             open: Open::Nothing,
             blocks: 0,
             end: End::default(),
-            usage: Usage::default(),
+            usage: Usage::new(prompt, 0),
         }
     }
 
@@ -74,8 +76,7 @@ impl Translate for Stream {
 
     fn begin(&mut self, head: Head, out: &mut String) {
         let mut message = message(&head.id, &head.model, Vec::new());
-        // How long the prompt is, the last event says.
-        message["usage"] = usage(Usage::default());
+        message["usage"] = usage(self.usage);
         send(out, "message_start", json!({"message": message}));
         send(out, "ping", json!({}));
     }

@@ -4,12 +4,14 @@
 use super::{TEMPLATES, text};
 use crate::http::calls::{Calls, Piece};
 use crate::http::params;
-use crate::http::tools::{Style, constraint};
+use crate::http::prepare::grammar;
+use crate::http::reader::place;
+use crate::http::tools::Style;
 use crate::model::Text;
 use quern_engine::output::{Ended, OutputText};
 use quern_engine::sampler::{Draw, History, Noise, Position, SamplingParams, sample};
 use quern_engine::seed::{Seed, hash_fields};
-use quern_inference_api::tools::{ToolChoice, Tools};
+use quern_inference_api::tools::ToolChoice;
 use quern_inference_api::{Endpoint, Request};
 use serde_json::{Map, Value, json};
 
@@ -137,9 +139,8 @@ struct Answer {
 }
 
 /// The answer of a model that wants nothing in particular but to begin with `begin` and to end at some time.
-fn answer(text: &Text, tools: &Tools, seed: &Seed, begin: &str) -> Answer {
-    let constraint = constraint(text, tools).unwrap();
-    let grammar = text.grammars.compile(&text.tokenizer, &constraint).unwrap();
+fn answer(text: &Text, request: &Request, seed: &Seed, begin: &str) -> Answer {
+    let grammar = grammar(text, request).unwrap().unwrap();
     let (mut state, noise) = (grammar.start(), Noise::new(seed));
     let params = SamplingParams {
         bias: [(2, 4.0)].into(),
@@ -147,8 +148,8 @@ fn answer(text: &Text, tools: &Tools, seed: &Seed, begin: &str) -> Answer {
     };
     let style = Style::of(text);
     let mut output = OutputText::new([], LONGEST).showing(&style.shown(text));
-    let calls = Calls::new(style, tools.choice != ToolChoice::Auto, seed.0[0].into());
-    let mut calls = calls.with_texts(params::texts(tools));
+    let calls = Calls::new(style, place(text, request), seed.0[0].into());
+    let mut calls = calls.with_texts(params::texts(&request.tools));
     let mut begin = text.tokenizer.encode(begin, false).unwrap().into_iter();
     let (logits, mut pieces) = (vec![0.0; 2052], Vec::new());
     for t in 0.. {
@@ -202,7 +203,7 @@ fn every_call_of_many_generated_cases_is_valid_or_its_answer_says_that_it_was_cu
         .iter()
         .flat_map(|(name, template)| [false, true].map(|special| (*name, text(template, special))))
         .collect();
-    let (mut whole, mut cut, mut made) = (0, 0, 0);
+    let (mut whole, mut cut, mut made, mut formed_texts) = (0, 0, 0, 0);
     for case in 0..CASES {
         let mut dice = Dice(seed.wrapping_mul(1_000_003).wrapping_add(case));
         let (style, (_folder, text)) = &texts[case as usize % texts.len()];
@@ -222,12 +223,25 @@ fn every_call_of_many_generated_cases_is_valid_or_its_answer_says_that_it_was_cu
             _ => json!("required"),
         };
         let parallel = dice.roll(2) == 0;
-        let body = json!({
+        let mut body = json!({
             "model": "m", "messages": [{"role": "user", "content": "x"}], "tools": tools, "tool_choice": choice,
             "parallel_tool_calls": parallel,
         });
+        // Some texts have a format too: whatever the choice, calls are as valid as without.
+        let format = (dice.roll(2) == 0).then(|| Kind::record(&mut dice, 1));
+        if let Some(format) = &format {
+            let schema = json!({"name": "x", "schema": format.schema()});
+            body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
+        }
+        // Half of those begin as a call does.
+        let formed = choice == "auto" && format.is_some();
+        let called = formed && dice.roll(2) == 0;
         let request = Request::parse(Endpoint::Chat, body.to_string().as_bytes()).unwrap();
         let begin = match (&choice, *style) {
+            (_, "tagged") if called => "<tool_call>\n{\"na",
+            (_, "named") if called => "[TOOL_CALLS]tool",
+            (_, "parameters") if called => "<tool_call>\n<func",
+            _ if formed && !called => "{",
             (Value::String(word), "tagged") if word == "auto" => "I see. <tool_call>\n{\"na",
             (Value::String(word), "listed") if word == "auto" => "[TOOL_CALLS][{",
             (Value::String(word), "named") if word == "auto" => "Well. [TOOL_CALLS]tool",
@@ -236,7 +250,7 @@ fn every_call_of_many_generated_cases_is_valid_or_its_answer_says_that_it_was_cu
             _ => "",
         };
         let noise = hash_fields(&[b"cases", &seed.to_be_bytes(), &case.to_be_bytes()]);
-        let answer = answer(text, &request.tools, &noise, begin);
+        let answer = answer(text, &request, &noise, begin);
         let what = format!(
             "case {case} of seed {seed}, {style}: {body}\n{:?} {:?}",
             answer.text, answer.calls
@@ -256,6 +270,15 @@ fn every_call_of_many_generated_cases_is_valid_or_its_answer_says_that_it_was_cu
             continue;
         }
         whole += 1;
+        if let (true, Some(format)) = (formed && answer.calls.is_empty(), &format) {
+            let value: Value = serde_json::from_str(&answer.text).unwrap_or_else(|e| panic!("{e}: {what}"));
+            assert!(format.takes(&value), "{what}");
+            formed_texts += 1;
+        }
+        assert!(
+            !formed || answer.calls.is_empty() || answer.text.is_empty(),
+            "{what}"
+        );
         match &request.tools.choice {
             ToolChoice::Auto => assert!(parallel || answer.calls.len() <= 1, "{what}"),
             ToolChoice::Named(name) => {
@@ -268,9 +291,11 @@ fn every_call_of_many_generated_cases_is_valid_or_its_answer_says_that_it_was_cu
         }
         assert!(choice == "auto" || answer.text.is_empty(), "{what}");
     }
-    println!("{whole} of {CASES} cases whole and valid, {cut} cut and said so, {made} calls, 0 invalid");
+    println!(
+        "{whole} of {CASES} cases whole and valid, {cut} cut and said so, {made} calls and {formed_texts} texts of a format, 0 invalid"
+    );
     assert!(
-        whole >= 150 && made >= 150,
-        "{whole} whole, {cut} cut, {made} calls"
+        whole >= 150 && made >= 120 && formed_texts >= 5,
+        "{whole} whole, {cut} cut, {made} calls, {formed_texts} texts"
     );
 }

@@ -1,6 +1,6 @@
 //! Text in pieces of any size.
 
-use crate::http::calls::{Calls, Piece};
+use crate::http::calls::{Calls, Piece, Place};
 use crate::http::tools::Style;
 use proptest::prelude::*;
 use quern_inference_api::response::ToolCall;
@@ -31,16 +31,16 @@ fn gather(pieces: Vec<Piece>) -> Read {
     (text, calls)
 }
 
-fn read(style: Style, forced: bool, pieces: &[&str]) -> Read {
+fn read(style: Style, place: Place, pieces: &[&str]) -> Read {
     let texts = [("find".to_owned(), ["q".to_owned()].into())].into();
-    let mut calls = Calls::new(style, forced, 7).with_texts(texts);
+    let mut calls = Calls::new(style, place, 7).with_texts(texts);
     let mut all: Vec<Piece> = pieces.iter().flat_map(|piece| calls.push(piece)).collect();
     all.extend(calls.finish());
     gather(all)
 }
 
-/// A style, whether calls are forced, an answer, and what a client shall see of it: text and calls.
-type Case = (Style, bool, &'static str, &'static str, Calling);
+/// A style, where calls may be, an answer, and what a client shall see of it: text and calls.
+type Case = (Style, Place, &'static str, &'static str, Calling);
 /// Names and arguments.
 type Calling = Vec<(&'static str, &'static str)>;
 
@@ -60,47 +60,59 @@ fn answers() -> Vec<Case> {
     vec![
         (
             Style::Tagged,
-            false,
+            Place::Among,
             tagged,
             "Let me look.",
             vec![("find", nasty), ("b", "{}")],
         ),
         (
             Style::Tagged,
-            false,
+            Place::Among,
             "No <tool_cal needed, <b>\n ",
             "No <tool_cal needed, <b>\n ",
             vec![],
         ),
-        (Style::Tagged, false, "", "", vec![]),
+        (Style::Tagged, Place::Among, "", "", vec![]),
         (
             Style::Tagged,
-            true,
+            Place::All,
             "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a",
             "",
             vec![("f", "{\"a")],
         ),
-        (Style::Tagged, true, "<tool_call>\n{\"name\": \"f", "", vec![]),
+        (
+            Style::Tagged,
+            Place::All,
+            "<tool_call>\n{\"name\": \"f",
+            "",
+            vec![],
+        ),
         (
             Style::Listed,
-            true,
+            Place::All,
             listed,
             "",
             vec![("find", nasty), ("b", "{}")],
         ),
-        (Style::Listed, false, "Well. [TOOL", "Well. [TOOL", vec![]),
+        (Style::Listed, Place::Among, "Well. [TOOL", "Well. [TOOL", vec![]),
         (
             Style::Bare,
-            false,
+            Place::Among,
             "{\"name\": \"f\", \"parameters\": {\"a\": 1}}; {\"name\": \"g\", \"parameters\": {}}",
             "",
             vec![("f", "{\"a\": 1}"), ("g", "{}")],
         ),
-        (Style::Bare, false, "{\"names\": 3}", "{\"names\": 3}", vec![]),
-        (Style::Bare, false, " {\"na", " {\"na", vec![]),
+        (
+            Style::Bare,
+            Place::Among,
+            "{\"names\": 3}",
+            "{\"names\": 3}",
+            vec![],
+        ),
+        (Style::Bare, Place::Among, " {\"na", " {\"na", vec![]),
         (
             Style::Named,
-            false,
+            Place::Among,
             concat!(
                 "Well. [TOOL_CALLS]find[ARGS]",
                 r#"{"q": "a \"}\\ </tool_call> ] {", "n": [{"x": []}, "é🙂"]}"#,
@@ -109,10 +121,10 @@ fn answers() -> Vec<Case> {
             "Well.",
             vec![("find", nasty), ("b", "{}")],
         ),
-        (Style::Named, true, "[TOOL_CALLS]f[AR", "", vec![]),
+        (Style::Named, Place::All, "[TOOL_CALLS]f[AR", "", vec![]),
         (
             Style::Parameters,
-            false,
+            Place::Among,
             concat!(
                 "Let me look.\n<tool_call>\n<function=find>\n<parameter=q>\na \"\n</param>\\ </tool_call>é🙂\n\n</parameter>\n",
                 "<parameter=n>\n[{\"x\": \"\\n\"}]\n</parameter>\n</function>\n</tool_call>\n",
@@ -129,30 +141,70 @@ fn answers() -> Vec<Case> {
         ),
         (
             Style::Parameters,
-            true,
+            Place::All,
             "<tool_call>\n<function=find>\n<parameter=q>\nab\n</parame",
             "",
             vec![("find", r#"{"q": "ab"#)],
         ),
         (
             Style::Untaught,
-            true,
+            Place::All,
             "{\"name\": \"f\", \"arguments\": {\"a\":\n 1}}",
             "",
             vec![("f", "{\"a\":\n 1}")],
         ),
+        (
+            Style::Bare,
+            instead(&["{\"name\": \"f\", \"parameters\": "]),
+            "{\"name\": \"f\", \"parameters\": {\"a\": 1}}; {\"name\": \"g\", \"parameters\": {}}",
+            "",
+            vec![("f", "{\"a\": 1}"), ("g", "{}")],
+        ),
+        // A record of the format that begins as a call does.
+        (
+            Style::Bare,
+            instead(&["{\"name\": \"f\", \"parameters\": "]),
+            "{\"name\": \"Ann\", \"age\": 3}",
+            "{\"name\": \"Ann\", \"age\": 3}",
+            vec![],
+        ),
+        (
+            Style::Bare,
+            instead(&["{\"name\": \"f\", \"parameters\": "]),
+            "{\"name\": \"f\", \"pa",
+            "{\"name\": \"f\", \"pa",
+            vec![],
+        ),
+        (
+            Style::Tagged,
+            instead(&["<tool_call>"]),
+            "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>",
+            "",
+            vec![("f", "{\"a\": 1}")],
+        ),
+        (
+            Style::Tagged,
+            instead(&["<tool_call>"]),
+            "{\"x\": \"<tool_call>\"}",
+            "{\"x\": \"<tool_call>\"}",
+            vec![],
+        ),
     ]
+}
+
+fn instead(heads: &[&str]) -> Place {
+    Place::Instead(heads.iter().map(|head| (*head).to_owned()).collect())
 }
 
 proptest! {
     #[test]
     fn an_answer_reads_the_same_however_it_is_cut(cuts in prop::collection::vec(0_usize..260, 0..40)) {
-        for (style, forced, answer, text, calls) in answers() {
+        for (style, place, answer, text, calls) in answers() {
             let mut cuts: Vec<usize> = cuts.iter().map(|at| answer.floor_char_boundary(*at)).collect();
             cuts.extend([0, answer.len()]);
             cuts.sort_unstable();
             let pieces: Vec<&str> = cuts.windows(2).map(|pair| &answer[pair[0]..pair[1]]).collect();
-            let found = read(style, forced, &pieces);
+            let found = read(style, place, &pieces);
             let calls: Vec<(String, String)> =
                 calls.iter().map(|(name, arguments)| ((*name).to_owned(), (*arguments).to_owned())).collect();
             prop_assert_eq!(found, (text.to_owned(), calls));
@@ -162,7 +214,7 @@ proptest! {
 
 #[test]
 fn arguments_stream_as_they_come_and_text_is_not_held_back_for_long() {
-    let mut calls = Calls::new(Style::Tagged, false, 1);
+    let mut calls = Calls::new(Style::Tagged, Place::Among, 1);
     assert_eq!(calls.push("Hello wor"), [Piece::Text("Hello wor".into())]);
     assert_eq!(calls.push("ld <tool"), [Piece::Text("ld".into())]);
     assert_eq!(calls.push("s>"), [Piece::Text(" <tools>".into())]);
@@ -177,7 +229,7 @@ fn arguments_stream_as_they_come_and_text_is_not_held_back_for_long() {
 #[test]
 fn ids_differ_and_those_of_lists_have_nine_letters_and_digits() {
     let ids = |style: Style, answer: &str| -> Vec<String> {
-        let pieces = Calls::new(style, true, u64::MAX - 1).push(answer);
+        let pieces = Calls::new(style, Place::All, u64::MAX - 1).push(answer);
         let id = |piece| match piece {
             Piece::Call(ToolCall {
                 head: Some((id, _)), ..
@@ -186,11 +238,10 @@ fn ids_differ_and_those_of_lists_have_nine_letters_and_digits() {
         };
         pieces.into_iter().filter_map(id).collect()
     };
-    for (style, forced, answer, _, _) in answers()
+    for (style, _, answer, _, _) in answers()
         .into_iter()
         .filter(|(_, _, _, _, calls)| calls.len() == 2)
     {
-        let _ = forced;
         let ids = ids(style, answer.trim_start_matches("Let me look."));
         assert!(
             style == Style::Bare || ids.len() == 2 && ids[0] != ids[1],
