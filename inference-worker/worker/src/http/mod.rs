@@ -10,6 +10,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod think;
 pub(crate) mod tools;
 
 pub(crate) use prepare::{part_cache, prepare};
@@ -124,7 +125,10 @@ async fn health(State(services): State<Arc<Services>>) -> Result<Json<serde_json
 
 fn entry(services: &Services, service: &Service) -> Model {
     let taught = tools::Style::of(&service.text) != tools::Style::Untaught;
-    let listing = Listing::decoder(service.context as u32, taught);
+    let mut listing = Listing::decoder(service.context as u32, taught);
+    if service.text.marks.is_some() {
+        listing = listing.thinking();
+    }
     Model {
         id: service.model_id.clone(),
         object: "model".into(),
@@ -267,6 +271,7 @@ async fn answer(
         created: now,
         model: request.model.clone(),
         endpoint: request.endpoint,
+        openrouter: request.reasoning.openrouter,
     };
     let request_id = http::HeaderValue::from_str(&frame.id);
     let readers = reader::Reader::all(service, &request, id);

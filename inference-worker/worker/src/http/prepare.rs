@@ -2,6 +2,7 @@
 
 use crate::generate::{Job, Shape};
 use crate::http::Service;
+use crate::http::think;
 use crate::http::tools::{self, Style};
 use crate::model::Text;
 use http::{HeaderMap, HeaderValue};
@@ -69,6 +70,7 @@ pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiEr
     params
         .validate()
         .map_err(|e| ApiError::invalid(e.name, e.to_string()))?;
+    let shape = shape(service, request, &prompt)?;
     Ok(Job {
         prompt,
         max_tokens: wanted as u32,
@@ -76,7 +78,7 @@ pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiEr
         stop: request.stop.clone(),
         seed: Seed([0; 32]),
         meter: None,
-        shape: shape(service, request)?,
+        shape,
     })
 }
 
@@ -92,12 +94,13 @@ pub(crate) fn part_cache(job: &mut Job, headers: &HeaderMap) {
     job.shape.cache_salt = Some(format!("{length} {part}{own}"));
 }
 
-fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
+fn shape(service: &Service, request: &Request, prompt: &[u32]) -> Result<Shape, ApiError> {
     let text = &service.text;
     let calls = request.tools.are_active();
     Ok(Shape {
         choice: 0,
         grammar: grammar(text, request)?.map(Arc::new),
+        thinking: think::thinking(text, request, prompt)?,
         shown: if calls {
             Style::of(text).shown(text)
         } else {
@@ -154,11 +157,9 @@ fn constraint(format: &Format) -> Constraint {
 fn render(service: &Service, request: &Request, messages: &[Message]) -> Result<String, ApiError> {
     let chat = &service.text.chat;
     let tools = request.tools.are_shown();
-    if let Some(variable) = request.template.keys().find(|name| !chat.shows(tools, name)) {
-        return Err(match variable.as_str() {
-            "reasoning_effort" => ApiError::unsupported(variable),
-            _ => ApiError::unsupported(&format!("chat_template_kwargs.{variable}")),
-        });
+    let variables = think::variables(&service.text, request)?;
+    if let Some(variable) = variables.keys().find(|name| !chat.shows(tools, name)) {
+        return Err(ApiError::unsupported(&format!("chat_template_kwargs.{variable}")));
     }
     let shows_calls = chat.source(tools).contains("tool_calls");
     let calls = |message: &Message| message.extra.contains_key("tool_calls");
@@ -173,7 +174,7 @@ fn render(service: &Service, request: &Request, messages: &[Message]) -> Result<
     let text = chat.render_chat(&Chat {
         messages: &messages,
         tools: &tools,
-        extra: &request.template,
+        extra: &variables,
     });
     text.map_err(|e| ApiError::invalid(request.endpoint.input_param(), e.to_string()))
 }
