@@ -25,6 +25,7 @@ pub mod openapi;
 pub mod origins;
 pub mod paid;
 mod params;
+pub mod reasoning;
 pub mod request;
 pub mod response;
 mod routes;

@@ -95,7 +95,7 @@ pub struct Listing {
     /// In OpenRouter's words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub supported_sampling_parameters: Vec<String>,
-    /// In OpenRouter's words: `tools`, `json_mode`, `structured_outputs`, `logprobs`.
+    /// In OpenRouter's words: `tools`, `json_mode`, `structured_outputs`, `logprobs`, `reasoning`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub supported_features: Vec<String>,
     /// False hides the model.
@@ -142,6 +142,13 @@ impl Listing {
             is_ready: Some(true),
             ..Self::default()
         }
+    }
+
+    /// The same of a model that thinks before it answers.
+    #[must_use]
+    pub fn thinking(mut self) -> Self {
+        self.supported_features.push("reasoning".into());
+        self
     }
 
     /// The same without a price.

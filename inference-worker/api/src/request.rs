@@ -5,6 +5,7 @@ use crate::fields::{is_neutral, label};
 use crate::format::{self, Asked};
 use crate::messages::messages;
 use crate::params::{biases, choices, flag, integer, number, seed, stop, stream_options, text};
+use crate::reasoning::Reasoning;
 use crate::tools::Tools;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -118,7 +119,9 @@ pub struct Request {
     pub format: Option<Asked>,
     /// Tools.
     pub tools: Tools,
-    /// Further variables of the chat template.
+    /// What is asked of the thoughts before the answer.
+    pub reasoning: Reasoning,
+    /// Further variables of the chat template, an effort of reasoning among them.
     pub template: Map<String, Value>,
     /// Who may share cached prompts with this request: those of the same salt.
     pub cache_salt: Option<String>,
@@ -177,6 +180,10 @@ impl Request {
             tools: match endpoint {
                 Endpoint::Chat => Tools::take(&mut fields)?,
                 Endpoint::Completions => Tools::default(),
+            },
+            reasoning: match endpoint {
+                Endpoint::Chat => Reasoning::take(&mut fields)?,
+                Endpoint::Completions => Reasoning::default(),
             },
             template: match endpoint {
                 Endpoint::Chat => template(&mut fields)?,

@@ -13,6 +13,8 @@ pub struct Usage {
     pub cached_tokens: u32,
     /// Tokens the model wrote, an end-of-text token included.
     pub completion_tokens: u32,
+    /// Those of them that came before the answer: thoughts and their marks.
+    pub reasoning_tokens: u32,
     /// Both.
     pub total_tokens: u32,
 }
@@ -24,6 +26,7 @@ impl Usage {
             prompt_tokens,
             cached_tokens: 0,
             completion_tokens,
+            reasoning_tokens: 0,
             total_tokens: prompt_tokens.saturating_add(completion_tokens),
         }
     }
@@ -37,12 +40,23 @@ impl Usage {
         }
     }
 
+    /// The same where so many tokens came before the answer.
+    #[must_use]
+    pub fn with_reasoning(self, reasoning_tokens: u32) -> Self {
+        Self {
+            reasoning_tokens,
+            ..self
+        }
+    }
+
     /// Of two choices of one request: the prompt counts once.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         let prompt = self.prompt_tokens.max(other.prompt_tokens);
         let completion = self.completion_tokens.saturating_add(other.completion_tokens);
-        Self::new(prompt, completion).with_cached(self.cached_tokens.max(other.cached_tokens))
+        Self::new(prompt, completion)
+            .with_cached(self.cached_tokens.max(other.cached_tokens))
+            .with_reasoning(self.reasoning_tokens.saturating_add(other.reasoning_tokens))
     }
 }
 
@@ -53,7 +67,7 @@ impl Serialize for Usage {
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.total_tokens,
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
-            "completion_tokens_details": {"reasoning_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
         });
         value.serialize(serializer)
     }
@@ -113,6 +127,8 @@ impl ToolCall {
 /// One of a request's answers.
 #[derive(Clone, Debug)]
 pub struct Choice {
+    /// Thoughts before the answer.
+    pub thought: String,
     /// Text.
     pub text: String,
     /// Calls of tools, which may stand in place of text.
@@ -134,6 +150,8 @@ pub struct Frame {
     pub model: String,
     /// Which shape to speak.
     pub endpoint: Endpoint,
+    /// Whether thoughts have OpenRouter's name, too.
+    pub openrouter: bool,
 }
 
 impl Frame {
@@ -149,6 +167,7 @@ impl Frame {
     pub fn whole(&self, choices: &[Choice], usage: Usage) -> Value {
         let choices = choices.iter().enumerate().map(|(index, choice)| {
             let Choice {
+                thought,
                 text,
                 calls,
                 logprobs,
@@ -160,6 +179,7 @@ impl Frame {
                     // As OpenAI has it: null only beside calls.
                     let content = (!text.is_empty() || calls.is_empty()).then_some(text);
                     let mut message = json!({"role": "assistant", "content": content, "refusal": null});
+                    self.think(&mut message, thought);
                     if !calls.is_empty() {
                         message["tool_calls"] = calls.iter().map(ToolCall::whole).collect();
                     }
@@ -186,6 +206,23 @@ impl Frame {
             Endpoint::Chat => Some(self.chunk(choice, json!({"delta": delta}), Value::Null)),
             Endpoint::Completions => None,
         }
+    }
+
+    /// Thoughts go beside the text, under the name that DeepSeek gave them.
+    fn think(&self, message: &mut Value, thought: &str) {
+        if !thought.is_empty() {
+            message["reasoning_content"] = thought.into();
+            if self.openrouter {
+                message["reasoning"] = thought.into();
+            }
+        }
+    }
+
+    /// A chunk of thoughts.
+    pub fn thought(&self, choice: usize, thought: &str) -> Value {
+        let mut delta = json!({});
+        self.think(&mut delta, thought);
+        self.chunk(choice, json!({"delta": delta}), Value::Null)
     }
 
     /// A chunk of text, which may be empty where it brings log-probabilities.

@@ -213,6 +213,10 @@ async fn the_events_are_the_same_however_the_chats_stream_is_cut() {
         for size in [1, 2, 3, 7, 64] {
             let pieces: Vec<Vec<u8>> = bytes.chunks(size).map(<[u8]>::to_vec).collect();
             assert_eq!(translated(dialect, pieces).await, whole, "{size}");
+            let bytes = thoughtful(&["Hé", "llo"], "stop").into_bytes();
+            let whole = translated(dialect, vec![bytes.clone()]).await;
+            let pieces = bytes.chunks(size).map(<[u8]>::to_vec).collect();
+            assert_eq!(translated(dialect, pieces).await, whole, "{size}");
         }
     }
 }
@@ -318,4 +322,125 @@ async fn errors_have_the_shape_of_the_dialect_and_its_names() {
         (&message["type"], &message["error"]["type"]),
         (&json!("error"), &json!("rate_limit_error"))
     );
+}
+
+/// Thoughts, and then an answer of these pieces.
+fn thoughtful(answer: &[&str], finish: &str) -> String {
+    let piece = |name: &str, text: &str| chunk(json!({name: text}), Value::Null, Value::Null);
+    let usage = json!({"prompt_tokens": 9, "completion_tokens": 8, "total_tokens": 17,
+                       "completion_tokens_details": {"reasoning_tokens": 5}});
+    let mut all = vec![
+        piece("reasoning_content", "Is "),
+        piece("reasoning_content", "it?"),
+    ];
+    all.extend(answer.iter().map(|text| piece("content", text)));
+    all.push(chunk(json!({}), finish.into(), Value::Null));
+    all.push(chunk(json!({}), Value::Null, usage));
+    all.push("data: [DONE]\n\n".into());
+    all.concat()
+}
+
+#[tokio::test]
+async fn thoughts_are_an_item_of_a_response_before_its_message() {
+    let text = translated(
+        Dialect::Responses,
+        vec![thoughtful(&["Yes"], "stop").into_bytes()],
+    )
+    .await;
+    let all = events(&text);
+    let expected = [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.reasoning_text.delta",
+        "response.reasoning_text.delta",
+        "response.reasoning_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ];
+    assert_eq!(kinds(&all), expected);
+    let last = &all.last().unwrap()["response"];
+    assert_eq!(
+        last["output"][0],
+        json!({"id": "rs_00aa", "type": "reasoning", "status": "completed", "summary": [], "encrypted_content": null,
+               "content": [{"type": "reasoning_text", "text": "Is it?"}]})
+    );
+    assert_eq!(
+        (&all[11]["output_index"], &all[11]["item_id"]),
+        (&json!(1), &json!("msg_00aa"))
+    );
+    assert_eq!(last["output"][1]["content"][0]["text"], "Yes");
+    assert_eq!(last["usage"]["output_tokens_details"]["reasoning_tokens"], 5);
+    // Cut in the thoughts: they are what is incomplete.
+    let text = translated(Dialect::Responses, vec![thoughtful(&[], "length").into_bytes()]).await;
+    let all = events(&text);
+    let last = &all.last().unwrap()["response"];
+    assert_eq!(
+        (&last["status"], &last["output"][0]["status"]),
+        (&json!("incomplete"), &json!("incomplete"))
+    );
+    assert_eq!(last["output"][1]["type"], "message");
+}
+
+#[tokio::test]
+async fn thoughts_are_a_block_of_a_message_before_its_text() {
+    let text = translated(Dialect::Messages, vec![thoughtful(&["Yes"], "stop").into_bytes()]).await;
+    let all = events(&text);
+    let expected = [
+        "message_start",
+        "ping",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_delta",
+        "content_block_delta",
+        "content_block_stop",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ];
+    assert_eq!(kinds(&all), expected);
+    assert_eq!(
+        all[2]["content_block"],
+        json!({"type": "thinking", "thinking": "", "signature": ""})
+    );
+    assert_eq!(
+        all[3]["delta"],
+        json!({"type": "thinking_delta", "thinking": "Is "})
+    );
+    assert_eq!(
+        all[5]["delta"],
+        json!({"type": "signature_delta", "signature": "unsigned"})
+    );
+    assert_eq!(
+        (&all[8]["index"], &all[8]["delta"]["text"]),
+        (&json!(1), &json!("Yes"))
+    );
+    // Cut in the thoughts: the text is empty, as of a whole answer.
+    let text = translated(Dialect::Messages, vec![thoughtful(&[], "length").into_bytes()]).await;
+    let all = events(&text);
+    assert_eq!(all[7]["content_block"], json!({"type": "text", "text": ""}));
+    let choice = json!({"index": 0, "finish_reason": "stop", "logprobs": null,
+                        "message": {"role": "assistant", "content": "Yes", "reasoning_content": "Is it?"}});
+    let body = json!({"id": ID, "object": "chat.completion", "created": 7, "model": "m", "choices": [choice],
+                      "usage": {"prompt_tokens": 9, "completion_tokens": 8, "total_tokens": 17,
+                                "completion_tokens_details": {"reasoning_tokens": 5}}});
+    let answer = |dialect: Dialect| ask(dialect).answer(Response::new(Body::from(body.to_string())));
+    let message = json_of(answer(Dialect::Messages).await).await;
+    assert_eq!(
+        message["content"],
+        json!([{"type": "thinking", "thinking": "Is it?", "signature": "unsigned"}, {"type": "text", "text": "Yes"}])
+    );
+    let response = json_of(answer(Dialect::Responses).await).await;
+    assert_eq!(response["output"][0]["content"][0]["text"], "Is it?");
+    assert_eq!(response["usage"]["output_tokens_details"]["reasoning_tokens"], 5);
 }

@@ -91,7 +91,6 @@ fn unsupported_parameters_are_named() {
         ("functions", json!([{"name": "f"}])),
         ("function_call", json!({"name": "f"})),
         ("priority", json!(1)),
-        ("thinking_token_budget", json!(5)),
         ("top_a", json!(0.1)),
         ("prompt_cache_retention", json!("24h")),
     ] {

@@ -130,6 +130,12 @@ fn chats() -> Vec<Row> {
             json!({"enable_thinking": false}),
         ),
         row("thinking", Refused, json!({"type": "enabled"})),
+        row("thinking_token_budget", Honoured, json!(9)),
+        row("include_reasoning", Honoured, json!(false)),
+        row("reasoning", Honoured, json!({"max_tokens": 9})),
+        row("reasoning", Honoured, json!({"effort": "low"})),
+        row("reasoning", Honoured, json!({"enabled": false})),
+        row("reasoning", Honoured, json!({"exclude": true})),
     ]);
     rows
 }
@@ -142,6 +148,9 @@ fn completions() -> Vec<Row> {
         row("logprobs", Honoured, json!(3)),
         row("suffix", Refused, json!("x")).or(json!("")),
         row("reasoning_effort", Refused, json!("low")),
+        row("reasoning", Refused, json!({"enabled": true})),
+        row("thinking_token_budget", Refused, json!(9)),
+        row("include_reasoning", Refused, json!(true)).or(json!(false)),
         row("tools", Refused, json!([{"type": "function"}])).or(json!([])),
     ]);
     rows

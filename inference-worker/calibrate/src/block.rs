@@ -204,6 +204,7 @@ pub fn leaf<'a>(corpus: &'a Corpus, task: &'a Task, output: &'a [u32]) -> Leaf<'
         params: &task.params,
         tokens: corpus.tokenizer.tokens(),
         grammar: None,
+        thinking: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::detokenize::Detokenizer;
 use crate::stop::StopWatch;
+use crate::thinking::{Course, Place, Thinking};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// Why an output ends by itself.
@@ -16,8 +17,12 @@ pub enum Ended {
 /// What one more token brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
+    /// Text of the thoughts before the answer, perhaps none.
+    pub thought: String,
     /// Text that may be shown, perhaps none.
     pub text: String,
+    /// Whether the token is part of the answer: no thought, and no mark of one.
+    pub answers: bool,
     /// Whether the output is over.
     pub ended: Option<Ended>,
 }
@@ -31,6 +36,9 @@ pub struct OutputText {
     most: u32,
     /// Special tokens that show as text.
     shown: Vec<u32>,
+    /// Where the model thinks before it answers.
+    course: Option<Course>,
+    reasoning: u32,
 }
 
 impl OutputText {
@@ -42,7 +50,21 @@ impl OutputText {
             tokens: 0,
             most: max_tokens,
             shown: Vec::new(),
+            course: None,
+            reasoning: 0,
         }
+    }
+
+    /// The same where thoughts may come before the answer. No stop string is looked for in them.
+    #[must_use]
+    pub fn thinking(mut self, thinking: Option<&Thinking>) -> Self {
+        self.course = thinking.map(Course::new);
+        self
+    }
+
+    /// Tokens before the answer so far: thoughts and their marks.
+    pub fn reasoning(&self) -> u32 {
+        self.reasoning
     }
 
     /// The same where these special tokens show by their names: they divide the text, and no stop string reaches
@@ -61,6 +83,13 @@ impl OutputText {
         self.tokens = self.tokens.saturating_add(1);
         let end = tokenizer.is_end(token);
         let full = self.tokens >= self.most;
+        let place = self
+            .course
+            .as_mut()
+            .map_or(Place::Answer, |course| course.push(token));
+        if place != Place::Answer {
+            return self.think(tokenizer, token, place, (end, full));
+        }
         let shown = !end && self.shown.contains(&token);
         let mut fresh = if end {
             String::new()
@@ -86,6 +115,41 @@ impl OutputText {
         if ended.is_some() && !released.stopped {
             text.push_str(&self.watch.finish());
         }
-        Ok(Piece { text, ended })
+        Ok(Piece {
+            thought: String::new(),
+            text,
+            answers: true,
+            ended,
+        })
+    }
+
+    /// Takes a token before the answer.
+    fn think(
+        &mut self,
+        tokenizer: &Tokenizer,
+        token: u32,
+        place: Place,
+        (end, full): (bool, bool),
+    ) -> Result<Piece, TokenizerError> {
+        self.reasoning = self.reasoning.saturating_add(1);
+        let mut thought = match place {
+            // What comes after a mark is a text of its own.
+            Place::Mark => std::mem::take(&mut self.detokenizer).finish(tokenizer)?,
+            _ if end => String::new(),
+            _ => self.detokenizer.push(tokenizer, token)?,
+        };
+        if end || full {
+            thought.push_str(&self.detokenizer.finish(tokenizer)?);
+        }
+        let ended = match end {
+            true => Some(Ended::Stop),
+            false => full.then_some(Ended::Length),
+        };
+        Ok(Piece {
+            thought,
+            text: String::new(),
+            answers: false,
+            ended,
+        })
     }
 }

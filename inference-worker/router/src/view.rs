@@ -31,8 +31,8 @@ struct State {
     params: Option<Params>,
     /// US dollars for a million tokens, by model.
     quotes: BTreeMap<String, Price>,
-    /// By host: the models that it says it serves, and whether they are shown tools.
-    offers: HashMap<String, BTreeMap<String, bool>>,
+    /// By host: the models that it says it serves, and what it says that they can do.
+    offers: HashMap<String, BTreeMap<String, Vec<String>>>,
 }
 
 /// What vouchers are made from.
@@ -185,7 +185,7 @@ impl View {
     }
 
     /// What a host says it serves.
-    pub(crate) fn set_offers(&self, host: String, offers: BTreeMap<String, bool>) {
+    pub(crate) fn set_offers(&self, host: String, offers: BTreeMap<String, Vec<String>>) {
         self.write(|state| state.offers.insert(host, offers));
     }
 
@@ -196,9 +196,18 @@ impl View {
 
     /// Whether a model is shown tools, as most of its hosts say: all have the same files.
     pub(crate) fn shows_tools(&self, model: &str) -> bool {
+        self.can(model, "tools")
+    }
+
+    /// Whether a model thinks before it answers, as most of its hosts say.
+    pub(crate) fn thinks(&self, model: &str) -> bool {
+        self.can(model, "reasoning")
+    }
+
+    fn can(&self, model: &str, feature: &str) -> bool {
         self.read(|state| {
-            let all = state.offers.values().filter_map(|own| own.get(model).copied());
-            let (yes, no): (Vec<bool>, Vec<bool>) = all.partition(|tools| *tools);
+            let all = state.offers.values().filter_map(|own| own.get(model));
+            let (yes, no): (Vec<_>, Vec<_>) = all.partition(|can| can.iter().any(|can| can == feature));
             yes.len() > no.len()
         })
     }

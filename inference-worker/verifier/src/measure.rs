@@ -1,11 +1,13 @@
 //! From logits to margins.
 
 use quern_audit::{Bucket, Calibration, Finding, Margin, Vote};
-use quern_engine::grammar::{Grammar, GrammarState};
+use quern_engine::grammar::Grammar;
+use quern_engine::masks::Masks;
 use quern_engine::sampler::{
     Draw, GapRule, History, Noise, Position, SampleError, SamplingParams, TokenMask, margin,
 };
 use quern_engine::seed::Seed;
+use quern_engine::thinking::Thinking;
 use quern_engine::{Engine, EngineError, Logits};
 use quern_evidence::Score;
 use quern_protocol::{Amount, Hash, Node};
@@ -23,8 +25,10 @@ pub struct Leaf<'a> {
     pub params: &'a SamplingParams,
     /// The ids that the tokenizer knows.
     pub tokens: &'a TokenMask,
-    /// What the request holds the output to.
+    /// What the request holds the answer to.
     pub grammar: Option<&'a Grammar>,
+    /// How the model thinks before it.
+    pub thinking: Option<&'a Thinking>,
 }
 
 /// What re-execution found.
@@ -128,12 +132,12 @@ fn measure_from(
 ) -> Result<Measured, VerifyError> {
     let noise = Noise::new(leaf.seed);
     let mut margins = Vec::with_capacity(leaf.output.len());
-    let mut grammar = leaf.grammar.map(Grammar::start);
+    let mut masks = Masks::new(leaf.thinking, leaf.grammar);
     for (t, &token) in leaf.output.iter().enumerate().take(known(leaf)) {
         let row = logits.row(first + t);
         let row = row.ok_or(EngineError::Request("the engine returned too few rows"))?;
         // Where there is no mask the host had none either, and could write nothing more.
-        let mask = match grammar.as_mut().map(GrammarState::mask).transpose() {
+        let mask = match masks.mask(leaf.tokens) {
             Ok(mask) => mask,
             Err(_) => break,
         };
@@ -150,10 +154,7 @@ fn measure_from(
         };
         margins.push(millionths(margin(row, token, &draw, rule.slack)?));
         // What follows a token that the grammar forbids cannot be computed.
-        if grammar
-            .as_mut()
-            .is_some_and(|grammar| grammar.push(token).is_err())
-        {
+        if masks.push(token).is_err() {
             break;
         }
     }

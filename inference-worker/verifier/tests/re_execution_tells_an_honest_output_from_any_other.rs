@@ -99,6 +99,7 @@ impl Setup {
             params,
             tokens: self.tokenizer.tokens(),
             grammar,
+            thinking: None,
         };
         measure(&mut self.engine, &leaf, &RULE)
     }
@@ -238,6 +239,7 @@ fn rows_from_the_prompts_last_token_on_are_enough() {
         params: &params,
         tokens: setup.tokenizer.tokens(),
         grammar: None,
+        thinking: None,
     };
     let (context, engine) = (setup.engine.context(), &mut setup.engine);
     let rows = |tokens: Vec<u32>, from: usize| {

@@ -1,11 +1,13 @@
 //! One output as it grows: sampling, text, stop conditions.
 
-use quern_engine::grammar::{Grammar, GrammarError, GrammarState};
+use quern_engine::grammar::{Grammar, GrammarError};
+use quern_engine::masks::Masks;
 use quern_engine::output::{Ended, OutputText};
 use quern_engine::sampler::{
     Draw, History, Likelihood, Noise, Position, SampleError, SamplingParams, likelihood, sample,
 };
 use quern_engine::seed::{ClientSeed, Seed, hash_fields};
+use quern_engine::thinking::Thinking;
 use quern_engine::tokenizer::{Tokenizer, TokenizerError};
 use quern_protocol::FinishReason;
 use std::fmt;
@@ -32,8 +34,10 @@ pub(crate) struct Job {
 pub(crate) struct Shape {
     /// Index of the choice.
     pub(crate) choice: u32,
-    /// What the output must match.
+    /// What the answer must match.
     pub(crate) grammar: Option<Arc<Grammar>>,
+    /// How the model thinks before it, if it was taught to.
+    pub(crate) thinking: Option<Thinking>,
     /// Special tokens that show as text.
     pub(crate) shown: Vec<u32>,
     /// Report the likelihood of each token, and of so many others.
@@ -47,7 +51,8 @@ pub(crate) struct Shape {
 impl Job {
     /// The output's text before its first token, with at most `most` tokens.
     pub(crate) fn output_text(&self, most: u32) -> OutputText {
-        OutputText::new(self.stop.clone(), most).showing(&self.shape.shown)
+        let text = OutputText::new(self.stop.clone(), most).showing(&self.shape.shown);
+        text.thinking(self.shape.thinking.as_ref())
     }
 }
 
@@ -119,6 +124,12 @@ pub(crate) fn local_seed(model: &str, job: &Job, seed: i64) -> Seed {
         fields.push(&[0; 1024]);
         fields.extend([&rare[..], &bias, grammar.unwrap_or_default().as_bytes()]);
     }
+    let budget = job.shape.thinking.as_ref().and_then(|thinking| thinking.budget);
+    let budget = budget.map(u32::to_be_bytes);
+    if let Some(budget) = &budget {
+        fields.push(&[1; 1024]);
+        fields.push(budget);
+    }
     let request_hash = hash_fields(&fields).0;
     ClientSeed {
         chain_id: "",
@@ -151,9 +162,11 @@ impl GenerateError {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Step {
     pub(crate) token: u32,
+    /// Of the thoughts before the answer.
+    pub(crate) thought: String,
     pub(crate) text: String,
     pub(crate) finish: Option<FinishReason>,
-    /// Of tokens that are text, where the job asks for it.
+    /// Of tokens that are the answer's text, where the job asks for it.
     pub(crate) likelihood: Option<Box<Likelihood>>,
 }
 
@@ -164,7 +177,7 @@ pub(crate) struct Sequence {
     output: Vec<u32>,
     noise: Noise,
     text: OutputText,
-    grammar: Option<GrammarState>,
+    masks: Masks,
 }
 
 impl Sequence {
@@ -172,7 +185,7 @@ impl Sequence {
         Self {
             noise: Noise::new(&job.seed),
             text: job.output_text(job.max_tokens),
-            grammar: job.shape.grammar.as_ref().map(|grammar| grammar.start()),
+            masks: Masks::new(job.shape.thinking.as_ref(), job.shape.grammar.as_deref()),
             output: Vec::new(),
             job,
         }
@@ -186,11 +199,13 @@ impl Sequence {
             Ended::Stop => FinishReason::Stop,
             Ended::Length => FinishReason::Length,
         });
-        let alternatives = self.job.shape.logprobs.filter(|_| !tokenizer.is_end(token));
+        let told = piece.answers && !tokenizer.is_end(token);
+        let alternatives = self.job.shape.logprobs.filter(|_| told);
         let likelihood =
             alternatives.map(|top| Box::new(likelihood(logits, tokenizer.tokens(), token, top.into())));
         Ok(Step {
             token,
+            thought: piece.thought,
             text: piece.text,
             finish,
             likelihood,
@@ -199,7 +214,7 @@ impl Sequence {
 
     /// Draws the next token from its logits, whatever it does to the text.
     pub(crate) fn draw(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<u32, GenerateError> {
-        let mask = self.grammar.as_mut().map(GrammarState::mask).transpose()?;
+        let mask = self.masks.mask(tokenizer.tokens())?;
         let t = self.output.len() as u32;
         let history = History {
             prompt: &self.job.prompt,
@@ -217,9 +232,7 @@ impl Sequence {
             grammar: mask.as_ref(),
         };
         let token = sample(logits, &draw)?;
-        if let Some(grammar) = &mut self.grammar {
-            grammar.push(token)?;
-        }
+        self.masks.push(token)?;
         self.output.push(token);
         Ok(token)
     }
@@ -227,6 +240,11 @@ impl Sequence {
     /// Tokens drawn so far.
     pub(crate) fn output(&self) -> &[u32] {
         &self.output
+    }
+
+    /// Tokens before the answer so far: thoughts and their marks.
+    pub(crate) fn reasoning(&self) -> u32 {
+        self.text.reasoning()
     }
 
     /// Whether the token after those drawn so far may be drawn.

@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use quern_engine::config::{EncoderConfig, ModelConfig};
 use quern_engine::grammar::Grammars;
 use quern_engine::prompt::Prompts;
+use quern_engine::thinking::Marks;
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine_torch::{Device, Encoder, LlamaEngine, LoadOptions};
 use std::path::{Path, PathBuf};
@@ -115,14 +116,18 @@ pub(crate) struct Text {
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) chat: Prompts,
     pub(crate) grammars: Grammars,
+    /// Between which tokens it thinks before it answers, if it was taught to.
+    pub(crate) marks: Option<Marks>,
 }
 
 impl Text {
     pub(crate) fn load(folder: &Path) -> anyhow::Result<Self> {
         let tokenizer = Tokenizer::load(folder)?;
+        let chat = Prompts::load(folder, &tokenizer)?;
         Ok(Self {
-            chat: Prompts::load(folder, &tokenizer)?,
+            marks: Marks::of(&tokenizer, chat.template()),
             tokenizer: Arc::new(tokenizer),
+            chat,
             grammars: Grammars::default(),
         })
     }
@@ -162,6 +167,48 @@ pub(crate) mod tests {
         let (numbers, _) = bytes[at(0)..at(1)].as_chunks_mut::<4>();
         numbers.reverse();
         std::fs::write(folder.join("model.safetensors"), bytes).unwrap();
+        folder.to_owned()
+    }
+
+    /// What a template of a model that thinks shows of a chat, up to where the assistant speaks.
+    const CHAT: &str = "{{ bos_token }}{% for message in messages %}<|im_start|>{{ message.role }}\n\
+        {% if message.reasoning_content %}<think>\n{{ message.reasoning_content }}\n</think>\n\n{% endif %}\
+        {{ message.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n";
+    /// Behind that: as Qwen 3 has it, where the model itself begins its thoughts, and as DeepSeek R1 has it.
+    pub(crate) const HYBRID: &str =
+        "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}";
+    pub(crate) const ALWAYS: &str = "<think>\n";
+
+    /// The packaged model as if it had learnt to think: its last words are the marks.
+    pub(crate) fn thinking_model(folder: &Path, end: &str) -> PathBuf {
+        let from = packaged_model();
+        std::fs::create_dir_all(folder).unwrap();
+        for name in [
+            "config.json",
+            "generation_config.json",
+            "model.safetensors",
+            "tokenizer_config.json",
+        ] {
+            std::fs::copy(from.join(name), folder.join(name)).unwrap();
+        }
+        let tokenizer = std::fs::read(from.join("tokenizer.json")).unwrap();
+        let mut tokenizer: serde_json::Value = serde_json::from_slice(&tokenizer).unwrap();
+        for mark in ["<think>", "</think>"] {
+            let words = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+            let learnt = words.iter().filter(|(word, _)| !word.contains("think>"));
+            let (word, id) = learnt.max_by_key(|(_, id)| id.as_u64()).unwrap();
+            let (word, id) = (word.clone(), id.clone());
+            words.remove(&word);
+            tokenizer["model"]["merges"].as_array_mut().unwrap().pop();
+            let words = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+            words.insert(mark.into(), id.clone());
+            // No special token: so Qwen and DeepSeek have it.
+            let token = serde_json::json!({"id": id, "content": mark, "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": false});
+            tokenizer["added_tokens"].as_array_mut().unwrap().push(token);
+        }
+        std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+        std::fs::write(folder.join("chat_template.jinja"), format!("{CHAT}{end}")).unwrap();
         folder.to_owned()
     }
 }

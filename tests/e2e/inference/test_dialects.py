@@ -179,7 +179,7 @@ class Messages(unittest.TestCase):
         thinking = {"type": "enabled", "budget_tokens": 1024}
         for source in theirs:
             for change, name in (
-                ({"thinking": thinking}, "thinking"),
+                ({"thinking": thinking, "max_tokens": 2000}, "thinking"),
                 ({"extra_body": {"temperature": 9}}, "temperature"),
             ):
                 with self.assertRaises(anthropic.BadRequestError) as caught:

@@ -32,6 +32,8 @@ pub struct Whole {
     pub created: u64,
     /// Model id.
     pub model: String,
+    /// Thoughts before the answer.
+    pub thought: String,
     /// Text.
     pub text: String,
     /// Log-probabilities of the text's tokens; none if nobody asked.
@@ -63,7 +65,19 @@ pub(super) fn usage_of(value: &Value) -> Option<Usage> {
         count(&usage["completion_tokens"])?,
     );
     let cached = count(&usage["prompt_tokens_details"]["cached_tokens"]);
-    Some(counted.with_cached(cached.unwrap_or(0)))
+    let reasoning = count(&usage["completion_tokens_details"]["reasoning_tokens"]);
+    Some(
+        counted
+            .with_cached(cached.unwrap_or(0))
+            .with_reasoning(reasoning.unwrap_or(0)),
+    )
+}
+
+/// Thoughts of a message or a piece of one, under either of their names.
+pub(super) fn thought_of(message: &Value) -> String {
+    let names = ["reasoning_content", "reasoning"];
+    let found = names.iter().find_map(|name| message[*name].as_str());
+    found.unwrap_or_default().to_owned()
 }
 
 /// How a choice ended, if it did.
@@ -95,6 +109,7 @@ pub fn whole_of(value: &Value) -> Option<Whole> {
         id: own_id(value),
         created: value["created"].as_u64().unwrap_or(0),
         model: text(&value["model"]),
+        thought: thought_of(message),
         text: text(&message["content"]),
         logprobs: logprobs_of(choice),
         calls: calls.map_or_else(Vec::new, |calls| calls.iter().map(call).collect()),

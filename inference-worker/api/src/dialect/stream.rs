@@ -1,7 +1,7 @@
 //! A chat's stream of events becomes another dialect's, event by event. Comments keep their bytes.
 
 use super::MAX_ANSWER;
-use super::answer::{End, end_of, logprobs_of, own_id, usage_of};
+use super::answer::{End, end_of, logprobs_of, own_id, thought_of, usage_of};
 use crate::error::ApiError;
 use crate::response::Usage;
 use crate::sse::{Event, Splitter};
@@ -22,6 +22,7 @@ type CallPiece = (u64, Option<(String, String)>, String);
 /// What one chunk of a chat says.
 #[derive(Debug, Default)]
 pub(super) struct Delta {
+    pub(super) thought: String,
     pub(super) text: String,
     pub(super) logprobs: Vec<Value>,
     pub(super) calls: Vec<CallPiece>,
@@ -33,7 +34,7 @@ impl Delta {
     /// What keeping it takes, in bytes; `raw` is the length of its chunk.
     fn weight(&self, raw: usize) -> usize {
         match (self.calls.len(), self.logprobs.len()) {
-            (0, 0) => self.text.len(),
+            (0, 0) => self.text.len().saturating_add(self.thought.len()),
             (calls, _) => raw.saturating_add(calls.saturating_mul(ITEM)),
         }
     }
@@ -169,6 +170,7 @@ fn delta(value: &Value) -> Delta {
     };
     let calls = choice["delta"]["tool_calls"].as_array();
     Delta {
+        thought: thought_of(&choice["delta"]),
         text: words(&choice["delta"]["content"]).unwrap_or_default(),
         logprobs: logprobs_of(choice),
         calls: calls.map_or_else(Vec::new, |calls| calls.iter().map(call).collect()),

@@ -91,6 +91,13 @@ pub fn body(request: &Request, capabilities: &Capabilities) -> Value {
     if let Some(effort) = template.remove("reasoning_effort") {
         put("reasoning_effort", effort);
     }
+    let kwargs = matches!(kind, EngineKind::Vllm | EngineKind::Sglang | EngineKind::LlamaCpp);
+    if let Some(enabled) = request.reasoning.enabled.filter(|_| kwargs) {
+        // Templates take no notice of a variable that they do not know.
+        for switch in ["enable_thinking", "thinking"] {
+            template.entry(switch).or_insert_with(|| enabled.into());
+        }
+    }
     if !template.is_empty() {
         put("chat_template_kwargs", Value::Object(template));
     }

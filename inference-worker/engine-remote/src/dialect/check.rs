@@ -46,7 +46,16 @@ pub fn check(request: &Request, capabilities: &Capabilities) -> Result<(), ApiEr
         (tools && !capabilities.tools, "tools"),
         (
             request.template.contains_key("reasoning_effort") && !kwargs,
-            "reasoning_effort",
+            request.reasoning.effort_param(),
+        ),
+        (
+            request.reasoning.budget.is_some(),
+            request.reasoning.budget.map_or("", |(_, param)| param),
+        ),
+        // No thoughts are shown where none are wanted, whether the engine can be told or not.
+        (
+            request.reasoning.enabled == Some(true) && !kwargs,
+            "reasoning.enabled",
         ),
         (
             request.template.keys().any(|name| name != "reasoning_effort") && !kwargs,

@@ -101,6 +101,7 @@ async fn admit(
             created: now.map_or(0, |age| age.as_secs()),
             model: request.model.clone(),
             endpoint,
+            openrouter: request.reasoning.openrouter,
         },
         request,
         number,
@@ -161,10 +162,6 @@ fn rendered(
 ) -> Value {
     let mut deltas = deltas;
     deltas.sort_by_key(|delta| delta.choice);
-    let reasoning: Vec<String> = deltas
-        .iter_mut()
-        .map(|delta| std::mem::take(&mut delta.reasoning))
-        .collect();
     let choices: Vec<Choice> = deltas
         .into_iter()
         .map(|delta| choice(frame.endpoint, request, delta))
@@ -172,15 +169,6 @@ fn rendered(
     let mut answer = frame.whole(&choices, usage.unwrap_or_default());
     if usage.is_none() {
         answer["usage"] = Value::Null;
-    }
-    for (index, thought) in reasoning
-        .into_iter()
-        .enumerate()
-        .filter(|(_, thought)| !thought.is_empty())
-    {
-        if let Some(message) = answer.pointer_mut(&format!("/choices/{index}/message")) {
-            message["reasoning_content"] = thought.into();
-        }
     }
     answer
 }
@@ -195,6 +183,10 @@ fn choice(endpoint: Endpoint, request: &Request, delta: Delta) -> Choice {
         logprobs: match shown {
             [] => Value::Null,
             tokens => logprobs::render(endpoint, tokens, &mut 0),
+        },
+        thought: match request.reasoning.is_hidden() {
+            true => String::new(),
+            false => delta.reasoning,
         },
         text: delta.text,
         calls: delta.calls,

@@ -135,10 +135,8 @@ impl Chunks {
             }
             _ => Value::Null,
         };
-        if !delta.reasoning.is_empty() {
-            let mut chunk = self.frame.text(choice, "", Value::Null);
-            chunk["choices"][0]["delta"] = serde_json::json!({"reasoning_content": delta.reasoning});
-            self.push_chunk(chunk);
+        if !delta.reasoning.is_empty() && !self.request.reasoning.is_hidden() {
+            self.push_chunk(self.frame.thought(choice, &delta.reasoning));
         }
         // Log-probabilities go with the first chunk that there is.
         if !delta.text.is_empty() || (!told.is_null() && delta.calls.is_empty() && delta.finish.is_none()) {

@@ -19,5 +19,11 @@ pub fn usage(value: &Value) -> Option<Usage> {
     let completion = number(value.get("completion_tokens")).unwrap_or(0);
     let details = value.get("prompt_tokens_details");
     let cached = number(details.and_then(|details| details.get("cached_tokens"))).unwrap_or(0);
-    Some(Usage::new(prompt, completion).with_cached(cached.min(prompt)))
+    let details = value.get("completion_tokens_details");
+    let reasoning = number(details.and_then(|details| details.get("reasoning_tokens"))).unwrap_or(0);
+    Some(
+        Usage::new(prompt, completion)
+            .with_cached(cached.min(prompt))
+            .with_reasoning(reasoning.min(completion)),
+    )
 }

@@ -41,9 +41,8 @@ pub(super) async fn ask_all(gateway: &Gateway, asked: &mut Asked) {
                     .data
                     .into_iter()
                     .filter(|model| gateway.models.contains(&model.id));
-                let shown = |feature: &String| feature == "tools";
                 // Told twice, it is one word all the same.
-                let offers = own.map(|model| (model.id, model.listing.supported_features.iter().any(shown)));
+                let offers = own.map(|model| (model.id, model.listing.supported_features));
                 gateway.view.set_offers(host.clone(), offers.collect());
                 AGAIN
             }

@@ -23,10 +23,14 @@ pub(crate) fn entry(view: &View, package: LaunchPackage, created: u64) -> Model 
         })
     });
     let quote = view.quote(&package.id);
+    let mut all = Listing::decoder(package.context, view.shows_tools(&package.id));
+    if view.thinks(&package.id) {
+        all = all.thinking();
+    }
     let listing = Listing {
         pricing: quote.and_then(|usd| pricing(usd, coefficients)),
         chain_price,
-        ..Listing::decoder(package.context, view.shows_tools(&package.id))
+        ..all
     };
     Model {
         id: package.id,

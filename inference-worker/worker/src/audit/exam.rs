@@ -245,6 +245,7 @@ async fn measured(auditor: &Auditor, leaf: &LeafInfo, replay: Replay, calibratio
             params: &replay.job.params,
             tokens: text.tokenizer.tokens(),
             grammar: replay.job.shape.grammar.as_deref(),
+            thinking: replay.job.shape.thinking.as_ref(),
         };
         measure_with(scorer.context, &leaf, &rule, |tokens, from| {
             scorer.rows(tokens, from)

@@ -86,12 +86,24 @@ impl Source {
 /// What an engine's event means for an unpaid answer.
 fn free_part(event: Event) -> Option<Part> {
     match event {
-        Event::Token { text, likelihood, .. } => {
-            (!text.is_empty() || likelihood.is_some()).then_some(Part::Text { text, likelihood })
+        Event::Token {
+            text,
+            thought,
+            likelihood,
+            ..
+        } => {
+            let tells = !(text.is_empty() && thought.is_empty()) || likelihood.is_some();
+            tells.then_some(Part::Text {
+                thought,
+                text,
+                likelihood,
+            })
         }
         Event::Paused => None,
         Event::End(end) => {
-            let usage = Usage::new(end.prompt, end.tokens.len() as u32).with_cached(end.cached);
+            let usage = Usage::new(end.prompt, end.tokens.len() as u32)
+                .with_cached(end.cached)
+                .with_reasoning(end.reasoning);
             let finish = match end.finish {
                 protocol::FinishReason::Stop => FinishReason::Stop,
                 protocol::FinishReason::Length => FinishReason::Length,
@@ -147,9 +159,16 @@ pub(super) async fn whole(
     };
     loop {
         match source.next().await {
-            (choice, Part::Text { text, likelihood }) => {
+            (
+                choice,
+                Part::Text {
+                    thought,
+                    text,
+                    likelihood,
+                },
+            ) => {
                 if let Some(reader) = readers.get_mut(choice) {
-                    reader.collect(&text, likelihood);
+                    reader.collect(&thought, &text, likelihood);
                 }
             }
             (_, Part::Progress(_)) => {}
@@ -163,7 +182,7 @@ pub(super) async fn whole(
                 },
             ) => {
                 if let Some(reader) = readers.get_mut(choice) {
-                    reader.conclude(finish, &tokens);
+                    reader.conclude(finish, usage, &tokens);
                 }
                 if let Some(usage) = counts.end(usage) {
                     let stops: Vec<_> = readers.iter_mut().map(Reader::stop).collect();
@@ -264,11 +283,15 @@ impl Chunks {
 
     fn take(&mut self, choice: usize, part: Part) {
         match part {
-            Part::Text { text, likelihood } => {
+            Part::Text {
+                thought,
+                text,
+                likelihood,
+            } => {
                 let Some(reader) = self.readers.get_mut(choice) else {
                     return;
                 };
-                for chunk in reader.chunks(&self.frame, &text, likelihood) {
+                for chunk in reader.chunks(&self.frame, &thought, &text, likelihood) {
                     self.push_chunk(chunk);
                 }
             }
@@ -282,7 +305,7 @@ impl Chunks {
                 let Some(reader) = self.readers.get_mut(choice) else {
                     return;
                 };
-                for chunk in reader.closing(&self.frame, finish, &tokens) {
+                for chunk in reader.closing(&self.frame, finish, usage, &tokens) {
                     self.push_chunk(chunk);
                 }
                 let Some(usage) = self.counts.end(usage) else {

@@ -11,6 +11,7 @@ mod services;
 #[cfg(test)]
 pub(crate) mod tests;
 mod texts;
+mod think;
 pub(crate) mod tools;
 
 pub(crate) use prepare::{part_cache, prepare};
@@ -127,7 +128,10 @@ async fn health(State(services): State<Arc<Services>>) -> Result<Json<serde_json
 fn entry(services: &Services, service: &Service) -> Model {
     let style = tools::Style::of(&service.text);
     let taught = !matches!(style, tools::Style::Untaught | tools::Style::Unknown);
-    let listing = Listing::decoder(service.context as u32, taught);
+    let mut listing = Listing::decoder(service.context as u32, taught);
+    if service.text.marks.is_some() {
+        listing = listing.thinking();
+    }
     Model {
         id: service.model_id.clone(),
         object: "model".into(),
@@ -268,6 +272,7 @@ async fn answer(
         created: now,
         model: request.model.clone(),
         endpoint: request.endpoint,
+        openrouter: request.reasoning.openrouter,
     };
     let request_id = http::HeaderValue::from_str(&frame.id);
     let readers = reader::Reader::all(service, &request, id);

@@ -2,6 +2,7 @@
 
 use crate::generate::{Job, Shape};
 use crate::http::Service;
+use crate::http::think;
 use crate::http::tools::{self, Style};
 use crate::model::Text;
 use http::{HeaderMap, HeaderValue};
@@ -65,6 +66,7 @@ pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiEr
     params
         .validate()
         .map_err(|e| ApiError::invalid(e.name, e.to_string()))?;
+    let shape = shape(service, request, &prompt)?;
     Ok(Job {
         prompt,
         max_tokens: wanted as u32,
@@ -72,7 +74,7 @@ pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiEr
         stop: request.stop.clone(),
         seed: Seed([0; 32]),
         meter: None,
-        shape: shape(service, request)?,
+        shape,
     })
 }
 
@@ -88,7 +90,7 @@ pub(crate) fn part_cache(job: &mut Job, headers: &HeaderMap) {
     job.shape.cache_salt = Some(format!("{length} {part}{own}"));
 }
 
-fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
+fn shape(service: &Service, request: &Request, prompt: &[u32]) -> Result<Shape, ApiError> {
     let text = &service.text;
     let calls = request.tools.are_active();
     let grammar = grammar(text, request)?.map(Arc::new);
@@ -96,6 +98,7 @@ fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
         choice: 0,
         param: grammar.is_some().then(|| asked_by(request)),
         grammar,
+        thinking: think::thinking(text, request, prompt)?,
         shown: if calls {
             Style::of(text).shown(text)
         } else {
@@ -161,11 +164,9 @@ fn constraint(format: &Format) -> Constraint {
 fn chat(service: &Service, request: &Request, messages: &[Message]) -> Result<Vec<u32>, ApiError> {
     let chat = service.text.chat.template();
     let tools = request.tools.are_shown();
-    if let Some(variable) = request.template.keys().find(|name| !chat.shows(tools, name)) {
-        return Err(match variable.as_str() {
-            "reasoning_effort" => ApiError::unsupported(variable),
-            _ => ApiError::unsupported(&format!("chat_template_kwargs.{variable}")),
-        });
+    let variables = think::variables(&service.text, request)?;
+    if let Some(variable) = variables.keys().find(|name| !chat.shows(tools, name)) {
+        return Err(ApiError::unsupported(&format!("chat_template_kwargs.{variable}")));
     }
     let shows_calls = chat.source(tools).contains("tool_calls");
     let calls = |message: &Message| message.extra.contains_key("tool_calls");
@@ -180,7 +181,7 @@ fn chat(service: &Service, request: &Request, messages: &[Message]) -> Result<Ve
     let tokens = service.text.chat.encode(&Chat {
         messages: &messages,
         tools: &tools,
-        extra: &request.template,
+        extra: &variables,
     });
     tokens.map_err(|e| ApiError::invalid(request.endpoint.input_param(), e.to_string()))
 }

@@ -3,11 +3,12 @@
 use crate::http::Service;
 use crate::http::calls::{Calls, Piece, Place};
 use crate::http::params;
+use crate::http::think::Trim;
 use crate::http::tools::{self, Style};
 use crate::model::Text;
 use quern_engine::sampler::Likelihood;
 use quern_inference_api::logprobs::{self, Token};
-use quern_inference_api::response::{Choice, FinishReason, Frame, ToolCall};
+use quern_inference_api::response::{Choice, FinishReason, Frame, ToolCall, Usage};
 use quern_inference_api::tools::ToolChoice;
 use quern_inference_api::{Endpoint, Request};
 use serde_json::Value;
@@ -28,6 +29,10 @@ pub(super) struct Reader {
     index: usize,
     endpoint: Endpoint,
     text: Arc<Text>,
+    /// What is thought before the answer, and whether the client gets it.
+    trim: Trim,
+    thought: bool,
+    exclude: bool,
     /// Where calls may be.
     calls: Option<Calls>,
     /// Tokens whose likelihood was not told yet; none if nobody asks.
@@ -54,10 +59,14 @@ impl Reader {
             index: index as usize,
             endpoint: request.endpoint,
             text: service.text.clone(),
+            trim: Trim::new(request.format.is_some()),
+            thought: false,
+            exclude: request.reasoning.exclude,
             calls: calls(index),
             tokens: request.logprobs.map(|_| Vec::new()),
             offset: 0,
             choice: Choice {
+                thought: String::new(),
                 text: String::new(),
                 calls: Vec::new(),
                 logprobs: Value::Null,
@@ -69,7 +78,13 @@ impl Reader {
         (0..request.n).map(reader).collect()
     }
 
-    fn push(&mut self, text: &str, likelihood: Option<Box<Likelihood>>) -> Vec<Piece> {
+    /// More of the thoughts, unless the client wants none of them, and of the answer.
+    fn push(
+        &mut self,
+        thought: &str,
+        text: &str,
+        likelihood: Option<Box<Likelihood>>,
+    ) -> (Option<String>, Vec<Piece>) {
         if let (Some(tokens), Some(likelihood)) = (&mut self.tokens, likelihood) {
             let bytes = |id: u32| self.text.tokenizer.bytes(id);
             let (id, logprob) = likelihood.chosen;
@@ -79,11 +94,16 @@ impl Reader {
                 top: likelihood.top.iter().map(|(id, p)| (bytes(*id), *p)).collect(),
             });
         }
-        match &mut self.calls {
+        self.thought |= !thought.is_empty();
+        let thought = self.trim.thought(thought);
+        let text = self.trim.answer(text, self.thought);
+        let pieces = match &mut self.calls {
             Some(calls) => calls.push(text),
             None if text.is_empty() => Vec::new(),
             None => vec![Piece::Text(text.to_owned())],
-        }
+        };
+        let shown = !(thought.is_empty() || self.exclude);
+        (shown.then_some(thought), pieces)
     }
 
     fn rest(&mut self) -> Vec<Piece> {
@@ -91,13 +111,15 @@ impl Reader {
     }
 
     /// Which stop string ended the text, if one did: the one that stands first in it.
-    fn note_stop(&mut self, finish: FinishReason, tokens: &[u32]) {
+    fn note_stop(&mut self, finish: FinishReason, usage: Usage, tokens: &[u32]) {
         let tokenizer = &self.text.tokenizer;
         let cut = finish != FinishReason::Stop || tokens.last().is_none_or(|id| tokenizer.is_end(*id));
         if cut || self.stops.is_empty() {
             return;
         }
-        let text = tokenizer.decode(tokens).unwrap_or_default();
+        // None is looked for in thoughts.
+        let answer = tokens.get(usage.reasoning_tokens as usize..).unwrap_or_default();
+        let text = tokenizer.decode(answer).unwrap_or_default();
         let found = self
             .stops
             .iter()
@@ -129,11 +151,14 @@ impl Reader {
     pub(super) fn chunks(
         &mut self,
         frame: &Frame,
+        thought: &str,
         text: &str,
         likelihood: Option<Box<Likelihood>>,
     ) -> Vec<Value> {
-        let pieces = self.push(text, likelihood);
-        self.told(frame, pieces)
+        let (thought, pieces) = self.push(thought, text, likelihood);
+        let thought = thought.map(|thought| frame.thought(self.index, &thought));
+        let answer = self.told(frame, pieces);
+        thought.into_iter().chain(answer).collect()
     }
 
     /// Tokens go with the first text that shows after them.
@@ -146,8 +171,14 @@ impl Reader {
     }
 
     /// Chunks of what was held back, and the one that says why the choice ended.
-    pub(super) fn closing(&mut self, frame: &Frame, finish: FinishReason, tokens: &[u32]) -> Vec<Value> {
-        self.note_stop(finish, tokens);
+    pub(super) fn closing(
+        &mut self,
+        frame: &Frame,
+        finish: FinishReason,
+        usage: Usage,
+        tokens: &[u32],
+    ) -> Vec<Value> {
+        self.note_stop(finish, usage, tokens);
         let rest = self.rest();
         let mut chunks = self.told(frame, rest);
         let (finish, logprobs) = (self.reason(finish), self.logprobs());
@@ -160,8 +191,9 @@ impl Reader {
     }
 
     /// Keeps more text.
-    pub(super) fn collect(&mut self, text: &str, likelihood: Option<Box<Likelihood>>) {
-        let pieces = self.push(text, likelihood);
+    pub(super) fn collect(&mut self, thought: &str, text: &str, likelihood: Option<Box<Likelihood>>) {
+        let (thought, pieces) = self.push(thought, text, likelihood);
+        self.choice.thought.push_str(&thought.unwrap_or_default());
         self.keep(pieces);
     }
 
@@ -180,8 +212,8 @@ impl Reader {
     }
 
     /// Nothing follows.
-    pub(super) fn conclude(&mut self, finish: FinishReason, tokens: &[u32]) {
-        self.note_stop(finish, tokens);
+    pub(super) fn conclude(&mut self, finish: FinishReason, usage: Usage, tokens: &[u32]) {
+        self.note_stop(finish, usage, tokens);
         let rest = self.rest();
         self.keep(rest);
         self.choice.finish = self.reason(finish);

@@ -11,6 +11,8 @@ use quern_protocol::RefusalReason;
 #[derive(Debug)]
 pub(crate) enum Part {
     Text {
+        /// Of the thoughts before the answer.
+        thought: String,
         text: String,
         likelihood: Option<Box<Likelihood>>,
     },

@@ -53,6 +53,7 @@ impl Conduct {
             match event {
                 Some(Event::Token {
                     text,
+                    thought,
                     completion: n,
                     likelihood,
                 }) => {
@@ -66,8 +67,12 @@ impl Conduct {
                         let before = if n == 1 { 0 } else { n };
                         self.tell(&out, before, false);
                     }
-                    if !text.is_empty() || likelihood.is_some() {
-                        let _ = out.try_send(Part::Text { text, likelihood });
+                    if !(text.is_empty() && thought.is_empty()) || likelihood.is_some() {
+                        let _ = out.try_send(Part::Text {
+                            thought,
+                            text,
+                            likelihood,
+                        });
                     }
                 }
                 Some(Event::Paused) => {
@@ -83,6 +88,7 @@ impl Conduct {
                         prompt: 0,
                         cached: 0,
                         tokens: Vec::new(),
+                        reasoning: 0,
                     };
                 }
             }
@@ -101,7 +107,7 @@ impl Conduct {
     }
 
     async fn conclude(self, mut end: End, times: Times, out: &Sender<Part>) {
-        let usage = Usage::new(end.prompt, end.tokens.len() as u32);
+        let usage = Usage::new(end.prompt, end.tokens.len() as u32).with_reasoning(end.reasoning);
         let (session, nonce) = (self.meter.session, self.meter.nonce);
         let signed = {
             let mut book = self.paid.store.book();

@@ -52,6 +52,7 @@ impl Active {
             prompt,
             cached,
             tokens,
+            reasoning: self.sequence.reasoning(),
         };
         let _ = self.events.try_send(Event::End(end));
     }

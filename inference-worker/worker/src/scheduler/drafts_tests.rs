@@ -68,6 +68,7 @@ impl Output {
                     text: piece,
                     completion,
                     likelihood,
+                    ..
                 } => {
                     text.push(piece);
                     completions.push(completion);
@@ -205,6 +206,7 @@ fn request(grammars: Vec<Arc<Grammar>>) -> impl Strategy<Value = Metered> {
                     shown: Vec::new(),
                     logprobs,
                     cache_salt,
+                    thinking: None,
                 },
             };
             (job, meter)

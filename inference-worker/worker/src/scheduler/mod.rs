@@ -56,6 +56,8 @@ pub(crate) enum Event {
     /// One more token, and the text that it released, which may be none.
     Token {
         text: String,
+        /// Text of the thoughts before the answer.
+        thought: String,
         completion: u32,
         likelihood: Option<Box<Likelihood>>,
     },
@@ -79,6 +81,8 @@ pub(crate) struct End {
     pub(crate) cached: u32,
     /// The output.
     pub(crate) tokens: Vec<u32>,
+    /// How many of them come before the answer: thoughts and their marks.
+    pub(crate) reasoning: u32,
 }
 
 impl End {
@@ -395,6 +399,7 @@ impl Loop {
                         prompt: 0,
                         cached: 0,
                         tokens: Vec::new(),
+                        reasoning: 0,
                     };
                     let _ = events.try_send(Event::End(end));
                 }
@@ -531,6 +536,7 @@ impl Loop {
         self.metrics.completion_tokens.inc();
         let _ = request.events.try_send(Event::Token {
             text: step.text,
+            thought: step.thought,
             completion: request.sequence.output().len() as u32,
             likelihood: step.likelihood,
         });

@@ -25,6 +25,15 @@ pub(super) fn usage(usage: Usage) -> Value {
     })
 }
 
+/// What stands for Anthropic's signature of thoughts. It is checked by nobody: thoughts that come back are taken as they
+/// are.
+pub(super) const SIGNATURE: &str = "unsigned";
+
+/// A block of thoughts.
+pub(super) fn thinking(thought: &str, signature: &str) -> Value {
+    json!({"type": "thinking", "thinking": thought, "signature": signature})
+}
+
 /// A message with the blocks so far.
 pub(super) fn message(id: &str, model: &str, content: Vec<Value>) -> Value {
     json!({"id": format!("msg_{id}"), "type": "message", "role": "assistant", "model": model, "content": content,
@@ -34,6 +43,9 @@ pub(super) fn message(id: &str, model: &str, content: Vec<Value>) -> Value {
 /// A whole message. Input that was cut is no JSON, so it becomes none; the stop reason says so.
 pub(in crate::dialect) fn whole(_echo: &Value, whole: &Whole) -> Value {
     let mut content = Vec::new();
+    if !whole.thought.is_empty() {
+        content.push(thinking(&whole.thought, SIGNATURE));
+    }
     if !whole.text.is_empty() || whole.calls.is_empty() {
         content.push(json!({"type": "text", "text": whole.text}));
     }

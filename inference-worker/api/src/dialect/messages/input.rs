@@ -135,11 +135,20 @@ fn user(blocks: impl Iterator<Item = (String, Value)>) -> Result<Vec<Value>, Api
 }
 
 fn assistant(blocks: impl Iterator<Item = (String, Value)>) -> Result<Value, ApiError> {
-    let (mut said, mut calls) = (String::new(), Vec::new());
+    let (mut thought, mut said, mut calls) = (String::new(), String::new(), Vec::new());
     for (path, value) in blocks {
         let (kind, mut fields) = block(&path, value)?;
         match kind.as_str() {
             "text" => said.push_str(&text(&path, &mut fields)?),
+            "thinking" => {
+                thought.push_str(&required_text(
+                    &mut fields,
+                    "thinking",
+                    &format!("{path}.thinking"),
+                )?);
+                // Of whoever answered then; nothing here is signed.
+                fields.remove("signature");
+            }
             "tool_use" => {
                 let mut take = |name: &str| required_text(&mut fields, name, &format!("{path}.{name}"));
                 let (id, name) = (take("id")?, take("name")?);
@@ -157,6 +166,9 @@ fn assistant(blocks: impl Iterator<Item = (String, Value)>) -> Result<Value, Api
         none_left(&path, &fields)?;
     }
     let mut message = json!({"role": "assistant", "content": said});
+    if !thought.is_empty() {
+        message["reasoning_content"] = thought.into();
+    }
     if !calls.is_empty() {
         message["tool_calls"] = calls.into();
     }

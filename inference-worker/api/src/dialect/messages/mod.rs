@@ -20,6 +20,8 @@ const RENAMED: &[(&str, &str)] = &[
     ("max_completion_tokens", "max_tokens"),
     ("stop", "stop_sequences"),
     ("reasoning_effort", "output_config.effort"),
+    ("thinking_token_budget", "thinking"),
+    ("reasoning", "thinking"),
     ("response_format.json_schema", "output_config.format"),
     ("response_format", "output_config.format"),
 ];
@@ -40,6 +42,9 @@ const SAME: &[&str] = &[
     "session_id",
     "chat_template_kwargs",
 ];
+
+/// Least budget of thoughts, as Anthropic has it.
+const LEAST_BUDGET: u32 = 1024;
 
 pub(super) fn translate(bytes: &[u8]) -> Result<Translation, ApiError> {
     let mut fields = body(bytes)?;
@@ -105,12 +110,8 @@ fn translation(chat: Map<String, Value>, stream: bool, origins: Vec<String>) -> 
 
 /// What answering and counting have in common.
 fn shared(fields: &mut Map<String, Value>, chat: &mut Map<String, Value>) -> Result<Vec<String>, ApiError> {
-    if let Some(thinking) = fields.remove("thinking") {
-        let mut thinking = object("thinking", thinking)?;
-        if thinking.remove("type") != Some("disabled".into()) {
-            return Err(ApiError::unsupported("thinking"));
-        }
-        none_left("thinking", &thinking)?;
+    if let Some(asked) = fields.remove("thinking") {
+        thinking(asked, chat)?;
     }
     // A hint of where a prompt may be cached, which is never needed.
     if let Some(hint) = fields.remove("cache_control") {
@@ -145,6 +146,36 @@ fn shared(fields: &mut Map<String, Value>, chat: &mut Map<String, Value>) -> Res
     chat.insert("messages".into(), messages.into());
     tools(fields, chat)?;
     Ok(origins)
+}
+
+/// Whether and how long the model may think. Without it, it does as its template has it.
+fn thinking(asked: Value, chat: &mut Map<String, Value>) -> Result<(), ApiError> {
+    let mut asked = object("thinking", asked)?;
+    match required_text(&mut asked, "type", "thinking.type")?.as_str() {
+        "disabled" => drop(chat.insert("reasoning".into(), json!({"enabled": false}))),
+        // The model's own decision.
+        "adaptive" => {}
+        "enabled" => {
+            let path = "thinking.budget_tokens";
+            let budget = asked
+                .remove("budget_tokens")
+                .ok_or_else(|| ApiError::missing(path))?;
+            let tokens = budget.as_u64().and_then(|tokens| u32::try_from(tokens).ok());
+            let most = chat.get("max_completion_tokens").and_then(Value::as_u64);
+            let fits =
+                |tokens: &u32| *tokens >= LEAST_BUDGET && most.is_none_or(|most| u64::from(*tokens) < most);
+            if tokens.filter(fits).is_none() {
+                let message = format!("'{path}' must be at least {LEAST_BUDGET} and less than 'max_tokens'.");
+                return Err(ApiError::invalid(path, message));
+            }
+            chat.insert("thinking_token_budget".into(), budget);
+        }
+        _ => {
+            let message = "'thinking.type' must be 'enabled', 'disabled' or 'adaptive'.";
+            return Err(ApiError::invalid("thinking.type", message));
+        }
+    }
+    none_left("thinking", &asked)
 }
 
 fn schema(path: &str, format: Value) -> Result<Value, ApiError> {

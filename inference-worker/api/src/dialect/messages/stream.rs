@@ -1,6 +1,6 @@
 //! The events of a message.
 
-use super::answer::{error, message, stop, usage};
+use super::answer::{SIGNATURE, error, message, stop, thinking, usage};
 use crate::dialect::answer::End;
 use crate::dialect::stream::{Delta, Head, Translate, event};
 use crate::response::Usage;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     Nothing,
+    Thoughts,
     Text,
     Call,
 }
@@ -63,6 +64,9 @@ impl Stream {
     }
 
     fn close(&mut self, out: &mut String) {
+        if self.open == Open::Thoughts {
+            self.piece(json!({"type": "signature_delta", "signature": SIGNATURE}), out);
+        }
         if self.open != Open::Nothing {
             send(out, "content_block_stop", json!({"index": self.blocks}));
             self.open = Open::Nothing;
@@ -82,6 +86,12 @@ impl Translate for Stream {
     }
 
     fn delta(&mut self, delta: Delta, out: &mut String) {
+        if !delta.thought.is_empty() {
+            if self.open != Open::Thoughts {
+                self.start(Open::Thoughts, thinking("", ""), out);
+            }
+            self.piece(json!({"type": "thinking_delta", "thinking": delta.thought}), out);
+        }
         if !delta.text.is_empty() {
             if self.open != Open::Text {
                 self.start(Open::Text, json!({"type": "text", "text": ""}), out);
@@ -105,7 +115,7 @@ impl Translate for Stream {
     }
 
     fn finish(&mut self, out: &mut String) {
-        if self.blocks == 0 && self.open == Open::Nothing {
+        if self.open == Open::Thoughts || (self.blocks == 0 && self.open == Open::Nothing) {
             // An answer without a word is an empty text.
             self.start(Open::Text, json!({"type": "text", "text": ""}), out);
         }

@@ -52,11 +52,6 @@ fn a_conversation_with_tools_becomes_a_chat() {
 fn what_no_chat_has_is_refused_by_the_name_that_messages_have_for_it() {
     let block = |block: Value| json!({"messages": [{"role": "user", "content": [block]}]});
     for (change, param) in [
-        (
-            json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}),
-            "thinking",
-        ),
-        (json!({"thinking": {"type": "adaptive"}}), "thinking"),
         (json!({"container": "c"}), "container"),
         (json!({"mcp_servers": [{}]}), "mcp_servers"),
         (json!({"service_tier": "flex"}), "service_tier"),
@@ -95,6 +90,58 @@ fn what_no_chat_has_is_refused_by_the_name_that_messages_have_for_it() {
         refused(block(json!({"type": "tool_use", "id": "t", "name": "n"}))).0,
         "messages[0].content[0].type"
     );
+}
+
+#[test]
+fn thinking_is_a_budget_and_earlier_thoughts_go_back_to_the_model() {
+    let body = |thinking: Value, content: Value| {
+        json!({"model": "m", "max_tokens": 2000, "thinking": thinking, "messages": [
+            {"role": "user", "content": "a"}, {"role": "assistant", "content": content}, {"role": "user", "content": "b"}]})
+    };
+    let content = json!([{"type": "thinking", "thinking": "so", "signature": "unsigned"}, {"type": "text", "text": "c"}]);
+    let asked = chat(body(
+        json!({"type": "enabled", "budget_tokens": 1024}),
+        content.clone(),
+    ));
+    assert_eq!(asked["thinking_token_budget"], 1024);
+    assert_eq!(
+        asked["messages"][1],
+        json!({"role": "assistant", "content": "c", "reasoning_content": "so"})
+    );
+    assert!(crate::Request::parse(crate::Endpoint::Chat, asked.to_string().as_bytes()).is_ok());
+    let off = chat(body(json!({"type": "disabled"}), content.clone()));
+    assert_eq!(off["reasoning"], json!({"enabled": false}));
+    let own = chat(body(json!({"type": "adaptive"}), content));
+    assert!(own.get("reasoning").is_none() && own.get("thinking_token_budget").is_none());
+    for (thinking, param) in [
+        (json!({"type": "enabled"}), "thinking.budget_tokens"),
+        (
+            json!({"type": "enabled", "budget_tokens": 1023}),
+            "thinking.budget_tokens",
+        ),
+        (
+            json!({"type": "enabled", "budget_tokens": 2000}),
+            "thinking.budget_tokens",
+        ),
+        (json!({"type": "often"}), "thinking.type"),
+        (
+            json!({"type": "adaptive", "display": "omitted"}),
+            "thinking.display",
+        ),
+        (
+            json!({"type": "disabled", "budget_tokens": 1024}),
+            "thinking.budget_tokens",
+        ),
+    ] {
+        assert_eq!(
+            refused(json!({"max_tokens": 2000, "thinking": thinking})).0,
+            param
+        );
+    }
+    let redacted = json!([{"type": "redacted_thinking", "data": "x"}]);
+    let said =
+        json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": redacted}]});
+    assert_eq!(refused(said).0, "messages[1].content[0].type");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) fn ended(mut response: Value, cut: bool, usage: Usage) -> Value {
         "input_tokens": usage.prompt_tokens,
         "input_tokens_details": {"cached_tokens": usage.cached_tokens},
         "output_tokens": usage.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.total_tokens,
     });
     response
@@ -49,6 +49,17 @@ pub(super) fn state(cut: bool) -> &'static str {
 
 pub(super) fn part(text: &str, logprobs: &[Value]) -> Value {
     json!({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs})
+}
+
+/// A part of the thoughts before an answer.
+pub(super) fn thought(text: &str) -> Value {
+    json!({"type": "reasoning_text", "text": text})
+}
+
+/// Thoughts. Nothing is summed up or encrypted.
+pub(super) fn reasoning(id: &str, status: &str, parts: Vec<Value>) -> Value {
+    json!({"id": format!("rs_{id}"), "type": "reasoning", "status": status, "summary": [], "content": parts,
+           "encrypted_content": null})
 }
 
 pub(super) fn message(id: &str, status: &str, parts: Vec<Value>) -> Value {
@@ -64,6 +75,10 @@ pub(super) fn call(id: &str, index: usize, status: &str, call: &Call) -> Value {
 pub(in crate::dialect) fn whole(echo: &Value, whole: &Whole) -> Value {
     let cut = whole.end.reason == "length";
     let mut output = Vec::new();
+    if !whole.thought.is_empty() {
+        let status = state(cut && whole.text.is_empty() && whole.calls.is_empty());
+        output.push(reasoning(&whole.id, status, vec![thought(&whole.thought)]));
+    }
     if !whole.text.is_empty() || whole.calls.is_empty() {
         // What comes before a call is whole.
         let status = state(cut && whole.calls.is_empty());

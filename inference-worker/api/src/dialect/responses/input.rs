@@ -33,10 +33,17 @@ pub(super) fn messages(fields: &mut Map<String, Value>) -> Result<(Vec<Value>, V
 struct List {
     messages: Vec<Value>,
     origins: Vec<String>,
+    /// Thoughts that go with what the assistant says next.
+    thought: String,
 }
 
 impl List {
-    fn push(&mut self, origin: String, message: Value) {
+    /// Thoughts that no answer follows are of no turn, and go.
+    fn push(&mut self, origin: String, mut message: Value) {
+        let thought = std::mem::take(&mut self.thought);
+        if message["role"] == "assistant" && !thought.is_empty() {
+            message["reasoning_content"] = thought.into();
+        }
         self.messages.push(message);
         self.origins.push(origin);
     }
@@ -51,13 +58,14 @@ impl List {
             "message" => self.message(path, item),
             "function_call" => self.call(path, item),
             "function_call_output" => self.output(path, item),
+            "reasoning" => self.reasoning(&path, item),
             kind => Err(ApiError {
                 code: Some("unsupported_parameter"),
                 ..ApiError::invalid(
                     &format!("{path}.type"),
                     format!(
-                        "'{path}.type' must be 'message', 'function_call' or 'function_call_output': '{kind}' is not \
-                         supported."
+                        "'{path}.type' must be 'message', 'reasoning', 'function_call' or 'function_call_output': \
+                         '{kind}' is not supported."
                     ),
                 )
             }),
@@ -82,13 +90,33 @@ impl List {
         Ok(())
     }
 
+    /// Thoughts of an earlier answer: their text, or else what sums them up. What is encrypted only its writer can read.
+    fn reasoning(&mut self, path: &str, mut item: Map<String, Value>) -> Result<(), ApiError> {
+        if item.remove("encrypted_content").is_some() {
+            return Err(ApiError::unsupported(&format!("{path}.encrypted_content")));
+        }
+        let mut text = |name: &str, kind: &str| match item.remove(name) {
+            None => Ok(String::new()),
+            Some(parts) => joined(&format!("{path}.{name}"), parts, &[kind], &[]),
+        };
+        let (content, summary) = (
+            text("content", "reasoning_text")?,
+            text("summary", "summary_text")?,
+        );
+        none_left(path, &item)?;
+        self.thought
+            .push_str(if content.is_empty() { &summary } else { &content });
+        Ok(())
+    }
+
     /// Calls of one turn are one message, together with the text before them.
     fn call(&mut self, path: String, mut item: Map<String, Value>) -> Result<(), ApiError> {
         let mut take = |name: &str| required_text(&mut item, name, &format!("{path}.{name}"));
         let (id, name, arguments) = (take("call_id")?, take("name")?, take("arguments")?);
         none_left(&path, &item)?;
         let call = json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
-        if let Some(Value::Object(last)) = self.messages.last_mut()
+        if self.thought.is_empty()
+            && let Some(Value::Object(last)) = self.messages.last_mut()
             && last.get("role").is_some_and(|role| role == "assistant")
         {
             let calls = last.entry("tool_calls").or_insert_with(|| json!([]));

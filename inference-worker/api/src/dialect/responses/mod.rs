@@ -198,7 +198,7 @@ fn include(fields: &mut Map<String, Value>) -> Result<bool, ApiError> {
         Some(Value::Array(items)) => items,
         Some(_) => return Err(ApiError::invalid("include", "'include' must be a list.")),
     };
-    // There is no reasoning, encrypted or not.
+    // Thoughts come as they are, so there is nothing that is encrypted.
     let fine = |item: &Value| item == LOGPROBS || item == "reasoning.encrypted_content";
     match items.iter().position(|item| !fine(item)) {
         Some(index) => Err(ApiError::unsupported(&format!("include[{index}]"))),

@@ -1,6 +1,6 @@
 //! The events of a response.
 
-use super::answer::{Named, call, ended, message, part, response, state};
+use super::answer::{Named, call, ended, message, part, reasoning, response, state, thought};
 use crate::dialect::answer::{Call, End};
 use crate::dialect::stream::{Delta, Head, Translate, event};
 use crate::response::Usage;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 /// What is being written.
 enum Open {
     Nothing,
+    Thoughts(String),
     Text { text: String, logprobs: Vec<Value> },
     Call(Call),
 }
@@ -60,13 +61,37 @@ impl Stream {
 
     fn item_id(&self) -> String {
         match self.open {
+            Open::Thoughts(_) => format!("rs_{}", self.head.id),
             Open::Call(_) => format!("fc_{}_{}", self.head.id, self.calls.saturating_sub(1)),
             _ => format!("msg_{}", self.head.id),
         }
     }
 
+    fn thought(&mut self, more: &str, out: &mut String) {
+        if !matches!(self.open, Open::Thoughts(_)) {
+            self.close(false, out);
+            self.open = Open::Thoughts(String::new());
+            let (index, item) = (
+                self.output.len(),
+                reasoning(&self.head.id, "in_progress", Vec::new()),
+            );
+            self.send(
+                out,
+                "response.output_item.added",
+                json!({"output_index": index, "item": item}),
+            );
+            let data = json!({"item_id": self.item_id(), "output_index": index, "content_index": 0, "part": thought("")});
+            self.send(out, "response.content_part.added", data);
+        }
+        if let Open::Thoughts(text) = &mut self.open {
+            text.push_str(more);
+        }
+        let data = json!({"item_id": self.item_id(), "output_index": self.output.len(), "content_index": 0,
+                          "delta": more});
+        self.send(out, "response.reasoning_text.delta", data);
+    }
+
     fn text(&mut self, more: &str, entries: Vec<Value>, out: &mut String) {
-        let index = self.output.len();
         if !matches!(self.open, Open::Text { .. }) {
             self.close(false, out);
             let index = self.output.len();
@@ -88,8 +113,8 @@ impl Stream {
             text.push_str(more);
             logprobs.extend(entries.iter().cloned());
         }
-        let data = json!({"item_id": self.item_id(), "output_index": index, "content_index": 0, "delta": more,
-                          "logprobs": entries});
+        let data = json!({"item_id": self.item_id(), "output_index": self.output.len(), "content_index": 0,
+                          "delta": more, "logprobs": entries});
         self.send(out, "response.output_text.delta", data);
     }
 
@@ -122,6 +147,14 @@ impl Stream {
         let (index, id) = (self.output.len(), self.item_id());
         let item = match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => return,
+            Open::Thoughts(text) => {
+                let data = json!({"item_id": id, "output_index": index, "content_index": 0, "text": text});
+                self.send(out, "response.reasoning_text.done", data);
+                let part = thought(&text);
+                let data = json!({"item_id": id, "output_index": index, "content_index": 0, "part": part});
+                self.send(out, "response.content_part.done", data);
+                reasoning(&self.head.id, state(cut), vec![part])
+            }
             Open::Text { text, logprobs } => {
                 let data = json!({"item_id": id, "output_index": index, "content_index": 0, "text": text,
                                   "logprobs": logprobs});
@@ -156,6 +189,9 @@ impl Translate for Stream {
     }
 
     fn delta(&mut self, delta: Delta, out: &mut String) {
+        if !delta.thought.is_empty() {
+            self.thought(&delta.thought, out);
+        }
         if !delta.text.is_empty() || (!delta.logprobs.is_empty() && delta.calls.is_empty()) {
             self.text(&delta.text, delta.logprobs, out);
         }
@@ -167,11 +203,15 @@ impl Translate for Stream {
     }
 
     fn finish(&mut self, out: &mut String) {
-        if self.output.is_empty() && matches!(self.open, Open::Nothing) {
+        let cut = self.end.as_ref().is_some_and(|end| end.reason == "length");
+        if matches!(self.open, Open::Thoughts(_)) {
+            self.close(cut, out);
+        }
+        let spoken = self.output.iter().any(|item| item["type"] != "reasoning");
+        if !spoken && matches!(self.open, Open::Nothing) {
             // An answer without a word is an empty message.
             self.text("", Vec::new(), out);
         }
-        let cut = self.end.as_ref().is_some_and(|end| end.reason == "length");
         self.close(cut, out);
         let response = ended(self.response("completed"), cut, self.usage.unwrap_or_default());
         let name = if cut {

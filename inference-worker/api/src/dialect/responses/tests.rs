@@ -86,8 +86,8 @@ fn what_no_chat_has_is_refused_by_the_name_that_responses_have_for_it() {
             "input[0].content[0].type",
         ),
         (
-            json!({"input": [{"type": "reasoning", "summary": []}]}),
-            "input[0].type",
+            json!({"input": [{"type": "reasoning", "summary": [], "encrypted_content": "x"}]}),
+            "input[0].encrypted_content",
         ),
     ] {
         assert_eq!(refused(change), (param.to_owned(), Some("unsupported_parameter")));
@@ -109,6 +109,41 @@ fn what_no_chat_has_is_refused_by_the_name_that_responses_have_for_it() {
         "input[0].role"
     );
     assert_eq!(refused(json!({"messages": []})).0, "messages");
+}
+
+#[test]
+fn thoughts_of_earlier_answers_go_with_what_was_said_after_them() {
+    let thought = |text: &str| {
+        json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": null,
+                                      "content": [{"type": "reasoning_text", "text": text}], "status": "completed"})
+    };
+    let said = |text: &str| json!({"type": "message", "role": "assistant", "content": text});
+    let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
+    let body = chat(json!({"model": "m", "input": [
+        {"role": "user", "content": "a"}, thought("one"), said("b"), call, {"role": "user", "content": "c"},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "two"}]}, call, thought("three"), call,
+        {"role": "user", "content": "d"}, thought("of nothing"), {"role": "user", "content": "e"}]}));
+    let told: Vec<(&Value, &Value)> = body["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| (&message["content"], &message["reasoning_content"]))
+        .collect();
+    let null = Value::Null;
+    assert_eq!(
+        told,
+        [
+            (&json!("a"), &null),
+            (&json!("b"), &json!("one")),
+            (&json!("c"), &null),
+            (&json!(""), &json!("two")),
+            (&json!(""), &json!("three")),
+            (&json!("d"), &null),
+            (&json!("e"), &null),
+        ]
+    );
+    assert_eq!(body["messages"][1]["tool_calls"].as_array().unwrap().len(), 1);
+    assert!(crate::Request::parse(crate::Endpoint::Chat, body.to_string().as_bytes()).is_ok());
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) mod contract;
 mod course;
 pub(crate) mod node;
 mod receipts;
+mod thinking;
 pub(crate) mod workers;
 
 use crate::paid::tests::session;

@@ -48,7 +48,6 @@ fn salt(nonce: u64) -> [u8; 16] {
 /// Serves a request as a host does, but for the lie, and writes down what the host would keep.
 pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie: Lie) -> Record {
     let model = &service.model_id;
-    let session = if model == OTHER { OTHER_SESSION } else { SESSION };
     let body = format!(
         r#"{{"model":"{model}","messages":[{{"role":"user","content":"Tell me of the river, number {nonce}"}}],"max_tokens":32,"temperature":0.9,"stream":false}}"#
     );
@@ -56,6 +55,18 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
         Lie::Grown => body.replace("32,", &format!("300,\"guided_regex\":\"{GROWS}\",")),
         _ => body,
     };
+    serve_body(service, engine, (nonce, body), lie)
+}
+
+/// The same for a request of its own.
+pub(super) fn serve_body(
+    service: &Service,
+    engine: &mut impl Engine,
+    (nonce, body): (u64, String),
+    lie: Lie,
+) -> Record {
+    let model = &service.model_id;
+    let session = if model == OTHER { OTHER_SESSION } else { SESSION };
     let request = Request::parse(Endpoint::Chat, body.as_bytes()).unwrap();
     let mut job = prepare(service, &request).unwrap();
     let path = Endpoint::Chat.path();
@@ -91,6 +102,7 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
         prompt: prompt.len() as u32,
         cached: 0,
         tokens,
+        reasoning: 0,
     };
     let facts = Facts {
         chain_id: CHAIN.into(),

@@ -4,6 +4,7 @@ mod cases;
 mod models;
 mod no_calls;
 mod pieces;
+mod thoughts;
 
 use super::part_cache;
 use super::tools::{Style, constraint, no_call};
