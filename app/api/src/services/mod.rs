@@ -45,13 +45,16 @@ pub(crate) struct Node {
 
 type Answer = Result<Bytes, Status>;
 
+/// What answers a request by itself.
+pub(crate) type Work = fn(&[u8]) -> Answer;
+
 /// How one of [`AMINO`] is answered; `None` for any other path.
 ///
 /// # Errors
 /// `InvalidArgument` for a request that is too long to be.
-pub(crate) fn amino(path: &str, data: &[u8]) -> Option<Result<fn(&[u8]) -> Answer, Status>> {
+pub(crate) fn amino(path: &str, data: &[u8]) -> Option<Result<Work, Status>> {
     let [decode, encode] = AMINO;
-    let work: fn(&[u8]) -> Answer = match path {
+    let work: Work = match path {
         _ if path == decode => std_tx::decode,
         _ if path == encode => std_tx::encode,
         _ => return None,
