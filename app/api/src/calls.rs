@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use crate::limits::{Limits, Places};
-use crate::services::{METHODS, Node};
+use crate::services::{self, AMINO, METHODS, Node};
 use crate::source::Queries;
 use crate::{Messages, reflection, status};
 
@@ -52,18 +52,15 @@ impl Calls {
         if let Some(value) = reflection::answer(self, path, &data).await {
             return value.map(|value| Answered { value, height: None });
         }
-        let place = self.places.enter(path).await?;
+        if let Some(work) = services::amino(path, &data) {
+            let work = work?;
+            let value = self.run(path, move || work(&data)).await?;
+            return value.map(|value| Answered { value, height: None });
+        }
         let source = Arc::clone(&self.source);
         let asked = path.to_owned();
-        let running = tokio::task::spawn_blocking(move || {
-            let answer = source.query(&asked, &data, height);
-            drop(place);
-            answer
-        });
-        let answer = timeout(self.places.run(), running)
-            .await
-            .map_err(|_| Status::deadline_exceeded("the query took too long"))?
-            .map_err(|error| Status::internal(format!("the query failed: {error}")))?;
+        let answer = self.run(path, move || source.query(&asked, &data, height));
+        let answer = answer.await?;
         if answer.code != 0 {
             return Err(status::from_abci(path, &answer));
         }
@@ -71,6 +68,25 @@ impl Calls {
             value: answer.value,
             height: Some(answer.height),
         })
+    }
+
+    /// Computes an answer beside the threads that serve connections. Its place is free when that ends, even if
+    /// nobody waits for it any more.
+    async fn run<T: Send + 'static>(
+        &self,
+        path: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let place = self.places.enter(path).await?;
+        let running = tokio::task::spawn_blocking(move || {
+            let answer = work();
+            drop(place);
+            answer
+        });
+        timeout(self.places.run(), running)
+            .await
+            .map_err(|_| Status::deadline_exceeded("the query took too long"))?
+            .map_err(|error| Status::internal(format!("the query failed: {error}")))
     }
 
     /// The places that are left for requests.
@@ -109,9 +125,84 @@ pub(crate) fn served(source: &dyn Queries) -> BTreeSet<String> {
 
 fn is_served(source: &dyn Queries, path: &str) -> bool {
     let here = |(service, method): &(&str, &str)| path.strip_prefix(service) == Some(method);
-    if METHODS.contains(&path) || reflection::METHODS.iter().any(here) {
+    if METHODS.contains(&path) || AMINO.contains(&path) || reflection::METHODS.iter().any(here) {
         return true;
     }
     let answer = source.query(path, &[], 0);
     answer.code == 0 || status::from_abci(path, &answer).code() != Code::Unimplemented
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Calls;
+    use crate::limits::Limits;
+    use crate::services::{AMINO, Node};
+    use crate::{Messages, Queries};
+    use bytes::Bytes;
+    use prost::Message;
+    use quern_proto::cosmos::tx::v1beta1::{TxEncodeAminoRequest, TxEncodeAminoResponse};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+    use tendermint_proto::v0_38::abci::ResponseQuery;
+    use tonic::Code;
+
+    const ENCODE: &str = AMINO[1];
+
+    /// With one heavy place of two, and nothing behind it; callers wait so long for work that runs.
+    fn calls(run: Duration) -> Calls {
+        let nothing = |_: &str, _: &[u8], _: u64| ResponseQuery::default();
+        let source: Arc<dyn Queries> = Arc::new(nothing);
+        // nothing listens on port 1
+        let node = Node::new(tendermint_rpc::HttpClient::new("http://127.0.0.1:1").unwrap());
+        let limits = Limits {
+            parallel: 2,
+            heavy: 1,
+            comet: 1,
+            queue: 4,
+            bodies: 1_000,
+            wait: Duration::from_millis(20),
+            run,
+        };
+        Calls::new(source, node, limits, Messages::new(|_| false))
+    }
+
+    fn request(json: &str) -> Bytes {
+        let amino_json = json.to_owned();
+        TxEncodeAminoRequest { amino_json }.encode_to_vec().into()
+    }
+
+    #[tokio::test]
+    async fn amino_takes_a_heavy_place_unless_it_is_too_long_for_one() {
+        let calls = calls(Duration::from_secs(60));
+        let encode = |json: &str| calls.answer(ENCODE, request(json), 0);
+        let tx = r#"{"type":"cosmos-sdk/StdTx","value":{}}"#;
+        let answer = encode(tx).await.unwrap();
+        assert!(
+            !TxEncodeAminoResponse::decode(answer.value)
+                .unwrap()
+                .amino_binary
+                .is_empty()
+        );
+        let taken = calls.places().enter(ENCODE).await.unwrap();
+        assert_eq!(encode(tx).await.unwrap_err().code(), Code::ResourceExhausted);
+        let long = encode(&" ".repeat(3 << 20)).await.unwrap_err();
+        assert_eq!(long.code(), Code::InvalidArgument);
+        drop(taken);
+        encode(tx).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_keeps_its_place_when_nobody_waits_for_it_any_more() {
+        let calls = calls(Duration::from_millis(20));
+        let (end, ended) = mpsc::channel::<()>();
+        let late = calls.run(ENCODE, move || ended.recv()).await.unwrap_err();
+        assert_eq!(late.code(), Code::DeadlineExceeded);
+        assert_eq!(late.message(), "the query took too long");
+        let refused = calls.run(ENCODE, || ()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        end.send(()).unwrap();
+        while calls.run(ENCODE, || ()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
 }

@@ -7,10 +7,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tonic::Status;
 
-/// Methods that run transactions or contracts, and so may compute up to a gas limit.
-const HEAVY: [&str; 2] = [
+use crate::services::AMINO;
+
+/// Methods that run transactions or contracts, and so may compute up to a gas limit, and those that take whole
+/// transactions of the old form apart.
+const HEAVY: [&str; 4] = [
     "/cosmos.tx.v1beta1.Service/Simulate",
     "/cosmwasm.wasm.v1.Query/SmartContractState",
+    AMINO[0],
+    AMINO[1],
 ];
 
 /// Most bytes of requests held at a time, unless the operator admits a longer body.
@@ -21,7 +26,7 @@ const BODIES: usize = 64 * 1024 * 1024;
 pub struct Limits {
     /// Most queries that run at a time.
     pub parallel: usize,
-    /// Most of them that simulate a transaction or ask a contract: the others keep the rest.
+    /// Most of them that simulate a transaction, ask a contract or read amino: the others keep the rest.
     pub heavy: usize,
     /// Most calls that ask CometBFT at a time.
     pub comet: usize,

@@ -2,12 +2,14 @@
 //! the chain's own queries.
 //!
 //! The generated modules follow the protobuf packages, for example [`cosmos::bank::v1beta1`].
-//! [`amino`] writes messages in amino JSON, [`unknown`] refuses fields that a decoder would drop in silence.
+//! [`amino`] writes messages in amino JSON, [`options`] reads what descriptors say of it, [`unknown`] refuses fields that a
+//! decoder would drop in silence.
 
 pub mod amino;
 pub mod compact;
 pub mod json;
 pub mod number;
+pub mod options;
 mod pool;
 pub mod time;
 pub mod unknown;

@@ -42,7 +42,12 @@ fn a_round_over_a_thousand_hosts_fits_its_hooks_and_its_blocks() {
 
 /// A whole round in which so many of the hosts serve, prove and audit; one in ten of them cheats, one in ten hides.
 fn loaded(hosts: u32, serving: usize, leaves: u32) {
-    let mut network = Network::new();
+    loaded_of(1, hosts, serving, leaves);
+}
+
+/// The same, with so many models.
+fn loaded_of(models: usize, hosts: u32, serving: usize, leaves: u32) {
+    let mut network = Network::with(models);
     for n in 0..hosts {
         network.join(n);
     }
@@ -69,7 +74,7 @@ fn loaded(hosts: u32, serving: usize, leaves: u32) {
     }
     let limit = HookGas::default().end_block;
     println!(
-        "{hosts} hosts, {serving} serve, {} receipts and {} proofs revealed:",
+        "{hosts} hosts, {serving} serve, {models} models, {} receipts and {} proofs revealed:",
         revealed.0, revealed.1
     );
     for (phase, (gas, blocks)) in &network.gas {
@@ -93,7 +98,9 @@ fn loaded(hosts: u32, serving: usize, leaves: u32) {
     assert!(sum(&|r| r.reports) > 0 && sum(&|r| r.missed) == 0);
     for n in load.servers() {
         let record = &records[n as usize];
-        assert_eq!(record.convictions > 0, load::cheats(n), "{n}: {record:?}");
+        // for all of them in the same step
+        let convictions = if load::cheats(n) { models as u64 } else { 0 };
+        assert_eq!(record.convictions, convictions, "{n}: {record:?}");
         assert_eq!(record.missing > 0, load::hides(n), "{n}: {record:?}");
         let honest = !load::cheats(n) && !load::hides(n);
         let judged = load::proof(&network, n, load.sprint)["judged"].clone();
@@ -131,4 +138,9 @@ fn a_loaded_round_of_sixty_four_proving_hosts_fits_its_hooks_and_loses_nothing()
 #[test]
 fn a_loaded_round_among_a_thousand_hosts_fits_its_hooks_and_loses_nothing() {
     loaded(1_000, 32, 8);
+}
+
+#[test]
+fn a_loaded_round_of_sixteen_models_fits_its_hooks_and_convicts_for_all_of_them() {
+    loaded_of(16, 10, 10, 48);
 }

@@ -1,8 +1,11 @@
 """Responses and Messages, as OpenAI's and Anthropic's own clients speak them."""
 
+import http.client
 import json
+import subprocess
 import tempfile
 import unittest
+import urllib.parse
 import urllib.request
 
 import anthropic
@@ -18,6 +21,9 @@ SCHEMA = {
     "required": ["city"],
     "additionalProperties": False,
 }
+
+
+VALIDATOR = stack.ROOT / ".deps/clients/bin/openapi-spec-validator"
 
 
 class City(pydantic.BaseModel):
@@ -139,6 +145,25 @@ class Messages(unittest.TestCase):
             self.assertEqual(final.stop_reason, whole.stop_reason)
             self.assertEqual(final.usage.output_tokens, whole.usage.output_tokens)
 
+    def test_a_stream_says_at_its_beginning_how_long_the_prompt_is(self):
+        for source in theirs:
+            counted = source.messages.count_tokens(model=MODEL, messages=CHAT).input_tokens
+            for _ in range(2):
+                events = list(source.messages.create(model=MODEL, max_tokens=5, messages=CHAT, stream=True))
+                self.assertEqual(events[0].type, "message_start")
+                self.assertEqual(events[0].message.usage.input_tokens, counted)
+                last = next(event for event in events if event.type == "message_delta").usage
+                self.assertEqual(last.input_tokens + last.cache_read_input_tokens, counted)
+
+    def test_as_many_stop_sequences_as_an_agent_sends_are_taken(self):
+        stops = [f"</{name}>" for name in "abcdefghijklmnop"]
+        request = {"model": MODEL, "max_tokens": 5, "messages": CHAT}
+        for source in theirs:
+            self.assertTrue(source.messages.create(stop_sequences=stops, **request).content)
+            with self.assertRaises(anthropic.BadRequestError) as caught:
+                source.messages.create(stop_sequences=[*stops, "q"], **request)
+            self.assertEqual(caught.exception.body["error"]["param"], "stop_sequences")
+
     def test_the_stop_sequence_that_ended_the_text_is_named(self):
         full = theirs[0].messages.create(
             model=MODEL, max_tokens=40, messages=CHAT, extra_body={"temperature": 0}
@@ -215,12 +240,75 @@ class Rates(unittest.TestCase):
                 limited.discard()
 
 
+class Browsers(unittest.TestCase):
+    """What a browser asks before it lets a page use `dangerouslyAllowBrowser`, and looks for in each answer."""
+
+    PAGE = "https://app.example"
+
+    def ask(self, server, method, path, **headers):
+        url = urllib.parse.urlparse(server.url)
+        connection = http.client.HTTPConnection(url.netloc, timeout=30)
+        try:
+            body = json.dumps({"model": MODEL, "prompt": "x", "max_tokens": 1}) if method == "POST" else None
+            connection.request(method, path, body=body, headers={name.replace("_", "-"): v for name, v in headers.items()})
+            answer = connection.getresponse()
+            answer.read()
+            return answer
+        finally:
+            connection.close()
+
+    def preflight(self, server, origin):
+        return self.ask(
+            server, "OPTIONS", "/v1/completions", Origin=origin, Access_Control_Request_Method="POST",
+            Access_Control_Request_Headers="authorization,content-type,x-stainless-os",
+        )
+
+    def test_a_page_of_a_listed_origin_may_and_no_other(self):
+        with tempfile.TemporaryDirectory() as other:
+            key, keys = stack.new_key(other)
+            open_worker = stack.worker(allow_origin=self.PAGE)
+            open_router = stack.router([open_worker], keys=keys, **{"allow-origin": self.PAGE})
+            try:
+                for server in (open_worker, open_router):
+                    answer = self.preflight(server, self.PAGE)
+                    self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]), (204, self.PAGE))
+                    self.assertEqual(
+                        answer.headers["access-control-allow-headers"], "authorization,content-type,x-stainless-os"
+                    )
+                    self.assertIn("POST", answer.headers["access-control-allow-methods"])
+                    answer = self.ask(server, "POST", "/v1/completions", Origin=self.PAGE, Authorization=f"Bearer {key}")
+                    self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]), (200, self.PAGE))
+                    self.assertIn("x-request-id", answer.headers["access-control-expose-headers"])
+                    self.assertEqual(answer.headers["vary"], "origin")
+                    for answer in (
+                        self.preflight(server, "https://evil.example"),
+                        self.ask(server, "GET", "/v1/models", Origin="https://evil.example"),
+                        self.ask(server, "GET", "/v1/models", Authorization=f"Bearer {key}"),
+                    ):
+                        self.assertIsNone(answer.headers["access-control-allow-origin"])
+                # A page reads why it was refused, too.
+                answer = self.ask(open_router, "POST", "/v1/completions", Origin=self.PAGE)
+                self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]), (401, self.PAGE))
+            finally:
+                for server in (open_router, open_worker):
+                    server.stop()
+                    server.discard()
+
+    def test_no_page_may_where_none_was_allowed(self):
+        for server in (gateway, worker):
+            answer = self.preflight(server, self.PAGE)
+            self.assertGreaterEqual(answer.status, 400)
+            self.assertIsNone(answer.headers["access-control-allow-origin"])
+
+
 class Page(unittest.TestCase):
     def test_router_and_worker_describe_what_they_answer(self):
         for server in (gateway, worker):
             paths = json.loads(server.get("/openapi.json"))["paths"]
             for path in ("/v1/responses", "/v1/messages", "/v1/messages/count_tokens", "/tokenize"):
                 self.assertIn(path, paths)
+            # The validator that the chain's own page is held to.
+            subprocess.run([VALIDATOR, "-"], input=server.get("/openapi.json"), text=True, check=True, capture_output=True)
         request = urllib.request.Request(
             gateway.url + "/tokenize",
             data=json.dumps({"model": MODEL, "messages": CHAT}).encode(),

@@ -26,6 +26,11 @@ class Person(BaseModel):
     wife: Optional[bool]
 
 
+class Weather(BaseModel):
+    unit: Literal["C", "F"]
+    days: int = Field(ge=1, le=9)
+
+
 WEATHER = {
     "type": "function",
     "function": {
@@ -217,6 +222,83 @@ class ToolCalls(unittest.TestCase):
         )
         self.assertIsNone(second.choices[0].message.tool_calls)
 
+    def test_tools_and_a_format_go_together_and_the_answer_is_one_or_the_other(self):
+        weather = openai.pydantic_function_tool(Weather, name="get_weather")
+        request = {
+            "model": MODEL, "messages": CHAT, "tools": [weather], "response_format": Person, "max_tokens": 200,
+            "parallel_tool_calls": False,
+        }
+        kinds = set()
+        for seed in range(8):
+            message = teacher.chat.completions.parse(seed=seed, temperature=1.5, **request).choices[0].message
+            if message.tool_calls:
+                self.assertIsNone(message.content)
+                kinds.add("calls")
+                for call in message.tool_calls:
+                    self.assertIsInstance(call.function.parsed_arguments, Weather)
+            else:
+                self.assertIsInstance(message.parsed, Person)
+                kinds.add("text")
+        self.assertIn("text", kinds)
+        with teacher.chat.completions.stream(seed=3, **request) as stream:
+            for _ in stream:
+                pass
+            streamed = stream.get_final_completion().choices[0].message
+        whole = teacher.chat.completions.parse(seed=3, **request).choices[0].message
+        # The client puts pieces together to an empty text, where a whole answer has none.
+        self.assertEqual(streamed.content or None, whole.content)
+        self.assertEqual(bool(streamed.tool_calls), bool(whole.tool_calls))
+        for seed in range(3):
+            forced = teacher.chat.completions.parse(seed=seed, tool_choice="required", **request).choices[0].message
+            self.assertIsInstance(forced.tool_calls[0].function.parsed_arguments, Weather)
+            self.assertIsNone(forced.content)
+            spoken = teacher.chat.completions.parse(seed=seed, tool_choice="none", **request).choices[0].message
+            self.assertIsInstance(spoken.parsed, Person)
+            self.assertFalse(spoken.tool_calls)
+        # The model's own way: what it likes best begins a call.
+        mark = {str(token): 100 for token in tokens_of(pupil, "<tool_call>")[:1]}
+        drawn = [
+            teacher.chat.completions.create(
+                model=MODEL, messages=CHAT, tools=[WEATHER], response_format={"type": "json_object"}, max_tokens=200,
+                parallel_tool_calls=False, logit_bias=mark, seed=seed,
+            ).choices[0]
+            for seed in range(3)
+        ]
+        self.assertIn("tool_calls", {choice.finish_reason for choice in drawn}, drawn)
+        for choice in drawn:
+            for call in choice.message.tool_calls or []:
+                self.assertTrue(choice.finish_reason == "length" or weather_is_valid(call.function.arguments))
+
+    def test_a_call_that_was_cut_may_be_sent_back(self):
+        request = {"model": MODEL, "tools": [WEATHER], "tool_choice": "required", "parallel_tool_calls": False}
+        for most in range(20, 120, 4):
+            cut = teacher.chat.completions.create(messages=CHAT, max_tokens=most, seed=6, **request).choices[0]
+            if cut.message.tool_calls and cut.finish_reason == "length":
+                break
+        self.assertEqual(cut.finish_reason, "length")
+        call = cut.message.tool_calls[0]
+        for arguments in (call.function.arguments, "", '{"unit": "C'):
+            said = cut.message.to_dict()
+            said["tool_calls"][0]["function"]["arguments"] = arguments
+            history = [*CHAT, said, {"role": "tool", "tool_call_id": call.id, "content": "That call was cut."}]
+            again = teacher.chat.completions.create(messages=history, max_tokens=120, **request).choices[0]
+            self.assertTrue(weather_is_valid(again.message.tool_calls[0].function.arguments))
+
+    def test_who_speaks_may_be_named(self):
+        messages = [
+            {"role": "system", "content": "Be brief.", "name": "house"},
+            {"role": "user", "content": "Who built the ark?", "name": "Ann"},
+            {"role": "assistant", "content": "Noah.", "name": "bot"},
+            {"role": "user", "content": "Why?", "name": "Bob"},
+        ]
+        answers = []
+        for names in (True, False):
+            said = [message if names else {k: v for k, v in message.items() if k != "name"} for message in messages]
+            answer = client.chat.completions.create(model=MODEL, messages=said, max_tokens=8, seed=1)
+            answers.append((answer.choices[0].message.content, answer.usage.prompt_tokens))
+        # This model's template has no place for them.
+        self.assertEqual(answers[0], answers[1])
+
     def test_what_the_model_cannot_be_shown_is_refused_by_name(self):
         call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
         history = [*CHAT, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "a", "content": "x"}]
@@ -335,12 +417,16 @@ class Parameters(unittest.TestCase):
         self.assertTrue(re.fullmatch(r"chatcmpl-[0-9a-f]{16}", answer.id))
 
 
-def worker_tokens(text):
-    """Token ids of a text, as the worker cuts it."""
-    answer = worker.client().post(
-        worker.url + "/tokenize", body={"prompt": text, "add_special_tokens": False}, cast_to=object
+def tokens_of(server, text):
+    """Token ids of a text, as a worker cuts it."""
+    answer = server.client().post(
+        server.url + "/tokenize", body={"prompt": text, "add_special_tokens": False}, cast_to=object
     )
     return answer["tokens"]
+
+
+def worker_tokens(text):
+    return tokens_of(worker, text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! Methods that the application cannot answer alone: they read CometBFT's stores or its mempool.
+//! Methods that the application cannot answer alone: they read CometBFT's stores or its mempool, or nothing but the request.
 
 mod blocks;
 mod node_info;
@@ -14,8 +14,8 @@ use prost::Message;
 use tendermint_rpc::{Client, HttpClient};
 use tonic::Status;
 
-/// Methods that are answered here, by their gRPC paths.
-pub(crate) const METHODS: [&str; 15] = [
+/// Methods that are answered with what CometBFT says, by their gRPC paths.
+pub(crate) const METHODS: [&str; 13] = [
     "/cosmos.base.tendermint.v1beta1.Service/ABCIQuery",
     "/cosmos.base.tendermint.v1beta1.Service/GetBlockByHeight",
     "/cosmos.base.tendermint.v1beta1.Service/GetLatestBlock",
@@ -28,8 +28,12 @@ pub(crate) const METHODS: [&str; 15] = [
     "/cosmos.tx.v1beta1.Service/GetTx",
     "/cosmos.tx.v1beta1.Service/GetTxsEvent",
     "/cosmos.tx.v1beta1.Service/TxDecode",
-    "/cosmos.tx.v1beta1.Service/TxDecodeAmino",
     "/cosmos.tx.v1beta1.Service/TxEncode",
+];
+
+/// Methods that are answered from the request alone, but only after a while, by their gRPC paths.
+pub(crate) const AMINO: [&str; 2] = [
+    "/cosmos.tx.v1beta1.Service/TxDecodeAmino",
     "/cosmos.tx.v1beta1.Service/TxEncodeAmino",
 ];
 
@@ -40,6 +44,23 @@ pub(crate) struct Node {
 }
 
 type Answer = Result<Bytes, Status>;
+
+/// What answers a request by itself.
+pub(crate) type Work = fn(&[u8]) -> Answer;
+
+/// How one of [`AMINO`] is answered; `None` for any other path.
+///
+/// # Errors
+/// `InvalidArgument` for a request that is too long to be.
+pub(crate) fn amino(path: &str, data: &[u8]) -> Option<Result<Work, Status>> {
+    let [decode, encode] = AMINO;
+    let work: Work = match path {
+        _ if path == decode => std_tx::decode,
+        _ if path == encode => std_tx::encode,
+        _ => return None,
+    };
+    Some(std_tx::admit(data).map(|()| work))
+}
 
 impl Node {
     pub(crate) const fn new(client: HttpClient) -> Self {
@@ -56,8 +77,6 @@ impl Node {
                 "GetBlockWithTxs" => Some(self.block_with_txs(data).await),
                 "TxDecode" => Some(tx_codec::tx_decode(data)),
                 "TxEncode" => Some(tx_codec::tx_encode(data)),
-                "TxDecodeAmino" => Some(std_tx::apart(std_tx::decode, data).await),
-                "TxEncodeAmino" => Some(std_tx::apart(std_tx::encode, data).await),
                 _ => None,
             };
         }
@@ -135,18 +154,21 @@ fn reason(error: &tendermint_rpc::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{METHODS, Node};
+    use super::{AMINO, METHODS, Node, amino};
     use tonic::Code;
 
     #[tokio::test]
     async fn every_method_listed_is_described_and_answered() {
         // Nothing listens on port 1.
         let node = Node::new(tendermint_rpc::HttpClient::new("http://127.0.0.1:1").unwrap());
-        for path in METHODS {
+        for path in METHODS.into_iter().chain(AMINO) {
             let (service, method) = path.trim_start_matches('/').split_once('/').unwrap();
             let service = quern_proto::pool().get_service_by_name(service).unwrap();
             assert!(service.methods().any(|known| known.name() == method), "{path}");
-            let answer = node.answer(path, &[]).await.unwrap();
+            let answer = match amino(path, &[]) {
+                Some(work) => work.unwrap()(&[]),
+                None => node.answer(path, &[]).await.unwrap(),
+            };
             let code = answer.map_or_else(|status| status.code(), |_| Code::Ok);
             assert!(
                 matches!(code, Code::Ok | Code::InvalidArgument | Code::Unavailable),

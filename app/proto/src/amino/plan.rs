@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
+use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
-use crate::pool;
+use crate::{
+    options::{Options, camel},
+    pool,
+};
 
 /// How one message is written.
 pub(super) struct Plan {
@@ -66,10 +69,10 @@ pub(super) fn of(full_name: &str) -> Option<&'static Plan> {
 }
 
 fn read(message: &MessageDescriptor) -> Plan {
-    let options = message.options();
+    let options = Options::of_message(message);
     let shape = match (
         message.full_name(),
-        text(&options, "amino.message_encoding").as_deref(),
+        options.text("amino.message_encoding").as_deref(),
     ) {
         ("google.protobuf.Any", _) => Shape::Any,
         ("google.protobuf.Timestamp", _) => Shape::Timestamp,
@@ -84,7 +87,7 @@ fn read(message: &MessageDescriptor) -> Plan {
     fields.sort_by(|a, b| sort_name(a).cmp(sort_name(b)));
     Plan {
         descriptor: message.clone(),
-        name: text(&options, "amino.name"),
+        name: options.text("amino.name"),
         shape,
         fields,
     }
@@ -95,14 +98,14 @@ fn sort_name(plan: &FieldPlan) -> &str {
 }
 
 fn read_field(field: &FieldDescriptor) -> FieldPlan {
-    let options = field.options();
+    let options = Options::of_field(field);
     let oneof = field
         .containing_oneof()
         .filter(|_| !field.field_descriptor_proto().proto3_optional());
-    let scalar = text(&options, "cosmos_proto.scalar");
+    let scalar = options.text("cosmos_proto.scalar");
     let legacy_dec =
-        || text(&options, "gogoproto.customtype").as_deref() == Some("cosmossdk.io/math.LegacyDec");
-    let rule = match (text(&options, "amino.encoding").as_deref(), scalar.as_deref()) {
+        || options.text("gogoproto.customtype").as_deref() == Some("cosmossdk.io/math.LegacyDec");
+    let rule = match (options.text("amino.encoding").as_deref(), scalar.as_deref()) {
         (Some("legacy_coins"), _) => Rule::LegacyCoins,
         (Some("inline_json"), _) => Rule::InlineJson,
         (_, Some("cosmos.Int")) => Rule::Int,
@@ -110,45 +113,17 @@ fn read_field(field: &FieldDescriptor) -> FieldPlan {
         _ => Rule::Kind,
     };
     FieldPlan {
-        name: text(&options, "amino.field_name").unwrap_or_else(|| field.name().to_owned()),
+        name: options
+            .text("amino.field_name")
+            .unwrap_or_else(|| field.name().to_owned()),
         oneof: oneof.map(|o| {
             (
                 camel(o.name()),
-                text(&options, "amino.oneof_name").unwrap_or_default(),
+                options.text("amino.oneof_name").unwrap_or_default(),
             )
         }),
-        omit_empty: !flag(&options, "amino.dont_omitempty"),
+        omit_empty: !options.flag("amino.dont_omitempty").unwrap_or(false),
         rule,
         field: field.clone(),
     }
-}
-
-fn extension(options: &DynamicMessage, name: &str) -> Option<Value> {
-    let extension = pool().get_extension_by_name(name)?;
-    options
-        .has_extension(&extension)
-        .then(|| options.get_extension(&extension).into_owned())
-}
-
-fn text(options: &DynamicMessage, name: &str) -> Option<String> {
-    extension(options, name)?.as_str().map(str::to_owned)
-}
-
-fn flag(options: &DynamicMessage, name: &str) -> bool {
-    extension(options, name)
-        .and_then(|v| v.as_bool())
-        .unwrap_or(false)
-}
-
-/// `snake_case` as `CamelCase`, the name of a oneof in amino JSON.
-fn camel(name: &str) -> String {
-    name.split('_')
-        .map(|word| {
-            let mut chars = word.chars();
-            chars
-                .next()
-                .map(|first| first.to_ascii_uppercase().to_string() + chars.as_str())
-                .unwrap_or_default()
-        })
-        .collect()
 }

@@ -76,31 +76,40 @@ pub struct Load {
 }
 
 impl Load {
-    /// Opens sessions until so many of the hosts have one, and commits receipts of each of them.
+    /// Opens sessions until so many of the hosts have one of each model, and commits receipts of each of them.
     pub fn commit(network: &mut Network, hosts: u32, serving: usize, leaves: u32) -> Self {
         let numbers: BTreeMap<String, u32> = (0..hosts).map(|n| (operator(n).to_string(), n)).collect();
         for payer in PAYERS {
             network.chain.fund(&account(payer), "100000000000000nqrn");
         }
-        let mut sessions: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+        // by host, then by model
+        let mut sessions: BTreeMap<u32, BTreeMap<String, Vec<u64>>> = BTreeMap::new();
         let (mut opened, mut seen) = (0, 0);
-        while sessions.len() < serving {
-            for payer in PAYERS {
-                let msg = json!({"open_session": {
-                    "model": MODEL, "max_price": "2", "router": null, "router_fee_bps": 0, "agent": null,
-                    "session_key": base64(&key()), "signed_by": "payer", "blocks": 2_000,
-                }});
-                network.call(&account(payer), SETTLEMENT, msg, 1_010_000_000);
-                opened += 1;
+        let models = network.models.clone();
+        while sessions.len() < serving || sessions.values().any(|found| found.len() < models.len()) {
+            for model in &models {
+                for payer in PAYERS {
+                    let msg = json!({"open_session": {
+                        "model": model, "max_price": "2", "router": null, "router_fee_bps": 0, "agent": null,
+                        "session_key": base64(&key()), "signed_by": "payer", "blocks": 2_000,
+                        "max_fee": "1000000000",
+                    }});
+                    network.call(&account(payer), SETTLEMENT, msg, 2_000_000_000);
+                    opened += 1;
+                }
+                // more at once cost more
+                network.block();
             }
-            network.blocks(12);
+            network.blocks(11);
             while seen < opened {
                 seen += 1;
                 let session: Value = network.ask(SETTLEMENT, json!({"session": {"session": seen}}));
+                let model = session["model"].as_str().unwrap();
                 for member in session["committee"].as_array().unwrap() {
                     let n = numbers[member["host"].as_str().unwrap()];
                     if sessions.len() < serving || sessions.contains_key(&n) {
-                        sessions.entry(n).or_default().push(seen);
+                        let found = sessions.entry(n).or_default();
+                        found.entry(model.to_owned()).or_default().push(seen);
                     }
                 }
             }
@@ -355,12 +364,19 @@ fn leaves(network: &Network) -> BTreeMap<u64, LeafInfo> {
     }
 }
 
-/// A host's receipts over its sessions, in one batch.
-fn serve(network: &mut Network, n: u32, sessions: &[u64], leaves: u32) -> Vec<CommittedReceipt> {
+/// A host's receipts over its sessions, in one batch: of each model alike.
+fn serve(
+    network: &mut Network,
+    n: u32,
+    sessions: &BTreeMap<String, Vec<u64>>,
+    leaves: u32,
+) -> Vec<CommittedReceipt> {
     let host = operator(n).to_string();
     let mut receipts: BTreeMap<u64, Vec<Receipt>> = BTreeMap::new();
-    for nonce in 0..u64::from(leaves) {
-        let session = sessions[nonce as usize % sessions.len()];
+    let mut demand: BTreeMap<&String, u128> = BTreeMap::new();
+    for (nonce, (model, sessions)) in (0..u64::from(leaves)).zip(sessions.iter().cycle()) {
+        let session = sessions[nonce as usize / network.models.len() % sessions.len()];
+        *demand.entry(model).or_default() += CAPTURE;
         receipts
             .entry(session)
             .or_default()
@@ -387,8 +403,10 @@ fn serve(network: &mut Network, n: u32, sessions: &[u64], leaves: u32) -> Vec<Co
     };
     let batch = Batch::new(CHAIN, &host, receipts.iter().map(leaf).collect()).unwrap();
     let root = batch.root().unwrap();
+    let demand = demand.into_iter();
+    let demand = demand.map(|(model, amount)| json!({"model": model, "amount": amount.to_string()}));
     let msg = json!({"commit_batch": {"sequence": 1, "root": root, "sessions": batch.sessions().len(),
-        "models": [{"model": MODEL, "amount": root.sum}]}});
+        "models": demand.collect::<Vec<_>>()}});
     network.call(&warm(n), SETTLEMENT, msg, 0);
     let mut shown = Vec::new();
     for (session, receipts) in &receipts {

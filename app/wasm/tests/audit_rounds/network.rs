@@ -65,6 +65,8 @@ impl Router for WithBeacon {
 
 pub struct Network {
     pub chain: Chain,
+    /// What hosts serve; [`MODEL`] is the first.
+    pub models: Vec<String>,
     pub addresses: [AccAddress; 5],
     /// By phase: the most gas that a block's end took, and blocks that did work.
     pub gas: BTreeMap<String, (u64, u64)>,
@@ -72,6 +74,12 @@ pub struct Network {
 
 impl Network {
     pub fn new() -> Self {
+        Self::with(1)
+    }
+
+    /// Of so many models, all of which every host serves.
+    pub fn with(models: usize) -> Self {
+        let models: Vec<String> = (0..models).map(|n| format!("model-{n}")).collect();
         let mut chain = Chain::new();
         chain.router = Arc::new(WithBeacon(chain.router.clone()));
         let gov = account(1);
@@ -85,11 +93,13 @@ impl Network {
         });
         let [registry, bonding, settlement, audits, proofs] = addresses.each_ref().map(ToString::to_string);
         let authority = gov.to_string();
-        let model = json!({
-            "id": MODEL, "hash": base64(&digest("model")), "context": 4096, "precision": "fp32", "sampler": 1,
-            "price": "2", "coefficients": {"input": 300_000, "cached": 30_000, "output": 1_000_000},
-            "profiles": ["cpu"], "state": "live",
-        });
+        let model = |id: &String| {
+            json!({
+                "id": id, "hash": base64(&digest("model")), "context": 4096, "precision": "fp32", "sampler": 1,
+                "price": "2", "coefficients": {"input": 300_000, "cached": 30_000, "output": 1_000_000},
+                "profiles": ["cpu"], "state": "live",
+            })
+        };
         let bucket = json!({
             "key": {"host_profile": "cpu", "auditor_profile": "cpu", "greedy": false, "positions": 1},
             "mean_gap": 50, "clipped": 0,
@@ -97,17 +107,23 @@ impl Network {
         let calibration = json!({
             "clip": 1_000_000, "tolerance": 100, "margin_bound": 16_000_000, "null": 300, "buckets": [bucket],
         });
+        let packages: Vec<Value> = models.iter().map(model).collect();
+        let mut calibrations: Vec<Value> = models.iter().map(|id| json!([id, calibration])).collect();
+        calibrations.sort_by_key(ToString::to_string);
+        let mut auditing = json!(profile.audits);
+        let processes = &mut auditing["evidence"]["processes"];
+        *processes = json!(processes.as_u64().unwrap().max(models.len() as u64 + 1));
         let mut proving = json!(profile.poc_weights);
         proving["confirm_every"] = json!(0);
         let first_messages = [
             json!({"authority": authority, "bonding": bonding, "judges": [settlement], "params": profile.registry,
-                "models": [model]}),
+                "models": packages}),
             json!({"authority": authority, "registry": registry, "judges": [settlement, audits],
                 "params": profile.bonding}),
             json!({"authority": authority, "registry": registry, "bonding": bonding, "price_source": registry,
                 "judges": [audits], "params": profile.settlement}),
             json!({"authority": authority, "registry": registry, "bonding": bonding, "settlement": settlement,
-                "poc_weights": proofs, "params": profile.audits, "calibrations": [[MODEL, calibration]]}),
+                "poc_weights": proofs, "params": auditing, "calibrations": calibrations}),
             json!({"authority": authority, "registry": registry, "bonding": bonding, "judges": [audits],
                 "params": proving, "models": [{"model": MODEL, "vocabulary": 1000, "coefficient": 1_000_000,
                     "shapes": [{"prompt": 10, "output": 7, "weight": 1}]}]}),
@@ -121,6 +137,7 @@ impl Network {
         chain.deliver(&MsgPinCodes { authority, code_ids }).unwrap();
         let mut network = Self {
             chain,
+            models,
             addresses,
             gas: BTreeMap::new(),
         };
@@ -149,11 +166,14 @@ impl Network {
     pub fn join(&mut self, n: u32) {
         let host = operator(n);
         self.chain.fund(&host, "100000000000000nqrn");
+        let capacity = 50 / self.models.len();
+        let offers = self.models.iter();
+        let offers = offers.map(|model| json!({"model": model, "capacity": capacity, "profile": "cpu"}));
         let details = json!({"register_host": {
             "moniker": format!("host {n}"), "endpoint": "https://worker.example:8443",
             "transport_key": base64(&[7; 32]), "consensus_key": base64(&digest(&format!("consensus {n}"))),
             "beacon_anchor": null, "warm_key": base64(&warm_key(n)), "payout": null,
-            "offers": [{"model": MODEL, "capacity": 50, "profile": "cpu"}],
+            "offers": offers.collect::<Vec<_>>(),
         }});
         self.call(&host, REGISTRY, details, FEE);
         self.call(&host, BONDING, json!({"bond": {"host": host.to_string()}}), BOND);

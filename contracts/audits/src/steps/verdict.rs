@@ -13,8 +13,10 @@ use crate::say;
 use crate::state::HOSTS;
 use crate::table::Table;
 
-/// What a conviction takes, in leaves.
-pub(super) const CONVICTION: usize = 8;
+/// What a message takes, in leaves: it runs within the same call's gas.
+const MESSAGE: usize = 8;
+/// What a conviction takes: settlement tells bonding and the registry in turn.
+pub(super) const CONVICTION: usize = 3 * MESSAGE;
 
 /// Id of a message; only refusals come back.
 pub const TOLD: u64 = 1;
@@ -25,8 +27,7 @@ pub const THAWED: u64 = 3;
 
 impl Worker<'_> {
     fn tell(&mut self, message: CosmosMsg) {
-        // it runs within the same call's gas
-        self.spend(8);
+        self.spend(MESSAGE);
         self.messages.push(SubMsg::reply_on_error(message, TOLD));
     }
 
@@ -66,6 +67,7 @@ impl Worker<'_> {
             slash,
         };
         self.tell(call(&settlement, &order)?);
+        self.spend(CONVICTION.saturating_sub(MESSAGE));
         let event = say::event(
             "audit_convicted",
             &[
@@ -80,7 +82,7 @@ impl Worker<'_> {
     }
 
     fn tell_freeze(&mut self, message: CosmosMsg, host: &Addr, frozen: bool) {
-        self.spend(8);
+        self.spend(MESSAGE);
         let id = if frozen { FROZEN } else { THAWED };
         let message = SubMsg::reply_on_error(message, id).with_payload(host.as_bytes());
         self.messages.push(message);

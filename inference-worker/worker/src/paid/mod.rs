@@ -32,6 +32,7 @@ mod sessions;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;
+mod versions;
 mod vouchers;
 mod witness;
 

@@ -1,16 +1,9 @@
 //! Whether the registry knows this worker as it is. Pure.
 
+use crate::paid::versions::{GRAMMAR, RENDERING, SAMPLER};
 use quern_chain_client::SigningKey;
 use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage, ModelState};
 use quern_protocol::Hash;
-
-/// Versions of what makes a request's tokens in this release. Each rises with a change that makes other tokens of any
-/// request: hosts and auditors of a model must have the same, or honest answers would look like fraud.
-const SAMPLER: u32 = 1;
-/// From messages and tools to the prompt's tokens.
-const RENDERING: u32 = 1;
-/// From schemas and grammars to the sampler's masks.
-const GRAMMAR: u32 = 1;
 
 /// What the worker is, whatever it serves.
 #[derive(Clone, Copy, Debug)]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import wrap_model_call
+from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
@@ -120,6 +121,24 @@ class Agents(unittest.TestCase):
     def test_an_agent_of_langchain_calls_twice_and_answers(self):
         agent = create_agent(model(TOOLS_MODEL), [measure, count], middleware=[two_calls_then_words])
         self.check(agent.invoke({"messages": [HumanMessage(QUESTION)]})["messages"])
+
+    def test_an_agent_with_tools_ends_in_an_object_of_its_schema(self):
+        """Each request carries the tools and the schema; from the third on the model may do either."""
+
+        @wrap_model_call
+        def a_call_and_then_as_it_likes(request, handler):
+            done = steps(request.messages)
+            choice = "required" if done < 1 else "auto" if done < 4 else "none"
+            return handler(request.override(tool_choice=choice, model_settings={"parallel_tool_calls": False}))
+
+        agent = create_agent(
+            model(TOOLS_MODEL), [measure, count], middleware=[a_call_and_then_as_it_likes],
+            response_format=ProviderStrategy(Builder, strict=True),
+        )
+        done = agent.invoke({"messages": [HumanMessage(QUESTION)]})
+        self.assertIsInstance(done["structured_response"], Builder)
+        self.assertTrue(done["messages"][1].tool_calls)
+        self.assertEqual(done["messages"][-1].tool_calls, [])
 
     def test_a_graph_of_ones_own_loops_streams_and_remembers(self):
         tools = [measure, count]

@@ -76,6 +76,21 @@ test("an agent's loop takes two steps with tools and one with words", async () =
   assert.ok(done.text);
 });
 
+test("tools and an object go together: calls first, the object last", async () => {
+  looked.length = 0;
+  const request = {
+    ...common, ...steps, model: quern(toolsModel), prompt, maxOutputTokens: 150, output: Output.object({ schema: Builder }),
+    // From the second step on the model may do either.
+    prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber < 1 ? "required" : stepNumber < 4 ? "auto" : "none" }),
+  };
+  const done = await generateText(request);
+  Builder.parse(done.output);
+  assert.equal(done.steps[0].toolCalls.length, 1);
+  assert.ok(looked.length >= 1);
+  const stream = streamText(request);
+  Builder.parse(await stream.output);
+});
+
 test("the same loop streams", async () => {
   looked.length = 0;
   const stream = streamText({ ...common, ...steps, model: quern(toolsModel), prompt, maxOutputTokens: 120 });

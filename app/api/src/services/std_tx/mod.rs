@@ -6,8 +6,8 @@
 
 mod decode;
 mod encode;
+mod prefix;
 mod read;
-mod shape;
 mod text;
 mod types;
 mod value;
@@ -24,16 +24,18 @@ use crate::services::{Answer, decode as decode_request, encode as encode_answer}
 /// Deepest nesting of messages in messages.
 const MAX_DEPTH: usize = 32;
 
-/// Longest transaction in either form: room for a contract's code in base64, and more than a block takes.
+/// Longest transaction in either form: twice what the mempool takes of one, which is room for a contract's code in
+/// base64.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes of a request around the transaction.
+const AROUND: usize = 8;
 
 type Outcome<T> = Result<T, String>;
 
-/// Runs one of the two beside the threads that serve connections: deep messages take a while.
-pub(super) async fn apart(work: fn(&[u8]) -> Answer, data: &[u8]) -> Answer {
-    let data = data.to_vec();
-    let done = tokio::task::spawn_blocking(move || work(&data)).await;
-    done.unwrap_or_else(|error| Err(Status::internal(format!("the transaction was not read: {error}"))))
+/// Refuses a request that is too long for a place of its own.
+pub(super) fn admit(data: &[u8]) -> Result<(), Status> {
+    bounded(data.len().saturating_sub(AROUND))
 }
 
 fn bounded(bytes: usize) -> Result<(), Status> {

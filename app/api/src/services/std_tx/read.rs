@@ -142,11 +142,12 @@ fn shortened(text: &str) -> String {
 }
 
 /// Takes the value at the begin of a text, and returns it with what follows.
-fn value(text: &str) -> Outcome<(&str, &str)> {
+fn value<'a>(text: &'a str, budget: &Budget) -> Outcome<(&'a str, &'a str)> {
     let text = blank(text);
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
     let read = values.next().ok_or("a value is missing")?;
     read.map_err(|error| error.to_string())?;
+    budget.pass(values.byte_offset())?;
     text.split_at_checked(values.byte_offset())
         .ok_or_else(|| "a value is missing".to_owned())
 }
@@ -167,9 +168,9 @@ fn members<'a>(text: &'a str, budget: &Budget) -> Outcome<Vec<(String, &'a str)>
             return Ok(found);
         }
         budget.spend(1)?;
-        let (name, after) = value(rest)?;
+        let (name, after) = value(rest, budget)?;
         let after = blank(after).strip_prefix(':').ok_or("a colon is missing")?;
-        let (text, after) = value(after)?;
+        let (text, after) = value(after, budget)?;
         found.push((string(name)?, text));
         rest = blank(after);
         rest = rest.strip_prefix(',').unwrap_or(rest);
@@ -188,7 +189,7 @@ fn elements<'a>(text: &'a str, budget: &Budget) -> Outcome<Vec<&'a str>> {
             return Ok(found);
         }
         budget.spend(1)?;
-        let (text, after) = value(rest)?;
+        let (text, after) = value(rest, budget)?;
         found.push(text);
         rest = blank(after);
         rest = rest.strip_prefix(',').unwrap_or(rest);

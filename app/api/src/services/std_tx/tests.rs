@@ -79,6 +79,32 @@ fn a_few_bytes_do_not_become_many_values() {
 }
 
 #[test]
+fn what_is_nested_is_passed_no_more_often_than_it_is_short() {
+    let nested = |depth: usize, grantee: usize| {
+        let grantee = "g".repeat(grantee);
+        let mut msg =
+            format!(r#"{{"type":"cosmos-sdk/MsgExec","value":{{"grantee":"{grantee}","msgs":[]}}}}"#);
+        for _ in 1..depth {
+            msg = format!(r#"{{"type":"cosmos-sdk/MsgExec","value":{{"grantee":"","msgs":[{msg}]}}}}"#);
+        }
+        to_binary(&format!(
+            r#"{{"type":"cosmos-sdk/StdTx","value":{{"msg":[{msg}]}}}}"#
+        ))
+    };
+    // what a node's mempool takes, and as much as this takes, without messages in messages
+    for length in [1 << 20, MAX_BYTES - 1000] {
+        nested(1, length).unwrap();
+    }
+    nested(3, 1 << 20).unwrap();
+    nested(30, 100 << 10).unwrap();
+    assert!(
+        nested(30, 1 << 20)
+            .unwrap_err()
+            .contains("how deeply it is nested")
+    );
+}
+
+#[test]
 fn what_is_nested_without_end_or_longer_than_a_transaction_is_refused() {
     let mut msg = r#"{"type":"cosmos-sdk/MsgSend","value":{}}"#.to_owned();
     for _ in 0..100 {

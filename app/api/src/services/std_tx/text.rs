@@ -5,23 +5,6 @@ const PLACES: usize = 18;
 /// Digits of the longest integer, which has 256 bits.
 const MOST_DIGITS: usize = 78;
 
-/// `snake_case` as Go names it.
-pub(super) fn camel(name: &str) -> String {
-    let mut out = String::new();
-    let mut upper = true;
-    for letter in name.chars() {
-        match letter {
-            '_' => upper = true,
-            letter if upper => {
-                out.push(letter.to_ascii_uppercase());
-                upper = false;
-            }
-            letter => out.push(letter),
-        }
-    }
-    out
-}
-
 /// Whether a text is an integer as Go prints one.
 pub(super) fn is_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use prost_reflect::{FieldDescriptor, Kind as Wire, MessageDescriptor};
+use quern_proto::options::{Options, camel};
 use quern_proto::pool;
 
 use super::Outcome;
-use super::shape::{Options, prefix};
+use super::prefix::prefix;
 
 /// A type.
 #[derive(Debug, PartialEq)]
@@ -176,7 +177,7 @@ fn own(types: &mut BTreeMap<String, Type>) {
 }
 
 fn read(message: &MessageDescriptor, types: &mut BTreeMap<String, Type>) {
-    let options = Options(message.options());
+    let options = Options::of_message(message);
     let name = options.text("amino.name");
     let full = message.full_name().to_owned();
     match options.text("amino.message_encoding").as_deref() {
@@ -209,7 +210,7 @@ fn read(message: &MessageDescriptor, types: &mut BTreeMap<String, Type>) {
             continue;
         };
         // a member's own type stands for the interface
-        if let Some(member) = Options(one.options()).text("amino.oneof_name") {
+        if let Some(member) = Options::of_field(one).text("amino.oneof_name") {
             let inner = Field {
                 omit: true,
                 ..read_field(one)
@@ -218,14 +219,14 @@ fn read(message: &MessageDescriptor, types: &mut BTreeMap<String, Type>) {
         }
         if !seen.contains(&oneof.name().to_owned()) {
             seen.push(oneof.name().to_owned());
-            fields.push(field(&super::text::camel(oneof.name()), Kind::Interface));
+            fields.push(field(&camel(oneof.name()), Kind::Interface));
         }
     }
     types.insert(full, named(name, fields));
 }
 
 fn read_field(wire: &FieldDescriptor) -> Field {
-    let options = Options(wire.options());
+    let options = Options::of_field(wire);
     let custom = options.text("gogoproto.customtype");
     let kind = kind(wire, &options, custom.as_deref());
     let nullable = options.flag("gogoproto.nullable").unwrap_or(true);

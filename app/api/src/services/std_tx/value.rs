@@ -72,22 +72,39 @@ impl Value {
     }
 }
 
-/// How many more values a request may have: a few bytes stand for whole messages whose members are all missing.
-pub(super) struct Budget(Cell<u32>);
+/// How many more values a request may have: a few bytes stand for whole messages whose members are all missing. And how
+/// many bytes of JSON may still be passed: what is nested is passed once for each object and list around it.
+pub(super) struct Budget {
+    values: Cell<u32>,
+    bytes: Cell<usize>,
+}
 
 /// Most members of a type, those of the types in it included.
 pub(super) const MEMBERS: u32 = 64;
 
 impl Budget {
-    /// Enough for a block full of transfers.
+    /// Enough for a block full of transfers, and to pass the longest transaction sixteen times: a message of its own is
+    /// passed six times.
     pub(super) const fn new() -> Self {
-        Self(Cell::new(1_000_000))
+        Self {
+            values: Cell::new(1_000_000),
+            bytes: Cell::new(16 * super::MAX_BYTES),
+        }
     }
 
     /// Takes away.
     pub(super) fn spend(&self, values: u32) -> Outcome<()> {
-        let left = self.0.get().checked_sub(values);
-        self.0.set(left.ok_or("the transaction holds too many values")?);
+        let left = self.values.get().checked_sub(values);
+        self.values
+            .set(left.ok_or("the transaction holds too many values")?);
+        Ok(())
+    }
+
+    /// Takes bytes of JSON away.
+    pub(super) fn pass(&self, bytes: usize) -> Outcome<()> {
+        let left = self.bytes.get().checked_sub(bytes);
+        self.bytes
+            .set(left.ok_or("the transaction is too long for how deeply it is nested")?);
         Ok(())
     }
 }

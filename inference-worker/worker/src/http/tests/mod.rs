@@ -19,7 +19,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// Templates that show tools in the ways of their families. What else they show does not matter here.
-const TEMPLATES: [(&str, &str); 6] = [
+pub(crate) const TEMPLATES: [(&str, &str); 6] = [
     (
         "tagged",
         "{% if tools %}{{ tools }}<tool_call>{% endif %}{{ messages }}",
@@ -44,7 +44,7 @@ const TEMPLATES: [(&str, &str); 6] = [
 ];
 
 /// The packaged tokenizer with another template; `special` makes its marks tokens of their own, as some families do.
-fn text(template: &str, special: bool) -> (TempDir, Text) {
+pub(crate) fn text(template: &str, special: bool) -> (TempDir, Text) {
     let folder = tempfile::tempdir().unwrap();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
     std::fs::copy(

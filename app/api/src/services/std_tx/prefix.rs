@@ -1,27 +1,6 @@
-use prost_reflect::{DynamicMessage, Value};
-use quern_proto::pool;
+//! The four bytes that amino names a type by.
+
 use sha2::{Digest, Sha256};
-
-/// Options of a message or a field.
-pub(super) struct Options(pub DynamicMessage);
-
-impl Options {
-    fn get(&self, name: &str) -> Option<Value> {
-        let extension = pool().get_extension_by_name(name)?;
-        let set = self.0.has_extension(&extension);
-        set.then(|| self.0.get_extension(&extension).into_owned())
-    }
-
-    /// An option that is a text.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.get(name)?.as_str().map(str::to_owned)
-    }
-
-    /// An option that is a flag.
-    pub(super) fn flag(&self, name: &str) -> Option<bool> {
-        self.get(name)?.as_bool()
-    }
-}
 
 /// The bytes that a registered name begins with: those of its hash after three for disambiguation, of which nobody has
 /// need, both counted from the first byte that is not zero.
