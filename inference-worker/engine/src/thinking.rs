@@ -59,7 +59,7 @@ impl Marks {
                 .iter()
                 .any(|mark| chat.source(*tools).contains(mark))
         });
-        let mark = |name| tokenizer.added(name).filter(|id| !tokenizer.is_end(*id));
+        let mark = |name| tokenizer.added_token(name).filter(|id| !tokenizer.is_end(*id));
         let (open, close) = (mark(open)?, mark(close)?);
         taught.then_some(Self { open, close })
     }

@@ -130,7 +130,7 @@ impl Tokenizer {
     }
 
     /// The token of this name beside the vocabulary's words, special or not: text that holds its name is encoded as it.
-    pub fn added(&self, name: &str) -> Option<u32> {
+    pub fn added_token(&self, name: &str) -> Option<u32> {
         let added = self.inner.get_added_tokens_decoder();
         let found = added.iter().find(|(_, token)| token.content == name);
         found.map(|(id, _)| *id)

@@ -12,7 +12,7 @@ const SWITCHES: [&str; 2] = ["enable_thinking", "thinking"];
 /// Whether the request wants thoughts, if it says, and what says so. An effort that the template reads is the template's.
 fn wanted(text: &Text, request: &Request) -> Result<Option<(bool, &'static str)>, ApiError> {
     let effort = request.template.get(EFFORT).and_then(Value::as_str);
-    let own = text.chat.shows(request.tools.are_shown(), EFFORT);
+    let own = text.chat.template().shows(request.tools.are_shown(), EFFORT);
     request.reasoning.wanted(effort.filter(|_| !own))
 }
 
@@ -21,7 +21,7 @@ fn wanted(text: &Text, request: &Request) -> Result<Option<(bool, &'static str)>
 /// # Errors
 /// The parameter, where the model does not think, or two contradict each other.
 pub(super) fn variables(text: &Text, request: &Request) -> Result<Map<String, Value>, ApiError> {
-    let (chat, tools) = (&text.chat, request.tools.are_shown());
+    let (chat, tools) = (text.chat.template(), request.tools.are_shown());
     let mut variables = request.template.clone();
     if !chat.shows(tools, EFFORT) {
         variables.remove(EFFORT);

@@ -202,6 +202,7 @@ fn request(grammars: Vec<Arc<Grammar>>) -> impl Strategy<Value = Metered> {
                 meter: None,
                 shape: Shape {
                     choice,
+                    param: None,
                     grammar,
                     shown: Vec::new(),
                     logprobs,

@@ -52,7 +52,7 @@ impl Setup {
     }
 
     fn mark(&self, name: &str) -> u32 {
-        self.service.text.tokenizer.added(name).unwrap()
+        self.service.text.tokenizer.added_token(name).unwrap()
     }
 
     /// What an auditor makes of a host's answer to a request, and the reason that the host gave for its end.

@@ -42,7 +42,7 @@ fn what_is_asked_of_thoughts_becomes_the_templates_switch_or_a_bound() {
     let folder = tempfile::tempdir().unwrap();
     let hybrid = service(&thinking_model(&folder.path().join("hybrid"), HYBRID));
     let always = service(&thinking_model(&folder.path().join("always"), ALWAYS));
-    let close = hybrid.text.tokenizer.added("</think>").unwrap();
+    let close = hybrid.text.tokenizer.added_token("</think>").unwrap();
     let job = |service: &Service, more: Value| prepare(service, &request(&more).unwrap()).unwrap();
     let off = [
         json!({"reasoning_effort": "none"}),
