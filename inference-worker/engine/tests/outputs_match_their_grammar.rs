@@ -3,102 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
 
-use quern_engine::grammar::{Constraint, Grammar, GrammarError, Grammars, prepared};
-use quern_engine::sampler::{Draw, History, Noise, Position, SamplingParams, TokenMask, sample};
-use quern_engine::seed::hash_fields;
-use quern_engine::tokenizer::Tokenizer;
+mod bench;
+
+use bench::{Bench, parsed};
+use quern_engine::grammar::{Constraint, GrammarError, prepared};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::time::{Duration, Instant};
-
-struct Bench {
-    tokenizer: Tokenizer,
-    grammars: Grammars,
-}
-
-/// How an output of a model that wants nothing in particular came out.
-struct Output {
-    text: String,
-    ended: bool,
-    masks: Vec<TokenMask>,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
-        Self {
-            tokenizer: Tokenizer::load(&folder).unwrap(),
-            grammars: Grammars::default(),
-        }
-    }
-
-    fn compile(&self, constraint: &Constraint) -> Result<Grammar, GrammarError> {
-        self.grammars.compile(&self.tokenizer, constraint)
-    }
-
-    /// Draws from even logits, with some favour for the end, as a model's are not.
-    fn generate(&self, grammar: &Grammar, number: u64, most: u32) -> Result<Output, GrammarError> {
-        let noise = Noise::new(&hash_fields(&[b"grammar test", &number.to_be_bytes()]));
-        let params = SamplingParams {
-            bias: [(2, 3.0)].into(),
-            ..SamplingParams::default()
-        };
-        let (mut state, mut output, mut masks) = (grammar.start(), Vec::new(), Vec::new());
-        let logits = vec![0.0; 2048];
-        for t in 0..most {
-            let mask = state.mask()?;
-            let draw = Draw {
-                params: &params,
-                noise: &noise,
-                at: Position { t, c: 0 },
-                history: History::default(),
-                tokens: self.tokenizer.tokens(),
-                grammar: Some(&mask),
-            };
-            let token = sample(&logits, &draw).unwrap();
-            assert!(mask.contains(token));
-            masks.push(mask);
-            state.push(token)?;
-            if self.tokenizer.is_end(token) {
-                let text = self.tokenizer.decode(&output).unwrap();
-                return Ok(Output {
-                    text,
-                    ended: true,
-                    masks,
-                });
-            }
-            output.push(token);
-        }
-        let text = self.tokenizer.decode(&output).unwrap();
-        Ok(Output {
-            text,
-            ended: false,
-            masks,
-        })
-    }
-
-    /// Every output that ends passes `good`, and some do end.
-    fn holds(&self, constraint: &Constraint, good: impl Fn(&str) -> bool) {
-        let grammar = self.compile(constraint).unwrap();
-        let mut ended = 0;
-        for number in 0..24 {
-            let output = self.generate(&grammar, number, 300).unwrap();
-            if output.ended {
-                ended += 1;
-                assert!(
-                    good(&output.text),
-                    "seed {number}, {constraint:?}: {:?}",
-                    output.text
-                );
-            }
-        }
-        assert!(ended > 6, "{constraint:?}: {ended} of 24 ended");
-    }
-}
-
-fn parsed(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok()
-}
 
 #[test]
 fn json_and_schemas_give_what_they_permit() {
@@ -572,67 +482,4 @@ fn a_bomb_that_goes_off_in_the_middle_of_an_output_says_so_there() {
         assert!(matches!(why, GrammarError::Step(_)), "{why}");
         assert_eq!(run(number), (drawn, why));
     }
-}
-
-/// The head of the first way of [`two_ways`].
-const HEAD: &str = r#"{"k":"#;
-
-/// A record with a word, written in one way, or one with a number in any way of writing that does not begin as the first.
-fn two_ways(bench: &Bench) -> Grammar {
-    let first = format!(
-        "start: {} word \"}}\"\nword: %json {{\"const\": \"x\"}}",
-        json!(HEAD)
-    );
-    let first = bench.compile(&Constraint::Written(first)).unwrap();
-    let second = json!({"type": "object", "properties": {"k": {"type": "integer"}}, "required": ["k"],
-                        "additionalProperties": false});
-    let second = bench.compile(&Constraint::JsonSchema(second)).unwrap();
-    Grammar::either(&first, &second, &[HEAD.to_owned()])
-}
-
-#[test]
-fn an_output_of_two_ways_goes_one_of_them_and_none_of_the_second_begins_as_the_first() {
-    let bench = Bench::new();
-    let grammar = two_ways(&bench);
-    let mut ended = 0;
-    for number in 0..60 {
-        let output = bench.generate(&grammar, number, 60).unwrap();
-        if !output.ended {
-            continue;
-        }
-        let value = parsed(&output.text).unwrap_or_else(|| panic!("seed {number}: {:?}", output.text));
-        ended += 1;
-        let begins = output.text.starts_with(HEAD);
-        assert_eq!(value["k"] == "x", begins, "{}", output.text);
-        assert!(begins || value["k"].is_number(), "{}", output.text);
-        // An auditor comes to the same masks.
-        if number < 8 {
-            let again = bench.generate(&two_ways(&bench), number, 60).unwrap();
-            assert_eq!(again.masks, output.masks, "seed {number}");
-        }
-    }
-    assert!(ended > 30, "{ended} ended");
-}
-
-#[test]
-fn the_second_way_is_closed_once_an_output_began_as_the_first_does() {
-    let bench = Bench::new();
-    let grammar = two_ways(&bench);
-    let takes = |text: &str| {
-        let mut state = grammar.start();
-        let ids = bench.tokenizer.encode(text, false).unwrap();
-        ids.into_iter()
-            .all(|id| state.mask().unwrap().contains(id) && state.push(id).is_ok())
-    };
-    assert!(takes(r#"{"k":"x"}"#) && takes(r#"{ "k": 3}"#));
-    assert!(!takes(r#"{"k":3}"#) && !takes(r#"{ "k":"x"}"#));
-    let one = bench.compile(&Constraint::JsonObject).unwrap();
-    let other = bench.compile(&Constraint::Regex("[a-z]+".into())).unwrap();
-    let heads = ["x".to_owned()];
-    let all = [
-        Grammar::either(&one, &other, &[]),
-        Grammar::either(&other, &one, &[]),
-        Grammar::either(&one, &other, &heads),
-    ];
-    assert!(all[0].canonical() != all[1].canonical() && all[0].canonical() != all[2].canonical());
 }

@@ -1,6 +1,7 @@
 //! A host that serves as its conduct says, and checks every voucher as a careful host would.
 
 use super::chain::{CHAIN_ID, COEFFICIENTS, TestChain, beacon, commit, package};
+pub(super) use super::conduct::Conduct;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -27,56 +28,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
-
-/// How a host behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Conduct {
-    Honest,
-    /// Says three times that its model is shown no tools.
-    Stutters,
-    /// Says nothing to its first top-up, and is patient.
-    MissesTopUp,
-    /// Signs that it is busy.
-    Refuses,
-    /// The same of a height at which nobody asked.
-    RefusesOddly,
-    /// Takes connections and never says anything again.
-    Dead,
-    /// Serves, and signs as a witness with a key that nobody knows.
-    BadWitness,
-    /// Says that it is busy, but signs nothing.
-    RefusesUnsigned,
-    /// Takes the request and says nothing.
-    Hangs,
-    /// The same, but serves it and keeps a receipt.
-    ServesInSilence,
-    /// Fails after a few tokens of an answer in one piece, and shows a receipt of them.
-    FailsLate,
-    /// The same, also of a stream whose first token has not left yet; the receipt can be asked for later.
-    PromisesReceipt,
-    /// Closes the connection before the first token.
-    DiesEarly,
-    /// Sends comments for ever, and no token.
-    Floods,
-    /// Breaks off after a few tokens, and keeps a receipt.
-    DiesMidStream,
-    /// Sends no receipt with the answer, but keeps one.
-    ForgetsReceipt,
-    /// Keeps no receipt either.
-    WithholdsReceipt,
-    /// Bills more than the usage costs.
-    Overcharges,
-    /// Commits to another seed.
-    WrongSeed,
-    /// Hashes another request.
-    WrongRequest,
-    /// Signs with a key that nobody knows.
-    WrongKey,
-    /// Claims another usage than the answer shows.
-    WrongUsage,
-    /// Rejects every voucher.
-    Rejects,
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Book {

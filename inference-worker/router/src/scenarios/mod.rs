@@ -3,6 +3,7 @@
 mod agent;
 mod chain;
 mod client;
+mod conduct;
 mod direct;
 mod gone_wrong;
 mod host;

@@ -3,6 +3,7 @@
 mod admit;
 mod batch;
 mod book;
+mod letters;
 mod little_room;
 mod lost;
 mod models;

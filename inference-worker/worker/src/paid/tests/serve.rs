@@ -1,6 +1,10 @@
 //! The worker's whole paid path over its real transport, scheduler and journal; only the engine's arithmetic and the
 //! chain's answers are given.
 
+#[path = "fails.rs"]
+mod fails;
+
+use super::letters::Letters;
 use super::models::{OTHER_HASH, other_session};
 use super::{
     CHAIN, GROWS, HOST, MODEL_HASH, authority, little_room, own, session, session_key, sign, voucher,
@@ -21,7 +25,6 @@ use axum::middleware::{Next, from_fn};
 use axum::{Extension, extract};
 use http_body_util::{BodyExt, Full};
 use quern_chain_client::verify;
-use quern_engine::{Engine, EngineError, Logits, Slot};
 use quern_inference_api::paid::{
     HEIGHT_PATIENCE, Progress, RECEIPT_HEADER, RECEIPT_PENDING, RELEASES_PATH, ReceiptStatus, RefusalBody,
     ReleaseRequest, SignedReceipt, SignedRelease, SignedVoucher, TopUpAnswer, VOUCHER_HEADER, VOUCHERS_PATH,
@@ -34,59 +37,6 @@ use quern_transport::{Client, SecureListener, TransportKey, Turn, served};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-const VOCAB: usize = 1024;
-
-/// Prefers one letter after another, and takes a little time for each.
-struct Letters {
-    taken: Vec<Option<usize>>,
-    pause: Duration,
-    /// The first letter.
-    first: usize,
-}
-
-impl Letters {
-    fn logits(&self, slots: &[Slot]) -> Logits {
-        let mut values = vec![0.0; VOCAB * slots.len()];
-        for (row, slot) in slots.iter().enumerate() {
-            let length = self.taken[slot.0].unwrap_or(0);
-            values[row * VOCAB + self.first + length % 40] = 50.0;
-        }
-        Logits { values, vocab: VOCAB }
-    }
-}
-
-impl Engine for Letters {
-    fn context(&self) -> usize {
-        2048
-    }
-    fn slots(&self) -> usize {
-        self.taken.len()
-    }
-    fn open(&mut self) -> Result<Slot, EngineError> {
-        let free = self.taken.iter().position(Option::is_none).unwrap();
-        self.taken[free] = Some(0);
-        Ok(Slot(free))
-    }
-    fn close(&mut self, slot: Slot) {
-        self.taken[slot.0] = None;
-    }
-    fn prefill(&mut self, slot: Slot, tokens: &[u32]) -> Result<Logits, EngineError> {
-        *self.taken[slot.0].as_mut().unwrap() += tokens.len();
-        Ok(self.logits(&[slot]))
-    }
-    fn decode(&mut self, batch: &[(Slot, u32)]) -> Result<Logits, EngineError> {
-        std::thread::sleep(self.pause);
-        let slots: Vec<Slot> = batch.iter().map(|(slot, _)| *slot).collect();
-        for slot in &slots {
-            *self.taken[slot.0].as_mut().unwrap() += 1;
-        }
-        Ok(self.logits(&slots))
-    }
-    fn score(&mut self, _: &[u32]) -> Result<Logits, EngineError> {
-        Err(EngineError::Request("not needed"))
-    }
-}
 
 pub(super) struct Bench {
     pub(super) paid: Arc<Paid>,
@@ -327,65 +277,6 @@ async fn a_stream_pauses_when_its_cap_is_used_up_and_goes_on_with_a_higher_one()
     assert_eq!(signed.receipt.capture, Amount(104));
     // It shows the voucher that covers it.
     assert_eq!(signed.receipt.voucher.cap, Amount(200));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_fails_on_the_way_shows_a_receipt_of_what_was_done_with_its_error() {
-    let bench = bench(Duration::from_millis(5), 2).await;
-    let request = body(1_000, false);
-    let late = async {
-        while bench.under_way().1 == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        // The voucher's time is over.
-        bench.paid.follow.pretend(900, facts(), Some(warm_key()));
-    };
-    let asked = bench.ask(Some(voucher(1, 1_100, 1_100)), &request);
-    let (response, ()) = tokio::join!(asked, late);
-    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    let signed: SignedReceipt = from_header(&response.headers()[RECEIPT_HEADER]).unwrap();
-    assert!(is_signed(&signed));
-    assert_eq!(signed.receipt.finish, FinishReason::Error);
-    assert!(signed.receipt.capture > Amount(4), "{:?}", signed.receipt);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_grammar_that_grows_too_complex_is_the_requests_fault_and_what_was_drawn_is_billed() {
-    let bench = bench(Duration::ZERO, 2).await;
-    for (nonce, stream) in [(1, false), (2, true)] {
-        let mut asked = body(300, stream);
-        asked["guided_regex"] = json!(GROWS);
-        let response = bench.ask(Some(voucher(nonce, 1_000, 2_000)), &asked).await;
-        let header: Option<SignedReceipt> = response.headers().get(RECEIPT_HEADER).and_then(from_header);
-        let (status, answer) = text(response).await;
-        let error = answer.lines().last().unwrap();
-        let error = answer
-            .lines()
-            .rfind(|line| line.contains("\"error\""))
-            .unwrap_or(error);
-        let error: Value = serde_json::from_str(error.trim_start_matches("data: ")).unwrap();
-        let error = &error["error"];
-        assert_eq!(
-            (&error["type"], &error["param"]),
-            (&json!("invalid_request_error"), &json!("guided_regex")),
-            "{answer}"
-        );
-        assert!(
-            error["message"].as_str().unwrap().contains("too complex"),
-            "{error}"
-        );
-        let signed = bench.receipt(nonce).await;
-        assert!(is_signed(&signed));
-        let receipt = &signed.receipt;
-        assert_eq!(receipt.finish, FinishReason::Error);
-        assert!(receipt.usage.completion > 8, "{}", receipt.usage.completion);
-        assert_eq!(receipt.capture, Amount(4 + u128::from(receipt.usage.completion)));
-        match stream {
-            true => assert!(status == 200 && answer.contains("event: quern.receipt")),
-            false => assert_eq!((status, header), (400, Some(signed))),
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
