@@ -6,6 +6,7 @@
 //! - [`listing`]: what `/v1/models` says of a model;
 //! - [`response`]: what goes back, whole or in chunks;
 //! - [`dialect`]: Responses and Messages, as chats;
+//! - [`mod@timeout`]: how long a request may take;
 //! - [`error`]: OpenAI's error shape with stable codes;
 //! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker;
 //! - [`audit`]: what auditors fetch from an audited host.
@@ -27,6 +28,7 @@ pub mod request;
 pub mod response;
 mod routes;
 pub mod sse;
+pub mod timeout;
 pub mod tools;
 
 pub use body::read_body;

@@ -114,6 +114,7 @@ fn shape(service: &Service, request: &Request) -> Result<Shape, ApiError> {
         },
         logprobs: request.logprobs,
         cache_salt: request.cache_salt.clone(),
+        ..Shape::default()
     })
 }
 

@@ -79,6 +79,7 @@ impl Conduct {
                     break End {
                         finish: Finish::Error,
                         reason: Some("the engine dropped the request".into()),
+                        early: None,
                         fault: None,
                         prompt: 0,
                         cached: 0,
@@ -137,12 +138,7 @@ impl Conduct {
 }
 
 /// The last part of an answer.
-fn part(
-    finish: Finish,
-    error: ApiError,
-    (usage, tokens): (Usage, Vec<u32>),
-    receipt: SignedReceipt,
-) -> Part {
+fn part(finish: Finish, error: ApiError, (usage, tokens): (Usage, Vec<u32>), receipt: SignedReceipt) -> Part {
     let receipt = Some(Box::new(receipt));
     match finish {
         Finish::Error => Part::Failed { error, receipt },

@@ -87,6 +87,7 @@ pub(super) fn serve(service: &Service, engine: &mut impl Engine, nonce: u64, lie
     let end = End {
         finish,
         reason: None,
+        early: None,
         fault: None,
         prompt: prompt.len() as u32,
         cached: 0,
