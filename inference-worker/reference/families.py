@@ -1,4 +1,4 @@
-"""Random-weight checkpoints of every family beside Llama, with the logits and the greedy text of `transformers`.
+"""Random-weight checkpoints of every family, with the logits and the greedy text of `transformers`.
 
 Each variant becomes a folder as `make_checkpoints.py` writes it, and `greedy.json` beside it: a prompt and the 256
 tokens that follow it when the largest logit is taken each time.
@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from make_checkpoints import BASE, randomize, write_case, write_tokenizer
+from make_checkpoints import BASE, LLAMA3, randomize, write_case, write_tokenizer
 from reference import load
 
 CONTEXT = 320
@@ -76,6 +76,8 @@ VARIANTS = {
         GEMMA | {"rope_parameters": ROPE, "dtype": torch.bfloat16, "shard": "60KB"},
         {},
     ),
+    "llama": ("Llama", SMALL | {"rope_parameters": ROPE}, {}),
+    "llama_rope3_untied": ("Llama", SMALL | {"rope_parameters": LLAMA3, "tie_word_embeddings": False}, {}),
 }
 
 
@@ -121,11 +123,11 @@ def write_greedy(folder, config, seed, length=256):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
-    parser.add_argument("--only", choices=VARIANTS, help="write this variant alone")
+    parser.add_argument("--only", choices=VARIANTS, action="append", help="write this variant, and no others but such")
     args = parser.parse_args()
     torch.set_num_threads(1)
     for seed, (name, (family, settings, changes)) in enumerate(VARIANTS.items()):
-        if args.only in (None, name):
+        if args.only is None or name in args.only:
             config = write(args.out / name, family, settings, changes, seed)
             write_case(args.out / name, config, seed)
             write_greedy(args.out / name, config, seed)

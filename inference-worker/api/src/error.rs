@@ -110,6 +110,13 @@ impl ApiError {
         )
     }
 
+    /// The time that a request had was over before its first token.
+    pub fn late() -> Self {
+        let message = "The time of the request was over before an answer began.".to_owned();
+        let code = Some("request_timeout");
+        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout_error", code, message)
+    }
+
     /// Prompt, or prompt and output together, exceed the context.
     pub fn context(param: &str, context: usize, prompt: usize, output: usize) -> Self {
         let message = format!(

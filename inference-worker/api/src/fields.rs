@@ -6,11 +6,10 @@ use serde_json::Value;
 /// Most pairs of `metadata`, and characters of a key and of a value, as OpenAI has it.
 const METADATA: (usize, usize, usize) = (16, 64, 512);
 
-/// Parameters that only label a request for its sender, or say where a prompt may be cached, which is never needed. None
-/// if it is no such parameter; otherwise whether it has the right shape.
+/// Parameters that only label a request for its sender. None if it is no such parameter; otherwise whether it has the right shape.
 pub(crate) fn label(name: &str, value: &Value) -> Option<Result<(), ApiError>> {
     let right = match name {
-        "prompt_cache_key" | "safety_identifier" | "session_id" | "user" => value.is_string(),
+        "safety_identifier" | "user" => value.is_string(),
         "metadata" => value.as_object().is_some_and(|pairs| {
             let (most, key, text) = METADATA;
             let fits = |value: &Value| value.as_str().is_some_and(|value| value.chars().count() <= text);

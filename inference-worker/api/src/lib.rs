@@ -6,6 +6,7 @@
 //! - [`listing`]: what `/v1/models` says of a model;
 //! - [`response`]: what goes back, whole or in chunks;
 //! - [`dialect`]: Responses and Messages, as chats;
+//! - [`mod@timeout`]: how long a request may take;
 //! - [`error`]: OpenAI's error shape with stable codes;
 //! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker;
 //! - [`origins`]: which web pages may use a server;
@@ -30,6 +31,7 @@ pub mod request;
 pub mod response;
 mod routes;
 pub mod sse;
+pub mod timeout;
 pub mod tools;
 
 pub use body::read_body;

@@ -125,6 +125,8 @@ pub struct Request {
     pub template: Map<String, Value>,
     /// Who may share cached prompts with this request: those of the same salt.
     pub cache_salt: Option<String>,
+    /// What the client calls the conversation: a router sends its turns to one worker where it can.
+    pub conversation: Option<String>,
     /// The client's own seed.
     pub seed: Option<i64>,
     /// Strings that end the output.
@@ -190,6 +192,7 @@ impl Request {
                 Endpoint::Completions => Map::new(),
             },
             cache_salt: cache_salt(&mut fields)?,
+            conversation: conversation(&mut fields)?,
             seed: seed(&mut fields)?,
             stop: stop(&mut fields)?,
             stream,
@@ -321,6 +324,12 @@ fn template(fields: &mut Map<String, Value>) -> Result<Map<String, Value>, ApiEr
         }
     }
     Ok(variables)
+}
+
+/// OpenAI's name for it, or that of other servers.
+fn conversation(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiError> {
+    let session = text(fields, "session_id")?;
+    Ok(text(fields, "prompt_cache_key")?.or(session))
 }
 
 fn cache_salt(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiError> {

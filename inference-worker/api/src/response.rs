@@ -80,6 +80,8 @@ pub enum FinishReason {
     Stop,
     /// The token limit or the context.
     Length,
+    /// The time of the request, for which OpenAI has the same word.
+    Timeout,
     /// It ended, and called tools.
     ToolCalls,
 }
@@ -89,7 +91,7 @@ impl FinishReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stop => "stop",
-            Self::Length => "length",
+            Self::Length | Self::Timeout => "length",
             Self::ToolCalls => "tool_calls",
         }
     }

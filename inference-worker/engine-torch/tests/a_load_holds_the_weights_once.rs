@@ -25,7 +25,7 @@ fn status(name: &str) -> usize {
 }
 
 /// Writes a model and returns how many weights it has.
-fn write(folder: &Path, dtype: Dtype, number: &[u8]) -> usize {
+fn write(folder: &Path, dtype: Dtype, number: &[u8], shards: usize) -> usize {
     let mut shapes = vec![
         ("model.embed_tokens.weight".to_owned(), vec![VOCAB, HIDDEN]),
         ("model.norm.weight".to_owned(), vec![HIDDEN]),
@@ -48,7 +48,19 @@ fn write(folder: &Path, dtype: Dtype, number: &[u8]) -> usize {
     let data = |size: &[usize]| &bytes[..number.len() * elements(size)];
     let view = |size: &Vec<usize>| TensorView::new(dtype, size.clone(), data(size)).unwrap();
     let views: Vec<_> = shapes.iter().map(|(name, size)| (name, view(size))).collect();
-    serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
+    if shards == 1 {
+        serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
+    } else {
+        let mut map = serde_json::Map::new();
+        for (index, part) in views.chunks(views.len().div_ceil(shards)).enumerate() {
+            let file = format!("model-{:05}-of-{shards:05}.safetensors", index + 1);
+            map.extend(part.iter().map(|(name, _)| ((*name).clone(), json!(file))));
+            let part = part.iter().map(|(name, view)| (*name, view));
+            serialize_to_file(part, None, &folder.join(file)).unwrap();
+        }
+        let index = json!({"metadata": {}, "weight_map": map});
+        std::fs::write(folder.join("model.safetensors.index.json"), index.to_string()).unwrap();
+    }
     let config = json!({
         "model_type": "llama", "hidden_size": HIDDEN, "intermediate_size": INNER, "num_hidden_layers": LAYERS,
         "num_attention_heads": 16, "vocab_size": VOCAB, "max_position_embeddings": 64, "tie_word_embeddings": true,
@@ -67,12 +79,15 @@ fn peak_memory_of_a_load_is_the_weights_as_they_are_stored_and_one_layers_scratc
     // The library's own pages come with the first model.
     let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
     drop(LlamaEngine::load(&small, &options).unwrap());
-    for (dtype, number) in [
-        (Dtype::F32, 0.01_f32.to_le_bytes().to_vec()),
-        (Dtype::BF16, 0x3c00_u16.to_le_bytes().to_vec()),
+    for (dtype, number, shards) in [
+        (Dtype::F32, 0.01_f32.to_le_bytes().to_vec(), 1),
+        (Dtype::BF16, 0x3c00_u16.to_le_bytes().to_vec(), 1),
+        // 0.01, which is no bfloat16.
+        (Dtype::F16, 0x211f_u16.to_le_bytes().to_vec(), 1),
+        (Dtype::F16, 0x211f_u16.to_le_bytes().to_vec(), 3),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let count = write(folder.path(), dtype, &number);
+        let count = write(folder.path(), dtype, &number, shards);
         // From here on the peak is counted anew.
         std::fs::write("/proc/self/clear_refs", "5").unwrap();
         let before = status("VmRSS");
@@ -80,7 +95,7 @@ fn peak_memory_of_a_load_is_the_weights_as_they_are_stored_and_one_layers_scratc
         let peak = status("VmHWM") - before;
         let weights = count * number.len();
         println!(
-            "weights {} MB in {dtype:?}, peak {} MB, afterwards {} MB",
+            "weights {} MB in {dtype:?} and {shards} files, peak {} MB, afterwards {} MB",
             weights >> 20,
             peak >> 20,
             (status("VmRSS") - before) >> 20

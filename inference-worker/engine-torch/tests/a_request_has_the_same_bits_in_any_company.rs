@@ -9,9 +9,9 @@
 
 mod rows;
 
-use quern_engine::{Engine, EngineError, Opening, Slot};
+use quern_engine::{Engine, EngineError, Opening};
 use quern_engine_torch::{LlamaEngine, set_threads};
-use rows::{Dice, alone, argmax, bits, engine};
+use rows::{Company, Dice, alone, bits, engine};
 
 const OUTPUT: usize = 12;
 
@@ -41,73 +41,14 @@ fn pieces_steps_scores_and_threads_give_the_same_bits() {
 fn a_thousand_runs_in_mixed_batches_have_one_output() {
     set_threads(2);
     let mut engine = engine(6, None);
-    let mut dice = Dice(7);
-    let prompt = dice.prompt(75);
-    let (wanted, rows) = alone(&mut engine, &prompt, OUTPUT);
-    let mut outputs = std::collections::BTreeSet::new();
-    let mut neighbours: Vec<(Slot, usize)> = Vec::new();
-    for run in 0..1000 {
-        let salt = [dice.below(3) as u8; 32];
-        let opening = Opening {
-            prompt: &prompt,
-            tokens: prompt.len() + OUTPUT,
-            salt: (run % 2 == 0).then_some(salt),
-        };
-        let (slot, mut done) = engine.begin(&opening).unwrap();
-        let (mut output, mut step) = (Vec::new(), 0);
-        while output.len() < OUTPUT {
-            // Neighbours come, with prompts of any length, and go.
-            if neighbours.len() < 4 && dice.below(3) == 0 {
-                neighbours.push((engine.open().unwrap(), 0));
-            }
-            if dice.below(8) == 0 && !neighbours.is_empty() {
-                let gone = neighbours.swap_remove(dice.below(neighbours.len()));
-                engine.close(gone.0);
-            }
-            neighbours.retain(|(slot, length)| {
-                let keep = *length < 400;
-                if !keep {
-                    engine.close(*slot);
-                }
-                keep
-            });
-            let mut batch: Vec<(Slot, Vec<u32>)> = Vec::new();
-            for (slot, length) in &mut neighbours {
-                let piece = if dice.below(2) == 0 { 1 } else { 1 + dice.below(60) };
-                *length += piece;
-                batch.push((*slot, dice.prompt(piece)));
-            }
-            let own = if done < prompt.len() {
-                let piece = (1 + dice.below(40)).min(prompt.len() - done);
-                done += piece;
-                prompt[done - piece..done].to_vec()
-            } else {
-                vec![*output.last().unwrap()]
-            };
-            let place = dice.below(batch.len() + 1);
-            batch.insert(place, (slot, own));
-            let step_batch: Vec<(Slot, &[u32])> = batch
-                .iter()
-                .map(|(slot, tokens)| (*slot, tokens.as_slice()))
-                .collect();
-            let logits = engine.step(&step_batch).unwrap();
-            if done < prompt.len() {
-                continue;
-            }
-            let row = logits.row(place).unwrap();
-            assert!(
-                bits(row) == rows[step],
-                "run {run}, output {step}, {} neighbours",
-                neighbours.len()
-            );
-            output.push(argmax(row));
-            step += 1;
-        }
-        engine.close(slot);
-        outputs.insert(output);
-    }
-    println!("1000 runs in mixed batches: {} distinct outputs", outputs.len());
-    assert_eq!(outputs.into_iter().collect::<Vec<_>>(), [wanted]);
+    let kind = Company {
+        ids: 2003,
+        longest: 400,
+        output: OUTPUT,
+    };
+    let outputs = kind.mixed_runs("the packaged model", &mut engine, Dice(7), 75, 1000);
+    println!("1000 runs in mixed batches: {outputs} distinct outputs");
+    assert_eq!(outputs, 1);
 }
 
 #[test]

@@ -55,5 +55,6 @@ fn logits_and_greedy_text_of_every_family_are_those_of_transformers() {
         assert_greedy_text_equal(name, &path);
         variants += 1;
     }
+    assert!(folder.path().join("llama").exists());
     assert!(variants >= 15, "only {variants} variants were made");
 }

@@ -1,5 +1,6 @@
 //! One request: choose a worker, send, and try the next one until the first bytes of an answer are there.
 
+use crate::affinity::Key;
 use crate::body::Relay;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, Worker};
@@ -12,6 +13,7 @@ use quern_inference_api::ApiError;
 use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
 use quern_inference_api::listing::TIER_HEADER;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Most workers that one request is offered to.
 const ATTEMPTS: usize = 3;
@@ -32,15 +34,24 @@ enum Attempt {
     Failed(String),
 }
 
-/// Sends a checked request body to the workers of its model in turn, with the word that parts cached prompts.
-pub(crate) async fn forward(
-    pool: &Pool,
-    metrics: &Metrics,
-    path: &str,
-    model: &str,
-    (part, body): (&str, Bytes),
-) -> Result<Response, ApiError> {
-    let candidates = pool.candidates(model);
+/// A checked request for the workers of a model.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) model: &'a str,
+    /// The word that parts cached prompts.
+    pub(crate) part: &'a str,
+    /// Whose next turn it is, if it is one.
+    pub(crate) conversation: Option<Key>,
+    /// When its time is over.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) body: Bytes,
+}
+
+/// Sends a request to the workers of its model in turn.
+pub(crate) async fn forward(pool: &Pool, metrics: &Metrics, sent: Sent<'_>) -> Result<Response, ApiError> {
+    let (model, conversation) = (sent.model, sent.conversation);
+    let candidates = pool.candidates(model, conversation.as_ref());
     if candidates.is_empty() {
         let (alive, all) = pool.alive();
         return Err(if alive == all {
@@ -56,8 +67,19 @@ pub(crate) async fn forward(
         if index > 0 {
             metrics.retries.inc();
         }
-        match attempt(pool, metrics, path, &worker, (part, body.clone())).await {
-            Attempt::Answered(response) => return Ok(response),
+        let left = sent
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(ApiError::late());
+        }
+        match attempt(pool, metrics, &worker, &sent, left).await {
+            Attempt::Answered(response) => {
+                if let Some(conversation) = conversation.filter(|_| response.status().is_success()) {
+                    pool.serves(conversation, &worker);
+                }
+                return Ok(response);
+            }
             Attempt::Busy(after) => busy = Some(after),
             Attempt::Failed(reason) => {
                 tracing::warn!(worker = worker.url(), reason, "attempt failed");
@@ -78,12 +100,15 @@ pub(crate) async fn forward(
 async fn attempt(
     pool: &Pool,
     metrics: &Metrics,
-    path: &str,
     worker: &Arc<Worker>,
-    (part, body): (&str, Bytes),
+    sent: &Sent<'_>,
+    left: Option<Duration>,
 ) -> Attempt {
     let in_flight = worker.begin();
-    let answer = match pool.post(worker, path, part, body).await {
+    let answer = match pool
+        .post(worker, (sent.path, sent.part), left, sent.body.clone())
+        .await
+    {
         Ok(answer) => answer,
         Err(error) => {
             worker.mark_down();

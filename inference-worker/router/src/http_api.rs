@@ -1,7 +1,8 @@
 //! The HTTP interface of the router.
 
+use crate::affinity;
 use crate::dialects;
-use crate::forward::forward;
+use crate::forward::{Sent, forward};
 use crate::keys::{Holder, Keys, Parting};
 use crate::listings::{self, Listings};
 use crate::metered::metered;
@@ -18,6 +19,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use quern_inference_api::listing::ModelList;
+use quern_inference_api::timeout::{TIMEOUT_HEADER, timeout};
 use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body, with_fallbacks};
 use quern_interface::registry::ModelState;
 use std::sync::Arc;
@@ -254,12 +256,23 @@ async fn relay(
     let reserve = || service.rates.reserve(&holder.name, expected, arrived);
     let (reserved, response) = match &service.backend {
         Backend::Direct(pool) => {
-            let (path, reserved) = (endpoint.path(), reserve()?);
-            let sent = forward(pool, &service.metrics, path, &request.model, (&part, body));
-            (reserved, sent.await?)
+            let time = timeout(headers)?;
+            let reserved = reserve()?;
+            let sent = Sent {
+                path: endpoint.path(),
+                model: &request.model,
+                part: &part,
+                conversation: Some(affinity::key(&part, &request)),
+                deadline: time.and_then(|time| arrived.checked_add(time)),
+                body,
+            };
+            (reserved, forward(pool, &service.metrics, sent).await?)
         }
         Backend::Paid(gateway) => {
             request.check_payable()?;
+            if timeout(headers)?.is_some() {
+                return Err(ApiError::unsupported(TIMEOUT_HEADER));
+            }
             let reserved = reserve()?;
             let paid = paid::forward(gateway, (holder, part), endpoint, &request, body, arrived);
             (reserved, paid.await?)

@@ -1,5 +1,6 @@
 //! `quern-router`: the OpenAI-compatible gateway in front of workers.
 
+mod affinity;
 mod body;
 mod books;
 mod chain;

@@ -1,5 +1,6 @@
 //! The workers behind the router: who is well, what they serve, how busy they are.
 
+use crate::affinity::{Affinity, Key};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::{Method, Uri, header};
@@ -10,6 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use quern_inference_api::listing::{Model, ModelList, TIERS};
 use quern_inference_api::paid::CACHE_PART_HEADER;
+use quern_inference_api::timeout::TIMEOUT_HEADER;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,11 +19,15 @@ use std::time::Duration;
 
 /// Largest answer of `/v1/models` that is read.
 const MODELS_BODY: usize = 1 << 20;
+/// So many requests more than at the least busy worker are too many for a conversation to go back to its own.
+const SLACK: usize = 4;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
+    /// Its place in the list.
+    index: usize,
     base: String,
     in_flight: AtomicUsize,
     /// What it serves; none while it does not answer.
@@ -39,13 +45,14 @@ impl Drop for InFlight {
 }
 
 impl Worker {
-    fn new(url: &str) -> anyhow::Result<Self> {
+    fn new(index: usize, url: &str) -> anyhow::Result<Self> {
         let base = url.trim_end_matches('/').to_owned();
         let uri: Uri = base.parse().with_context(|| format!("{url} is not a URL"))?;
         if uri.scheme_str() != Some("http") || uri.host().is_none() || uri.path() != "/" {
             bail!("{url} is not of the form http://HOST:PORT");
         }
         Ok(Self {
+            index,
             base,
             in_flight: AtomicUsize::new(0),
             models: RwLock::new(None),
@@ -84,6 +91,7 @@ pub(crate) struct Pool {
     workers: Arc<Vec<Arc<Worker>>>,
     /// Counts choices, so that equals take turns.
     turn: Arc<AtomicUsize>,
+    affinity: Arc<Affinity>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -95,24 +103,40 @@ impl Pool {
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let workers = urls
             .iter()
-            .map(|url| Worker::new(url).map(Arc::new))
+            .enumerate()
+            .map(|(index, url)| Worker::new(index, url).map(Arc::new))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             workers: Arc::new(workers),
             turn: Arc::default(),
+            affinity: Arc::default(),
             client,
         })
     }
 
-    /// Workers that serve a model, the least busy first, equals in turn.
-    pub(crate) fn candidates(&self, model: &str) -> Vec<Arc<Worker>> {
+    /// Workers that serve a model: the one that served the conversation last unless it is much busier than another, then
+    /// the least busy first, equals in turn.
+    pub(crate) fn candidates(&self, model: &str, conversation: Option<&Key>) -> Vec<Arc<Worker>> {
         let mut found: Vec<_> = self.workers.iter().filter(|w| w.serves(model)).cloned().collect();
         if !found.is_empty() {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % found.len();
             found.rotate_left(turn);
         }
-        found.sort_by_key(|worker| worker.in_flight.load(Ordering::Relaxed));
+        let busy = |worker: &Arc<Worker>| worker.in_flight.load(Ordering::Relaxed);
+        found.sort_by_cached_key(busy);
+        let last = conversation.and_then(|key| self.affinity.last(key));
+        let own = found.iter().position(|worker| Some(worker.index) == last);
+        if let (Some(own), Some(least)) = (own, found.first().map(busy))
+            && busy(&found[own]) < least + SLACK
+        {
+            found[..=own].rotate_right(1);
+        }
         found
+    }
+
+    /// Remembers who serves a conversation.
+    pub(crate) fn serves(&self, conversation: Key, worker: &Worker) {
+        self.affinity.note(conversation, worker.index);
     }
 
     /// How many workers answer, and how many there are.
@@ -138,16 +162,20 @@ impl Pool {
     pub(crate) async fn post(
         &self,
         worker: &Worker,
-        path: &str,
-        part: &str,
+        (path, part): (&str, &str),
+        timeout: Option<Duration>,
         body: Bytes,
     ) -> anyhow::Result<http::Response<Incoming>> {
         let request = http::Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", worker.base))
             .header(header::CONTENT_TYPE, "application/json")
-            .header(CACHE_PART_HEADER, part)
-            .body(Full::new(body))?;
+            .header(CACHE_PART_HEADER, part);
+        let request = match timeout {
+            Some(left) => request.header(TIMEOUT_HEADER, left.as_secs_f64().to_string()),
+            None => request,
+        };
+        let request = request.body(Full::new(body))?;
         Ok(self.client.request(request).await?)
     }
 

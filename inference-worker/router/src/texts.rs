@@ -1,7 +1,7 @@
 //! What needs a model's tokenizer or encoder and no chat: vectors and tokens. Nothing of it is paid, so only a router
 //! in front of workers without a chain offers it.
 
-use crate::forward::forward;
+use crate::forward::{Sent, forward};
 use crate::http_api::{Backend, Service, authorize};
 use crate::metered::metered;
 use crate::rates::Expected;
@@ -84,6 +84,14 @@ async fn relay(
         // Counting tokens uses none.
         _ => None,
     };
-    let response = forward(pool, &service.metrics, path, &model, (&part, body)).await?;
+    let sent = Sent {
+        path,
+        model: &model,
+        part: &part,
+        conversation: None,
+        deadline: None,
+        body,
+    };
+    let response = forward(pool, &service.metrics, sent).await?;
     Ok(metered(reserved, response))
 }

@@ -12,6 +12,7 @@ use quern_engine::tokenizer::{Tokenizer, TokenizerError};
 use quern_protocol::FinishReason;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Everything that determines an output, and who pays for it.
 #[derive(Clone, Debug)]
@@ -46,6 +47,10 @@ pub(crate) struct Shape {
     pub(crate) param: Option<String>,
     /// Who may share cached prompts with this one: those of the same salt.
     pub(crate) cache_salt: Option<String>,
+    /// Whose an unpaid request is.
+    pub(crate) sender: [u8; 32],
+    /// When an unpaid request ends, however far it is.
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Job {

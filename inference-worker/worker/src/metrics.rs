@@ -25,7 +25,7 @@ pub(crate) struct HostMetrics {
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     host: HostMetrics,
-    /// Requests by outcome: stop, length, cancelled, failed, grammar (grown too complex), refused, busy.
+    /// Requests by outcome: stop, length, cancelled, timeout, failed, grammar (grown too complex), refused, busy.
     pub(crate) requests: IntCounterVec,
     pub(crate) prompt_tokens: IntCounter,
     /// Prompt tokens that were cached already.

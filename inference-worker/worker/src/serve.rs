@@ -52,6 +52,9 @@ pub struct Serve {
     /// Requests of a model that may wait for a slot; beyond them comes 429.
     #[arg(long, default_value_t = 16)]
     queue: usize,
+    /// Most seconds that an unpaid request may take, from its arrival to its last token; without it, any time.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), conflicts_with = "chain")]
+    timeout: Option<u64>,
     /// Try no tokens that a request's own text proposes. Answers are the same with and without.
     #[arg(long)]
     no_drafts: bool,
@@ -142,6 +145,12 @@ impl Serve {
             }
             return self.run_encoder(entries.remove(at));
         }
+        if self.chain.is_some() && self.compute.cuda {
+            // Auditors recompute rows one by one, and there a row has other bits in a batch than alone.
+            bail!(
+                "--cuda cannot be used with --chain: answers could not be re-executed; leave one of them out"
+            );
+        }
         let metrics = HostMetrics::new()?;
         let models = entries
             .iter()
@@ -172,10 +181,11 @@ impl Serve {
         let created = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |age| age.as_secs());
+        let longest = self.timeout.map(Duration::from_secs);
         let (mut services, mut engines) = (Vec::new(), Vec::new());
         for (entry, model) in entries.into_iter().zip(models) {
             let filler = paid.as_ref().and_then(|paid| paid.proofs(&entry.id));
-            let (service, engine) = load(entry, model, created, filler, !self.no_drafts)?;
+            let (service, engine) = load(entry, model, created, filler, (!self.no_drafts, longest))?;
             services.push(service);
             engines.push(engine);
         }
@@ -225,7 +235,7 @@ fn load(
     Opened { text, metrics }: Opened,
     created: u64,
     filler: Option<Arc<Proofs>>,
-    drafts: bool,
+    (drafts, longest): (bool, Option<Duration>),
 ) -> anyhow::Result<(Service, JoinHandle<()>)> {
     let Entry {
         id,
@@ -234,6 +244,7 @@ fn load(
         queue,
     } = entry;
     let (scheduler, serving) = Scheduler::new(queue, slots, metrics.clone(), text.tokenizer.clone());
+    let scheduler = scheduler.with_longest(longest);
     let serving = serving
         .with_filler(filler.map(|proofs| proofs as Arc<dyn Filler>))
         .with_drafts(drafts);
@@ -295,6 +306,7 @@ impl Serve {
                 println!("listening on http://{address}");
                 let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
                 let router = with_origins(http::router(services), &self.allow_origin);
+                let router = router.into_make_service_with_connect_info::<SocketAddr>();
                 let server = axum::serve(listener, router);
                 server.with_graceful_shutdown(signal).into_future()
             }
@@ -379,6 +391,20 @@ mod tests {
             let error = parse(flags).unwrap_err();
             assert!(error.contains("--model"), "{error}");
         }
+    }
+
+    #[test]
+    fn nothing_is_served_for_money_from_a_device_whose_rows_depend_on_their_company() {
+        let folder = packaged_model();
+        let flags = [
+            "--model",
+            folder.to_str().unwrap(),
+            "--cuda",
+            "--chain",
+            "missing",
+        ];
+        let error = parse(&flags).unwrap().run().unwrap_err().to_string();
+        assert!(error.contains("--cuda cannot be used with --chain"), "{error}");
     }
 
     #[test]

@@ -281,3 +281,76 @@ async fn large_answers_make_room_for_newer_ones_and_are_never_run_again() {
     assert_eq!((newest.status.as_u16(), newest.body.len() > LARGE), (200, true));
     assert_eq!(asked.load(Ordering::SeqCst), 12);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_goes_back_to_its_worker_unless_that_is_gone_or_much_busier() {
+    let workers = [worker("seeded").await.0, worker("seeded").await.0];
+    let pool = Pool::new(&workers).unwrap();
+    pool.probe_all().await;
+    let (key, other) = ([7; 32], [8; 32]);
+    let first = |key: Option<&[u8; 32]>| pool.candidates(MODEL, key).remove(0);
+    // Equals take turns.
+    assert_ne!(first(Some(&other)).url(), first(Some(&other)).url());
+    let own = first(None);
+    pool.serves(key, &own);
+    let mut busy = Vec::new();
+    for _ in 0..4 {
+        assert_eq!(first(Some(&key)).url(), own.url());
+        assert_eq!(first(Some(&key)).url(), own.url());
+        busy.push(own.begin());
+    }
+    assert_ne!(first(Some(&key)).url(), own.url());
+    busy.pop();
+    assert_eq!(first(Some(&key)).url(), own.url());
+    own.mark_down();
+    assert_ne!(first(Some(&key)).url(), own.url());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_of_one_conversation_go_to_one_worker_and_conversations_to_both() {
+    let (first, second) = (worker("seeded").await, worker("seeded").await);
+    let router = router(&[first.0, second.0], "none").await;
+    let counts = || (first.1.load(Ordering::SeqCst), second.1.load(Ordering::SeqCst));
+    for _ in 0..6 {
+        assert_eq!(
+            ask(&router, "/v1/chat/completions", json!({}), &[]).await.status,
+            200
+        );
+    }
+    assert!(matches!(counts(), (6, 0) | (0, 6)), "{:?}", counts());
+    for path in [
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/messages",
+    ] {
+        let before = counts();
+        for _ in 0..3 {
+            for name in 0..2 {
+                let named = json!({"session_id": format!("{path}{name}")});
+                assert_eq!(ask(&router, path, named, &[]).await.status, 200);
+            }
+        }
+        let after = counts();
+        let found = (after.0 - before.0, after.1 - before.1);
+        assert!(found.0 + found.1 == 6 && found.0 % 3 == 0, "{path}: {found:?}");
+    }
+    assert!(counts().0 > 0 && counts().1 > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_the_time_that_it_asks_for_and_no_number_else_is_taken() {
+    let (url, asked) = worker("seeded").await;
+    let router = router(&[url], "none").await;
+    for (value, status) in [("60", 200), ("0.000000001", 408), ("soon", 400), ("-1", 400)] {
+        let reply = ask(
+            &router,
+            "/v1/completions",
+            json!({}),
+            &[("x-request-timeout", value)],
+        )
+        .await;
+        assert_eq!(reply.status.as_u16(), status, "{value}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}

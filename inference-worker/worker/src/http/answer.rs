@@ -2,7 +2,7 @@
 
 use crate::http::reader::Reader;
 use crate::paid::Part;
-use crate::scheduler::Event;
+use crate::scheduler::{Early, Event};
 use axum::Json;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -101,16 +101,17 @@ fn free_part(event: Event) -> Option<Part> {
         }
         Event::Paused => None,
         Event::End(end) => {
+            let failed = |error| Some(Part::Failed { error, receipt: None });
             let usage = Usage::new(end.prompt, end.tokens.len() as u32)
                 .with_cached(end.cached)
                 .with_reasoning(end.reasoning);
-            let finish = match end.finish {
-                protocol::FinishReason::Stop => FinishReason::Stop,
-                protocol::FinishReason::Length => FinishReason::Length,
-                _ => {
-                    let (error, receipt) = (end.error(), None);
-                    return Some(Part::Failed { error, receipt });
-                }
+            let finish = match (end.early, end.finish) {
+                (Some(Early::Crowded), _) => return failed(ApiError::busy(1)),
+                (Some(Early::Late), _) if end.tokens.is_empty() => return failed(ApiError::late()),
+                (Some(Early::Late), _) => FinishReason::Timeout,
+                (None, protocol::FinishReason::Stop) => FinishReason::Stop,
+                (None, protocol::FinishReason::Length) => FinishReason::Length,
+                _ => return failed(end.error()),
             };
             let receipt = None;
             Some(Part::End {

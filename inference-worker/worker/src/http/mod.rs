@@ -8,6 +8,7 @@ mod params;
 mod prepare;
 mod reader;
 mod services;
+mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
 mod texts;
@@ -60,7 +61,12 @@ pub(crate) fn router(services: Services) -> Router {
     if services.paid.is_some() {
         router = router.merge(paid::routes()).merge(audit::routes());
     }
-    with_fallbacks(router).with_state(Arc::new(services))
+    let router = with_fallbacks(router);
+    let router = match services.paid.is_some() {
+        true => router,
+        false => router.layer(axum::middleware::from_fn(terms::note_peer)),
+    };
+    router.with_state(Arc::new(services))
 }
 
 /// What may be answered without encryption.
@@ -198,7 +204,7 @@ async fn completions(
         }
     };
     let response = match (&services.paid, caller) {
-        (None, _) => start(service, &headers, request)
+        (None, _) => start(service, &headers, request, arrived)
             .await
             .unwrap_or_else(IntoResponse::into_response),
         (Some(paid), (Some(Extension(ConnectInfo(peer))), Some(Extension(turn)))) => {
@@ -222,6 +228,8 @@ async fn completions(
     };
     let outcome = match response.status() {
         http::StatusCode::TOO_MANY_REQUESTS => "busy",
+        // Counted where its time ended.
+        http::StatusCode::REQUEST_TIMEOUT => return response,
         status if status.is_client_error() || status.is_server_error() => "refused",
         _ => return response,
     };
@@ -229,10 +237,15 @@ async fn completions(
     response
 }
 
-async fn start(service: &Service, headers: &http::HeaderMap, request: Request) -> Result<Response, ApiError> {
+async fn start(
+    service: &Service,
+    headers: &http::HeaderMap,
+    request: Request,
+    arrived: Instant,
+) -> Result<Response, ApiError> {
     // A long prompt takes the tokenizer a while.
     let mut job = tokio::task::block_in_place(|| prepare(service, &request))?;
-    part_cache(&mut job, headers);
+    terms::apply(&mut job, headers, arrived)?;
     let seed = request.seed.map_or_else(random_seed, Ok);
     let seed = seed.map_err(|e| ApiError::internal(e.to_string()))?;
     job.seed = local_seed(&service.model_id, &job, seed);

@@ -106,6 +106,7 @@ fn shape(service: &Service, request: &Request, prompt: &[u32]) -> Result<Shape, 
         },
         logprobs: request.logprobs,
         cache_salt: request.cache_salt.clone(),
+        ..Shape::default()
     })
 }
 

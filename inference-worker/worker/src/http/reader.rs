@@ -110,8 +110,12 @@ impl Reader {
         self.calls.as_mut().map_or_else(Vec::new, Calls::finish)
     }
 
-    /// Which stop string ended the text, if one did: the one that stands first in it.
+    /// Which stop string ended the text, if one did: the one that stands first in it. Or that its time was over.
     fn note_stop(&mut self, finish: FinishReason, usage: Usage, tokens: &[u32]) {
+        if finish == FinishReason::Timeout {
+            self.stop = Some("timeout".to_owned());
+            return;
+        }
         let tokenizer = &self.text.tokenizer;
         let cut = finish != FinishReason::Stop || tokens.last().is_none_or(|id| tokenizer.is_end(*id));
         if cut || self.stops.is_empty() {
@@ -127,7 +131,7 @@ impl Reader {
         self.stop = found.min_by_key(|(at, _)| *at).map(|(_, stop)| stop.clone());
     }
 
-    /// The stop string that ended the text.
+    /// What ended the text, where OpenAI has no word for it.
     pub(super) fn stop(&mut self) -> Option<String> {
         self.stop.take()
     }

@@ -84,6 +84,7 @@ impl Conduct {
                     break End {
                         finish: Finish::Error,
                         reason: Some("the engine dropped the request".into()),
+                        early: None,
                         fault: None,
                         prompt: 0,
                         cached: 0,

@@ -1,7 +1,7 @@
 //! A request that holds a slot.
 
 use crate::generate::{Allowance, Sequence};
-use crate::scheduler::{End, Event};
+use crate::scheduler::{Early, End, Event};
 use quern_engine::Slot;
 use quern_engine::draft::Drafter;
 use quern_inference_api::paid::TOP_UP_PATIENCE;
@@ -28,16 +28,26 @@ pub(super) struct Active {
 
 impl Active {
     pub(super) fn end(&self, finish: FinishReason, reason: Option<String>) {
-        self.tell(finish, reason, None);
+        self.tell(finish, reason, (None, None));
     }
 
     /// Ends a request that cannot go on through its own words; what it has is kept.
     pub(super) fn end_at_fault(&self, reason: String) {
         let param = self.sequence.job.shape.param.clone();
-        self.tell(FinishReason::Error, Some(reason), param);
+        self.tell(FinishReason::Error, Some(reason), (None, param));
     }
 
-    fn tell(&self, finish: FinishReason, reason: Option<String>, fault: Option<String>) {
+    /// Ends a request whose time is over; what it has is kept.
+    pub(super) fn end_late(&self) {
+        self.tell(FinishReason::Length, None, (Some(Early::Late), None));
+    }
+
+    fn tell(
+        &self,
+        finish: FinishReason,
+        reason: Option<String>,
+        (early, fault): (Option<Early>, Option<String>),
+    ) {
         let tokens = self.sequence.output().to_vec();
         let prompt = self.sequence.job.prompt.len() as u32;
         let (prompt, cached) = if tokens.is_empty() {
@@ -48,6 +58,7 @@ impl Active {
         let end = End {
             finish,
             reason,
+            early,
             fault,
             prompt,
             cached,
@@ -81,9 +92,15 @@ impl Active {
         self.drafter.propose(&job.prompt, output, most.min(left))
     }
 
+    /// Whether its time is over.
+    pub(super) fn is_late(&self) -> bool {
+        let deadline = self.sequence.job.shape.deadline;
+        deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     /// Whether yet another token may be drawn in the step that drew the last.
     pub(super) fn may_go_on(&mut self) -> bool {
-        !self.events.is_closed() && self.ended().is_none() && self.may_draw()
+        !self.events.is_closed() && !self.is_late() && self.ended().is_none() && self.may_draw()
     }
 
     /// Why the request should end now, if it should.

@@ -1,10 +1,12 @@
 //! Outputs with drafts beside outputs without, on the packaged model.
 
 use super::*;
-use crate::generate::{Allowance, Meter, Shape};
+use crate::generate::{Allowance, Meter, Sequence, Shape};
 use crate::model::tests::packaged_model;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use quern_engine::draft::Drafter;
 use quern_engine::grammar::{Constraint, Grammar, Grammars};
 use quern_engine::sampler::SamplingParams;
 use quern_engine::seed::Seed;
@@ -207,7 +209,7 @@ fn request(grammars: Vec<Arc<Grammar>>) -> impl Strategy<Value = Metered> {
                     shown: Vec::new(),
                     logprobs,
                     cache_salt,
-                    thinking: None,
+                    ..Shape::default()
                 },
             };
             (job, meter)
@@ -345,6 +347,39 @@ fn later_turns_find_the_same_pages_cached_and_nothing_of_refused_drafts_in_them(
         kept > 0 && tried > kept,
         "the talks show nothing: {kept} of {tried}"
     );
+}
+
+/// Sampler, grammars, scheduler, drafts and cached prompts together.
+#[test]
+fn a_thousand_runs_in_mixed_company_have_the_outputs_that_each_request_has_alone() {
+    const RUNS: usize = 1000;
+    let (alone, mixed) = (Served::start(false), Served::start(true));
+    let (requests, mut runner) = (request(grammars()), TestRunner::deterministic());
+    let jobs: Vec<Job> = (0..40)
+        .map(|_| requests.new_tree(&mut runner).unwrap().current().0)
+        .collect();
+    let wanted: Vec<Output> = jobs
+        .iter()
+        .map(|job| Output::read(alone.scheduler.submit(job.clone()).unwrap()).whatever_was_cached())
+        .collect();
+    let (mut begun, mut under_way) = (0, VecDeque::new());
+    for run in 0..RUNS {
+        // Others come while some are under way and more of them wait.
+        while begun < RUNS && under_way.len() < 1 + run * 7 % 8 {
+            let which = (begun * 17 + begun / 40) % jobs.len();
+            under_way.push_back((which, mixed.scheduler.submit(jobs[which].clone()).unwrap()));
+            begun += 1;
+        }
+        let (which, events) = under_way.pop_front().unwrap();
+        let output = Output::read(events).whatever_was_cached();
+        assert_eq!(output, wanted[which], "run {run} of request {which}");
+    }
+    let counts = [&mixed.metrics.cached_tokens, &mixed.metrics.accepted_tokens].map(|count| count.get());
+    println!(
+        "{RUNS} runs of {} requests had one output each; {counts:?} tokens were cached and drafted",
+        jobs.len()
+    );
+    assert!(counts.iter().all(|count| *count > 1_000), "{counts:?}");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 //! become free, and advances all of them together, step by step: each by a token, or by several where drafts were right.
 //!
 //! A request is admitted when the cache has room for its prompt and all of its output, so that none is ever driven out;
-//! of those who pay, whoever has least under way comes first. Prompts go in pieces, in the steps in which others decode:
+//! whoever has least under way comes first: see [`mod@admit`] and [`mod@queue`]. Prompts go in pieces, in the steps in which others decode:
 //! see [`mod@plan`]. What of a prompt is cached already is not computed again: see [`share`]. A request whose receiver
-//! is gone, or whose meter ended it, loses its slot before the next step. One whose meter says wait keeps its slot and
+//! is gone, whose time is over or whose meter ended it loses its slot before the next step. One whose meter says wait keeps its slot and
 //! costs nothing but that. Slots that no request needs go to a [`Filler`], which gives them back when one comes.
 //!
 //! Where few rows run in a step, it also tries tokens that may come next: see [`mod@drafts`].
@@ -13,6 +13,7 @@
 //! it was done lately: see [`score`].
 
 mod active;
+mod admit;
 mod drafts;
 #[cfg(test)]
 mod drafts_tests;
@@ -20,28 +21,34 @@ mod drafts_tests;
 pub(crate) mod fake;
 mod filler;
 mod plan;
+mod queue;
 mod score;
 mod share;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traced;
+#[cfg(test)]
+mod turns_tests;
 
 pub(crate) use filler::{Fill, FillId, Filler};
 pub(crate) use score::ScoreTicket;
 
-use crate::generate::{Job, Sequence};
+use crate::generate::Job;
 use crate::metrics::Metrics;
 use active::Active;
 use filler::Fills;
 use plan::{Rest, plan};
-use quern_engine::draft::Drafter;
 use quern_engine::sampler::Likelihood;
 use quern_engine::tokenizer::Tokenizer;
-use quern_engine::{Engine, EngineError, Logits, Opening, Part, Slot};
+use quern_engine::{Engine, EngineError, Logits, Part, Slot};
 use quern_inference_api::ApiError;
 use quern_protocol::FinishReason;
+use queue::Queue;
 use score::Background;
+use share::Tenant;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -73,6 +80,8 @@ pub(crate) struct End {
     pub(crate) finish: FinishReason,
     /// What went wrong, with [`FinishReason::Error`].
     pub(crate) reason: Option<String>,
+    /// Why it ended before it was through, if it did for one of these reasons. None of them ends a paid request.
+    pub(crate) early: Option<Early>,
     /// The request's parameter that made it fail, if one did.
     pub(crate) fault: Option<String>,
     /// Prompt tokens that were computed: all, or none if no token was drawn.
@@ -85,6 +94,15 @@ pub(crate) struct End {
     pub(crate) reasoning: u32,
 }
 
+/// What may end an unpaid request at any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Early {
+    /// Its place in the queue went to somebody who had fewer.
+    Crowded,
+    /// Its time is over.
+    Late,
+}
+
 impl End {
     /// What a client is told of a request that failed.
     pub(crate) fn error(&self) -> ApiError {
@@ -94,6 +112,19 @@ impl End {
             None => ApiError::unavailable(reason),
         }
     }
+
+    /// The end of a request that never had a slot.
+    fn early(early: Early) -> Self {
+        Self {
+            finish: FinishReason::Length,
+            reason: None,
+            early: Some(early),
+            fault: None,
+            prompt: 0,
+            cached: 0,
+            tokens: Vec::new(),
+        }
+    }
 }
 
 /// A request on its way to the engine.
@@ -101,6 +132,14 @@ struct Ticket {
     job: Job,
     events: mpsc::Sender<Event>,
     admitted: Instant,
+    /// Requests that were begun since there was no room for this one; none if that has not happened.
+    passed: Option<usize>,
+}
+
+impl Ticket {
+    fn tenant(&self) -> Tenant {
+        Tenant::of(&self.job)
+    }
 }
 
 /// What comes to the engine thread.
@@ -124,9 +163,9 @@ pub(crate) enum Refused {
 #[derive(Clone, Debug)]
 pub(crate) struct Scheduler {
     work: Sender<Work>,
-    /// Requests that wait for a slot, and how many may.
-    queued: Arc<AtomicUsize>,
-    depth: usize,
+    queue: Arc<Queue>,
+    /// The most time that an unpaid request may take.
+    longest: Option<Duration>,
     abort: Arc<AtomicBool>,
     serving: Weak<()>,
     metrics: Metrics,
@@ -135,7 +174,7 @@ pub(crate) struct Scheduler {
 /// The engine thread's side.
 pub(crate) struct Loop {
     work: Receiver<Work>,
-    queued: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
     /// Requests computed together.
     slots: usize,
     abort: Arc<AtomicBool>,
@@ -157,13 +196,13 @@ impl Scheduler {
         tokenizer: Arc<Tokenizer>,
     ) -> (Self, Loop) {
         let (sender, receiver) = channel();
-        let queued = Arc::new(AtomicUsize::new(0));
+        let queue = Arc::new(Queue::new(depth));
         let abort = Arc::new(AtomicBool::new(false));
         let serving = Arc::new(());
         let scheduler = Self {
             work: sender,
-            queued: queued.clone(),
-            depth: depth.max(1),
+            queue: queue.clone(),
+            longest: None,
             abort: abort.clone(),
             serving: Arc::downgrade(&serving),
             metrics: metrics.clone(),
@@ -172,7 +211,7 @@ impl Scheduler {
             scheduler,
             Loop {
                 work: receiver,
-                queued,
+                queue,
                 slots: slots.max(1),
                 abort,
                 _serving: serving,
@@ -184,28 +223,39 @@ impl Scheduler {
         )
     }
 
+    /// The same with a bound on the time of unpaid requests.
+    pub(crate) fn with_longest(mut self, longest: Option<Duration>) -> Self {
+        self.longest = longest;
+        self
+    }
+
     /// Whether the engine thread still serves.
     pub(crate) fn is_serving(&self) -> bool {
         self.serving.strong_count() > 0
     }
 
     /// Admits a request or refuses it at once. Dropping the receiver cancels it.
-    pub(crate) fn submit(&self, job: Job) -> Result<mpsc::Receiver<Event>, Refused> {
+    pub(crate) fn submit(&self, mut job: Job) -> Result<mpsc::Receiver<Event>, Refused> {
         // A token and a pause each at most, and the end: a slow reader never holds up the engine.
         let (events, receiver) = mpsc::channel(2 * job.max_tokens as usize + 4);
+        let admitted = Instant::now();
+        if job.meter.is_none() {
+            let most = self.longest.and_then(|time| admitted.checked_add(time));
+            job.shape.deadline = job.shape.deadline.into_iter().chain(most).min();
+        }
         let ticket = Ticket {
             job,
             events,
-            admitted: Instant::now(),
+            admitted,
+            passed: None,
         };
-        let room = |queued: usize| (queued < self.depth).then(|| queued + 1);
-        let taken = self
-            .queued
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room);
-        taken.map_err(|_| Refused::Busy)?;
+        let tenant = ticket.tenant();
+        if !self.queue.enter(tenant) {
+            return Err(Refused::Busy);
+        }
         self.metrics.queued.inc();
         self.work.send(Work::Request(Box::new(ticket))).map_err(|_| {
-            self.queued.fetch_sub(1, Ordering::Relaxed);
+            self.queue.leave(tenant);
             self.metrics.queued.dec();
             Refused::Stopped
         })?;
@@ -307,116 +357,20 @@ impl Loop {
             match self.work.try_recv() {
                 Ok(work) => next = Some(work),
                 Err(TryRecvError::Empty) => return true,
-                // Scores have no receiver left either.
-                Err(TryRecvError::Disconnected) => return !idle,
-            }
-        }
-    }
-
-    /// Gives requests the slots and the room that are free, and those of the filler. What a score holds comes back by
-    /// itself.
-    fn admit(
-        &self,
-        engine: &mut impl Engine,
-        waiting: &mut VecDeque<Ticket>,
-        active: &mut Vec<Active>,
-        fills: &mut Fills,
-        scoring: bool,
-    ) {
-        waiting.retain(|ticket| {
-            let gone = ticket.events.is_closed();
-            if gone {
-                self.left_queue();
-                self.metrics.count("cancelled");
-            }
-            !gone
-        });
-        while active.len() < self.slots {
-            let tenants: Vec<_> = active
-                .iter()
-                .map(|request| share::tenant(&request.sequence.job))
-                .collect();
-            let load = |ticket: &Ticket| {
-                let tenant = share::tenant(&ticket.job);
-                tenants.iter().filter(|other| **other == tenant).count()
-            };
-            // The first of those whose tenant has least.
-            let Some(index) = (0..waiting.len()).min_by_key(|index| load(&waiting[*index])) else {
-                return;
-            };
-            let job = &waiting[index].job;
-            let opening = Opening {
-                prompt: &job.prompt,
-                tokens: job.prompt.len().saturating_add(job.max_tokens as usize),
-                salt: share::salt(job),
-            };
-            if active.len() + fills.len() >= self.slots {
-                fills.give_way(engine);
-            }
-            let never = engine.room().is_some_and(|room| opening.tokens > room.tokens);
-            let full = |opened: &Result<_, EngineError>| {
-                let full = matches!(opened, Err(EngineError::NoRoom { .. } | EngineError::NoSlot(_)));
-                full && !never
-            };
-            let mut opened = engine.begin(&opening);
-            while full(&opened) && fills.give_way(engine) {
-                opened = engine.begin(&opening);
-            }
-            if full(&opened) && (scoring || !active.is_empty()) {
-                // Nobody passes it, or it might wait for ever.
-                return;
-            }
-            let Some(ticket) = waiting.remove(index) else {
-                return;
-            };
-            self.left_queue();
-            let Ticket {
-                job,
-                events,
-                admitted,
-            } = ticket;
-            match opened {
-                Ok((slot, cached)) => {
-                    self.metrics.cached_tokens.inc_by(cached as u64);
-                    active.push(Active {
-                        slot,
-                        sequence: Sequence::new(job),
-                        events,
-                        admitted,
-                        cached,
-                        prefilled: cached,
-                        next: None,
-                        waiting: None,
-                        drafter: Drafter::default(),
-                    });
-                }
-                Err(error) => {
-                    self.failed(&error.to_string());
-                    let end = End {
-                        fault: None,
-                        finish: FinishReason::Error,
-                        reason: Some(error.to_string()),
-                        prompt: 0,
-                        cached: 0,
-                        tokens: Vec::new(),
-                        reasoning: 0,
-                    };
-                    let _ = events.try_send(Event::End(end));
+                // What came with the last of them is done all the same.
+                Err(TryRecvError::Disconnected) => {
+                    return !(idle && waiting.is_empty() && background.is_empty());
                 }
             }
         }
-    }
-
-    fn left_queue(&self) {
-        self.queued.fetch_sub(1, Ordering::Relaxed);
-        self.metrics.queued.dec();
     }
 
     fn drop_ended(&self, engine: &mut impl Engine, active: &mut Vec<Active>) {
         let abort = self.abort.load(Ordering::Relaxed);
         active.retain(|request| {
             let ended = request.ended();
-            if !abort && ended.is_none() && !request.events.is_closed() {
+            let late = request.is_late();
+            if !abort && ended.is_none() && !late && !request.events.is_closed() {
                 return true;
             }
             engine.close(request.slot);
@@ -424,6 +378,10 @@ impl Loop {
                 Some(finish) => {
                     self.metrics.count(outcome(finish));
                     request.end(finish, None);
+                }
+                None if late => {
+                    self.metrics.count("timeout");
+                    request.end_late();
                 }
                 None => {
                     self.metrics.count("cancelled");

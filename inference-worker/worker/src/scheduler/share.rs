@@ -1,15 +1,32 @@
-//! Who shares cached prompts with whom.
+//! Who a request is of, and who shares cached prompts with whom.
 //!
 //! How soon a first token comes tells whether a prompt was cached, and so what others asked. Paid requests therefore
-//! share within their session alone, which has one payer; of unpaid ones, which nobody tells apart, all share. A
-//! client that serves several users parts these too by giving each a cache salt.
+//! share within their session alone, which has one payer; of unpaid ones, all share that come with the same salt. A
+//! client that serves several users parts these by giving each a cache salt; a router does so for holders of its keys.
 
 use crate::generate::Job;
 use quern_engine::seed::hash_fields;
 
-/// Whose request it is: all unpaid ones have the same tenant.
-pub(super) fn tenant(job: &Job) -> Option<u64> {
-    job.meter.as_ref().and_then(|meter| meter.tenant())
+/// Whose a request is. Slots and places in the queue are shared out evenly among tenants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tenant {
+    /// Whoever pays; none if that is not known.
+    Payer(Option<u64>),
+    /// Whoever sent it, of those who do not pay.
+    Sender([u8; 32]),
+}
+
+impl Tenant {
+    pub(super) fn of(job: &Job) -> Self {
+        match &job.meter {
+            Some(meter) => Self::Payer(meter.tenant()),
+            None => Self::Sender(job.shape.sender),
+        }
+    }
+
+    pub(super) fn is_unpaid(self) -> bool {
+        matches!(self, Self::Sender(_))
+    }
 }
 
 /// The salt of a request's cached prompt; none if nobody shares it.

@@ -98,6 +98,7 @@ pub(super) fn serve_body(
     let end = End {
         finish,
         reason: None,
+        early: None,
         fault: None,
         prompt: prompt.len() as u32,
         cached: 0,
