@@ -123,6 +123,7 @@ impl End {
             prompt: 0,
             cached: 0,
             tokens: Vec::new(),
+            reasoning: 0,
         }
     }
 }
