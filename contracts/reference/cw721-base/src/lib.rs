@@ -5,12 +5,7 @@ use published::{entry, ContractError, ExecuteMsg, Extension, InstantiateMsg, Que
 
 /// Exports the published entry point.
 #[entry_point]
-pub fn instantiate(
-    deps: DepsMut,
-    env: Env,
-    info: MessageInfo,
-    msg: InstantiateMsg,
-) -> StdResult<Response> {
+pub fn instantiate(deps: DepsMut, env: Env, info: MessageInfo, msg: InstantiateMsg) -> StdResult<Response> {
     entry::instantiate(deps, env, info, msg)
 }
 

@@ -128,7 +128,7 @@ fn block(source: &str, mut at: usize, close: &str) -> (Vec<Token>, usize) {
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if !c.is_whitespace() && !(c == '-' && tokens.is_empty()) {
+        if !(c.is_whitespace() || c == '-' && tokens.is_empty()) {
             tokens.push(Token(at..at + width));
         }
         at += width;

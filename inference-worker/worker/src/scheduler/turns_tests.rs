@@ -65,7 +65,7 @@ fn end_of(events: &mut mpsc::Receiver<Event>) -> End {
 }
 
 #[test]
-fn a_flood_of_one_sender_delays_anothers_first_token_by_one_of_its_requests_at_most() {
+fn a_flood_of_one_sender_delays_the_first_token_of_another_by_one_of_its_requests_at_most() {
     const OUTPUT: u32 = 30;
     const COMES: usize = 7;
     let (scheduler, serving) = serving(16, 4);
