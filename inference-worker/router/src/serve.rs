@@ -37,7 +37,7 @@ pub(crate) struct Serve {
     /// JSON file of what `/v1/models` tells of models beside what is known: names, and prices in US dollars.
     #[arg(long, value_name = "FILE")]
     listing: Option<PathBuf>,
-    /// An origin whose web pages may use the router from a browser, as https://app.example, or '*' for any; repeat for
+    /// An origin whose web pages may use the router from a browser, as `https://app.example`, or '*' for any; repeat for
     /// several.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,

@@ -65,7 +65,7 @@ pub struct Serve {
     /// With --chain: where to answer /health, /metrics, /v1/models and /v1/receipts without encryption.
     #[arg(long, value_name = "ADDRESS", requires = "chain")]
     status: Option<SocketAddr>,
-    /// An origin whose web pages may use a worker without a chain from a browser, as https://app.example, or '*' for any;
+    /// An origin whose web pages may use a worker without a chain from a browser, as `https://app.example`, or '*' for any;
     /// repeat for several.
     #[arg(long, value_name = "ORIGIN", conflicts_with = "chain")]
     pub(crate) allow_origin: Vec<Origin>,

@@ -95,7 +95,9 @@ class Responses(unittest.TestCase):
         tool = {"type": "function", "name": "look", "parameters": SCHEMA, "strict": True}
         for stream in (False, True):
             answer = client.responses.create(
-                model=MODEL, input=CHAT, tools=[tool], tool_choice="required", max_output_tokens=200, stream=stream
+                model=MODEL, input=CHAT, tools=[tool], tool_choice="required", max_output_tokens=200, stream=stream,
+                # Without one an answer may reach its bound before the call is whole.
+                extra_body={"seed": 5},
             )
             if stream:
                 answer = list(answer)[-1].response

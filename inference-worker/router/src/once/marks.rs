@@ -267,19 +267,21 @@ mod tests {
     async fn a_mark_that_came_too_late_for_its_request_does_not_stay() {
         let folder = tempfile::tempdir().unwrap();
         let (marks, _) = Marks::open_with(folder.path(), WINDOW, Duration::ZERO).unwrap();
-        // A disk may be faster than no time at all now and then.
+        // A disk may be faster than the timer's tick, but not where it has much to write first.
         let mut taken = Vec::new();
         for key in 0..20 {
             if marks.take(&one(key, key.into())).await {
                 taken.push(key);
             }
         }
-        assert!(taken.len() < 20, "{taken:?}");
+        let last = one(20, 20);
+        let (written, late) = tokio::join!(marks.journal.append(vec![0; 32 << 20]), marks.take(&last));
+        assert!(written.is_ok() && !late);
         let (marks, mut used) = reopened(folder.path(), marks).await;
         used.sort_unstable();
         assert_eq!(used, taken, "what was refused was written, and freed");
         let written = marks.journal.append(Vec::new()).await.unwrap();
-        assert_eq!(written, 40 - taken.len() as u64);
+        assert_eq!(written, 43 - taken.len() as u64);
     }
 
     #[tokio::test]
