@@ -27,7 +27,7 @@ LONG = 20
 # Streams under way when a host is killed.
 STREAMS = 32
 # Most waves of streams until one is hit: fast hosts may be between two requests.
-WAVES = 12
+WAVES = 8
 # Most waves of long requests until the price must have risen.
 LOAD_WAVES = 30
 EPOCHS = 3
