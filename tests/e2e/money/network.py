@@ -166,6 +166,22 @@ class Network:
             start = page["next"]
         return found
 
+    def receipt(self, request):
+        """What the router holds of one request, by its id or the receipt's."""
+        router = self.net["router"]
+        asked = urllib.request.Request(
+            f"{router['url']}/quern/receipts/{request}", headers={"Authorization": f"Bearer {router['api_key']}"},
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return json.load(answer)
+
+    def verify(self, document, *flags, chain=None):
+        """Checks a receipt without asking anybody."""
+        return subprocess.run(
+            [QUERND, "verify-receipt", "-", *flags, "--chain-id", chain or self.net["chain_id"], "-o", "json"],
+            input=json.dumps(document), capture_output=True, text=True,
+        )
+
     def balance(self, address):
         answer = ask("query", "bank", "balance", address, "nqrn", "--node", self.rpc)
         return int(answer["balance"]["amount"])

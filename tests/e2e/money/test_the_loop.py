@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import unittest
+import urllib.request
 
 import openai
 from network import MODEL, OTHER, ROOT, Network, ask, two_models
@@ -306,6 +307,62 @@ class TheLoop(unittest.TestCase):
             return all('"batch' in trace.stdout and not trace.returncode for trace in traces)
 
         self.network.wait("receipts of both models in batches", traced)
+
+    def test_5a_a_client_learns_its_receipt_and_verifies_it_offline(self):
+        network = self.network
+        client, held = network.client(max_retries=2), None
+        options = {"model": MODEL, "messages": [{"role": "user", "content": PROMPTS[1]}], "max_tokens": 16}
+        # Whole: a header names it.
+        whole = client.chat.completions.with_raw_response.create(**options)
+        self.assertTrue(whole.parse().choices[0].message.content)
+        # Streamed: headers come before there is a receipt. The request's id finds it, and a comment at the end names it.
+        with client.chat.completions.with_streaming_response.create(stream=True, **options) as streamed:
+            request = streamed.headers["x-request-id"]
+            self.assertNotIn("quern-receipt", streamed.headers)
+            comments = [line for line in streamed.iter_lines() if line.startswith(": quern-receipt ")]
+        self.assertEqual(len(comments), 1, comments)
+        named = {whole.headers["x-request-id"]: whole.headers["quern-receipt"], request: comments[0].rsplit(" ", 1)[1]}
+        for request, receipt in named.items():
+            held = network.receipt(request)
+            self.assertEqual(held["id"], receipt)
+            self.assertEqual("-".join(str(held["place"][part]) for part in ("session", "nonce")), request)
+        # The host that served has the proof into a batch as well, once the batch is on the chain.
+        place = held["place"]
+        host = next(each for each in network.net["workers"] if each["host"] == place["host"])
+        url = f"{host['status']}/v1/receipts/{place['session']}/{place['nonce']}"
+
+        def committed():
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                status = json.load(answer)
+            return status if status["committed"] else None
+
+        status = network.wait("proof into a batch", committed)
+        self.assertEqual(status["signed"], held["signed"])
+        session = network.smart("settlement", {"session": {"session": place["session"]}})
+        hosts = network.smart("registry", {"hosts": {}})
+        warm = next(each for each in hosts if each["host"] == place["host"])["warm_key"]["key"]
+        keys = ["--session-key", session["session_key"], "--warm-key", warm]
+        # The root is on the chain, where the host's batch committed it.
+        batch = {"host": place["host"], "sequence": status["committed"]["batch"]}
+        root = network.smart("settlement", {"batch": batch})["root"]["hash"]
+        found = network.verify(status, *keys, "--root", root)
+        self.assertEqual(found.returncode, 0, found.stdout + found.stderr)
+        verdicts = {step["step"]: step["verdict"] for step in json.loads(found.stdout)["steps"]}
+        self.assertEqual(set(verdicts.values()), {"holds"}, found.stdout)
+        self.assertIn("batch", verdicts)
+        # One coin less, another host's word, or another chain: all are found out.
+        capture = str(int(status["signed"]["receipt"]["capture"]) - 1)
+        forged = json.loads(json.dumps(status))
+        for part in (forged["signed"], forged["committed"]):
+            part["receipt"]["capture"] = capture
+        other = next(each for each in hosts if each["host"] != place["host"])["warm_key"]["key"]
+        for wrong in (
+            network.verify(forged, *keys),
+            network.verify(status, *keys[:3], other),
+            network.verify(status, *keys, chain="another-1"),
+            network.verify(status, *keys, "--root", "00" * 32),
+        ):
+            self.assertEqual(wrong.returncode, 9, wrong.stdout + wrong.stderr)
 
     def test_5b_a_host_rotates_its_warm_key_and_what_it_serves_then_is_committed_and_claimed_by_the_new_one(self):
         network, number = self.network, 1
