@@ -36,6 +36,8 @@ def main():
             servers += [stack.worker(), stack.worker(ENCODER, model_id="encoder")]
             for style in taught.TEMPLATES:
                 servers.append(stack.worker(taught.model(folder, style, special=True), model_id=f"quern-{style}"))
+            thinker, (_, close) = taught.thinker(folder, always=True)
+            servers.append(stack.worker(thinker, model_id="quern-thinker"))
             servers.insert(0, stack.router(servers, keys=keys))
             # The commands bring libraries of their own.
             environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
@@ -43,6 +45,8 @@ def main():
                 "QUERN_KEY": key,
                 "QUERN_MODEL": stack.MODEL_ID,
                 "QUERN_TOOLS_MODEL": "quern-tagged",
+                "QUERN_THINKER": "quern-thinker",
+                "QUERN_THOUGHTS_END": str(close),
                 "QUERN_ENCODER": "encoder",
                 "PYTHONDONTWRITEBYTECODE": "1",
             }

@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from pydantic import BaseModel, ConfigDict, Field
-from served import BASE, ENCODER, KEY, MODEL, TOOLS_MODEL
+from served import BASE, ENCODER, KEY, MODEL, THINKER, THINKING, THINKING_BRIEFLY, THOUGHT_TOKENS, TOOLS_MODEL
 
 QUESTION = "Who built the ark?"
 # Strict tools take no arguments that their schema does not name.
@@ -74,6 +74,35 @@ class Chat(unittest.TestCase):
         answer = model(use_responses_api=True, max_tokens=20, seed=None).invoke(QUESTION)
         self.assertTrue(answer.text)
         self.assertGreater(answer.usage_metadata["output_tokens"], 0)
+
+    def test_thoughts_are_counted_in_chats_and_blocks_of_their_own_in_responses(self):
+        chat = model(THINKER, max_tokens=40, seed=7, stream_usage=True, extra_body=THINKING)
+        whole = chat.invoke(QUESTION)
+        # This client leaves thoughts out of chats by design; they are not in the text either.
+        self.assertTrue(whole.text)
+        self.assertNotIn("think>", whole.text)
+        counted = whole.usage_metadata["output_token_details"]["reasoning"]
+        self.assertIn(counted, range(2, THOUGHT_TOKENS + 1))
+        total = None
+        for piece in chat.stream(QUESTION):
+            total = piece if total is None else total + piece
+        self.assertEqual(total.text, whole.text)
+        self.assertEqual(total.usage_metadata["output_token_details"]["reasoning"], counted)
+        options = {"max_tokens": 60, "seed": None, "output_version": "responses/v1", "extra_body": THINKING_BRIEFLY}
+        responses = model(THINKER, use_responses_api=True, **options)
+        answer = responses.invoke(QUESTION)
+        thought, said = answer.content
+        self.assertEqual((thought["type"], said["type"]), ("reasoning", "text"))
+        self.assertTrue(thought["content"][0]["text"] and said["text"])
+        self.assertGreater(answer.usage_metadata["output_token_details"]["reasoning"], 1)
+        total = None
+        for piece in responses.stream(QUESTION):
+            total = piece if total is None else total + piece
+        self.assertEqual(total.text, answer.text)
+        self.assertEqual([part["type"] for part in total.content], ["reasoning", "text"])
+        # What came goes back, and the next turn is answered.
+        again = responses.invoke([HumanMessage(QUESTION), answer, HumanMessage("And why?")])
+        self.assertTrue(again.usage_metadata["output_tokens"])
 
 
 class Structured(unittest.TestCase):

@@ -11,7 +11,7 @@ from typing import Literal
 import litellm
 from litellm.llms.openai_like.json_loader import JSONProviderRegistry, SimpleProviderConfig
 from pydantic import BaseModel
-from served import BASE, ENCODER, KEY, MODEL, TOOLS_MODEL
+from served import BASE, ENCODER, KEY, MODEL, THINKER, THINKING, THOUGHT_TOKENS, TOOLS_MODEL
 
 CHAT = [{"role": "user", "content": "Who built the ark?"}]
 # The entry for LiteLLM's `providers.json`, as the page for users shows it.
@@ -77,6 +77,20 @@ class Provider(unittest.TestCase):
         result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "It lies in ruins."}
         second = ask(TOOLS_MODEL, messages=[*CHAT, message, result], tools=[TOOL], tool_choice="none")
         self.assertTrue(second.choices[0].message.content)
+
+    def test_thoughts_come_beside_the_content_and_are_counted(self):
+        whole = ask(THINKER, seed=7, max_tokens=40, extra_body=THINKING)
+        message = whole.choices[0].message
+        self.assertTrue(message.reasoning_content and message.content)
+        counted = whole.usage.completion_tokens_details.reasoning_tokens
+        self.assertIn(counted, range(2, THOUGHT_TOKENS + 1))
+        pieces = list(ask(THINKER, seed=7, max_tokens=40, extra_body=THINKING, stream=True,
+                          stream_options={"include_usage": True}))
+        deltas = [piece.choices[0].delta for piece in pieces if piece.choices]
+        told = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+        self.assertEqual(told, message.reasoning_content)
+        self.assertEqual("".join(delta.content or "" for delta in deltas), message.content)
+        self.assertEqual(pieces[-1].usage.completion_tokens_details.reasoning_tokens, counted)
 
     def test_errors_are_those_of_their_kind(self):
         with self.assertRaises(litellm.BadRequestError):

@@ -5,7 +5,7 @@ import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { embedMany, generateText, isStepCount, Output, streamText, tool } from "ai";
 import { z } from "zod";
-import { base, encoder, key, model, toolsModel } from "./served.mjs";
+import { base, encoder, key, model, thinker, toolsModel } from "./served.mjs";
 
 const quern = createOpenAICompatible({
   name: "quern", baseURL: base, apiKey: key, includeUsage: true, supportsStructuredOutputs: true,
@@ -118,6 +118,42 @@ test("the provider for OpenAI does the same over Responses, as long as nothing i
   assert.equal(looked.length, 4);
   const shaped = { ...common, providerOptions, model: openai(model), prompt, maxOutputTokens: 150 };
   Builder.parse((await generateText({ ...shaped, output: Output.object({ schema: Builder }) })).output);
+});
+
+test("thoughts come beside the text, whole and in pieces, and are counted", async () => {
+  const request = {
+    ...common, model: quern(thinker), prompt, maxOutputTokens: 40, seed: 7,
+    providerOptions: { quern: { thinking_token_budget: 12 } },
+  };
+  const whole = await generateText(request);
+  assert.ok(whole.reasoningText && whole.text);
+  // Twelve tokens at most, and the mark behind them.
+  const counted = whole.usage.outputTokenDetails.reasoningTokens;
+  assert.ok(counted > 1 && counted <= 13, String(counted));
+  const stream = streamText(request);
+  const told = { "reasoning-delta": "", "text-delta": "" };
+  const kinds = [];
+  for await (const part of stream.fullStream) {
+    if (part.type in told) told[part.type] += part.text;
+    kinds.push(part.type);
+  }
+  assert.deepEqual(told, { "reasoning-delta": whole.reasoningText, "text-delta": whole.text });
+  assert.ok(kinds.indexOf("reasoning-end") < kinds.indexOf("text-start"), String(kinds));
+  assert.equal((await stream.usage).outputTokenDetails.reasoningTokens, counted);
+  const silent = await generateText({ ...request, providerOptions: { quern: { reasoning_effort: "none" } } });
+  assert.ok(!silent.reasoningText && silent.text);
+});
+
+test("thoughts come over Responses too", async () => {
+  const openai = createOpenAI({ baseURL: base, apiKey: key });
+  // With an effort this provider asks for detailed summaries unless it is told otherwise. There are none.
+  const providerOptions = { openai: { store: false, reasoningEffort: "low", reasoningSummary: "auto", forceReasoning: true } };
+  const request = { ...common, providerOptions, model: openai(thinker), prompt, maxOutputTokens: 40 };
+  const whole = await generateText(request);
+  assert.ok(whole.usage.outputTokenDetails.reasoningTokens > 0);
+  const kinds = [];
+  for await (const part of streamText(request).fullStream) kinds.push(part.type);
+  assert.ok(!kinds.includes("error"), String(kinds));
 });
 
 test("embedMany keeps the order", async () => {
