@@ -2,6 +2,7 @@
 # The JavaScript clients of the end-to-end tests, exactly as their lockfile says. The tests find
 # them through a link, as Node looks for node_modules beside the importing file.
 . "$(dirname "$0")/lib.sh"
+bash "$SETUP/agent.sh"
 tests=$ROOT/tests/e2e/js
 STEP=node
 if [ ! -f "$tests/package-lock.json" ]; then
@@ -15,12 +16,14 @@ step node "$tests/package.json" "$tests/package-lock.json"
 if grep -q '"resolved": *"http' "$tests/package-lock.json"; then
     die "tests/e2e/js/package-lock.json names a registry; write it with npm's omit-lockfile-registry-resolved"
 fi
-rm -rf "$DEPS/node"
-mkdir -p "$DEPS/node"
-cp "$tests"/package.json "$tests"/package-lock.json "$DEPS/node/"
-[ ! -f "$tests/.npmrc" ] || cp "$tests/.npmrc" "$DEPS/node/"
+# Beside the old ones, which tests may be using.
+mkdir "$SCRATCH/new"
+cp "$tests"/package.json "$tests"/package-lock.json "$SCRATCH/new/"
+[ ! -f "$tests/.npmrc" ] || cp "$tests/.npmrc" "$SCRATCH/new/"
 say "installing the JavaScript clients"
-(cd "$DEPS/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+(cd "$SCRATCH/new" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+[ ! -e "$DEPS/node" ] || mv "$DEPS/node" "$SCRATCH/old"
+mv "$SCRATCH/new" "$DEPS/node"
 rm -rf "$tests/node_modules"
 ln -sfn ../../../.deps/node/node_modules "$tests/node_modules"
 step_done
