@@ -38,6 +38,7 @@ dependencies() {
 shell_scripts() {
     git ls-files --cached --others --exclude-standard '*.sh' .ci/run | sort -u | xargs shellcheck
 }
+container_files() { git ls-files --cached --others --exclude-standard '*Containerfile' '*Dockerfile' | xargs hadolint; }
 spelling() { git ls-files --cached --others --exclude-standard | xargs typos --force-exclude --config typos.toml; }
 
 rpc_ledger() { cargo build --locked --workspace --example rpc_ledger && target/debug/examples/rpc_ledger --check; }
@@ -103,6 +104,7 @@ done
 if [ -f contracts/Cargo.toml ]; then stage_join "contracts: artefacts"; fi
 stage "ledger of RPCs" rpc_ledger
 stage "shell scripts" shell_scripts
+stage "container files" container_files
 stage "spelling" spelling
 stage "house rules" house_rules
 stage "book" scripts/docs.sh

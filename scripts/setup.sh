@@ -7,7 +7,7 @@ started=$SECONDS
 run() { local step; for step in "$@"; do bash "./$step.sh" || return; done; }
 run preflight
 # Two compilers work while the rest mostly waits for downloads.
-(run cometbft deny) &
+(run cometbft deny cosmovisor) &
 compilers=$!
 failed=
 run descriptors wasm tools torch python inference sdks clients node || failed=1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# CometBFT, its sample application (the bench's comparator) and its load generator. Go checks the
-# sources against the public checksum database.
+# CometBFT, its sample application (the bench's comparator), its load generator and its signer of votes, which a test
+# runs apart from the node. Go checks the sources against the public checksum database.
 . "$(dirname "$0")/lib.sh"
 step cometbft
 
@@ -10,6 +10,7 @@ say "building $module $COMETBFT_VERSION (about 90 s cold)"
 GOBIN=$DEPS/bin GOFLAGS="${GOFLAGS:-} -trimpath" GOWORK=off go install \
     "$module/cmd/cometbft@v$COMETBFT_VERSION" \
     "$module/abci/cmd/abci-cli@v$COMETBFT_VERSION" \
+    "$module/cmd/priv_val_server@v$COMETBFT_VERSION" \
     "$module/test/loadtime/cmd/load@v$COMETBFT_VERSION"
 
 for tool in cometbft abci-cli; do
@@ -20,4 +21,6 @@ for tool in cometbft abci-cli; do
     esac
 done
 "$DEPS/bin/load" --help >/dev/null 2>&1 || die "load does not run"
+# it has no version to tell, and ends its help with 2 or 0
+"$DEPS/bin/priv_val_server" -help 2>&1 | grep -q -- -priv-state || die "priv_val_server does not run"
 step_done
