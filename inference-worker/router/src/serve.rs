@@ -9,12 +9,15 @@ use crate::pool::Pool;
 use crate::rates::Rates;
 use crate::setup::{ChainArgs, Running};
 use anyhow::{Context, bail};
-use axum::serve::ListenerExt;
 use quern_inference_api::origins::{Origin, with_origins};
+use quern_transport::{PlainListener, served};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Files that a client's connection takes with what is asked of workers for it, and room for all else.
+const FILES_EACH: u64 = 4;
 
 /// Serve the gateway.
 #[derive(Debug, clap::Args)]
@@ -110,9 +113,9 @@ impl Serve {
             tracing::info!("shutting down; running requests may finish");
             let _ = stopping.send(true);
         };
-        let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
         let router = with_origins(http_api::router(service.clone()), &self.allow_origin);
-        let server = axum::serve(listener, router).with_graceful_shutdown(signal);
+        let listener = PlainListener::new(listener, FILES_EACH);
+        let server = axum::serve(listener, served(router)).with_graceful_shutdown(signal);
         let out_of_time = async move {
             let _ = stopped.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(Duration::from_secs(self.grace)).await;

@@ -6,6 +6,9 @@
 //! answer, is not idle, however long the answer takes; only a peer that does not take what is written for a while loses its
 //! place. Where requests are under way on all, the newcomer is refused. What a handler has not begun keeps no place, so that
 //! strangers, who can ask but get nothing, keep nobody out.
+//!
+//! Whether or not places are short, a connection ends whose client takes too long over the head of a request, asks nothing
+//! for long, or takes next to nothing of an answer.
 
 use crate::handshakes::{Places, network};
 use std::collections::{BTreeMap, HashMap};
@@ -17,16 +20,45 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio_rustls::server::TlsStream;
+
+/// Most bytes of a request's head; a body's first bytes may come with its last ones.
+const MAX_HEAD: usize = 1 << 16;
+/// Bytes of an answer that a peer takes in [`Limits::gone`] at the least, once it is behind.
+const LEAST_TAKEN: usize = 1 << 16;
+/// Pause between two looks at all connections.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a peer may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For what is written of an answer, before its connection counts as idle.
+    pub(crate) patience: Duration,
+    /// For the next [`LEAST_TAKEN`] bytes of an answer, before its connection ends.
+    pub(crate) gone: Duration,
+    /// For a request's head, from its first byte; for a connection's first request, from its beginning.
+    pub(crate) head: Duration,
+    /// Between two requests.
+    pub(crate) idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(15),
+            gone: Duration::from_secs(60),
+            head: Duration::from_secs(20),
+            // Longer than clients keep one, so that few meet one that just ends.
+            idle: Duration::from_secs(300),
+        }
+    }
+}
 
 /// The connections that stand.
 #[derive(Debug)]
 pub(crate) struct Connections {
     places: Places,
-    /// How long a peer may take for what is written of an answer before its connection counts as idle.
-    patience: Duration,
+    limits: Limits,
     began: Instant,
     live: Mutex<Live>,
 }
@@ -49,6 +81,18 @@ pub(crate) struct Pulse {
     ending: AtomicBool,
     /// Since when the peer has not taken all that was written, in milliseconds from the beginning; 0 while it has.
     stuck: AtomicU64,
+    /// Since when it is looked whether the peer takes anything, and the bytes that it has taken since.
+    watched: AtomicU64,
+    taken: AtomicUsize,
+    /// Requests that the server has whole heads of and that are not over.
+    asked: AtomicUsize,
+    /// Since when there is none, and the bytes that have come since.
+    quiet: AtomicU64,
+    heard: AtomicUsize,
+    /// When the first of them came; 0 if there is none.
+    first: AtomicU64,
+    /// Whether it has asked for anything yet.
+    known: AtomicBool,
     cut: AtomicBool,
     waiting: Mutex<Waiting>,
     /// Tells handlers that they work for nobody.
@@ -72,6 +116,62 @@ impl Pulse {
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::SeqCst);
         self.requests.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// The head of a request has come.
+    pub(crate) fn ask(&self) {
+        self.known.store(true, Ordering::SeqCst);
+        self.asked.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A request whose head had come is over at a moment.
+    pub(crate) fn asked_no_more(&self, now: u64) {
+        self.quiet.store(now, Ordering::SeqCst);
+        self.first.store(0, Ordering::SeqCst);
+        self.heard.store(0, Ordering::SeqCst);
+        self.asked.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Why the connection ends at a moment, whoever else wants its place.
+    fn is_over(&self, now: u64, limits: &Limits) -> Option<&'static str> {
+        let passed = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) >= limit.as_millis();
+        let load = |number: &AtomicU64| number.load(Ordering::SeqCst);
+        let stuck = load(&self.stuck);
+        if stuck > 0 {
+            let since = load(&self.watched).max(stuck);
+            if !passed(since, limits.gone) {
+                return None;
+            }
+            if self.taken.swap(0, Ordering::SeqCst) < LEAST_TAKEN {
+                return Some("its peer takes next to nothing of the answer");
+            }
+            self.watched.store(now, Ordering::SeqCst);
+            return None;
+        }
+        if self.asked.load(Ordering::SeqCst) > 0 || self.ending.load(Ordering::SeqCst) {
+            return None;
+        }
+        match load(&self.first) {
+            0 if self.known.load(Ordering::SeqCst) => {
+                passed(load(&self.quiet), limits.idle).then_some("nothing is asked")
+            }
+            0 => passed(load(&self.quiet), limits.head).then_some("nothing was ever asked"),
+            first => passed(first, limits.head).then_some("the head of a request does not end"),
+        }
+    }
+
+    /// Notes bytes that came.
+    fn hears(&self, bytes: usize, now: u64) {
+        if self.asked.load(Ordering::SeqCst) == 0 {
+            self.heard.fetch_add(bytes, Ordering::SeqCst);
+            let order = Ordering::SeqCst;
+            let _ = self.first.compare_exchange(0, now.max(1), order, order);
+        }
+    }
+
+    /// Whether a request's head is longer than any may be.
+    fn is_swamped(&self) -> bool {
+        self.heard.load(Ordering::SeqCst) >= MAX_HEAD && self.asked.load(Ordering::SeqCst) == 0
     }
 
     /// Whether the connection may be cut at a moment.
@@ -113,10 +213,10 @@ impl Pulse {
 }
 
 impl Connections {
-    pub(crate) fn new(places: Places, patience: Duration) -> Arc<Self> {
+    pub(crate) fn new(places: Places, limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             places,
-            patience,
+            limits,
             began: Instant::now(),
             live: Mutex::default(),
         })
@@ -126,20 +226,18 @@ impl Connections {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> u64 {
+    /// Milliseconds from the beginning.
+    pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// A place for a connection, at the cost of an idle one if there is none; none where none is idle.
-    pub(crate) fn open(
-        self: &Arc<Self>,
-        stream: TlsStream<TcpStream>,
-        address: IpAddr,
-    ) -> Option<Connection> {
+    pub(crate) fn open<S>(self: &Arc<Self>, stream: S, address: IpAddr) -> Option<Connection<S>> {
         let (address, pulse, now) = (network(address), Arc::new(Pulse::default()), self.now());
         pulse.last.store(now, Ordering::Relaxed);
+        pulse.quiet.store(now, Ordering::Relaxed);
         let mut live = self.lock();
-        let idle = |pulse: &Pulse| pulse.is_idle(now, self.patience);
+        let idle = |pulse: &Pulse| pulse.is_idle(now, self.limits.patience);
         if live.by_address.get(&address).map_or(0, BTreeMap::len) >= self.places.of(address) {
             let number = live.idlest_of(address, &idle)?;
             live.cut(address, number);
@@ -161,6 +259,30 @@ impl Connections {
             number,
         };
         Some(Connection { stream, pulse, place })
+    }
+
+    /// Ends those whose peers take too long.
+    pub(crate) fn look(&self) {
+        let now = self.now();
+        let mut live = self.lock();
+        let mut over = Vec::new();
+        for (address, own) in &live.by_address {
+            for (number, pulse) in own {
+                if let Some(reason) = pulse.is_over(now, &self.limits) {
+                    tracing::debug!(%address, reason, "a connection ends");
+                    over.push((*address, *number));
+                }
+            }
+        }
+        for (address, number) in over {
+            live.cut(address, number);
+        }
+    }
+
+    /// Connections that stand.
+    #[cfg(test)]
+    pub(crate) fn standing(&self) -> usize {
+        self.lock().count
     }
 
     /// Requests under way, with those whose answer's end is on its way.
@@ -226,18 +348,23 @@ impl Drop for Place {
     }
 }
 
-/// An encrypted connection.
+/// A connection that has a place.
 #[derive(Debug)]
-pub struct Connection {
-    stream: TlsStream<TcpStream>,
+pub struct Connection<S> {
+    stream: S,
     pulse: Arc<Pulse>,
     place: Place,
 }
 
-impl Connection {
+impl<S> Connection<S> {
     /// What is known of it from outside.
     pub(crate) fn pulse(&self) -> Arc<Pulse> {
         self.pulse.clone()
+    }
+
+    /// Those that it is one of.
+    pub(crate) fn all(&self) -> Arc<Connections> {
+        self.place.connections.clone()
     }
 
     fn lives(&self) {
@@ -254,25 +381,31 @@ impl Connection {
             pulse.check()?;
             let now = self.place.connections.now().max(1);
             let order = Ordering::SeqCst;
-            let _ = pulse.stuck.compare_exchange(0, now, order, order);
+            if pulse.stuck.compare_exchange(0, now, order, order).is_ok() {
+                pulse.taken.store(0, order);
+            }
         }
         polled
     }
 
     fn wrote(&self, polled: Poll<io::Result<usize>>, context: &Context<'_>) -> Poll<io::Result<usize>> {
-        if matches!(polled, Poll::Ready(Ok(1..))) {
+        if let Poll::Ready(Ok(bytes @ 1..)) = &polled {
             self.lives();
+            self.pulse.taken.fetch_add(*bytes, Ordering::SeqCst);
         }
         self.noted(polled, context)
     }
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.pulse.is_swamped() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if polled.is_pending() {
@@ -280,14 +413,16 @@ impl AsyncRead for Connection {
         }
         // After the waker is there: whoever cuts from now on wakes it.
         self.pulse.check()?;
-        if buffer.filled().len() > before {
+        let more = buffer.filled().len().saturating_sub(before);
+        if more > 0 {
             self.lives();
+            self.pulse.hears(more, self.place.connections.now());
         }
         polled
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -5,17 +5,21 @@
 //! `axum::extract::ConnectInfo<Peer>`; they compare it with the key of the router that the session names.
 //! There is no session resumption: a resumed session would skip the proof. Handshakes and connections are bounded, for each
 //! address and for all; idle ones lose their places to whoever comes, those with a request that a handler has begun never.
+//!
+//! What is served without encryption, on loopback, has the same bounds: see [`PlainListener`].
 
 mod client;
 mod config;
 mod connections;
 mod handshakes;
 mod key;
+mod plain;
 mod server;
 mod service;
 
 pub use client::{Client, ClientError};
 pub use connections::Connection;
 pub use key::TransportKey;
+pub use plain::PlainListener;
 pub use server::{Peer, SecureListener};
 pub use service::{MakeServed, Served, Turn, served};

@@ -1,7 +1,7 @@
 //! The server's side: a listener for `axum::serve`.
 
 use crate::config;
-use crate::connections::{Connection, Connections};
+use crate::connections::{Connection, Connections, LOOK, Limits};
 use crate::handshakes::{Handshakes, Places};
 use crate::key::{TransportKey, public_of};
 use axum::serve::Listener;
@@ -9,15 +9,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// Two round trips and a signature on either side take no longer.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
-/// A peer that takes longer for what is written at once, some hundred KiB, may lose its connection to another one.
-const STUCK: Duration = Duration::from_secs(15);
 
 /// Who is at the other end of a connection: `axum::extract::ConnectInfo<Peer>` in a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +28,16 @@ pub struct Peer {
     pub address: SocketAddr,
 }
 
+/// An encrypted connection.
+type Encrypted = Connection<TlsStream<TcpStream>>;
+
 /// A listener whose connections are encrypted and whose peers are known.
 ///
 /// Serve with `axum::serve(listener, quern_transport::served(router))`.
 #[derive(Debug)]
 pub struct SecureListener {
     address: SocketAddr,
-    ready: mpsc::Receiver<(Connection, Peer)>,
+    ready: mpsc::Receiver<(Encrypted, Peer)>,
     accepting: JoinHandle<()>,
 }
 
@@ -44,7 +47,7 @@ impl SecureListener {
     /// # Errors
     /// When the listener has no address or the key is of no use to TLS.
     pub fn new(listener: TcpListener, key: &TransportKey) -> io::Result<Self> {
-        let live = Connections::new(Places::one_in(2, 64, 16_384), STUCK);
+        let live = Connections::new(Places::one_in(2, 64, 16_384), Limits::default());
         Self::bounded(listener, key, live)
     }
 
@@ -74,13 +77,19 @@ async fn accept_all(
     mut listener: TcpListener,
     acceptor: TlsAcceptor,
     (limit, live): (Places, Arc<Connections>),
-    ready: mpsc::Sender<(Connection, Peer)>,
+    ready: mpsc::Sender<(Encrypted, Peer)>,
 ) {
     let mut handshakes = Handshakes::new(limit);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let (socket, address) = tokio::select! {
             biased;
             () = handshakes.ended() => continue,
+            _ = look.tick() => {
+                live.look();
+                continue;
+            }
             // Axum's own accept waits and goes on after an error such as too many open files.
             connection = Listener::accept(&mut listener) => connection,
         };
@@ -105,7 +114,7 @@ async fn accept_all(
 }
 
 impl Listener for SecureListener {
-    type Io = Connection;
+    type Io = Encrypted;
     type Addr = Peer;
 
     async fn accept(&mut self) -> (Self::Io, Peer) {
@@ -137,7 +146,7 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpSocket, TcpStream};
+    use tokio::net::TcpSocket;
     use tokio_rustls::{TlsConnector, client};
 
     /// An answer that never ends.
@@ -238,7 +247,11 @@ mod tests {
         socket.set_send_buffer_size(1 << 14).unwrap();
         let listener = socket.listen(64).unwrap();
         let to = listener.local_addr().unwrap();
-        let live = Connections::new(places, stuck);
+        let limits = Limits {
+            patience: stuck,
+            ..Limits::default()
+        };
+        let live = Connections::new(places, limits);
         let listener = SecureListener::bounded(listener, &server_key(), live.clone()).unwrap();
         let routes = routes.route("/", get(|| async { "here" }));
         tokio::spawn(async move { axum::serve(listener, served(routes)).await });
@@ -262,7 +275,7 @@ mod tests {
             share: 4,
             local: 4,
         };
-        let (to, _) = serve(places, STUCK, Router::new()).await;
+        let (to, _) = serve(places, Limits::default().patience, Router::new()).await;
         let mut busy = call(1, to).await;
         let mut idle = Vec::new();
         for _ in 0..6 {
@@ -344,7 +357,7 @@ mod tests {
         let routes = Router::new()
             .route("/denied", get(move || denied(waits.clone())))
             .route("/later", get(move |turn| later(wait.clone(), turn)));
-        let (to, live) = serve(places, STUCK, routes).await;
+        let (to, live) = serve(places, Limits::default().patience, routes).await;
         let mut strangers = Vec::new();
         for _ in 0..3 {
             let mut stranger = call(1, to).await;

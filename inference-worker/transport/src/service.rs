@@ -1,6 +1,7 @@
 //! The HTTP service behind a listener: handlers learn who calls, and say of which requests the connection keeps its place.
 
-use crate::connections::Pulse;
+use crate::connections::{Connection, Connections, Pulse};
+use crate::plain::PlainListener;
 use crate::server::{Peer, SecureListener};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -11,14 +12,17 @@ use http::StatusCode;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use tower_service::Service;
 
-/// What `axum::serve` takes beside a [`SecureListener`]: the router's answers, whose handlers can ask for
-/// `axum::extract::ConnectInfo<Peer>` and for the request's [`Turn`] in its extensions.
+/// What `axum::serve` takes beside a [`SecureListener`] or a [`PlainListener`]: the router's answers, whose handlers can ask
+/// for `axum::extract::ConnectInfo<Peer>`, or of a `SocketAddr`, and for the request's [`Turn`] in its extensions.
+///
+/// Behind a [`PlainListener`] a request begins by itself once it has come whole.
 pub fn served(router: Router) -> MakeServed {
     MakeServed(router)
 }
@@ -27,33 +31,58 @@ pub fn served(router: Router) -> MakeServed {
 #[derive(Clone, Debug)]
 pub struct MakeServed(Router);
 
+impl MakeServed {
+    fn of<A, S>(&self, peer: A, connection: &Connection<S>, begins: bool) -> Served<A> {
+        Served {
+            router: self.0.clone(),
+            peer,
+            pulse: connection.pulse(),
+            all: connection.all(),
+            begins,
+        }
+    }
+}
+
 impl Service<IncomingStream<'_, SecureListener>> for MakeServed {
-    type Response = Served;
+    type Response = Served<Peer>;
     type Error = Infallible;
-    type Future = Ready<Result<Served, Infallible>>;
+    type Future = Ready<Result<Served<Peer>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, stream: IncomingStream<'_, SecureListener>) -> Self::Future {
-        ready(Ok(Served {
-            router: self.0.clone(),
-            peer: *stream.remote_addr(),
-            pulse: stream.io().pulse(),
-        }))
+        ready(Ok(self.of(*stream.remote_addr(), stream.io(), false)))
+    }
+}
+
+impl Service<IncomingStream<'_, PlainListener>> for MakeServed {
+    type Response = Served<SocketAddr>;
+    type Error = Infallible;
+    type Future = Ready<Result<Served<SocketAddr>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, stream: IncomingStream<'_, PlainListener>) -> Self::Future {
+        ready(Ok(self.of(*stream.remote_addr(), stream.io(), true)))
     }
 }
 
 /// One connection's service.
 #[derive(Clone, Debug)]
-pub struct Served {
+pub struct Served<A> {
     router: Router,
-    peer: Peer,
+    peer: A,
     pulse: Arc<Pulse>,
+    all: Arc<Connections>,
+    /// Whether what has come whole is under way.
+    begins: bool,
 }
 
-impl Service<Request> for Served {
+impl<A: Clone + Send + Sync + 'static> Service<Request> for Served<A> {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -67,9 +96,14 @@ impl Service<Request> for Served {
             pulse: self.pulse.clone(),
             state: AtomicU8::new(ASKING),
         }));
-        let over = Over(turn.clone());
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(self.peer));
+        self.pulse.ask();
+        let over = Over(turn.clone(), self.all.clone());
+        let begins = self.begins.then(|| turn.clone());
+        let mut request = request.map(|body| match begins {
+            Some(turn) => Body::new(Arriving::of(body, turn)),
+            None => body,
+        });
+        request.extensions_mut().insert(ConnectInfo(self.peer.clone()));
         request.extensions_mut().insert(turn);
         let answer = self.router.call(request);
         let pulse = self.pulse.clone();
@@ -81,6 +115,52 @@ impl Service<Request> for Served {
             };
             Ok(response.map(|body| Body::new(Answer { body, _over: over })))
         })
+    }
+}
+
+/// A request's body, with whose end the request begins.
+struct Arriving {
+    body: Body,
+    turn: Turn,
+}
+
+impl Arriving {
+    fn of(body: Body, turn: Turn) -> Self {
+        let arriving = Self { body, turn };
+        arriving.note();
+        arriving
+    }
+
+    fn note(&self) {
+        if self.body.is_end_stream() {
+            self.turn.begin();
+        }
+    }
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match &polled {
+            Poll::Ready(None) => self.turn.begin(),
+            Poll::Ready(Some(Ok(_))) => self.note(),
+            _ => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -116,7 +196,7 @@ impl Turn {
 
 /// Ends a request when dropped: with the last piece of its answer, or before if its client leaves.
 #[derive(Debug)]
-struct Over(Turn);
+struct Over(Turn, Arc<Connections>);
 
 impl Drop for Over {
     fn drop(&mut self) {
@@ -124,6 +204,7 @@ impl Drop for Over {
         if state.swap(OVER, Ordering::SeqCst) == UNDER_WAY {
             pulse.end();
         }
+        pulse.asked_no_more(self.1.now());
     }
 }
 

@@ -14,11 +14,10 @@ use crate::paid::{Own, Paid};
 use crate::proof::{self, Proofs};
 use crate::scheduler::{Filler, Scheduler};
 use anyhow::{Context, bail};
-use axum::serve::ListenerExt;
 use quern_engine::Engine;
 use quern_inference_api::origins::{Origin, with_origins};
 use quern_protocol::Hash;
-use quern_transport::{SecureListener, served};
+use quern_transport::{PlainListener, SecureListener, served};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +26,11 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
+
+/// Files for each connection of a client, and room for all else.
+pub(crate) const FILES_EACH: u64 = 2;
+/// The same where paying clients have most of them.
+const STATUS_FILES_EACH: u64 = 16;
 
 /// Serve one model or several over an OpenAI-compatible HTTP interface.
 #[derive(Debug, clap::Args)]
@@ -304,10 +308,9 @@ impl Serve {
         let server = match services.paid.clone() {
             None => {
                 println!("listening on http://{address}");
-                let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
                 let router = with_origins(http::router(services), &self.allow_origin);
-                let router = router.into_make_service_with_connect_info::<SocketAddr>();
-                let server = axum::serve(listener, router);
+                let listener = PlainListener::new(listener, FILES_EACH);
+                let server = axum::serve(listener, served(router));
                 server.with_graceful_shutdown(signal).into_future()
             }
             Some(paid) => {
@@ -315,7 +318,8 @@ impl Serve {
                     let listener = bind(status).await?;
                     println!("status on http://{}", listener.local_addr()?);
                     let router = http::status_router(services.clone());
-                    tokio::spawn(async move { axum::serve(listener, router).await });
+                    let listener = PlainListener::new(listener, STATUS_FILES_EACH);
+                    tokio::spawn(async move { axum::serve(listener, served(router)).await });
                 }
                 println!("listening on https://{address}");
                 let listener = SecureListener::new(listener, &paid.transport_key)?;

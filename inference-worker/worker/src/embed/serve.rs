@@ -4,10 +4,10 @@ use crate::embed::Queue;
 use crate::http::embeddings::{Encoding, router};
 use crate::metrics::Metrics;
 use crate::models::Entry;
-use crate::serve::{Serve, bind, terminated};
+use crate::serve::{FILES_EACH, Serve, bind, terminated};
 use anyhow::{Context, bail};
-use axum::serve::ListenerExt;
 use quern_inference_api::origins::with_origins;
+use quern_transport::{PlainListener, served};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -69,9 +69,9 @@ impl Serve {
         };
         tracing::info!(%address, model = encoding.model_id, context = encoding.context, "serving vectors");
         println!("listening on http://{address}");
-        let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
         let router = with_origins(router(encoding), &self.allow_origin);
-        let server = axum::serve(listener, router).with_graceful_shutdown(signal);
+        let listener = PlainListener::new(listener, FILES_EACH);
+        let server = axum::serve(listener, served(router)).with_graceful_shutdown(signal);
         tokio::select! {
             result = async { server.await } => result.context("the HTTP server failed"),
             () = async move {

@@ -1,14 +1,14 @@
 //! `quern-worker attach`: another server's model under the worker's interface.
 
 use super::EngineArgs;
-use crate::serve::{bind, terminated};
+use crate::serve::{FILES_EACH, bind, terminated};
 use anyhow::{Context, bail};
-use axum::serve::ListenerExt;
 use quern_engine_remote::probe::probe;
 use quern_engine_remote::serve::{Options, Remote};
 use quern_engine_remote::tier::NO_PAY;
 use quern_engine_remote::tokens::Vocabulary;
 use quern_engine_remote::{Capabilities, TrustTier, Upstream};
+use quern_transport::{PlainListener, served};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -132,11 +132,11 @@ impl Attach {
         let listener = bind(self.listen).await?;
         println!("listening on http://{}", listener.local_addr()?);
         let watch = tokio::spawn(remote.clone().watch());
-        let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
+        let listener = PlainListener::new(listener, FILES_EACH);
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
         let mut stop = stopped.clone();
         let signal = async move { drop(stop.wait_for(|stopping| *stopping).await) };
-        let server = axum::serve(listener, remote.router())
+        let server = axum::serve(listener, served(remote.router()))
             .with_graceful_shutdown(signal)
             .into_future();
         tokio::spawn(async move {
