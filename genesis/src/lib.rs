@@ -40,7 +40,7 @@ pub use error::{GenesisError, Result};
 pub use gov::{GovCount, GovGenesis, GovPayout};
 pub use grants::{AuthzGenesis, FeeGrant, FeegrantGenesis, GrantAuthorization};
 pub use metadata::{DenomUnit, Metadata};
-pub use staking::{Completion, StakingGenesis, WithdrawAddress};
+pub use staking::{Completion, HostDescription, StakingGenesis, WithdrawAddress};
 pub use system::{GenTx, HookGas, SystemAddress, SystemContract, SystemGenesis, SystemValidator, predict};
 pub use upgrade::{AppliedUpgrade, UpgradeGenesis};
 pub use validator::{ConsensusKey, Validator};

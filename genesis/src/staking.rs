@@ -13,6 +13,8 @@ pub struct StakingGenesis {
     pub completions: Vec<Completion>,
     /// Where rewards go that do not go to the delegator.
     pub withdraw_addresses: Vec<WithdrawAddress>,
+    /// What validators say of themselves beside their hosts' records.
+    pub descriptions: Vec<HostDescription>,
     /// First evidence against each validator, as `google.protobuf.Any` prints.
     pub evidence: Vec<serde_json::Value>,
 }
@@ -49,4 +51,19 @@ pub struct WithdrawAddress {
     /// Recipient.
     #[serde(with = "text::address")]
     pub withdraw_address: AccAddress,
+}
+
+/// What a validator says of itself that its host's record has no room for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostDescription {
+    /// Host.
+    #[serde(with = "text::address")]
+    pub host: AccAddress,
+    /// Proof of who it is, such as a fingerprint.
+    pub identity: String,
+    /// Whom to tell of a weakness.
+    pub security_contact: String,
+    /// Anything else.
+    pub details: String,
 }

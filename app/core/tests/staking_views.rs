@@ -295,6 +295,80 @@ fn a_host_registers_and_changes_its_record_by_the_sdks_messages() {
 }
 
 #[test]
+fn a_validators_description_is_kept_whole_and_survives_an_export() {
+    let mut s = scene();
+    let host = s.w.hosts[0].clone();
+    let edit = |identity: &str, contact: &str, details: &str| {
+        any(&staking::MsgEditValidator {
+            description: Some(staking::Description {
+                moniker: "First".into(),
+                identity: identity.into(),
+                website: "https://first.example".into(),
+                security_contact: contact.into(),
+                details: details.into(),
+            }),
+            validator_address: valoper(&host),
+            ..Default::default()
+        })
+    };
+    let described = |s: &support::staking::Scene| {
+        let request = staking::QueryValidatorRequest {
+            validator_addr: valoper(&host),
+        };
+        let found: staking::QueryValidatorResponse = ask_staking(&s.w.chain, "Validator", &request).unwrap();
+        let said = found.validator.unwrap().description.unwrap();
+        [
+            said.moniker,
+            said.website,
+            said.identity,
+            said.security_contact,
+            said.details,
+        ]
+    };
+    let whole = [
+        "First",
+        "https://first.example",
+        "0A1B2C3D4E5F6071",
+        "sec@first.example",
+        "Two cards",
+    ];
+    done(send(&mut s.w.chain, &host, edit(whole[2], whole[3], whole[4])));
+    assert_eq!(described(&s), whole);
+    let (first, second) = exported_twice(&s.w.chain.app);
+    assert_eq!(first.staking.descriptions[0].identity, whole[2]);
+    assert_eq!(first.staking, second.staking);
+
+    // as in the SDK, what is marked stays and what is empty goes
+    done(send(
+        &mut s.w.chain,
+        &host,
+        edit("[do-not-modify]", "", "Four cards"),
+    ));
+    assert_eq!(
+        described(&s),
+        [whole[0], whole[1], whole[2], "", "Four cards"].map(String::from)
+    );
+    // a change of the commission alone says nothing of the description
+    let rate = any(&staking::MsgEditValidator {
+        validator_address: valoper(&host),
+        commission_rate: "50000000000000000".into(),
+        ..Default::default()
+    });
+    done(send(&mut s.w.chain, &host, rate));
+    assert_eq!(described(&s)[4], "Four cards");
+    let long = send(&mut s.w.chain, &host, edit("", "", &"x".repeat(281)));
+    failed(
+        &long,
+        "sdk",
+        18,
+        "invalid details length; got: 281, max: 280: invalid request",
+    );
+    done(send(&mut s.w.chain, &host, edit("", "", "")));
+    assert_eq!(described(&s)[2..], ["", "", ""]);
+    assert!(exported_twice(&s.w.chain.app).0.staking.descriptions.is_empty());
+}
+
+#[test]
 fn a_delegator_is_paid_its_part_where_it_wants_it_and_the_operator_its_commission() {
     let mut w = proving(&[BOND; 4]);
     w.chain.empty_blocks(1);

@@ -10,6 +10,8 @@ pub(crate) const COMPLETIONS: &[u8] = &[0x01];
 pub(crate) const EVIDENCE: &[u8] = &[0x02];
 /// Where rewards go, by delegator.
 pub(crate) const WITHDRAW_ADDRESSES: &[u8] = &[0x03];
+/// What validators say of themselves beside their hosts' records, by host.
+pub(crate) const DESCRIPTIONS: &[u8] = &[0x04];
 /// Bytes of a height in a key.
 pub(crate) const HEIGHT_LEN: usize = 8;
 
@@ -30,6 +32,10 @@ pub(crate) fn completions_after(height: u64) -> Vec<u8> {
 
 pub(crate) fn evidence(address: &[u8; 20]) -> Vec<u8> {
     [EVIDENCE, address].concat()
+}
+
+pub(crate) fn description(host: &AccAddress) -> Vec<u8> {
+    [DESCRIPTIONS, &host.length_prefixed()].concat()
 }
 
 pub(crate) fn withdraw_address(delegator: &AccAddress) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! x/staking: hosts as validators, positions as delegations.
 
 mod delegations;
+pub(crate) mod description;
 mod handle;
 mod operator;
 mod params;

@@ -14,15 +14,15 @@ use quern_system::{BONDING, REGISTRY};
 use quern_types::{AccAddress, BASE_DENOM, Event, Result, errors};
 use serde::Deserialize;
 
-use super::handle::bond;
+use super::{
+    description::{self, KEEP},
+    handle::bond,
+};
 use crate::{
     address::{amount, operator},
     contracts::Contracts,
     error, number as dec,
 };
-
-/// What a client leaves of a description as it is.
-const KEEP: &str = "[do-not-modify]";
 
 /// The description's details of a new host, in JSON; keys are base64.
 #[derive(Deserialize)]
@@ -85,6 +85,12 @@ pub(crate) fn create(
         offers: Vec::new(),
     });
     to.call(REGISTRY, &host, &msg, fee)?;
+    let said = wire::Description {
+        // the record has what they said
+        details: String::new(),
+        ..description.clone()
+    };
+    description::set(to.cx, &host, &said)?;
     set_commission(to, &host, rate_bps)?;
     bond(to, &host, &host, value)?;
     to.cx.emit(
@@ -107,25 +113,22 @@ fn consensus_key(m: &wire::MsgCreateValidator) -> Result<Bytes<32>> {
         .ok_or_else(|| errors::INVALID_PUB_KEY.wrap("an Ed25519 key has 32 bytes"))
 }
 
-/// Changes name, URL and commission of the signer's host. Nothing else of a description is kept.
+/// Changes description and commission of the signer's host. Name and URL, which a host must have, stay where none
+/// is given.
 pub(crate) fn edit(to: Contracts<'_>, m: &wire::MsgEditValidator) -> Result<wire::MsgEditValidatorResponse> {
     let host = operator(&m.validator_address, "validator")?;
     let description = m.description.clone().unwrap_or_default();
-    if description == wire::Description::default() && m.commission_rate.is_empty() {
+    let silent = description == wire::Description::default();
+    if silent && m.commission_rate.is_empty() {
         return Err(errors::INVALID_REQUEST.wrap("empty description"));
-    }
-    let lost = [
-        &description.identity,
-        &description.security_contact,
-        &description.details,
-    ];
-    if lost.iter().any(|text| !text.is_empty() && *text != KEEP) {
-        return Err(errors::INVALID_REQUEST.wrap("a host's record has a moniker and a website alone"));
     }
     if !m.min_self_delegation.is_empty() {
         return Err(errors::INVALID_REQUEST.wrap("the chain says what an operator must bond at least"));
     }
     super::require(to, &host).map_err(|_| &error::NO_VALIDATOR)?;
+    if !silent {
+        description::update(to.cx, &host, &description)?;
+    }
     let changed = |text: String| Some(text).filter(|text| !text.is_empty() && text != KEEP);
     let update = HostUpdate {
         moniker: changed(description.moniker),

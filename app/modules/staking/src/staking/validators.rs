@@ -20,7 +20,7 @@ use quern_protocol::Amount;
 use quern_types::{AccAddress, Result, errors};
 use quern_validators::Powers;
 
-use super::unbonding::valoper;
+use super::{description, unbonding::valoper};
 use crate::{
     contracts::Contracts,
     listing::{self, Source},
@@ -67,15 +67,16 @@ impl<'a> Look<'a> {
         let names: Vec<String> = hosts.iter().map(|host| host.host.clone()).collect();
         let backings = backings(self.to, &names)?;
         let each = hosts.iter().zip(&backings);
-        Ok(each.map(|(host, backing)| self.with(host, backing)).collect())
+        each.map(|(host, backing)| self.with(host, backing)).collect()
     }
 
-    fn with(&self, host: &HostInfo, backing: &Backing) -> wire::Validator {
+    fn with(&self, host: &HostInfo, backing: &Backing) -> Result<wire::Validator> {
         let Backing { active, operator, .. } = *backing;
         let key = PubKey {
             key: host.consensus_key.as_bytes().to_vec(),
         };
-        wire::Validator {
+        let said = description::get(self.to.cx, &AccAddress::from_bech32(&host.host)?)?;
+        Ok(wire::Validator {
             operator_address: valoper(&host.host),
             consensus_pubkey: Some(Any {
                 type_url: quern_proto::type_url::<PubKey>(),
@@ -88,13 +89,13 @@ impl<'a> Look<'a> {
             description: Some(wire::Description {
                 moniker: host.moniker.clone(),
                 website: host.endpoint.clone(),
-                ..Default::default()
+                ..said
             }),
             unbonding_time: Some(prost_types::Timestamp::default()),
             commission: Some(crate::commission::of(backing.rate_bps, self.params.as_ref())),
             min_self_delegation: self.min_operator(active.saturating_sub(operator)).to_string(),
             ..Default::default()
-        }
+        })
     }
 
     /// What the operator's part must be at least beside the others' coins.
