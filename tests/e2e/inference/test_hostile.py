@@ -4,6 +4,7 @@ import http.client
 import json
 import random
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -216,6 +217,27 @@ class AnyBody(unittest.TestCase):
                 self.assertEqual((status, answer["error"]["param"]), (400, "n"))
 
 
+SHORT = {
+    "/v1/chat/completions": CHAT,
+    "/v1/completions": {"model": MODEL, "prompt": "hi", "max_tokens": 4},
+    "/v1/messages": CHAT,
+    "/v1/responses": {"model": MODEL, "input": "hi", "max_output_tokens": 4},
+}
+TOOL = {"name": "f", "parameters": {"type": "object", "properties": {}, "additionalProperties": False}}
+OPTIONS = {
+    "/v1/chat/completions": [
+        {"n": 3}, {"seed": 1}, {"logprobs": True}, {"stop": ["e"]}, {"stream_options": {"include_usage": True}},
+        {"tools": [{"type": "function", "function": TOOL}], "tool_choice": "required"}, {"logit_bias": {"300": 50}},
+        {"messages": [{"role": "user", "content": "\u2028\n\ndata: x\n\n\U0001f54a"}]},
+    ],
+    "/v1/completions": [
+        {"n": 2}, {"logprobs": 3}, {"stop": ["e"]}, {"guided_regex": "\\n\\ndata: [a-z]+\\n\\n"}, {"top_p": 0.5},
+    ],
+    "/v1/messages": [{"system": "x"}, {"stop_sequences": ["e"]}, {"top_k": 4}],
+    "/v1/responses": [{"instructions": "x"}, {"text": {"format": {"type": "json_object"}}}, {"top_p": 0.5}],
+}
+
+
 class Bytes(unittest.TestCase):
     """What goes over the wire, byte by byte."""
 
@@ -227,7 +249,7 @@ class Bytes(unittest.TestCase):
             while piece := client.recv(7):
                 raw += piece
         top, rest = raw.split(b"\r\n\r\n", 1)
-        self.assertIn(b"200 OK", top)
+        self.assertIn(b"200 OK", top, (body, rest[:300]))
         self.assertIn(b"content-type: text/event-stream", top.lower())
         text = b""
         while rest:
@@ -235,6 +257,41 @@ class Bytes(unittest.TestCase):
             text += rest[: int(size, 16)]
             rest = rest[int(size, 16) + 2 :]
         return text.decode()
+
+    def test_any_stream_of_any_request_is_events_and_nothing_else(self):
+        """Requests at random, read byte by byte: lines are fields or comments, data is JSON, and each has its end."""
+        dice = random.Random(22)
+        ends = {
+            "/v1/chat/completions": ["[DONE]"], "/v1/completions": ["[DONE]"], "/v1/messages": ["message_stop"],
+            "/v1/responses": ["response.completed", "response.incomplete"],
+        }
+        asked = []
+        for path in ends:
+            for _ in range(12):
+                body = {"temperature": dice.choice([0, 0.7, 1])} | SHORT[path]
+                for option in OPTIONS[path]:
+                    body |= option if dice.random() < 0.4 else {}
+                asked.append((path, body | {"stream": True}))
+
+        def ask(server):
+            for path, body in asked:
+                last = None
+                for event in self.stream(server, path, body).split("\n\n")[:-1]:
+                    fields = [line.partition(": ") for line in event.split("\n") if not line.startswith(":")]
+                    self.assertLessEqual({name for name, _, _ in fields}, {"event", "data"}, event)
+                    data = [value for name, _, value in fields if name == "data"]
+                    if not data:
+                        continue
+                    self.assertEqual(len(data), 1, event)
+                    last = data[0]
+                    if last != "[DONE]":
+                        told = json.loads(last)
+                        last = told.get("type", "")
+                        self.assertNotIn("error", told, (path, body))
+                        self.assertEqual([value for name, _, value in fields if name == "event"], [last] * bool(last))
+                self.assertIn(last, ends[path], (path, body))
+
+        at_both(ask)
 
     def test_events_are_one_line_of_json_each_and_end_with_done(self):
         for server in (gateway, worker):
@@ -311,22 +368,52 @@ def drain(client):
         pass
 
 
+def reset(client):
+    """Ends a connection without a farewell."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def half_close(client):
+    """Says that nothing more will be asked, and leaves a moment later."""
+    client.shutdown(socket.SHUT_WR)
+    time.sleep(0.02)
+
+
+# What never ends by itself, in each dialect, and ways to leave it.
+LONG = CHAT | {"model": "endless", "max_tokens": 5000, "stream": True}
+STREAMS = {
+    "/v1/chat/completions": LONG,
+    "/v1/completions": {"model": "endless", "prompt": "hi", "max_tokens": 5000, "stream": True},
+    "/v1/responses": {"model": "endless", "input": "hi", "max_output_tokens": 5000, "stream": True},
+    "/v1/messages": LONG,
+}
+LEAVES = (socket.socket.close, reset, half_close)
+
+
 class Leavers(unittest.TestCase):
     def still_answers(self):
         for server in (gateway, worker):
             self.assertEqual(send(server, "/v1/chat/completions", CHAT)[0], 200)
 
     def test_a_client_may_leave_at_any_byte(self):
-        body = json.dumps(CHAT | {"model": "endless", "max_tokens": 5000, "stream": True}).encode()
-        for server, paths in ((endless, 3), (gateway, 3)):
-            for path in ("/v1/chat/completions", "/v1/messages", "/v1/responses")[:paths]:
+        for server in (endless, gateway):
+            for path, request in STREAMS.items():
+                body = json.dumps(request).encode()
                 whole = head(server, path, len(body)) + body
-                for cut in (1, 40, len(whole) - len(body), len(whole) - 9, len(whole)):
-                    for read in (0, 1, 300) if cut == len(whole) else (0,):
+                for cut in (1, 40, len(whole) - len(body), len(whole) - 9):
+                    with connect(server) as client:
+                        client.sendall(whole[:cut])
+                # Before a byte of the answer, within its head, at its first event, and within a later one.
+                for read in (0, 1, 300, 1000, 3001):
+                    for leave in LEAVES:
                         with connect(server) as client:
-                            client.sendall(whole[:cut])
-                            if read and path == "/v1/chat/completions":
-                                client.recv(read)
+                            client.sendall(whole)
+                            got = 0
+                            while got < read:
+                                piece = client.recv(read - got)
+                                self.assertTrue(piece, (path, got))
+                                got += len(piece)
+                            leave(client)
         endless.wait_for_metric("quern_worker_active_requests", 0, seconds=60)
         endless.wait_for_metric("quern_worker_queued_requests", 0, seconds=60)
         self.still_answers()
