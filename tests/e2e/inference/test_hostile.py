@@ -342,7 +342,9 @@ class Bytes(unittest.TestCase):
                     client.sendall(head(endless, path, len(body)) + body)
                     seen, raw = [], b""
                     while len(seen) < 2:
-                        raw += client.recv(4096)
+                        piece = client.recv(4096)
+                        self.assertTrue(piece, raw)
+                        raw += piece
                         new = raw.count(comment) - len(seen) - (path == "/v1/messages")
                         seen += [time.monotonic() - begun] * max(new, 0)
                 self.assertIn(b"200 OK", raw.split(b"\r\n", 1)[0])
