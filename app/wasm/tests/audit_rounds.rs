@@ -42,29 +42,30 @@ fn a_round_over_a_thousand_hosts_fits_its_hooks_and_its_blocks() {
 
 /// A whole round in which so many of the hosts serve, prove and audit; one in ten of them cheats, one in ten hides.
 fn loaded(hosts: u32, serving: usize, leaves: u32) {
-    loaded_of(1, hosts, serving, leaves);
-}
-
-/// The same, with so many models.
-fn loaded_of(models: usize, hosts: u32, serving: usize, leaves: u32) {
-    let mut network = Network::with(models);
+    let mut network = Network::new();
     for n in 0..hosts {
         network.join(n);
     }
-    let mut load = Load::commit(&mut network, hosts, serving, leaves);
-    load.prove(&mut network);
+    loaded_in(&mut network, hosts, serving, leaves);
+}
+
+/// The same, in a network of so many hosts.
+fn loaded_in(network: &mut Network, hosts: u32, serving: usize, leaves: u32) {
+    let models = network.models.len();
+    let mut load = Load::commit(network, hosts, serving, leaves);
+    load.prove(network);
     network.until("reveal");
-    let revealed = load.reveal(&mut network);
+    let revealed = load.reveal(network);
     network.until("commit");
-    load.report(&mut network);
+    load.report(network);
     network.until("panel");
     // its beacon, and the checks that it draws
     network.blocks(12);
-    load.open(&mut network);
-    load.hear(&mut network);
+    load.open(network);
+    load.hear(network);
     network.until("review");
     network.blocks(12);
-    load.hear(&mut network);
+    load.hear(network);
     let first = network.number();
     let mut blocks = 0;
     while network.number() == first {
@@ -89,7 +90,7 @@ fn loaded_of(models: usize, hosts: u32, serving: usize, leaves: u32) {
         "{lag}"
     );
 
-    let records: Vec<HostRecord> = (0..hosts).map(|n| load::record(&network, n)).collect();
+    let records: Vec<HostRecord> = (0..hosts).map(|n| load::record(network, n)).collect();
     let sum = |of: &dyn Fn(&HostRecord) -> u64| records.iter().map(of).sum::<u64>();
     // every leaf has its verdict: in the evidence, or missing
     assert_eq!(sum(&|r| r.audited + r.missing), revealed.0 + revealed.1);
@@ -98,12 +99,11 @@ fn loaded_of(models: usize, hosts: u32, serving: usize, leaves: u32) {
     assert!(sum(&|r| r.reports) > 0 && sum(&|r| r.missed) == 0);
     for n in load.servers() {
         let record = &records[n as usize];
-        // for all of them in the same step
         let convictions = if load::cheats(n) { models as u64 } else { 0 };
         assert_eq!(record.convictions, convictions, "{n}: {record:?}");
         assert_eq!(record.missing > 0, load::hides(n), "{n}: {record:?}");
         let honest = !load::cheats(n) && !load::hides(n);
-        let judged = load::proof(&network, n, load.sprint)["judged"].clone();
+        let judged = load::proof(network, n, load.sprint)["judged"].clone();
         assert_eq!(judged["failed"] == json!(0), honest, "{n}: {judged}");
     }
 }
@@ -142,5 +142,24 @@ fn a_loaded_round_among_a_thousand_hosts_fits_its_hooks_and_loses_nothing() {
 
 #[test]
 fn a_loaded_round_of_sixteen_models_fits_its_hooks_and_convicts_for_all_of_them() {
-    loaded_of(16, 10, 10, 48);
+    let (cheat, funder) = (3, 2_000);
+    let mut buckets = 0;
+    // each conviction cuts the operator's and the funder's coins in all of them
+    let mut network = Network::after(16, |network| {
+        for n in 0..10 {
+            network.join(n);
+        }
+        buckets = network.unbond_daily(cheat, funder);
+    });
+    assert_eq!(buckets, 29);
+    let of = |network: &Network| [cheat, funder].map(|who| network.unbonding(cheat, who));
+    let before = of(&network);
+    loaded_in(&mut network, 10, 10, 48);
+    // none has matured: all its own coins are gone, and some of its funder's
+    assert_eq!(network.buckets(cheat, funder), buckets);
+    let after = of(&network);
+    assert!(
+        after[0] == 0 && after[1] > 0 && after[1] < before[1],
+        "{before:?} became {after:?}"
+    );
 }

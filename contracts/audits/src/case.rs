@@ -116,6 +116,7 @@ impl Case {
             withheld: 0,
             forfeit: Amount::ZERO,
             heard: false,
+            convictions: Vec::new(),
         }
     }
 

@@ -114,8 +114,10 @@ pub struct Case {
     pub withheld: u64,
     /// What this round costs the host so far.
     pub forfeit: Amount,
-    /// Whether the findings have entered the evidence, and only verdicts on proofs are still to be told.
+    /// Whether the findings have entered the evidence, and only convictions and verdicts on proofs are left.
     pub heard: bool,
+    /// Convictions to carry out: models, and the generations that they are for.
+    pub convictions: Vec<(String, u32)>,
 }
 
 /// A host's draw among its answers of one model in one sprint.

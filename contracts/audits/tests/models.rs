@@ -6,7 +6,7 @@ use common::chain::{name, MODEL};
 use common::{Audits, CLEAN, FAILED};
 use cosmwasm_std::StdResult;
 use quern_evidence::Wealth;
-use quern_interface::audits::{ExecuteMsg, LeafInfo};
+use quern_interface::audits::{ExecuteMsg, LeafInfo, Phase};
 use quern_interface::bonding;
 use quern_interface::registry::{
     ExecuteMsg as Registry, GroupMember, LaunchPackage, Offer, QueryMsg as AskRegistry,
@@ -230,6 +230,59 @@ fn a_cheat_in_two_large_groups_is_convicted_for_both_by_what_they_say_together()
     audits.play(&[], &word);
     assert_eq!(audits.record(0).convictions, 2);
     for model in [MODEL, OTHER] {
+        assert_eq!(standing(&audits, 0, model), (1, 0), "{model}");
+    }
+}
+
+/// Models of large groups, and how many of them a host still stands in under the first generation.
+const SIX: [&str; 6] = [MODEL, "b", "c", "d", "e", "f"];
+
+fn unconvicted(audits: &Audits) -> usize {
+    let standing = |model: &&&str| standing(audits, 0, model).0 == 0;
+    SIX.iter().filter(standing).count()
+}
+
+#[test]
+fn many_convictions_are_carried_out_a_few_in_each_step_and_a_thaw_waits_for_the_last() {
+    let others: Vec<(&str, usize)> = SIX[1..].iter().map(|model| (*model, 10)).collect();
+    let mut audits = audits_of(&others);
+    // failures of one model: enough to freeze
+    let bad = served_of(&mut audits, 0, &[MODEL])[0][..2].to_vec();
+    let word = |_: usize, leaf: &LeafInfo, _: u32| match bad.contains(&leaf.id) {
+        true => FAILED,
+        false => CLEAN,
+    };
+    audits.play(&[], &word);
+    assert!(audits.record(0).frozen && audits.record(0).convictions == 0);
+    // and more of all of them, which convict for all
+    let bad = served_of(&mut audits, 0, &SIX);
+    let word = |_: usize, leaf: &LeafInfo, _: u32| match bad.iter().flatten().any(|id| *id == leaf.id) {
+        true => FAILED,
+        false => CLEAN,
+    };
+    audits.deliberate(&[], &[], &word);
+    let (mut left, mut most) = (SIX.len(), 0);
+    while audits.round().phase != Phase::Tally {
+        audits.advance();
+        let now = unconvicted(&audits);
+        most = most.max(left - now);
+        left = now;
+        let record = audits.record(0);
+        assert_eq!(record.convictions as usize, SIX.len() - left);
+        assert_eq!(record.frozen, left > 0);
+        if left == 2 {
+            // meanwhile a proven fault convicts for the last one
+            let fault = Registry::Convict {
+                host: audits.host(0).into(),
+                model: SIX[5].into(),
+            };
+            let settlement = audits.world.settlement.clone();
+            audits.world.at_registry(&settlement, &fault, &[]);
+        }
+    }
+    assert_eq!((left, most), (0, 4));
+    // which was for that standing, and what is new is not convicted for the old one
+    for model in SIX {
         assert_eq!(standing(&audits, 0, model), (1, 0), "{model}");
     }
 }

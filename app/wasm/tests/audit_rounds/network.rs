@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use quern_context::{AnyMsg, Cx, GasMeter, MsgOutput, Router};
 use quern_genesis::profile::ProfileName;
+use quern_interface::bonding::Position;
 use quern_proto::cosmwasm::wasm::v1::MsgPinCodes;
 use quern_types::{AccAddress, Result};
 use serde::de::DeserializeOwned;
@@ -70,15 +71,17 @@ pub struct Network {
     pub addresses: [AccAddress; 5],
     /// By phase: the most gas that a block's end took, and blocks that did work.
     pub gas: BTreeMap<String, (u64, u64)>,
+    /// Height at which audits began.
+    pub began: u64,
 }
 
 impl Network {
     pub fn new() -> Self {
-        Self::with(1)
+        Self::after(1, |_| ())
     }
 
-    /// Of so many models, all of which every host serves.
-    pub fn with(models: usize) -> Self {
+    /// Of so many models, all of which every host serves, with what happened before audits began.
+    pub fn after(models: usize, before: impl FnOnce(&mut Self)) -> Self {
         let models: Vec<String> = (0..models).map(|n| format!("model-{n}")).collect();
         let mut chain = Chain::new();
         chain.router = Arc::new(WithBeacon(chain.router.clone()));
@@ -128,9 +131,6 @@ impl Network {
                 "params": proving, "models": [{"model": MODEL, "vocabulary": 1000, "coefficient": 1_000_000,
                     "shapes": [{"prompt": 10, "output": 7, "weight": 1}]}]}),
         ];
-        for ((code, msg), address) in codes.into_iter().zip(first_messages).zip(&addresses) {
-            assert_eq!(chain.instantiate(&gov, code, msg), *address);
-        }
         // as the contracts of genesis are
         let authority = quern_types::module_address("gov").to_string();
         let code_ids = codes.to_vec();
@@ -140,7 +140,20 @@ impl Network {
             models,
             addresses,
             gas: BTreeMap::new(),
+            began: 0,
         };
+        let mut contracts = codes
+            .into_iter()
+            .zip(first_messages)
+            .zip(network.addresses.clone());
+        for ((code, msg), address) in contracts.by_ref().take(AUDITS) {
+            assert_eq!(network.chain.instantiate(&gov, code, msg), address);
+        }
+        before(&mut network);
+        network.began = network.height();
+        for ((code, msg), address) in contracts {
+            assert_eq!(network.chain.instantiate(&gov, code, msg), address);
+        }
         network.sudo(PROOFS, &json!({"end_epoch": {"epoch": "0", "validators": []}}));
         network
     }
@@ -187,6 +200,57 @@ impl Network {
         self.call(&funder, BONDING, bond, amount);
     }
 
+    /// A host and a funder of it unbond every day while it is frozen, until no more buckets can be open: how many are.
+    pub fn unbond_daily(&mut self, host: u32, funder: u32) -> usize {
+        let bonding = ProfileName::Standard.profile().bonding;
+        let longest = bonding.unbonding_blocks + bonding.max_freeze_blocks;
+        let (who, audits) = (operator(host).to_string(), self.addresses[AUDITS].clone());
+        let unbond = json!({"unbond": {"host": who, "amount": "1000000007"}});
+        let freeze = json!({"freeze": {"host": who, "frozen": true}});
+        self.chain.fund(&operator(funder), "100000000000nqrn");
+        self.call(
+            &operator(funder),
+            BONDING,
+            json!({"bond": {"host": who}}),
+            BOND / 2,
+        );
+        let days = longest / bonding.bucket_blocks;
+        for day in 0..=days {
+            for who in [host, funder] {
+                self.call(&operator(who), BONDING, unbond.clone(), 0);
+            }
+            self.call(&audits, BONDING, freeze.clone(), 0);
+            if day < days {
+                self.skip(bonding.bucket_blocks);
+            }
+        }
+        self.buckets(host, host).min(self.buckets(host, funder))
+    }
+
+    /// Buckets in which a funder has coins that can still be slashed.
+    pub fn buckets(&self, host: u32, funder: u32) -> usize {
+        let height = self.height();
+        let unbonding = self.position(host, funder).unbonding.into_iter();
+        unbonding.filter(|entry| entry.matures_at > height).count()
+    }
+
+    /// Coins of a funder that are on their way out.
+    pub fn unbonding(&self, host: u32, funder: u32) -> u128 {
+        let unbonding = self.position(host, funder).unbonding.into_iter();
+        unbonding.map(|entry| entry.amount.0).sum()
+    }
+
+    fn position(&self, host: u32, funder: u32) -> Position {
+        let (host, funder) = (operator(host).to_string(), operator(funder).to_string());
+        self.ask(BONDING, json!({"position": {"host": host, "funder": funder}}))
+    }
+
+    fn skip(&mut self, blocks: u64) {
+        let mut block = (*self.chain.cx.block).clone();
+        block.height += blocks;
+        self.chain.cx.block = Arc::new(block);
+    }
+
     pub fn ask<T: DeserializeOwned>(&self, contract: usize, msg: Value) -> T {
         let answer = self.chain.ask(&self.addresses[contract], msg).unwrap();
         serde_json::from_value(answer).unwrap()
@@ -223,9 +287,7 @@ impl Network {
         *most = (most.0.max(gas), most.1 + u64::from(gas > 100_000));
         self.sudo(SETTLEMENT, &json!({"end_block": {}}));
         self.sudo(PROOFS, &json!({"end_block": {}}));
-        let mut block = (*self.chain.cx.block).clone();
-        block.height += 1;
-        self.chain.cx.block = Arc::new(block);
+        self.skip(1);
         gas
     }
 

@@ -6,18 +6,22 @@ use quern_interface::audits::{LeafSource, Phase, Verdict};
 use quern_interface::poc_weights;
 use quern_protocol::Amount;
 
-use super::verdict::CONVICTION;
 use super::{change_record, count, Worker};
 use crate::assign;
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::funds;
 use crate::say;
-use crate::state::{Judged, BACKLOG, CALIBRATIONS, CASES, EVIDENCE, HOST_LEAVES, LEAVES, PROOF_CASES};
+use crate::state::{Case, Judged, BACKLOG, CALIBRATIONS, CASES, EVIDENCE, HOST_LEAVES, LEAVES, PROOF_CASES};
 use crate::table::Table;
 
 /// Verdicts on proofs that one step tells.
 const PROOFS_PER_STEP: usize = 4;
+/// Convictions that one step carries out.
+const CONVICTIONS_PER_STEP: usize = 4;
+/// What a conviction takes, in leaves: settlement tells the registry and bonding in turn, which cuts the operator's
+/// and the others' coins in each of up to 32 buckets.
+const CONVICTION: usize = 56;
 
 /// What a round found about a host.
 #[derive(Default)]
@@ -29,14 +33,32 @@ struct Findings {
     missing: u64,
     stakes: Amount,
     proofs: Proofs,
+    generations: Generations,
+}
+
+/// The host's generations now, by model, as far as they were asked for.
+#[derive(Default)]
+struct Generations(Vec<(String, Option<u32>)>);
+
+impl Generations {
+    fn of(&mut self, chain: &Chain, model: &str, host: &Addr) -> Option<u32> {
+        let known = self.0.iter().find(|(name, _)| name == model);
+        if let Some((_, generation)) = known {
+            return *generation;
+        }
+        let now = chain.generation(model, host).ok();
+        self.0.push((model.to_owned(), now));
+        now
+    }
 }
 
 /// What came of a host's answers, by sprint and model.
 type Proofs = Vec<((u64, String), Judged)>;
 
 impl Worker<'_> {
-    /// Takes the findings about the next host into its evidence, and what follows from it; then tells what came of
-    /// its proofs, a few in each step. Whether it did: what is too much for the rest of this block waits.
+    /// Takes the findings about the next host into its evidence, and what follows from it; then carries its
+    /// convictions out and tells what came of its proofs, a few in each step. Whether it did: what is too much for the
+    /// rest of this block waits.
     pub(super) fn enter_evidence(&mut self) -> Result<bool> {
         // a case that was heard is removed, so the first is the next
         let next = CASES.keys(self.deps.storage, None, None, Order::Ascending).next();
@@ -45,6 +67,9 @@ impl Worker<'_> {
             return Ok(true);
         };
         let mut case = CASES.read(self.deps.storage, &host)?;
+        if !case.convictions.is_empty() {
+            return self.carry_out(&host, case);
+        }
         if case.heard {
             self.judge_proofs(&host)?;
             return Ok(true);
@@ -65,10 +90,6 @@ impl Worker<'_> {
             Ok(convictions) => self.convicted(&evidence, convictions)?,
             Err(_) => Vec::new(),
         };
-        // nothing is written so far
-        if !self.fits(work.saturating_add(convicted.len().saturating_mul(CONVICTION))) {
-            return Ok(false);
-        }
         self.spend(work);
         if let Err(error) = entered {
             let event = say::event(
@@ -77,7 +98,17 @@ impl Worker<'_> {
             );
             self.events.push(event);
         }
-        case.heard = self.keep_proofs(&host, std::mem::take(&mut found.proofs))?;
+        // under the generation that the leaves were judged for: if it is another when its turn comes, it was convicted
+        // meanwhile, and settlement refuses
+        let chain = Chain::load(self.deps.as_ref())?;
+        for model in convicted {
+            evidence.requalify(&model);
+            let generation = found.generations.of(&chain, &model, &host);
+            case.convictions
+                .extend(generation.map(|generation| (model, generation)));
+        }
+        let proofs = self.keep_proofs(&host, std::mem::take(&mut found.proofs))?;
+        case.heard = proofs || !case.convictions.is_empty();
         if case.heard {
             CASES.write(self.deps.storage, &host, &case)?;
         } else {
@@ -93,17 +124,40 @@ impl Worker<'_> {
             funds::add(&mut record.forfeited, forfeit)
         })?;
         self.forfeit(&host, forfeit)?;
-        for model in convicted {
-            self.convict(&host, &model)?;
-            evidence.requalify(&model);
-            change_record(self.deps.storage, &host, &|record| count(&mut record.convictions))?;
+        if case.convictions.is_empty() {
+            self.freeze(&host, &evidence, audited > 0)?;
         }
-        self.freeze(&host, &evidence, audited > 0)?;
         EVIDENCE.write(self.deps.storage, &host, &evidence)?;
         // what was audited at a lower rate, and cannot be settled yet, is drawn from again in the next round
         let high = evidence.highest().reaches(self.params.evidence.freeze_at);
         if high && case.bps < self.params.rates.raised_bps {
+            case.convictions.clear();
             BACKLOG.write(self.deps.storage, &host, &case)?;
+        }
+        Ok(true)
+    }
+
+    /// Convicts for some of the models that are left. A thaw waits for the last, so that nothing which they cut gets
+    /// away between them.
+    fn carry_out(&mut self, host: &Addr, mut case: Case) -> Result<bool> {
+        let some = case.convictions.len().min(CONVICTIONS_PER_STEP);
+        let work = some.saturating_mul(CONVICTION);
+        if !self.fits(work) {
+            return Ok(false);
+        }
+        self.spend(work);
+        for (model, generation) in case.convictions.drain(..some) {
+            self.convict(host, &model, generation)?;
+        }
+        CASES.write(self.deps.storage, host, &case)?;
+        let done = u64::try_from(some).unwrap_or(u64::MAX);
+        change_record(self.deps.storage, host, &|record| {
+            record.convictions = record.convictions.saturating_add(done);
+            Ok(())
+        })?;
+        if case.convictions.is_empty() {
+            let evidence = EVIDENCE.find(self.deps.storage, host)?.unwrap_or_default();
+            self.freeze(host, &evidence, true)?;
         }
         Ok(true)
     }
@@ -112,7 +166,6 @@ impl Worker<'_> {
     /// been paid for must not count against the next one.
     fn findings(&self, host: &Addr, numbers: Vec<u64>) -> Result<Findings> {
         let chain = Chain::load(self.deps.as_ref())?;
-        let mut generations: Vec<(String, Option<u32>)> = Vec::new();
         let mut found = Findings::default();
         for number in numbers {
             let leaf = LEAVES.read(self.deps.storage, number)?;
@@ -134,15 +187,7 @@ impl Worker<'_> {
                 }
                 None => continue,
             };
-            let known = generations.iter().find(|(model, _)| *model == leaf.model);
-            let now = match known {
-                Some((_, generation)) => *generation,
-                None => {
-                    let now = chain.generation(&leaf.model, host).ok();
-                    generations.push((leaf.model.clone(), now));
-                    now
-                }
-            };
+            let now = found.generations.of(&chain, &leaf.model, host);
             let calibration = CALIBRATIONS.may_load(self.deps.storage, &leaf.model)?;
             let (Some(calibration), true) = (calibration, now == Some(leaf.generation)) else {
                 continue;

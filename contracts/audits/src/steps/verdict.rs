@@ -15,8 +15,6 @@ use crate::table::Table;
 
 /// What a message takes, in leaves: it runs within the same call's gas.
 const MESSAGE: usize = 8;
-/// What a conviction takes: settlement tells bonding and the registry in turn.
-pub(super) const CONVICTION: usize = 3 * MESSAGE;
 
 /// Id of a message; only refusals come back.
 pub const TOLD: u64 = 1;
@@ -53,12 +51,8 @@ impl Worker<'_> {
     }
 
     /// Convicts; cuts coins only if the group has enough independent hosts.
-    pub(super) fn convict(&mut self, host: &Addr, model: &str) -> Result<()> {
-        let chain = Chain::load(self.deps.as_ref())?;
-        let Ok(generation) = chain.generation(model, host) else {
-            return Ok(());
-        };
-        let settlement = chain.config.settlement;
+    pub(super) fn convict(&mut self, host: &Addr, model: &str, generation: u32) -> Result<()> {
+        let settlement = Chain::load(self.deps.as_ref())?.config.settlement;
         let slash = assign::may_cut(self.deps.storage, model)?;
         let order = settlement::ExecuteMsg::Convict {
             host: host.to_string(),
@@ -66,8 +60,8 @@ impl Worker<'_> {
             generation,
             slash,
         };
-        self.tell(call(&settlement, &order)?);
-        self.spend(CONVICTION.saturating_sub(MESSAGE));
+        let order = call(&settlement, &order)?;
+        self.messages.push(SubMsg::reply_on_error(order, TOLD));
         let event = say::event(
             "audit_convicted",
             &[

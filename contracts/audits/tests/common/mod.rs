@@ -398,6 +398,15 @@ impl Audits {
 
     /// The same with what hosts proved.
     pub fn play_with(&mut self, proofs: &[Answers], withholding: &[usize], word: Word) -> Vec<LeafInfo> {
+        self.deliberate(proofs, withholding, word);
+        // verdicts fall and the round ends within the next block's work; look in between
+        let leaves = self.advance_to(Phase::Tally);
+        self.until(Phase::Collect);
+        leaves
+    }
+
+    /// A round as far as the last ballots: what comes next is work alone.
+    pub fn deliberate(&mut self, proofs: &[Answers], withholding: &[usize], word: Word) {
         self.until(Phase::Reveal);
         for host in 0..self.world.hosts.len() {
             if !withholding.contains(&host) {
@@ -445,18 +454,19 @@ impl Audits {
         while self.world.height() < height {
             self.block();
         }
-        // verdicts fall and the round ends within the next block's work; look in between
-        let leaves = self.advance_to(Phase::Tally);
-        self.until(Phase::Collect);
-        leaves
     }
 
     /// Goes step by step, so that no phase is missed.
-    fn advance_to(&mut self, phase: Phase) -> Vec<LeafInfo> {
+    pub fn advance_to(&mut self, phase: Phase) -> Vec<LeafInfo> {
         while self.round().phase != phase {
-            self.must(&name("stranger"), &ExecuteMsg::Advance { steps: 1 });
+            self.advance();
         }
         self.leaves()
+    }
+
+    /// One step.
+    pub fn advance(&mut self) {
+        self.must(&name("stranger"), &ExecuteMsg::Advance { steps: 1 });
     }
 }
 

@@ -457,7 +457,7 @@ fn deploy(app: &mut Chain, known: &[Addr; 3], params: &Params, real: bool, judge
             denom: DENOM.into(),
             entry_fee: Amount(ENTRY_FEE),
             bond_per_capacity: Amount(1),
-            max_offers: 4,
+            max_offers: 8,
             requalify_blocks: 10,
             maintenance_credit: 20,
             maintenance_window: 100,
