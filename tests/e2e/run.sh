@@ -17,7 +17,7 @@ export QUERN_KEYRING_PASSWORD=only-for-this-test-network
 die() { echo "e2e: $*" >&2; exit 1; }
 [ -x "$QUERND" ] || die "$QUERND is missing: run \`make build\` first"
 [ -e tests/e2e/js/node_modules ] || die "the JavaScript clients are missing: run \`make setup\` first"
-for artifact in cw20_base cw721_base probe wasmswap; do
+for artifact in cw20_base cw721_base probe wasmswap wasmswap_cw20_base; do
     [ -f "contracts/artifacts/$artifact.wasm" ] || die "contracts/artifacts/$artifact.wasm is missing: run \`make contracts\` first"
 done
 

@@ -18,7 +18,8 @@ pub const INSTANCE_MEMORY_MIB: usize = 32;
 pub const CALL_DEPTH: u32 = 100;
 /// Smart queries within one another.
 pub const QUERY_DEPTH: u32 = 10;
-/// Gas of a smart query from outside, in SDK gas.
+/// Gas of a smart query by the query service, in SDK gas, whoever asks: also modules while a block runs, so every node
+/// must have the same.
 pub const QUERY_GAS: u64 = 3_000_000;
 /// Longest payload of a submessage, in bytes.
 pub const PAYLOAD_BYTES: usize = 128 * 1024;
