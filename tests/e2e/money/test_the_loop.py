@@ -11,6 +11,7 @@ import unittest
 import urllib.request
 
 import openai
+from leavers import leave, streams, usage
 from network import MODEL, OTHER, ROOT, Network, ask, two_models
 
 PROMPTS = [json.loads(line)["prompt"] for line in (ROOT / "models/prompts/demo.jsonl").read_text().splitlines()[:24]]
@@ -274,6 +275,47 @@ class TheLoop(unittest.TestCase):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             texts = list(pool.map(lambda n: chat(patient, n), range(12)))
         self.assertTrue(all(texts), texts)
+
+    def test_3a_clients_leave_paid_streams_at_every_stage_in_every_dialect(self):
+        router, before = self.network.net["router"], len(self.network.receipts())
+        stages = [(9, 0), (0, 0), (0, 1), (0, 300), (0, 1500)]
+        left = [
+            (path, request, cut, read, farewell)
+            for path, request in streams(MODEL).items() for cut, read in stages for farewell in (True, False)
+        ]
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            for (path, *_, read, _), got in zip(left, pool.map(lambda one: leave(router, *one), left)):
+                self.assertEqual(len(got), read, (path, got))
+                self.assertTrue(b"HTTP/1.1 200 OK".startswith(got[:15]), (path, got))
+
+        served = sum(cut == 0 and read > 0 for _, _, cut, read, _ in left)
+
+        def settled():
+            return len(self.network.receipts()) >= before + served
+
+        # Whoever read something pays for what was made, by a receipt. Of those who left before, a host may have the
+        # voucher: what that is worth is held, and no more.
+        self.network.wait("receipts of all who read something", settled, 60)
+        then = usage(router)
+        whole = int(then["spent"]) + int(then["held"])
+        self.assertTrue(chat(self.network.client(max_retries=2), 0))
+
+        def charged():
+            now = usage(router)
+            return int(now["spent"]) > int(then["spent"]) and int(now["held"]) <= int(then["held"]) and now
+
+        now = self.network.wait("the next answer's pay", charged, 60)
+        self.assertLess(int(now["spent"]) + int(now["held"]), 2 * whole)
+
+    def test_3b_schemathesis_finds_no_5xx_at_a_router_that_is_paid(self):
+        router = self.network.net["router"]
+        command = [ROOT / ".deps/clients/bin/schemathesis", "run", router["url"] + "/openapi.json"]
+        command += ["--checks", "not_a_server_error,response_schema_conformance,content_type_conformance"]
+        command += ["--phases", "examples,fuzzing", "--max-examples", "5", "--seed", "7", "--no-shrink", "--warnings", "off"]
+        command += ["--continue-on-failure", "--request-timeout", "60", "--suppress-health-check", "all"]
+        command += ["-H", f"Authorization: Bearer {router['api_key']}"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=self.network.dir.parent)
+        self.assertEqual(result.returncode, 0, result.stdout[-4000:] + result.stderr[-2000:])
 
     def test_4_a_router_killed_in_the_middle_of_streams_comes_back_with_its_sessions(self):
         client = self.network.client(max_retries=0)
