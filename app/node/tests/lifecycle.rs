@@ -319,7 +319,15 @@ fn a_node_makes_blocks_reports_status_and_metrics_and_stops_cleanly() {
 fn a_killed_supervisor_leaves_no_process_behind() {
     let mut net = Devnet::start(plan()).unwrap();
     let home = net.home().root().to_owned();
-    assert_eq!(processes::children(net.pid().unwrap()).len(), 2);
+    let children = processes::children(net.pid().unwrap());
+    assert_eq!(children.len(), 2);
+    let (comet, _) = children
+        .iter()
+        .find(|(_, line)| line.contains("cometbft"))
+        .unwrap();
+    let variables = fs::read_to_string(format!("/proc/{comet}/environ")).unwrap();
+    let set = |variable: &str| variables.split('\0').any(|line| line == variable);
+    assert!(set("GOGC=400") && set("GOMEMLIMIT=2GiB"), "{variables}");
     net.kill();
     until("its processes are gone", || {
         processes::that_name(&home).is_empty()

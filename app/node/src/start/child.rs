@@ -1,5 +1,6 @@
 //! Children that never outlive their supervisor, and how they are stopped.
 
+use std::env;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,6 +15,11 @@ use crate::cli::{LogArgs, LogFormat};
 use crate::comet::command;
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
+
+/// Settings of CometBFT's Go runtime where the operator has none. By default it collects whenever the heap
+/// has doubled, which under full blocks takes a fifth of a core from the chain; a heap of five times the live
+/// bytes, bounded for small machines, does not.
+const GO_RUNTIME: [(&str, &str); 2] = [("GOGC", "400"), ("GOMEMLIMIT", "2GiB")];
 
 /// Arguments of the hidden command that a child starts through.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,7 +57,13 @@ pub fn become_child(args: &ChildArgs, home: &Home) -> Outcome {
         .program
         .split_first()
         .ok_or_else(|| Failure::new(Exit::Usage, "no program given"))?;
-    let error = command(program).args(arguments).exec();
+    let mut command = command(program);
+    for (setting, default) in GO_RUNTIME {
+        if env::var_os(setting).is_none() {
+            command.env(setting, default);
+        }
+    }
+    let error = command.args(arguments).exec();
     Err(Failure::new(
         Exit::NoComet,
         format!("cannot run {}: {error}", Path::new(program).display()),
