@@ -1,6 +1,7 @@
 """The same weights at llama.cpp, attached: the worker's dialect over it, and its log-probabilities against ours."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -15,7 +16,8 @@ import openai
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-WORKER = ROOT / "inference-worker/target/debug/quern-worker"
+# QUERN_BINARIES names another folder of them, as when a build goes on beside the tests.
+WORKER = Path(os.environ.get("QUERN_BINARIES") or ROOT / "inference-worker/target/debug") / "quern-worker"
 ROUTER = WORKER.with_name("quern-router")
 MODEL = ROOT / "models/quern-small"
 

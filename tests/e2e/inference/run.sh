@@ -16,5 +16,14 @@ build_worker
 cd "$here"
 failed=0
 "$python" -B -m unittest "${@:-discover}" || failed=1
-if [ $# -eq 0 ]; then bash sdks/run.sh || failed=1; fi
+if [ $# -eq 0 ]; then
+    bash sdks/run.sh || failed=1
+    # What takes minutes to build is used where it is.
+    if [ -f "$root/.deps/stamps/inference-llama" ]; then
+        echo "== llama-cpp-python's server, attached"
+        bash "$root/inference-worker/engine-remote/e2e/run.sh" || failed=1
+    else
+        echo "== llama-cpp-python's server is not built, so it was not attached: run scripts/setup/inference-llama.sh"
+    fi
+fi
 exit "$failed"
