@@ -47,11 +47,15 @@ pub fn params(voting: usize) -> Value {
     })
 }
 
-/// Four hosts; voting takes a few blocks, of a second each.
-fn world() -> World {
+/// Four hosts; voting takes a few blocks, of a second each. No epoch ends within a test.
+pub fn world() -> World {
+    world_with(1000)
+}
+
+/// As [`world`], with epochs of so many blocks.
+pub fn world_with(epoch_blocks: u64) -> World {
     let mut profile = ProfileName::Localnet.profile();
-    // no epoch ends within a test
-    profile.epoch_blocks = 1000;
+    profile.epoch_blocks = epoch_blocks;
     let bonds = [
         "200000000000nqrn",
         "200000000000nqrn",
@@ -72,12 +76,12 @@ fn world() -> World {
     world
 }
 
-fn governance() -> String {
+pub fn governance() -> String {
     module_address("gov").to_string()
 }
 
-fn run(w: &mut World, user: &User, message: Any) -> Vec<u8> {
-    let tx = w.chain.tx(user).message(message).gas(5_000_000).sign(user);
+pub fn run(w: &mut World, user: &User, message: Any) -> Vec<u8> {
+    let tx = w.chain.tx(user).message(message).gas(39_000_000).sign(user);
     let block = w.chain.block([tx]);
     let result = &block.tx_results[0];
     assert_eq!(result.code, 0, "{}", result.log);
@@ -141,7 +145,7 @@ fn tally(w: &World, id: u64) -> [u128; 4] {
 }
 
 /// A proposal that three hosts vote for.
-fn passed(w: &mut World, messages: Vec<Any>) -> Proposal {
+pub fn passed(w: &mut World, messages: Vec<Any>) -> Proposal {
     let hosts = w.hosts.clone();
     let id = submit(w, &hosts[0], messages);
     votes(w, id, &[(&hosts[0], YES), (&hosts[1], YES), (&hosts[2], YES)]);
@@ -150,7 +154,7 @@ fn passed(w: &mut World, messages: Vec<Any>) -> Proposal {
     proposal(w, id)
 }
 
-fn status(proposal: &Proposal) -> ProposalStatus {
+pub fn status(proposal: &Proposal) -> ProposalStatus {
     ProposalStatus::try_from(proposal.status).unwrap()
 }
 

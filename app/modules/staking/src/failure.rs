@@ -7,6 +7,7 @@ use crate::error;
 /// Names with which contracts' refusals begin, and the SDK's error for each.
 const NAMES: &[(&str, &Registered)] = &[
     ("amount_too_small", &errors::INVALID_REQUEST),
+    ("bad_params", &errors::INVALID_REQUEST),
     ("commission_too_high", &error::COMMISSION_STEP),
     ("consensus_key_fixed", &error::KEY_EXISTS),
     ("consensus_key_taken", &error::KEY_EXISTS),

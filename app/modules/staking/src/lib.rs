@@ -26,6 +26,7 @@ mod mint;
 mod msg;
 mod number;
 mod pace;
+mod parameters;
 mod query;
 mod slashing;
 mod staking;

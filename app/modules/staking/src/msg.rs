@@ -1,15 +1,16 @@
-//! Messages of x/staking, x/distribution and x/slashing.
+//! Messages of x/staking, x/distribution, x/slashing and x/mint.
 
 use std::sync::Arc;
 
 use prost::{Message, Name};
 use quern_context::{AnyMsg, Cx, MsgOutput, Router};
 use quern_proto::cosmos::{
-    distribution::v1beta1 as rewards, slashing::v1beta1 as votes, staking::v1beta1 as staking,
+    distribution::v1beta1 as rewards, mint::v1beta1 as mint, slashing::v1beta1 as votes,
+    staking::v1beta1 as staking,
 };
 use quern_types::{AccAddress, Result, errors};
 
-use crate::{contracts::Contracts, distribution, slashing, staking as room};
+use crate::{contracts::Contracts, distribution, parameters, slashing, staking as room};
 
 macro_rules! messages {
     ($($name:ident($type:ty) by $signer:ident $field:ident => $handle:path;)*) => {
@@ -70,6 +71,10 @@ messages! {
     WithdrawCommission(rewards::MsgWithdrawValidatorCommission) by from_validator_bech32 validator_address
         => distribution::withdraw_commission;
     Unjail(votes::MsgUnjail) by from_validator_bech32 validator_addr => slashing::unjail;
+    StakingParams(staking::MsgUpdateParams) by from_signer authority => parameters::staking;
+    DistributionParams(rewards::MsgUpdateParams) by from_signer authority => parameters::distribution;
+    SlashingParams(votes::MsgUpdateParams) by from_signer authority => parameters::slashing;
+    MintParams(mint::MsgUpdateParams) by from_signer authority => parameters::mint;
 }
 
 impl Msg {
@@ -85,6 +90,10 @@ impl Msg {
         "/cosmos.distribution.v1beta1.MsgWithdrawDelegatorReward",
         "/cosmos.distribution.v1beta1.MsgWithdrawValidatorCommission",
         "/cosmos.slashing.v1beta1.MsgUnjail",
+        "/cosmos.staking.v1beta1.MsgUpdateParams",
+        "/cosmos.distribution.v1beta1.MsgUpdateParams",
+        "/cosmos.slashing.v1beta1.MsgUpdateParams",
+        "/cosmos.mint.v1beta1.MsgUpdateParams",
     ];
 
     /// Stateless checks: none, the handlers make them.

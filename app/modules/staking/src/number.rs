@@ -41,6 +41,11 @@ pub(crate) fn points(wire: &str) -> Option<u32> {
     u32::try_from(value / POINT).ok()
 }
 
+/// Whether a decimal of the wire is more than one, or no number of 128 bits at all.
+pub(crate) fn exceeds_one(wire: &str) -> bool {
+    wire.parse::<u128>().map_or(true, |value| value > ONE)
+}
+
 /// A decimal of the wire as events print it.
 pub(crate) fn text(wire: &str) -> String {
     let digits = format!("{wire:0>width$}", width = PLACES + 1);
@@ -63,6 +68,10 @@ mod tests {
         assert_eq!(bps(500), "50000000000000000");
         assert_eq!(ratio(1, 0), "0");
         assert_eq!(text(&bps(500)), "0.050000000000000000");
+        assert_eq!(
+            [ratio(1, 1), ratio(10_001, 10_000), "9".repeat(40)].map(|wire| exceeds_one(&wire)),
+            [false, true, true]
+        );
         assert_eq!(
             (points(&bps(500)), points("1"), points("-100000000000000")),
             (Some(500), None, None)

@@ -101,9 +101,19 @@ impl Pace {
         self.time.checked_add(seconds, nanos).unwrap_or(self.time)
     }
 
+    /// About how many nanoseconds so many blocks take.
+    pub fn nanos_of(&self, blocks: u64) -> u128 {
+        u128::from(self.nanos).saturating_mul(blocks.into())
+    }
+
+    /// About how many blocks take at least so many nanoseconds; `None` if no number counts them.
+    pub fn blocks_in(&self, nanos: u128) -> Option<u64> {
+        u64::try_from(nanos.div_ceil(u128::from(self.nanos.max(1)))).ok()
+    }
+
     /// About how long so many blocks take, in seconds and nanoseconds.
     pub fn lasts(&self, blocks: u64) -> (i64, i32) {
-        let nanos = u128::from(self.nanos).saturating_mul(blocks.into());
+        let nanos = self.nanos_of(blocks);
         let seconds = i64::try_from(nanos / u128::from(SECOND)).unwrap_or(i64::MAX);
         let rest = i32::try_from(nanos % u128::from(SECOND)).unwrap_or(0);
         (seconds, rest)
@@ -152,6 +162,8 @@ mod tests {
         tick(&first).unwrap();
         let third = at(&cx, 3, 1_003);
         assert_eq!(Pace::at(&third).unwrap().lasts(1), (1, 500_000_000));
+        assert_eq!(Pace::at(&third).unwrap().blocks_in(3_000_000_001), Some(3));
+        assert_eq!(Pace::at(&third).unwrap().blocks_in(u128::MAX), None);
         assert_eq!(Pace::at(&third).unwrap().time_of(5).seconds, 1_006);
         assert_eq!(Pace::at(&third).unwrap().time_of(1).seconds, 1_003);
         // the chain stood still for long, and then went on at a block a second

@@ -50,7 +50,7 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
 }
 
 /// Votes are counted by epoch, and none are asked for.
-fn params(to: Contracts<'_>) -> Result<wire::Params> {
+pub(crate) fn params(to: Contracts<'_>) -> Result<wire::Params> {
     let bonding: Option<Params> = to.bonding(&QueryMsg::Params {})?;
     let window = quern_system::params(to.cx)?.epoch_blocks;
     Ok(wire::Params {

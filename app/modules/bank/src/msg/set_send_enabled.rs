@@ -17,12 +17,19 @@ pub(super) fn execute(cx: &Cx, msg: &MsgSetSendEnabled) -> Result<()> {
                 errors::INVALID_REQUEST.wrap(format!("duplicate denom entries found for {:?}", switch.denom))
             );
         }
-        switch.denom.parse::<Denom>()?;
+        check("SendEnabled", &switch.denom)?;
         params::set_switch(cx, &switch.denom, switch.enabled)?;
     }
     for denom in &msg.use_default_for {
-        denom.parse::<Denom>()?;
+        check("UseDefaultFor", denom)?;
         cx.kv(MODULE).delete(&keys::send_enabled(denom))?;
     }
     Ok(())
+}
+
+fn check(list: &str, denom: &str) -> Result<()> {
+    if denom.parse::<Denom>().is_ok() {
+        return Ok(());
+    }
+    Err(errors::INVALID_REQUEST.wrap(format!("invalid {list} denom {denom:?}: invalid denom: {denom}")))
 }

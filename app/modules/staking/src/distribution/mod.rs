@@ -5,7 +5,7 @@ mod query;
 mod withdraw_address;
 
 pub(crate) use handle::{set_withdraw_address, withdraw_commission, withdraw_reward};
-pub(crate) use query::{earned, owed, query, rewards_of};
+pub(crate) use query::{earned, owed, params, query, rewards_of};
 pub(crate) use withdraw_address::{
     all as withdraw_addresses, get as withdraw_addr, set as set_withdraw_addr,
 };

@@ -107,7 +107,7 @@ fn coins(amount: Amount) -> Vec<DecCoin> {
 }
 
 /// The tax on emission. Proposers of blocks earn nothing by it.
-fn params(to: Contracts<'_>) -> Result<wire::Params> {
+pub(crate) fn params(to: Contracts<'_>) -> Result<wire::Params> {
     let params: Option<rewards::Params> = to.ask(REWARDS, &rewards::QueryMsg::Params {})?;
     #[allow(deprecated, reason = "the wire still has them")]
     Ok(wire::Params {

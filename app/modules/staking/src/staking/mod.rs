@@ -12,6 +12,7 @@ mod validators;
 pub(crate) use delegations::{delegations_of, is_delegation, position};
 pub(crate) use handle::{begin_redelegate, cancel_unbonding, delegate, undelegate};
 pub(crate) use operator::{create, edit};
+pub(crate) use params::params;
 pub(crate) use query::query;
 pub(crate) use unbonding::valoper;
 pub(crate) use validators::{backings, bonded_validators, host_of_key, require, voters};

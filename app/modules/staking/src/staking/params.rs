@@ -21,10 +21,11 @@ pub(super) fn pool(to: Contracts<'_>) -> Result<wire::Pool> {
     })
 }
 
-/// The delay of `bonding` in blocks, at the pace of late.
-pub(super) fn params(to: Contracts<'_>) -> Result<wire::Params> {
+/// The delay of `bonding` in blocks, at the pace of late; as many validators as it proposes and genesis allows.
+pub(crate) fn params(to: Contracts<'_>) -> Result<wire::Params> {
     let params: Option<Params> = to.bonding(&QueryMsg::Params {})?;
     let (blocks, max_validators) = params.map_or((0, 0), |p| (p.unbonding_blocks, p.max_validators));
+    let max_validators = max_validators.min(quern_system::params(to.cx)?.max_validators);
     let (seconds, nanos) = Pace::at(to.cx)?.lasts(blocks);
     Ok(wire::Params {
         unbonding_time: Some(prost_types::Duration { seconds, nanos }),

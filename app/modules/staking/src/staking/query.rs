@@ -86,7 +86,7 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
             Ok(wire::QueryPoolResponse { pool })
         }),
         "Params" => answer(request, |_: wire::QueryParamsRequest| {
-            let params = Some(params::params(to)?);
+            let params = Some(params(to)?);
             Ok(wire::QueryParamsResponse { params })
         }),
         _ => return None,
