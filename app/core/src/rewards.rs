@@ -1,5 +1,7 @@
 //! New coins for the hosts: what an epoch brings, minted for the contract that divides it.
 
+use std::cell::Cell;
+
 use quern_context::Cx;
 use quern_system::{REWARDS, SudoMsg};
 use quern_types::Result;
@@ -18,8 +20,15 @@ pub(crate) fn rewards(border: &Border<'_>, cx: &Cx) -> Result<()> {
             epoch: quern_system::epoch(cx)?,
             validators: Vec::new(),
         };
-        let mint = |cx: &Cx, contract: &_| quern_emission::emit(cx, contract).map(drop);
-        host.call_after(cx, REWARDS, &msg, params.end_epoch_gas, mint, |_, _| Ok(()))?;
+        let minted = Cell::new(0);
+        let mint = |cx: &Cx, contract: &_| {
+            minted.set(quern_emission::emit(cx, contract)?);
+            Ok(())
+        };
+        let done = host.call_after(cx, REWARDS, &msg, params.end_epoch_gas, mint, |_, _| Ok(()))?;
+        if done.is_some() && minted.get() > 0 {
+            quern_staking::minted(cx, border.shared.router.as_ref(), minted.get())?;
+        }
     } else {
         host.call(
             cx,

@@ -6,6 +6,7 @@ use quern_beacon::on_validators;
 use quern_context::Cx;
 use quern_genesis::SystemGenesis;
 use quern_interface::sudo::{ProposedSet, ValidatorPresence};
+use quern_protocol::Amount;
 use quern_system::{AUDITS, BONDING, Host, Misbehavior, POC_WEIGHTS, PRICING, SETTLEMENT, SudoMsg};
 use quern_types::{AccAddress, Event, Result, Timestamp, consensus_bech32};
 use quern_validators::{Key, Powers, consensus_address};
@@ -29,13 +30,30 @@ pub(crate) fn misbehavior(border: &Border<'_>, cx: &Cx) -> Result<()> {
         if told.insert(&validator.address) {
             note(cx, evidence, validator)?;
             let msg = SudoMsg::Misbehavior(offence(evidence, validator));
+            let own = cx.with_own_events();
             border
                 .shared
                 .host()?
-                .call(cx, BONDING, &msg, gas, |_, _| Ok(()))?;
+                .call(&own, BONDING, &msg, gas, |_, _| Ok(()))?;
+            let said = own.events.take();
+            let burned = burned(&said);
+            cx.events.extend(said);
+            if let Ok(address) = validator.address.as_ref().try_into()
+                && !burned.is_zero()
+            {
+                quern_staking::slashed(cx, &address, validator.power, burned);
+            }
         }
     }
     Ok(())
+}
+
+/// What `bonding` burned for it: nothing of who was convicted before.
+fn burned(said: &[Event]) -> Amount {
+    let of_bonding = |event: &&Event| event.ty == "wasm" && event.get("action") == Some("misbehavior");
+    let event = said.iter().find(of_bonding);
+    let burned = event.and_then(|event| event.get("slashed")?.parse().ok());
+    burned.map(Amount).unwrap_or_default()
 }
 
 /// Keeps the evidence for those who ask.
@@ -135,7 +153,11 @@ pub(crate) fn presence(border: &Border<'_>, cx: &Cx) -> Result<()> {
         let voted = matches!(vote.block_id_flag(), BlockIdFlag::Commit | BlockIdFlag::Nil);
         Some((address, voted))
     };
-    quern_validators::count(cx, votes.filter_map(vote))
+    let votes = votes.filter_map(vote).collect::<Vec<_>>();
+    let missing = votes.iter().filter(|(_, voted)| !voted);
+    let missing = missing.map(|(address, _)| *address).collect::<Vec<_>>();
+    quern_validators::count(cx, votes)?;
+    quern_staking::missed(cx, &missing)
 }
 
 /// The set in force with what was counted.

@@ -27,6 +27,7 @@ mod restarts;
 mod rewards;
 mod signing;
 mod staking;
+mod staking_events;
 mod staking_views;
 mod state_sync;
 mod support;

@@ -39,8 +39,10 @@ pub use evidence::record_evidence;
 pub use genesis::{export_genesis, init_genesis};
 pub use historical::{HistoricalRequest, historical_info};
 pub use hooks::end_block;
+pub use mint::minted;
 pub use msg::Msg;
 pub use query::query;
+pub use slashing::{missed, slashed};
 pub use vesting::{track_bond, track_return};
 pub use view::{Stake, ValidatorRates, View, decimal, withdraw_address};
 

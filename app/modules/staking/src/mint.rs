@@ -1,9 +1,9 @@
 //! x/mint: the emission of an epoch as a part of supply and a year.
 
-use quern_context::answer;
+use quern_context::{Cx, Router, answer};
 use quern_proto::cosmos::mint::v1beta1 as wire;
 use quern_protocol::Amount;
-use quern_types::{BASE_DENOM, Denom, Result};
+use quern_types::{BASE_DENOM, Denom, Event, Result};
 
 use crate::{contracts::Contracts, number as dec, pace::Pace};
 
@@ -34,6 +34,29 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
         }),
         _ => return None,
     })
+}
+
+/// Says as x/mint what an epoch brought, beside what the queries answer from now on.
+///
+/// # Errors
+/// A halt. What cannot be asked is not said.
+pub fn minted(cx: &Cx, router: &dyn Router, amount: u128) -> Result<()> {
+    let to = Contracts { cx, router };
+    let event = || -> Result<Event> {
+        let bonded = crate::staking::bonded(to)?;
+        let supply = quern_bank::supply(cx, &Denom::base())?;
+        Ok(Event::new("mint")
+            .with("bonded_ratio", dec::text(&dec::ratio(bonded.0, supply)))
+            .with("inflation", dec::text(&inflation(to)?))
+            .with("annual_provisions", dec::text(&dec::whole(provisions(to)?)))
+            .with("amount", amount))
+    };
+    match event() {
+        Ok(event) => cx.emit(event),
+        Err(error) if error.is_halt() => return Err(error),
+        Err(_) => {}
+    }
+    Ok(())
 }
 
 /// What a year brings at the emission of this epoch and the pace of late. The next epochs bring less.

@@ -1,13 +1,14 @@
 //! x/slashing: who signs. Nobody is jailed for silence here: who misses votes loses weight at the epoch's
 //! end. Who signs two blocks is slashed and out for good.
 
-use quern_context::answer;
+use quern_context::{Cx, answer};
 use quern_interface::{
     bonding::{Params, QueryMsg},
     registry::HostStatus,
 };
 use quern_proto::cosmos::slashing::v1beta1 as wire;
-use quern_types::{Result, consensus_bech32, errors};
+use quern_protocol::Amount;
+use quern_types::{Event, Result, consensus_bech32, errors};
 use quern_validators::{Address, Presence, consensus_address};
 
 use crate::{
@@ -31,6 +32,41 @@ pub(crate) fn unjail(to: Contracts<'_>, m: &wire::MsgUnjail) -> Result<wire::Msg
         HostStatus::Retired => error::STILL_JAILED.wrap("the host retired: register it again"),
         HostStatus::Tombstoned => (&error::STILL_JAILED).into(),
     })
+}
+
+/// Says as x/slashing that a validator signed two blocks: what that burned, and that it is out.
+pub fn slashed(cx: &Cx, address: &Address, power: i64, burned: Amount) {
+    let address = consensus_bech32(address);
+    cx.emit(
+        Event::new("slash")
+            .with("address", &address)
+            .with("power", power)
+            .with("reason", "double_sign")
+            .with("burned_coins", burned),
+    );
+    cx.emit(Event::new("slash").with("jailed", address));
+}
+
+/// Says as x/slashing who missed the last block, and how many it has missed: since the epoch began, as
+/// `SigningInfo` counts.
+///
+/// # Errors
+/// A halt.
+pub fn missed(cx: &Cx, addresses: &[Address]) -> Result<()> {
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let counts = quern_validators::presence(cx)?;
+    for address in addresses {
+        let missed = counts.get(address).copied().unwrap_or_default().missed;
+        cx.emit(
+            Event::new("liveness")
+                .with("address", consensus_bech32(address))
+                .with("missed_blocks", missed)
+                .with("height", cx.block.height),
+        );
+    }
+    Ok(())
 }
 
 /// Answers a query of this service.

@@ -38,27 +38,63 @@ pub(crate) fn withdraw_reward(
 ) -> Result<wire::MsgWithdrawDelegatorRewardResponse> {
     let host = operator(&m.validator_address, "validator")?;
     let delegator = account(&m.delegator_address, "delegator")?;
-    let msg = ExecuteMsg::WithdrawRewards {
-        host: host.to_string(),
-        to: Some(withdraw_address::get(to.cx, &delegator)?.to_string()),
-    };
-    let amount = match to.call(BONDING, &delegator, &msg, Amount::ZERO) {
-        Ok(said) => number(&said, "amount")?,
-        Err(error) if failure::name(&error) == Some("nothing_earned") => {
+    let amount = match pay(to, &host, &delegator)? {
+        Some(amount) => amount,
+        None => {
             check_position(to, &host, &delegator)?;
             Amount::ZERO
         }
-        Err(error) => return Err(error),
     };
-    to.cx.emit(
-        Event::new("withdraw_rewards")
-            .with("amount", format!("{amount}{BASE_DENOM}"))
-            .with("validator", &m.validator_address)
-            .with("delegator", &m.delegator_address),
-    );
+    to.cx
+        .emit(paid(amount, &m.validator_address, &m.delegator_address));
     Ok(wire::MsgWithdrawDelegatorRewardResponse {
         amount: vec![coin(amount)],
     })
+}
+
+/// Pays what a position earned, as the SDK does before a delegation changes. A contract that cannot pay holds back no
+/// coins: what is owed stays owed then.
+///
+/// # Errors
+/// `sdk/11` out of gas, or a halt.
+pub(crate) fn pay_before_change(to: Contracts<'_>, host: &AccAddress, delegator: &AccAddress) -> Result<()> {
+    if !crate::staking::position(to, host, delegator)?
+        .is_some_and(|held| crate::staking::is_delegation(&held))
+    {
+        return Ok(());
+    }
+    let fork = to.cx.fork();
+    match pay(Contracts { cx: &fork, ..to }, host, delegator) {
+        Ok(amount) => {
+            to.cx.events.extend(fork.merge());
+            let validator = host.to_validator_bech32();
+            let amount = amount.unwrap_or_default();
+            to.cx.emit(paid(amount, &validator, &delegator.to_string()));
+            Ok(())
+        }
+        Err(error) if error.is_halt() || error.is(&errors::OUT_OF_GAS) => Err(error),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Pays what a position earned to where its owner wants it; `None` if that is nothing.
+fn pay(to: Contracts<'_>, host: &AccAddress, delegator: &AccAddress) -> Result<Option<Amount>> {
+    let msg = ExecuteMsg::WithdrawRewards {
+        host: host.to_string(),
+        to: Some(withdraw_address::get(to.cx, delegator)?.to_string()),
+    };
+    match to.call(BONDING, delegator, &msg, Amount::ZERO) {
+        Ok(said) => number(&said, "amount").map(Some),
+        Err(error) if failure::name(&error) == Some("nothing_earned") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn paid(amount: Amount, validator: &str, delegator: &str) -> Event {
+    Event::new("withdraw_rewards")
+        .with("amount", format!("{amount}{BASE_DENOM}"))
+        .with("validator", validator)
+        .with("delegator", delegator)
 }
 
 /// Whether there is a position that could have earned.

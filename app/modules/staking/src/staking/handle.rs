@@ -1,4 +1,4 @@
-//! What the messages of x/staking do: each calls `bonding` as its signer.
+//! What the messages of x/staking do: each calls `bonding` as its signer, after what the delegation earned is paid.
 
 use quern_interface::{
     bonding::{ExecuteMsg, Position, QueryMsg},
@@ -14,6 +14,7 @@ use crate::{
     address::{account, amount, coin, operator},
     completion,
     contracts::{Contracts, number},
+    distribution::pay_before_change,
     error, failure, number as dec,
     pace::{Pace, wire as wire_time},
 };
@@ -23,6 +24,7 @@ pub(crate) fn delegate(to: Contracts<'_>, m: &wire::MsgDelegate) -> Result<wire:
     let host = operator(&m.validator_address, "validator")?;
     let delegator = account(&m.delegator_address, "delegator")?;
     let amount = amount(m.amount.as_ref(), "invalid delegation amount")?;
+    pay_before_change(to, &host, &delegator)?;
     bond(to, &host, &delegator, amount)?;
     to.cx.emit(
         Event::new("delegate")
@@ -121,6 +123,7 @@ fn leave(
     host: &AccAddress,
     delegator: &AccAddress,
 ) -> Result<quern_types::Timestamp> {
+    pay_before_change(to, host, delegator)?;
     let said = match to.call(BONDING, delegator, msg, Amount::ZERO) {
         Err(error) if failure::was(&error, "insufficient_position") => {
             return Err(too_much(to, host, delegator)?);
@@ -165,6 +168,7 @@ pub(crate) fn cancel_unbonding(
         bucket,
         amount,
     };
+    pay_before_change(to, &host, &delegator)?;
     to.call(BONDING, &delegator, &msg, Amount::ZERO)
         .map_err(|error| {
             if failure::was(&error, "insufficient_position") {

@@ -15,4 +15,4 @@ pub(crate) use operator::{create, edit};
 pub(crate) use params::params;
 pub(crate) use query::query;
 pub(crate) use unbonding::valoper;
-pub(crate) use validators::{backings, bonded_validators, host_of_key, require, voters};
+pub(crate) use validators::{backings, bonded, bonded_validators, host_of_key, require, voters};

@@ -204,7 +204,7 @@ pub(crate) fn bonded_validators(to: Contracts<'_>) -> Result<Vec<wire::Validator
 }
 
 /// Active coins behind the hosts that vote.
-pub(super) fn bonded(to: Contracts<'_>) -> Result<Amount> {
+pub(crate) fn bonded(to: Contracts<'_>) -> Result<Amount> {
     let hosts = voters(to, &quern_validators::current(to.cx)?)?;
     let active = backings(to, &hosts)?.into_iter().map(|backing| backing.active);
     Amount::sum(active).ok_or_else(|| errors::LOGIC.wrap("a sum does not fit"))
