@@ -72,7 +72,10 @@ static TRIED: AtomicU16 = AtomicU16::new(0);
 
 /// A port that nobody listens on, below those that systems give to outgoing connections: it is used long after it is
 /// chosen, and no connection may take it meanwhile.
-fn free() -> Outcome<SocketAddr> {
+///
+/// # Errors
+/// If none is left.
+pub fn free() -> Outcome<SocketAddr> {
     const FIRST: u16 = 12_000;
     const COUNT: u16 = 20_000;
     let begin = std::process::id().wrapping_mul(7_919) % u32::from(COUNT);
@@ -176,6 +179,11 @@ impl Devnet {
     /// Replaces the further arguments of `quernd start` for the next launch.
     pub fn set_arguments(&mut self, arguments: Vec<OsString>) {
         self.plan.arguments = arguments;
+    }
+
+    /// Replaces the `quernd` program for the next launch, such as by what runs it.
+    pub fn set_program(&mut self, program: PathBuf) {
+        self.program = program;
     }
 
     /// The node's home.

@@ -113,21 +113,22 @@ fn a_settings_file_in_the_words_of_other_chains_is_read() {
 
 #[test]
 fn the_units_of_the_service_manager_are_sound() {
-    let there = Command::new("systemd-analyze").arg("--version").output();
-    if there.is_err() {
-        println!("systemd-analyze is not here: the units are not checked");
-        return;
-    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd");
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.deps");
     let dir = tempfile::tempdir().unwrap();
     let verify = |name: &str, text: &str| {
         let unit = dir.path().join(name);
         fs::write(&unit, text).unwrap();
-        let output = Command::new("systemd-analyze")
+        // with the units of its own package, whatever this machine has
+        let output = Command::new(tools.join("bin/systemd-analyze"))
             .arg("verify")
             .arg(&unit)
+            .env(
+                "SYSTEMD_UNIT_PATH",
+                tools.join("debian-tools/usr/lib/systemd/system"),
+            )
             .output()
-            .unwrap();
+            .expect("run `make setup` first");
         String::from_utf8(output.stderr).unwrap()
     };
     for (file, name) in [

@@ -4,17 +4,19 @@ use crate::support;
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer, SigningKey};
 use prost::Message;
-use quern_node::devnet::{Devnet, Plan};
+use quern_node::devnet::{Devnet, Plan, free};
 use serde_json::Value;
 use tendermint_proto::v0_38::crypto::{PublicKey, public_key::Sum};
 use tendermint_proto::v0_38::privval::{self, message::Sum as Call};
@@ -160,5 +162,100 @@ fn a_validator_signs_by_a_remote_signer_and_needs_no_key_of_its_own() {
     let height = net.wait_for_height(3, Duration::from_secs(120)).unwrap();
     // A proposal and two votes for each block.
     assert!(signed.load(Ordering::SeqCst) >= 3 * height.saturating_sub(1));
+    assert!(net.stop().unwrap().success(), "{}", net.log_tail());
+}
+
+/// CometBFT's own signer, with a key and a memory in files.
+struct Program {
+    process: Child,
+    state: PathBuf,
+}
+
+impl Program {
+    /// Dials the node, which must listen: after a few attempts in vain it tries no more.
+    fn dial(address: SocketAddr, folder: &Path) -> Self {
+        listening(address);
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("log"))
+            .unwrap();
+        let state = folder.join("state.json");
+        let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.deps/bin/priv_val_server");
+        let process = Command::new(tool)
+            .args(["-addr", &format!("tcp://{address}"), "-chain-id", "quern-dev-1"])
+            .arg("-priv-key")
+            .arg(folder.join("key.json"))
+            .arg("-priv-state")
+            .arg(&state)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .spawn()
+            .expect("run `make setup` first");
+        Self { process, state }
+    }
+
+    /// The last height that it signed.
+    fn height(&self) -> u64 {
+        let state: Value = serde_json::from_slice(&fs::read(&self.state).unwrap()).unwrap();
+        state["height"].as_str().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Waits until somebody listens there, without a connection that the node would take for its signer's.
+fn listening(address: SocketAddr) {
+    let line = format!(":{:04X} 00000000:0000 0A", address.port());
+    let started = Instant::now();
+    while !fs::read_to_string("/proc/net/tcp").unwrap().contains(&line) {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "nobody listens at {address}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_validator_signs_by_cometbfts_own_signer_over_tcp_and_waits_for_it() {
+    let mut net = Devnet::prepare(Plan {
+        program: Some(env!("CARGO_BIN_EXE_quernd").into()),
+        ..Plan::default()
+    })
+    .unwrap();
+    let home = net.home().root().to_owned();
+    let dir = tempfile::tempdir().unwrap();
+    fs::rename(net.home().validator_key(), dir.path().join("key.json")).unwrap();
+    let memory = home.join("data/priv_validator_state.json");
+    fs::rename(memory, dir.path().join("state.json")).unwrap();
+    let address = free().unwrap();
+    let setting = [
+        "config",
+        "set",
+        "config",
+        "priv_validator_laddr",
+        &format!("tcp://{address}"),
+    ];
+    support::hosts::quernd(&home, &setting).unwrap();
+
+    net.launch().unwrap();
+    let signer = Program::dial(address, dir.path());
+    let height = net.wait_for_height(3, Duration::from_secs(120)).unwrap();
+    assert!(signer.height() >= height);
+    drop(signer);
+    // nobody else signs
+    std::thread::sleep(Duration::from_secs(2));
+    let stood = net.height().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(net.height().unwrap(), stood);
+    let signer = Program::dial(address, dir.path());
+    let height = net.wait_for_height(stood + 3, Duration::from_secs(120)).unwrap();
+    assert!(signer.height() >= height);
     assert!(net.stop().unwrap().success(), "{}", net.log_tail());
 }
