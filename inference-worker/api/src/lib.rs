@@ -3,7 +3,7 @@
 //! - [`request`]: a body becomes a [`Request`] in which every parameter is either honoured or refused by name;
 //! - [`mod@format`], [`tools`]: what the output has to match, and what the model may call;
 //! - [`embeddings`]: texts to vectors;
-//! - [`listing`]: what `/v1/models` says of a model;
+//! - [`listing`], [`openrouter`]: what `/v1/models` says of a model;
 //! - [`response`]: what goes back, whole or in chunks;
 //! - [`dialect`]: Responses and Messages, as chats;
 //! - [`mod@timeout`]: how long a request may take;
@@ -23,6 +23,7 @@ pub mod listing;
 pub mod logprobs;
 mod messages;
 pub mod openapi;
+pub mod openrouter;
 pub mod origins;
 pub mod paid;
 mod params;

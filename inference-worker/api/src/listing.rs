@@ -1,6 +1,7 @@
 //! `/v1/models`: OpenAI's fields, and beside them those of OpenRouter's listing document for providers.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 /// Header of answers that names the trust tier of who gave them.
 pub const TIER_HEADER: &str = "quern-trust-tier";
@@ -61,6 +62,64 @@ fn zero() -> String {
     "0".into()
 }
 
+/// What only an operator knows of its models, in OpenRouter's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// The tokenizer's family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
+    /// When it ends: a date, or an hour of one in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecation_date: Option<String>,
+    /// Part of the price that users are let off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discount_to_user: Option<Number>,
+    /// Tokens of prompts that it takes a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_tpm: Option<u64>,
+    /// What it is called there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openrouter: Option<Known>,
+    /// Where it is served.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub datacenters: Vec<Datacenter>,
+    /// What is promised of prompts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compliance: Option<Compliance>,
+}
+
+/// OpenRouter's name of a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// `author/model`.
+    pub slug: String,
+}
+
+/// Where a model is served.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Datacenter {
+    /// ISO 3166-1 alpha-2.
+    pub country_code: String,
+    /// In the provider's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// What is promised of prompts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compliance {
+    /// They are neither kept nor trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zdr: Option<bool>,
+    /// HIPAA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hipaa: Option<bool>,
+}
+
 /// What OpenRouter asks of a provider's model beside OpenAI's fields. What is not known is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -107,6 +166,9 @@ pub struct Listing {
     /// One of [`TIERS`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust_tier: Option<String>,
+    /// What its operator tells.
+    #[serde(flatten)]
+    pub told: Told,
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -193,6 +255,7 @@ impl Listing {
             is_free: other.is_free.or(self.is_free),
             trust_tier: self.trust_tier,
             chain_price: self.chain_price,
+            told: other.told.clone(),
         }
     }
 

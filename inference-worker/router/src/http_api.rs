@@ -20,7 +20,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use quern_inference_api::listing::ModelList;
 use quern_inference_api::timeout::{TIMEOUT_HEADER, timeout};
-use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body, with_fallbacks};
+use quern_inference_api::{ApiError, Endpoint, Request, openapi, openrouter, read_body, with_fallbacks};
 use quern_interface::registry::ModelState;
 use std::sync::Arc;
 use std::time::Instant;
@@ -117,9 +117,23 @@ async fn page(State(service): State<Arc<Service>>) -> Json<serde_json::Value> {
     Json(openapi::router(matches!(service.backend, Backend::Paid(_))))
 }
 
-async fn models(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, ApiError> {
+/// The list, or `?format=openrouter` what OpenRouter's monitor of providers reads.
+async fn models(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     authorize(&service, &headers)?;
-    Ok(Json(service.models()).into_response())
+    let models = service.models();
+    let mut asked = query.iter().flat_map(|query| query.split('&'));
+    match asked.find_map(|part| part.strip_prefix("format=")) {
+        None => Ok(Json(models).into_response()),
+        Some(openrouter::FORMAT) => Ok(Json(openrouter::documents(&models)).into_response()),
+        Some(_) => Err(ApiError::invalid(
+            "format",
+            "The only other format is `openrouter`.",
+        )),
+    }
 }
 
 async fn model(

