@@ -1,5 +1,7 @@
 //! Hosts as validators.
 
+mod agreement;
+
 use std::cmp::Reverse;
 
 use prost::Message;
@@ -156,7 +158,8 @@ pub(crate) fn backings(to: Contracts<'_>, hosts: &[String]) -> Result<Vec<Backin
             hosts: hosts.to_vec(),
         };
         let told: Option<Vec<Backing>> = to.bonding(&question)?;
-        found.extend(told.unwrap_or_else(|| hosts.iter().map(nothing).collect()));
+        let told = told.unwrap_or_else(|| hosts.iter().map(nothing).collect());
+        found.extend(agreement::backings(hosts, told)?);
     }
     Ok(found)
 }
@@ -187,8 +190,9 @@ pub(crate) fn voters(to: Contracts<'_>, powers: &Powers) -> Result<Vec<String>> 
         let consensus_addresses = keys.iter().map(|(_, key)| hex::encode_upper(key)).collect();
         let question = registry::QueryMsg::ConsensusOwners { consensus_addresses };
         let owners: Option<Vec<Option<String>>> = to.registry(&question)?;
+        let owners = owners.unwrap_or_else(|| vec![None; keys.len()]);
         // a validator of genesis may be no host
-        found.extend(owners.unwrap_or_default().into_iter().flatten());
+        found.extend(agreement::owners(keys.len(), owners)?.into_iter().flatten());
     }
     Ok(found)
 }
