@@ -20,7 +20,7 @@ PI = [
     stack.ROOT / ".deps/agent/node_modules/@earendil-works/pi-coding-agent/dist/bundle/cli.js",
 ]
 TASK = "Mend greet.py."
-WRONG, RIGHT = 'def greet():\n    return "helo"\n', 'def greet():\n    return "hello"\n'
+WRONG, RIGHT = 'def greet():\n    return "hi"\n', 'def greet():\n    return "hello"\n'
 TEST = 'from greet import greet\n\nassert greet() == "hello", greet()\nprint("passed")\n'
 
 
@@ -35,7 +35,7 @@ DAYS = {
     WRONG: [
         *BEGIN,
         seen(WRONG),
-        called("edit", path="greet.py", edits=[{"oldText": "helo", "newText": "hello"}]),
+        called("edit", path="greet.py", edits=[{"oldText": "\"hi\"", "newText": "\"hello\""}]),
         seen("Successfully replaced 1 block(s) in greet.py."),
         *CHECK,
         said("Mended, and the test passes."),
