@@ -17,6 +17,7 @@ mod contracts;
 mod emission;
 mod gen_txs;
 mod governance;
+mod governed_contracts;
 mod governed_parameters;
 mod native_stack;
 mod proof_of_compute;
