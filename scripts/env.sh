@@ -11,6 +11,6 @@ done
 
 # The node's programs. Naming an example makes cargo choose the features that its tests get too, so what
 # is tested is what runs, and nothing is compiled twice.
-build_node() { (cd "$ROOT" && cargo build --locked --workspace --bins --example contract_call); }
+build_node() { (cd "$ROOT" && cargo build --locked --workspace --bins --example contract_call --example cosmrs); }
 # The same for worker, router and what else serves inference.
 build_worker() { (cd "$ROOT/inference-worker" && cargo build --locked --workspace --bins --example paid_request); }

@@ -17,8 +17,6 @@ for contract in registry bonding settlement audits poc_weights pricing rewards; 
     [ -f "contracts/artifacts/$contract.wasm" ] || die "$contract.wasm is missing: run \`make contracts\` first"
 done
 
-[ -e tests/e2e/js/node_modules ] || die "the JavaScript clients are missing: run \`make setup\` first"
-
 work=$(mktemp -d)
 home=$work/home
 node=
@@ -55,8 +53,8 @@ q init one --chain-id "$CHAIN" --pace fast --rpc-port "$rpc" --p2p-port "$p2p" -
 q config set config consensus.timeout_commit 300ms >/dev/null
 keys=$(receipt keys)
 get warm_secret <<<"$keys" | q keys import-hex warm >/dev/null
-for name in host late payer router js_gov js_staking; do q keys add "$name" -o json >"$work/$name.json" 2>/dev/null; done
-for name in host late payer router js_gov js_staking warm; do
+for name in host late payer router; do q keys add "$name" -o json >"$work/$name.json" 2>/dev/null; done
+for name in host late payer router warm; do
     q genesis add-account "$(q keys show "$name" -a)" 1000000000000nqrn >/dev/null
 done
 cat >"$work/models.json" <<JSON
@@ -64,20 +62,6 @@ cat >"$work/models.json" <<JSON
   "coefficients": {"input": 1000000, "cached": 100000, "output": 3000000}, "profiles": ["cpu"], "state": "live"}]
 JSON
 q genesis add-system --contracts contracts/artifacts --profile localnet --models "$work/models.json" >/dev/null
-# proposals are voted on within seconds
-python3 - "$home/config/genesis.json" <<'PY'
-import json, sys
-coins = lambda amount: [{"denom": "nqrn", "amount": str(amount)}]
-path = sys.argv[1]
-genesis = json.load(open(path))
-genesis["app_state"]["gov"] = {"starting_proposal_id": "1", "params": {
-    "min_deposit": coins(1000000), "expedited_min_deposit": coins(5000000), "max_deposit_period": "60s",
-    "voting_period": "10s", "expedited_voting_period": "5s", "quorum": "0.334", "threshold": "0.5",
-    "expedited_threshold": "0.667", "veto_threshold": "0.334", "min_initial_deposit_ratio": "0",
-    "proposal_cancel_ratio": "0.5", "proposal_cancel_dest": "", "burn_vote_quorum": False,
-    "burn_proposal_deposit_prevote": False, "burn_vote_veto": True, "min_deposit_ratio": "0.01"}}
-json.dump(genesis, open(path, "w"), indent=1)
-PY
 q genesis gentx host --amount 100qrn --endpoint https://127.0.0.1:8443 --transport-key "$(key32 9)" \
     --warm-key "$(get warm <<<"$keys")" --model quern-small=400 >/dev/null
 q genesis collect >/dev/null
@@ -90,13 +74,3 @@ for i in $(seq 300); do
     sleep 0.2
 done
 QUERND=$QUERND HOME_DIR=$home WORK=$work CHAIN=$CHAIN KEYS=$keys bash tests/e2e/wallet/checks.sh
-echo "== CosmJS on proposals and delegations"
-python3 - "$work" "$CHAIN" "http://127.0.0.1:$rpc" "http://127.0.0.1:$rest" "$(q query upgrade authority -o json | get address)" <<'PY'
-import json, pathlib, sys
-work, chain, rpc, rest, governance = sys.argv[1:]
-keys = [(name, json.loads((pathlib.Path(work) / f"{name}.json").read_text())) for name in ("host", "js_gov", "js_staking")]
-accounts = [{"name": name, "address": key["address"], "mnemonic": key["mnemonic"]} for name, key in keys]
-net = {"chain_id": chain, "rpc": rpc, "rest": rest, "min_gas_price": "0nqrn", "governance": governance, "accounts": accounts}
-(pathlib.Path(work) / "net.json").write_text(json.dumps(net))
-PY
-(cd tests/e2e/js && QUERN_E2E_NET=$work/net.json node --test --test-reporter=spec --test-concurrency=1 governed/*.test.mjs)

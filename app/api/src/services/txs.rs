@@ -90,10 +90,14 @@ impl Node {
         })
     }
 
-    /// RFC 3339 time of a block.
+    /// RFC 3339 time of a block, in whole seconds as the SDK tells it with transactions.
     pub(super) async fn block_time(&self, height: Height) -> Result<String, Status> {
         let block = self.client.block(height).await.map_err(rpc)?;
-        Ok(block.block.header.time.to_rfc3339())
+        let seconds = block.block.header.time.unix_timestamp();
+        let whole = tendermint::Time::from_unix_timestamp(seconds, 0);
+        Ok(whole
+            .map_err(|error| Status::internal(error.to_string()))?
+            .to_rfc3339())
     }
 }
 

@@ -64,10 +64,16 @@ pub(crate) async fn tx_response(node: &Node, found: tx::Response) -> Result<TxRe
             type_url: type_url::<Tx>(),
             value: tx.encode_to_vec(),
         }),
-        timestamp: block.block.header.time.to_rfc3339(),
+        timestamp: whole_seconds(block.block.header.time),
         events: result.events.into_iter().map(Into::into).collect(),
         ..Default::default()
     })
+}
+
+/// A time as the SDK tells it with transactions.
+fn whole_seconds(time: tendermint::Time) -> String {
+    let whole = tendermint::Time::from_unix_timestamp(time.unix_timestamp(), 0);
+    whole.unwrap_or(time).to_rfc3339()
 }
 
 pub(super) async fn tx(node: &Node, hash: &str) -> Result<String> {

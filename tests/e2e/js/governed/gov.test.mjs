@@ -1,6 +1,6 @@
 // One round of governance through an unmodified CosmJS, in DIRECT and in amino JSON: a text of the older version
-// and a change of parameters, deposits, votes of the only host, and what comes of them. Started by
-// tests/e2e/wallet/run.sh, whose network has hosts and short periods.
+// and a change of parameters, deposits, votes of one host, and what comes of them. Started by
+// tests/e2e/hosts/run.sh, whose network has hosts and short periods.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
