@@ -22,6 +22,6 @@ pub use grpc::BLOCK_HEIGHT;
 pub use ledger::{Entry, Verdict, entries};
 pub use limits::Limits;
 pub use messages::Messages;
-pub use rest::RestOptions;
+pub use rest::{Metrics, RestOptions};
 pub use server::{Api, MAX_REQUEST_BYTES, Options, ServeError};
 pub use source::Queries;

@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tendermint_rpc::HttpClient;
@@ -36,9 +35,6 @@ pub enum ServeError {
     /// The connection failed.
     #[error("gRPC server: {0}")]
     Transport(#[from] tonic::transport::Error),
-    /// Only loopback is served.
-    #[error("{0} is not a loopback address")]
-    NotLoopback(SocketAddr),
     /// The listener's own address could not be read.
     #[error("listener: {0}")]
     Io(#[from] std::io::Error),
@@ -72,8 +68,7 @@ impl Api {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let address = loopback(&listener)?;
-        tracing::info!(%address, "gRPC is ready");
+        ready("gRPC", &listener)?;
         Server::builder()
             .tcp_nodelay(true)
             .add_routes(grpc::routes(&self.calls))
@@ -92,18 +87,22 @@ impl Api {
         options: RestOptions,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let address = loopback(&listener)?;
-        tracing::info!(%address, "REST is ready");
+        ready("REST", &listener)?;
         rest::serve(listener, self.calls.clone(), options, shutdown).await;
         Ok(())
     }
 }
 
-fn loopback(listener: &TcpListener) -> Result<SocketAddr, ServeError> {
+/// Says where a server listens, and what an address that others reach asks of the operator.
+fn ready(server: &str, listener: &TcpListener) -> Result<(), ServeError> {
     let address = listener.local_addr()?;
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err(ServeError::NotLoopback(address))
+    tracing::info!(%address, "{server} is ready");
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "{server} is open to other machines, without TLS and with bounds for all callers together: let a firewall or a \
+             proxy say who may call"
+        );
     }
+    Ok(())
 }

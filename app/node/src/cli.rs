@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::comet::locate;
 use crate::commands::{
-    beacon, comet, config, export, genesis, prune, rollback, snapshots, state, status, version,
+    beacon, comet, config, export, genesis, invariants, prune, rollback, snapshots, state, status, version,
 };
 use crate::exit::{At, Exit, Outcome};
 use crate::home::Home;
@@ -161,6 +161,8 @@ pub enum Command {
     },
     /// Print the state of the stopped node as the genesis document of a new chain
     Export(export::ExportArgs),
+    /// Check what must hold of the stopped node's state: that the books of coins agree with each other
+    Invariants(invariants::InvariantsArgs),
     /// Print every row of the stopped node's state, to compare two nodes
     State(state::StateArgs),
     /// Print the version
@@ -214,6 +216,7 @@ pub fn run(cli: Cli) -> Outcome {
             print(Format::Json, &export::export(&args, &home)?);
             return Ok(());
         }
+        Command::Invariants(args) => invariants::invariants(&args, &home)?,
         Command::Version { long } => version::version(long),
     };
     if value != Value::Null || format == Format::Json {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use quern_node::devnet::Devnet;
-use quern_store::{Config, MultiStore, Pruning};
+use quern_store::{Config, MultiStore, Order, Pruning};
 use serde_json::Value;
 use support::hosts::{PATIENCE, node, quernd, run, running, two_hosts};
 use support::http;
@@ -206,6 +206,26 @@ fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
     assert!(heights(&first).contains(&exported["height"].as_u64().unwrap()));
 }
 
+/// Writes a state in which coins are that nobody made.
+fn forget_the_supply(node: &Devnet) {
+    let config = Config {
+        path: node.home().app_data().join("state"),
+        pruning: Pruning::Nothing,
+        verify: false,
+    };
+    let store = MultiStore::open(config).unwrap();
+    let next = store.latest().unwrap().version + 1;
+    let snapshot = store.snapshot();
+    let mut keys = snapshot
+        .range(None, None, Order::Ascending)
+        .map(|row| row.unwrap().0.to_vec());
+    let supply = keys
+        .find(|key| key.starts_with(b"bank") && key.ends_with(b"\x00nqrn"))
+        .unwrap();
+    let changes = [(supply, None)].into();
+    store.commit(store.prepare(next, &changes).unwrap()).unwrap();
+}
+
 #[test]
 fn a_chain_exported_with_its_contracts_begins_anew_at_the_next_height() {
     let (mut nodes, _) = running(7);
@@ -228,6 +248,13 @@ fn a_chain_exported_with_its_contracts_begins_anew_at_the_next_height() {
     assert_eq!(same.collect::<Vec<_>>(), rows);
     let refused = quernd(&first, &["export", "--for-zero-height"]).unwrap_err();
     assert!(refused.contains("heights"), "{refused}");
+    let checked = json(&first, &["invariants", "--height", "6"]);
+    assert_eq!(checked["height"], 6);
+    assert_eq!(checked["held"].as_array().unwrap().len(), 2);
+    forget_the_supply(&nodes[0]);
+    let broken = quernd(&first, &["invariants"]).unwrap_err();
+    assert!(broken.contains("total supply invariant broken"), "{broken}");
+    assert_eq!(json(&first, &["invariants", "--height", "6"]), checked);
     for node in &nodes {
         quernd(node.home().root(), &["comet", "unsafe-reset-all"]).unwrap();
         fs::write(node.home().genesis(), &exported).unwrap();

@@ -1,5 +1,6 @@
 """The REST routes that explorers and wallets call, and the shape of what they get."""
 
+import re
 import unittest
 
 import node as network
@@ -127,6 +128,17 @@ class Explorer(unittest.TestCase):
         future = self.node.get(path, headers={"x-cosmos-block-height": "1000000000"})
         self.assertIn("cannot query with height in the future", future.json()["message"])
         self.assertEqual(self.node.get(path, headers={"x-cosmos-block-height": "-1"}).status_code, 400)
+
+    def test_metrics_are_where_nodes_of_the_sdk_have_theirs(self):
+        found = self.node.get("/metrics?format=prometheus")
+        self.assertEqual((found.status_code, found.headers["content-type"]), (200, "text/plain; version=0.0.4"))
+        names = set(re.findall(r"^# TYPE (\w+) \w+$", found.text, re.MULTILINE))
+        self.assertTrue({"quern_app_height", "quern_abci_call_seconds", "process_cpu_seconds_total"} <= names, names)
+        self.assertGreaterEqual(int(re.search(r"^quern_app_height (\d+)$", found.text, re.MULTILINE)[1]), 3)
+        for query, named in (("", ""), ("?format=text", "text")):
+            refused = self.node.get("/metrics" + query)
+            said = {"error": f"failed to gather metrics: unsupported metrics format: {named}"}
+            self.assertEqual((refused.status_code, refused.json()), (400, said))
 
     def test_wrong_requests_are_the_caller_s_fault(self):
         for route in [

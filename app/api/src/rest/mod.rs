@@ -2,6 +2,7 @@
 
 mod failure;
 mod gateway;
+mod metrics;
 mod open_api;
 mod query;
 mod request;
@@ -13,6 +14,8 @@ mod template;
 pub(crate) use routes::Routes;
 pub(crate) use serve::serve;
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of the REST server.
@@ -30,6 +33,18 @@ pub struct RestOptions {
     pub max_body_bytes: usize,
     /// Longest time to read a request, and to keep an idle connection.
     pub read_timeout: Duration,
+    /// What `/metrics` tells; without it there is no such route.
+    pub metrics: Option<Metrics>,
+}
+
+/// The node's metrics in Prometheus' text format, gathered when they are asked for.
+#[derive(Clone)]
+pub struct Metrics(pub Arc<dyn Fn() -> Result<Vec<u8>, String> + Send + Sync>);
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
 }
 
 impl Default for RestOptions {
@@ -41,6 +56,7 @@ impl Default for RestOptions {
             max_connections: 1_000,
             max_body_bytes: 2_000_000,
             read_timeout: Duration::from_secs(10),
+            metrics: None,
         }
     }
 }

@@ -19,8 +19,8 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer, ServiceExt};
 use tower_http::cors::{Any, CorsLayer};
 
-use super::RestOptions;
 use super::gateway::Gateway;
+use super::{RestOptions, metrics};
 use crate::calls::Calls;
 use crate::grpc;
 
@@ -93,6 +93,13 @@ fn router(calls: Calls, options: RestOptions) -> Router {
             .route("/swagger", get(async || Html(PAGE)))
             .route("/swagger/", get(async || Html(PAGE)))
             .route("/keplr", get(async || Html(KEPLR)));
+    }
+    if let Some(found) = options.metrics.clone() {
+        let page = move |request: Request<Body>| {
+            let answer = metrics::answer(&found, request.uri().query());
+            async move { answer }
+        };
+        router = router.route("/metrics", get(page));
     }
     let mut router = router
         .fallback(async |State(gateway): State<Gateway>, request: Request<Body>| {

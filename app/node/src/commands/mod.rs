@@ -5,6 +5,7 @@ pub mod comet;
 pub mod config;
 pub mod export;
 pub mod genesis;
+pub mod invariants;
 pub mod prune;
 pub mod rollback;
 pub mod snapshots;

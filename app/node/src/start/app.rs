@@ -74,18 +74,9 @@ async fn serve(
         let _ = finished.wait_for(|finished| *finished).await;
     };
     let mut servers = Vec::new();
+    let sample = sample(&app, home);
     if config.telemetry.enabled {
-        let app = app.clone();
-        let snapshots = Folder::view(home.snapshots());
-        let sample = Arc::new(move || Sample {
-            height: app.last_height(),
-            oldest: app.store().oldest(),
-            snapshot: snapshots
-                .list()
-                .ok()
-                .and_then(|found| found.first().map(|latest| latest.height))
-                .unwrap_or(0),
-        });
+        let sample = Arc::clone(&sample);
         let page = metrics::serve(config.telemetry.address, metrics.clone(), sample).await?;
         let done = done(finished.clone());
         servers.push(tokio::spawn(async move {
@@ -104,7 +95,12 @@ async fn serve(
     }
     if config.api.enable {
         let listener = bind(config.api.address, "api").await?;
-        let options = rest_options(config);
+        let mut options = rest_options(config);
+        if config.telemetry.enabled {
+            let metrics = metrics.clone();
+            let text = move || metrics.text(sample()).map_err(|error| error.to_string());
+            options.metrics = Some(quern_api::Metrics(Arc::new(text)));
+        }
         let done = done(finished.clone());
         servers.push(tokio::spawn(async move {
             if let Err(error) = api.serve_rest(listener, options, done).await {
@@ -130,6 +126,21 @@ async fn serve(
         let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     }
     Ok(stop)
+}
+
+/// What the metrics are looked up from.
+fn sample(app: &App, home: &Home) -> Arc<dyn Fn() -> Sample + Send + Sync> {
+    let app = app.clone();
+    let snapshots = Folder::view(home.snapshots());
+    Arc::new(move || Sample {
+        height: app.last_height(),
+        oldest: app.store().oldest(),
+        snapshot: snapshots
+            .list()
+            .ok()
+            .and_then(|found| found.first().map(|latest| latest.height))
+            .unwrap_or(0),
+    })
 }
 
 /// The node's methods for gRPC and REST.
@@ -171,6 +182,7 @@ fn rest_options(config: &AppConfig) -> RestOptions {
         max_connections: config.api.max_open_connections,
         max_body_bytes: config.api.rpc_max_body_bytes,
         read_timeout: Duration::from_secs(config.api.rpc_read_timeout),
+        metrics: None,
     }
 }
 

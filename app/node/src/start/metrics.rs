@@ -89,7 +89,11 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    fn text(&self, sample: Sample) -> Result<Vec<u8>, prometheus::Error> {
+    /// All of them, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn text(&self, sample: Sample) -> Result<Vec<u8>, prometheus::Error> {
         for (gauge, value) in [
             (&self.height, sample.height),
             (&self.oldest, sample.oldest),
