@@ -13,6 +13,8 @@ mod decimal;
 mod electorate;
 mod execute;
 mod export;
+#[cfg(test)]
+mod faulty;
 mod guard;
 mod hooks;
 mod msg;

@@ -96,6 +96,8 @@ impl Msg {
         let limit = |text: &'static str| move || errors::TX_DECODE.wrap(text);
         let depth = depth.checked_sub(1).ok_or_else(limit("max depth exceeded"))?;
         *calls = calls.checked_sub(1).ok_or_else(limit("call limit exceeded"))?;
+        #[cfg(test)]
+        crate::faulty::decode(value);
         let decoded = None
             .or_else(|| quern_auth::Msg::decode(url, value).map(|m| m.map(Self::Auth)))
             .or_else(|| quern_authz::Msg::decode(url, value).map(|m| m.map(Self::Authz)))
