@@ -5,6 +5,23 @@ use crate::vocabulary::Vocabulary;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Bytes of a text from which on it is encoded alone: the library takes some 400 bytes for each token until it is done, so that
+/// a dozen prompts of a million tokens at once would take all memory there is.
+const LONG: usize = 1 << 15;
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Encodes a text of so many bytes; long ones one after the other, each on a thread of its own. An allocator keeps for a
+/// thread what it gave back, and for the one that comes after it: so that is kept once, and not for every thread that serves.
+pub(crate) fn encoded<T: Send>(bytes: usize, encode: impl FnOnce() -> T + Send) -> T {
+    if bytes < LONG {
+        return encode();
+    }
+    let _turn = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = std::thread::scope(|scope| scope.spawn(encode).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
 
 /// Why a tokenizer cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,11 +98,12 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails on the text.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, TokenizerError> {
-        let encoding = self
-            .inner
-            .encode(text, special)
-            .map_err(|e| TokenizerError::Use(e.to_string()))?;
-        Ok(encoding.get_ids().to_vec())
+        // Without offsets, which nobody asks for here.
+        let ids = || {
+            let encoding = self.inner.encode_fast(text, special);
+            encoding.map(|encoding| encoding.get_ids().to_vec())
+        };
+        encoded(text.len(), ids).map_err(|e| TokenizerError::Use(e.to_string()))
     }
 
     /// Text of token ids, special tokens left out; bytes that are no UTF-8 come out as U+FFFD.
