@@ -1,7 +1,7 @@
 //! Control tokens: those that a chat template writes and a user's text must never become.
 
 use super::signs::OPEN;
-use crate::tokenizer::{Tokenizer, TokenizerError, read};
+use crate::tokenizer::{Tokenizer, TokenizerError, encoded, read};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -86,6 +86,11 @@ impl Control {
             plain = 0;
         }
         show(rest, &mut text);
+        encoded(text.len(), || self.encode_marked(text, &marks))
+    }
+
+    /// Token ids of a text in which [`OPEN`] stands before control tokens, at these places.
+    fn encode_marked(&self, mut text: String, marks: &[(usize, u32)]) -> Result<Vec<u32>, TokenizerError> {
         let encode = |text: &str| {
             let encoding = self.inner.encode(text, false);
             encoding.map_err(|e| TokenizerError::Use(e.to_string()))
