@@ -8,6 +8,9 @@ from pathlib import Path
 
 from network import ENVIRONMENT, QUERND, get, quernd, run
 
+# Seconds that a stopped node's state may take to read.
+PATIENCE = 60
+
 
 class Joiner:
     """A node that is no validator."""
@@ -53,20 +56,25 @@ class Joiner:
 
 
 def rows(home, height):
-    """A stopped node's state: every key with its value."""
+    """A stopped node's state: every key with its value. In bounded time: while it is asked, no signal ends the run."""
     command = [str(QUERND), "state", "--home", str(home), "--height", str(height)]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=True, timeout=PATIENCE)
     return dict(line.split(" ") if " " in line else (line, "") for line in done.stdout.splitlines())
 
 
 def compare(homes, height, checks):
     """All nodes have the same state, key by key."""
-    first = rows(homes[0], height)
-    different = {}
-    for home in homes[1:]:
-        other = rows(home, height)
-        keys = [key for key in first.keys() | other.keys() if first.get(key) != other.get(key)]
-        if keys:
-            different[str(home)] = keys[:3]
-    checks.that("all nodes have the same state, key by key", len(first) > 100 and not different,
+    name = "all nodes have the same state, key by key"
+    try:
+        first = rows(homes[0], height)
+        different = {}
+        for home in homes[1:]:
+            other = rows(home, height)
+            keys = [key for key in first.keys() | other.keys() if first.get(key) != other.get(key)]
+            if keys:
+                different[str(home)] = keys[:3]
+    except subprocess.SubprocessError as error:
+        checks.that(name, False, error)
+        return
+    checks.that(name, len(first) > 100 and not different,
                 different or f"{len(homes)} nodes, {len(first)} keys at block {height}")

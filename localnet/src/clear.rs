@@ -1,14 +1,13 @@
 //! Making room for a network: what another one left is removed, and nothing else.
 
+use crate::claim::{self, Claim};
 use crate::plan::pid_file;
-use crate::stop::is_supervisor;
 use anyhow::{Context, bail};
-use rustix::process::Pid;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// What lies in a network's folder besides its hosts' homes: the supervisor's, then the demonstration's.
+/// What lies in a network's folder besides its claim and its hosts' homes: the supervisor's, then the demonstration's.
 const NAMES: [&str; 11] = [
     "accounts",
     "localnet.new",
@@ -26,7 +25,8 @@ const NAMES: [&str; 11] = [
 /// Removes what a network that has ended left in its folder.
 ///
 /// # Errors
-/// If one runs there, or the folder holds anything that no network writes: nothing is removed then.
+/// If one runs there, or the folder was never claimed by one, or holds anything that none writes: nothing is removed
+/// then.
 pub fn clear(dir: &Path) -> anyhow::Result<()> {
     let what = || dir.display().to_string();
     let entries = match fs::read_dir(dir) {
@@ -45,15 +45,13 @@ pub fn clear(dir: &Path) -> anyhow::Result<()> {
         }
         found.push(entry);
     }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let _held = Claim::of_ended(dir)?;
+    // last of all, so that what an interruption leaves can still be cleared
+    found.sort_by_key(|entry| entry.file_name() == claim::FILE);
     if let Ok(text) = fs::read_to_string(pid_file(dir)) {
-        let pid = text.trim().parse().ok().and_then(Pid::from_raw);
-        if pid.is_some_and(is_supervisor) {
-            let place = quoted(&std::path::absolute(dir)?.display().to_string());
-            bail!(
-                "a network runs in {}: `LOCALNET_DIR={place} make localnet-down` stops it",
-                dir.display()
-            );
-        }
         println!(
             "the network in {} ended without being stopped (its process {} is gone): cleared",
             dir.display(),
@@ -75,15 +73,7 @@ fn is_a_networks(name: &str) -> bool {
     let host = name.strip_prefix("host");
     host.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
         || NAMES.contains(&name)
-}
-
-/// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+".contains(letter);
-    match word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
+        || name == claim::FILE
 }
 
 #[cfg(test)]
@@ -94,27 +84,37 @@ mod tests {
     fn a_network_is_removed_and_a_folder_with_anything_else_is_left_alone() {
         let dir = std::env::temp_dir().join(format!("quern-clear-{}", std::process::id()));
         clear(&dir).unwrap(); // there is none
+        let claim = Claim::new(&dir).unwrap();
         fs::create_dir_all(dir.join("host12/node/data")).unwrap();
         for name in NAMES {
             fs::write(dir.join(name), "1").unwrap();
         }
-        // process 1 is no supervisor
-        clear(&dir).unwrap();
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        let refused = clear(&dir).unwrap_err().to_string();
+        assert!(refused.contains("runs in"), "{refused}");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), NAMES.len() + 2);
+        drop(claim);
         for other in ["thesis.tex", "host", "hostel", "host1.bak"] {
-            fs::create_dir(dir.join("logs")).unwrap();
             fs::write(dir.join(other), "").unwrap();
             let refused = clear(&dir).unwrap_err().to_string();
             assert!(refused.contains(&format!("{other:?}")), "{refused}");
             fs::remove_file(dir.join(other)).unwrap();
-            fs::remove_dir(dir.join("logs")).unwrap();
         }
+        clear(&dir).unwrap();
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        clear(&dir).unwrap();
         fs::remove_dir(&dir).unwrap();
     }
 
     #[test]
-    fn a_folder_is_named_as_a_shell_reads_it() {
-        assert_eq!(quoted("/work/target/demo"), "/work/target/demo");
-        assert_eq!(quoted("a b's"), r"'a b'\''s'");
+    fn a_folder_that_no_network_claimed_is_left_alone_whatever_its_content_is_called() {
+        let dir = std::env::temp_dir().join(format!("quern-clear-unclaimed-{}", std::process::id()));
+        for name in ["logs", "evidence", "router", "accounts"] {
+            fs::create_dir_all(dir.join(name)).unwrap();
+            fs::write(dir.join(name).join("mine"), "years of work").unwrap();
+        }
+        let refused = clear(&dir).unwrap_err().to_string();
+        assert!(refused.contains("no claim"), "{refused}");
+        assert!(dir.join("logs/mine").is_file() && dir.join("accounts/mine").is_file());
+        fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod cheat;
+mod claim;
 mod clear;
 mod layout;
 mod make;

@@ -28,18 +28,8 @@ pub struct Made {
     pub router_port: u16,
 }
 
-/// Makes everything below `plan.dir`, which must be new or empty.
+/// Makes everything below `plan.dir`, which must hold nothing but the claim.
 pub fn make(programs: &Programs, plan: &Plan) -> anyhow::Result<Made> {
-    if plan
-        .dir
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some())
-    {
-        bail!(
-            "{} is not empty: stop the network there and remove the folder",
-            plan.dir.display()
-        );
-    }
     fs::create_dir_all(plan.dir.join("logs")).with_context(|| plan.dir.display().to_string())?;
     let ports = ports::free(plan.hosts() * HOST_PORTS + 1)?;
     let mut made = Made {

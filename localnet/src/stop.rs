@@ -39,7 +39,7 @@ pub fn down(dir: &Path) -> anyhow::Result<()> {
 }
 
 /// Whether the process is a supervisor: a process id is used again after a restart of the machine.
-pub fn is_supervisor(pid: Pid) -> bool {
+fn is_supervisor(pid: Pid) -> bool {
     let path = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
     std::fs::read(path).is_ok_and(|line| {
         let line = String::from_utf8_lossy(&line);

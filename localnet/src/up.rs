@@ -1,5 +1,6 @@
 //! Running a network: start in order, say when it is ready, watch, stop in order.
 
+use crate::claim::Claim;
 use crate::make::{Made, make};
 use crate::net::Net;
 use crate::plan::{Plan, net_file, pid_file};
@@ -21,11 +22,12 @@ pub async fn up(plan: &Plan) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let programs = Programs::find(&plan.root)?;
-    let made = make(&programs, plan)?;
+    let _claim = Claim::new(&plan.dir)?;
+    // before anything is made, so that `down` finds whom to ask
     write(&pid_file(&plan.dir), &std::process::id().to_string())?;
     let mut running = Vec::new();
     let outcome = tokio::select! {
-        outcome = run(&programs, plan, &made, &mut running) => outcome,
+        outcome = run(&programs, plan, &mut running) => outcome,
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
@@ -35,12 +37,8 @@ pub async fn up(plan: &Plan) -> anyhow::Result<()> {
     outcome.and(stopped)
 }
 
-async fn run(
-    programs: &Programs,
-    plan: &Plan,
-    made: &Made,
-    running: &mut Vec<Process>,
-) -> anyhow::Result<()> {
+async fn run(programs: &Programs, plan: &Plan, running: &mut Vec<Process>) -> anyhow::Result<()> {
+    let made = &make(programs, plan)?;
     for node in &made.nodes {
         let args = ["start", "--home", &node.home].map(Into::into).to_vec();
         let log = plan.log(&node.moniker);

@@ -10,11 +10,14 @@ import time
 import unittest
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "localnet/demo"))
 
-from network import LOCALNET, Network  # noqa: E402
+import joiner  # noqa: E402
+from checks import Checks  # noqa: E402
+from network import Network  # noqa: E402
 from scenario import Demo  # noqa: E402
 
 
@@ -50,16 +53,16 @@ class Folder(unittest.TestCase):
         return said.getvalue(), code
 
     def test_a_running_networks_folder_is_left_alone_and_the_command_that_stops_it_is_named(self):
-        self.dir.mkdir()
-        # only its name counts
-        other = subprocess.Popen([str(LOCALNET), "60"], executable="/bin/sleep")
-        self.addCleanup(other.wait)
-        self.addCleanup(other.kill)
-        (self.dir / "localnet.pid").write_text(str(other.pid))
-        said, code = self.play()
-        self.assertEqual(code, 1)
-        self.assertIn(f"`LOCALNET_DIR={self.dir} make localnet-down`", said)
-        self.assertEqual(os.listdir(self.dir), ["localnet.pid"])
+        network = Network(self.dir, self.dir.with_suffix(".log"), "--hosts", 1)
+        self.addCleanup(network.stop)
+        # while it is still being made
+        self.assertTrue(wait((self.dir / "localnet.pid").is_file, 60))
+        for _ in range(2):
+            said, code = self.play()
+            self.assertEqual(code, 1)
+            self.assertIn(f"`LOCALNET_DIR={self.dir} make localnet-down`", said)
+            self.assertTrue(wait(lambda: any("quernd start" in line for line in self.left()), 120))
+        self.assertIsNone(network.process.poll())
 
     def test_a_folder_with_anything_else_is_left_alone(self):
         self.dir.mkdir()
@@ -69,6 +72,16 @@ class Folder(unittest.TestCase):
         self.assertIn("thesis.tex", said)
         self.assertEqual(os.listdir(self.dir), ["thesis.tex"])
 
+    def test_a_folder_that_no_network_claimed_is_left_alone_whatever_its_content_is_called(self):
+        mine = self.dir / "evidence/mine"
+        mine.parent.mkdir(parents=True)
+        (self.dir / "logs").mkdir()
+        mine.write_text("years of work")
+        said, code = self.play()
+        self.assertEqual(code, 1)
+        self.assertIn("no claim", said)
+        self.assertEqual((sorted(os.listdir(self.dir)), mine.read_text()), (["evidence", "logs"], "years of work"))
+
     def test_a_demonstration_whose_terminal_hangs_up_stops_its_network(self):
         reader, writer = os.pipe()
         command = [sys.executable, "-B", str(ROOT / "localnet/demo"), "--dir", str(self.dir)]
@@ -76,8 +89,8 @@ class Folder(unittest.TestCase):
         self.addCleanup(demo.wait)
         self.addCleanup(demo.kill)
         os.close(writer)
-        self.assertTrue(wait((self.dir / "localnet.pid").is_file, 120))
-        self.assertTrue(wait(lambda: any("quernd start" in line for line in self.left()), 30))
+        self.assertTrue(wait((self.dir / "localnet.pid").is_file, 30))
+        self.assertTrue(wait(lambda: any("quernd start" in line for line in self.left()), 120))
         # as a closed terminal does: nobody reads any more
         os.close(reader)
         demo.send_signal(signal.SIGHUP)
@@ -93,6 +106,18 @@ class Folder(unittest.TestCase):
         network.process.kill()
         network.process.wait()
         self.assertTrue(wait(lambda: not self.left(), 10), self.left())
+
+    def test_a_node_that_never_tells_its_state_fails_the_run_and_holds_it_up_for_a_bounded_time(self):
+        self.dir.mkdir()
+        program = self.dir / "quernd"
+        program.write_text("#!/bin/sh\nexec sleep 600\n")
+        program.chmod(0o755)
+        checks, began = Checks(lambda _: None), time.monotonic()
+        with patch.object(joiner, "QUERND", program), patch.object(joiner, "PATIENCE", 1):
+            joiner.compare([self.dir, self.dir], 7, checks)
+        self.assertLess(time.monotonic() - began, 30)
+        self.assertEqual([check["holds"] for check in checks.done], [False])
+        self.assertIn("timed out", checks.done[0]["detail"])
 
 
 if __name__ == "__main__":
