@@ -15,12 +15,14 @@
 
 mod chain;
 mod genesis;
+mod mangle;
 mod message;
 mod tx;
 mod user;
 
 pub use chain::{Chain, QueryError};
 pub use genesis::Genesis;
+pub use mangle::Mangle;
 pub use message::{any, bank_send, coins};
 pub use tx::TxBuilder;
 pub use user::User;

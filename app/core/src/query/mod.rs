@@ -84,7 +84,7 @@ impl Shared {
         if path.starts_with('/') && path.matches('/').count() == 2 && path.contains('.') {
             return self.grpc(path, data, height).map(Found::from);
         }
-        Err(errors::UNKNOWN_REQUEST.wrap(format!("unknown query path {path:?}")))
+        Err(errors::UNKNOWN_REQUEST.wrap("unknown query path"))
     }
 
     fn grpc(&self, path: &str, data: &[u8], height: u64) -> Result<Vec<u8>> {
@@ -95,7 +95,7 @@ impl Shared {
             .or_else(|| self.router.answer(&cx, path, data));
         match answer {
             Some(answer) => answer.map_err(|error| status::grpc_error(&error)),
-            None => Err(errors::UNKNOWN_REQUEST.wrap(format!("unknown query path {path:?}"))),
+            None => Err(errors::UNKNOWN_REQUEST.wrap("unknown query path")),
         }
     }
 
@@ -127,9 +127,8 @@ impl Shared {
             return Ok(self.store.snapshot()); // before the first block
         }
         self.store.snapshot_at(height).map_err(|error| match error {
-            SnapshotError::Future { latest, .. } => errors::INVALID_HEIGHT.wrap(format!(
-                "cannot query with height in the future; please provide a valid height (latest {latest})"
-            )),
+            SnapshotError::Future { .. } => errors::INVALID_HEIGHT
+                .wrap("cannot query with height in the future; please provide a valid height"),
             SnapshotError::Pruned { .. } | SnapshotError::NotFound(_) => {
                 errors::NOT_FOUND.wrap(format!("failed to load state at height {height}; {error}"))
             }

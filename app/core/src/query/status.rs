@@ -8,6 +8,10 @@ const NOT_FOUND: &[(&str, u32)] = &[("beacon", 3), ("wasm", 8), ("wasm", 22), ("
 /// Turns a handler's error into what an SDK node answers over ABCI.
 pub(super) fn grpc_error(error: &Error) -> Error {
     let other_not_found = NOT_FOUND.contains(&(error.codespace(), error.code()));
+    // Without a status or a code of its own, as Go's plain errors.
+    if error.codespace() == "undefined" && !error.is_halt() && error.code() == 1 {
+        return errors::INVALID_REQUEST.wrap(error.to_string());
+    }
     let (name, row): (&str, &'static Registered) = if error.is(&errors::KEY_NOT_FOUND) || other_not_found {
         ("NotFound", &errors::KEY_NOT_FOUND)
     } else if error.is(&errors::INVALID_REQUEST) {
@@ -25,6 +29,9 @@ pub(super) fn grpc_error(error: &Error) -> Error {
     } else {
         &text
     };
+    // The SDK's codec of addresses has no error of its own.
+    let address = format!(": {}", errors::INVALID_ADDRESS.text);
+    let own = own.strip_suffix(&address).unwrap_or(own);
     // wasmd answers with its own errors, which are no statuses; only the code shows what they stand for
     if error.codespace() == "wasm" {
         return row.wrap(own.to_owned());
@@ -43,6 +50,16 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "rpc error: code = NotFound desc = account quern1x not found: key not found"
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_named_without_an_error_of_its_own() {
+        let error = errors::INVALID_ADDRESS.wrap("empty address string is not allowed");
+        let error = grpc_error(&errors::INVALID_REQUEST.wrap(error.to_string()));
+        assert_eq!(
+            error.to_string(),
+            "rpc error: code = InvalidArgument desc = empty address string is not allowed: invalid request"
         );
     }
 

@@ -2,8 +2,10 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod contract;
+pub mod mutate;
 pub mod probe;
 pub mod proving;
+pub mod samples;
 pub mod shipped;
 pub mod signing;
 pub mod staking;

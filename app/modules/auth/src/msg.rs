@@ -3,7 +3,7 @@
 use prost::Message;
 use quern_context::{AnyMsg, Cx, MsgOutput};
 use quern_proto::cosmos::auth::v1beta1 as wire;
-use quern_types::{AccAddress, Result, errors};
+use quern_types::{AccAddress, Error, Result, errors};
 
 use crate::{Params, require_authority, set_params};
 
@@ -51,7 +51,9 @@ impl Msg {
     /// `gov/13` for another signer, `sdk/18` for invalid parameters.
     pub fn execute(self, cx: &Cx) -> Result<MsgOutput> {
         let Self::UpdateParams(msg) = self;
-        require_authority(&msg.authority)?;
+        // The SDK's x/auth refuses in the same words as others, without a code of its own.
+        require_authority(&msg.authority)
+            .map_err(|e| Error::unregistered(format!("{}; {}", e.registered_text(), e.contexts())))?;
         let params = msg
             .params
             .ok_or_else(|| errors::INVALID_REQUEST.wrap("params are missing"))?;

@@ -95,8 +95,7 @@ fn find(cx: &Cx, address: &str) -> Result<Account> {
     if address.is_empty() {
         return Err(errors::INVALID_REQUEST.wrap("Address cannot be empty"));
     }
-    let address =
-        AccAddress::from_bech32(address).map_err(|e| errors::INVALID_REQUEST.wrap(e.to_string()))?;
+    let address = AccAddress::from_bech32(address).map_err(|e| Error::unregistered(e.contexts()))?;
     state::get(cx, &address)?.ok_or_else(|| {
         // CosmJS tells an unknown account by the code's gRPC name and this text
         errors::KEY_NOT_FOUND.wrap(format!("account {address} not found"))

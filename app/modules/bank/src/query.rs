@@ -11,7 +11,8 @@ pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
     let method = path.strip_prefix("/cosmos.bank.v1beta1.Query/")?;
     Some(match method {
         "Balance" => answer(request, |r: wire::QueryBalanceRequest| {
-            let (address, denom) = (address(&r.address)?, denom(&r.denom)?);
+            let denom = denom(&r.denom)?;
+            let address = address(&r.address)?;
             let amount = state::balance(cx, &address, &denom)?;
             Ok(wire::QueryBalanceResponse {
                 balance: Some(to_wire(&Coin { denom, amount })),
@@ -71,11 +72,13 @@ pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
             Ok(wire::QueryParamsResponse { params: Some(params) })
         }),
         "DenomMetadata" => answer(request, |r: wire::QueryDenomMetadataRequest| {
+            denom(&r.denom)?;
             Ok(wire::QueryDenomMetadataResponse {
                 metadata: Some(find_metadata(cx, &r.denom)?),
             })
         }),
         "DenomMetadataByQueryString" => answer(request, |r: wire::QueryDenomMetadataByQueryStringRequest| {
+            denom(&r.denom)?;
             let metadata = Some(find_metadata(cx, &r.denom)?);
             Ok(wire::QueryDenomMetadataByQueryStringResponse { metadata })
         }),
@@ -188,14 +191,15 @@ fn send_enabled(cx: &Cx, r: &wire::QuerySendEnabledRequest) -> Result<wire::Quer
 
 fn address(text: &str) -> Result<AccAddress> {
     if text.is_empty() {
-        return Err(errors::INVALID_REQUEST.wrap("empty address string is not allowed"));
+        return Err(errors::INVALID_REQUEST.wrap("invalid address: empty address string is not allowed"));
     }
-    AccAddress::from_bech32(text).map_err(|e| errors::INVALID_REQUEST.wrap(format!("invalid address: {e}")))
+    AccAddress::from_bech32(text)
+        .map_err(|e| errors::INVALID_REQUEST.wrap(format!("invalid address: {}", e.contexts())))
 }
 
 fn denom(text: &str) -> Result<Denom> {
     text.parse()
-        .map_err(|e: Error| errors::INVALID_REQUEST.wrap(e.to_string()))
+        .map_err(|e: Error| errors::INVALID_REQUEST.wrap(e.contexts()))
 }
 
 fn to_wire(coin: &Coin) -> base::Coin {

@@ -151,7 +151,7 @@ pub(crate) fn of_depositor(cx: &Cx, r: &wire::QueryDepositRequest) -> Result<wir
     let found = deposit::find(cx, r.proposal_id, &AccAddress::from_bech32(&r.depositor)?)?;
     let found = found.ok_or_else(|| {
         errors::KEY_NOT_FOUND.wrap(format!(
-            "{KEY_NOT_FOUND}: key '({}, {})' of type github.com/cosmos/gogoproto/cosmos.gov.v1.Deposit",
+            "{KEY_NOT_FOUND}: key '(\"{}\", \"{}\")' of type github.com/cosmos/gogoproto/cosmos.gov.v1.Deposit",
             r.proposal_id, r.depositor
         ))
     })?;

@@ -82,7 +82,7 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
                     return Ok(wire::QueryEvidenceResponse { evidence });
                 }
             }
-            Err(errors::KEY_NOT_FOUND.wrap(format!("evidence with hash {} not found", r.hash)))
+            Err(errors::KEY_NOT_FOUND.wrap(format!("evidence {} not found", r.hash)))
         }),
         _ => return None,
     })
