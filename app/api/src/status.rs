@@ -40,7 +40,7 @@ pub(crate) fn from_abci(path: &str, answer: &ResponseQuery) -> Status {
     match (answer.codespace.as_str(), answer.code) {
         ("sdk", 6) if answer.log.contains("unknown query path") => unknown_method(path),
         ("sdk", 6) => Status::unknown(bare(&answer.log)),
-        ("sdk", 18) => Status::invalid_argument(&answer.log),
+        ("sdk", 18) => Status::invalid_argument(bare(&answer.log)),
         ("sdk", 4) => Status::unauthenticated(&answer.log),
         ("sdk", 22) => Status::not_found(bare(&answer.log)),
         // A panic, or a broken state: the node's failure, not the request's.

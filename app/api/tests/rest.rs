@@ -182,6 +182,7 @@ async fn a_query_is_answered_in_the_json_and_at_the_height_of_grpc_gateway() {
     assert_eq!(String::from_utf8_lossy(&answer.body), expected);
     assert!(answer.head.contains("content-type: application/json"));
     assert!(answer.head.contains("grpc-metadata-x-cosmos-block-height: 77"));
+    assert!(answer.head.contains("\nx-cosmos-block-height: 77"));
 
     let answer = get(&address, "/cosmos/bank/v1beta1/balances/me?pagination.limit=1").await;
     assert_eq!(answer.json()["pagination"]["next_key"], "+/8=");

@@ -16,7 +16,7 @@ pub(crate) use fields::{Field, Form, named, of as fields_of};
 pub(crate) use read::read;
 pub(crate) use read_scalar::decode as read_text;
 pub(crate) use text::quote;
-pub(crate) use write::write;
+pub(crate) use write::{word_of, write};
 
 /// Messages nested deeper than this are not converted: the walk's stack stays bounded.
 const MAX_DEPTH: usize = 64;

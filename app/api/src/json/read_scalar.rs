@@ -1,15 +1,24 @@
 //! Scalars from the text of a path or a query, and from JSON.
 
-use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE};
+use base64::{DecodeError, Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE};
 use prost_reflect::{EnumDescriptor, Kind, Value};
 
 use super::fields::{Field, Form};
 use super::forms;
+use super::write::WORDS;
 
 /// Bytes of base64 text with padding, in the standard alphabet or that of URLs.
 pub(crate) fn base64(text: &str) -> Result<Vec<u8>, String> {
     let decoded = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
-    decoded.map_err(|error| format!("illegal base64 data: {error}"))
+    decoded.map_err(|error| {
+        let at = match error {
+            DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => at,
+            // Go names the begin of what is left over.
+            DecodeError::InvalidLength(length) => length - length % 4,
+            DecodeError::InvalidPadding => text.len() - text.len() % 4,
+        };
+        format!("illegal base64 data at input byte {at}")
+    })
 }
 
 /// A value from the text that a URL carries.
@@ -24,28 +33,12 @@ pub(crate) fn decode(field: &Field, text: &str) -> Result<Value, String> {
         Kind::Bool => Value::Bool(match text {
             "1" | "t" | "T" | "TRUE" | "true" | "True" => true,
             "0" | "f" | "F" | "FALSE" | "false" | "False" => false,
-            _ => return Err(bad("syntax")),
+            _ => return Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
         }),
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(
-            integer(text)
-                .and_then(|n| n.try_into().ok())
-                .ok_or_else(|| bad("int32"))?,
-        ),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(
-            integer(text)
-                .and_then(|n| n.try_into().ok())
-                .ok_or_else(|| bad("int64"))?,
-        ),
-        Kind::Uint32 | Kind::Fixed32 => Value::U32(
-            integer(text)
-                .and_then(|n| n.try_into().ok())
-                .ok_or_else(|| bad("uint32"))?,
-        ),
-        Kind::Uint64 | Kind::Fixed64 => Value::U64(
-            integer(text)
-                .and_then(|n| n.try_into().ok())
-                .ok_or_else(|| bad("uint64"))?,
-        ),
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(whole(text, "ParseInt")?),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(whole(text, "ParseInt")?),
+        Kind::Uint32 | Kind::Fixed32 => Value::U32(whole(text, "ParseUint")?),
+        Kind::Uint64 | Kind::Fixed64 => Value::U64(whole(text, "ParseUint")?),
         Kind::Float => Value::F32(text.parse().map_err(|_| bad("float"))?),
         Kind::Double => Value::F64(text.parse().map_err(|_| bad("float"))?),
         Kind::Enum(kind) => Value::EnumNumber(enumeration(&kind, text)?),
@@ -54,6 +47,15 @@ pub(crate) fn decode(field: &Field, text: &str) -> Result<Value, String> {
             Value::Message(message)
         }
     })
+}
+
+/// An integer that fits, or what Go says of it.
+fn whole<T: TryFrom<i128>>(text: &str, function: &str) -> Result<T, String> {
+    let wrong = |what: &str| format!("strconv.{function}: parsing {text:?}: {what}");
+    let signed = text.starts_with(['-', '+']);
+    let number = integer(text).filter(|_| !signed || function == "ParseInt");
+    let number = number.ok_or_else(|| wrong("invalid syntax"))?;
+    number.try_into().map_err(|_| wrong("value out of range"))
 }
 
 /// An integer in base 10, or with a prefix in 16, 8 or 2, as Go reads them.
@@ -79,12 +81,23 @@ fn integer(text: &str) -> Option<i128> {
 
 /// An enumeration's number from a name or a number that it has.
 pub(super) fn enumeration(kind: &EnumDescriptor, text: &str) -> Result<i32, String> {
-    let by_name = kind.get_value_by_name(text);
+    let name = WORDS.iter().find(|(_, word)| *word == text);
+    let name = name.map_or(text, |(name, _)| name);
+    let by_name = kind.get_value_by_name(name);
     let by_number = || text.parse().ok().and_then(|number| kind.get_value(number));
     let value = by_name.or_else(by_number);
     value
         .map(|value| value.number())
-        .ok_or_else(|| format!("{text} is not a valid {}", kind.name()))
+        .ok_or_else(|| format!("{text} is not a valid {}", go_name(kind)))
+}
+
+/// The name of an enumeration's type in the SDK, which errors print.
+fn go_name(kind: &EnumDescriptor) -> String {
+    let package = match kind.package_name() {
+        "cosmos.tx.v1beta1" => "tx",
+        name => name.rsplit('.').next().unwrap_or(name),
+    };
+    format!("{package}.{}", kind.name())
 }
 
 /// A string in the wire's form.
@@ -128,6 +141,39 @@ mod tests {
         assert_eq!(base64("-_8=").unwrap(), [0xfb, 0xff]);
         assert!(base64("a").is_err());
         assert!(base64("+_8=").is_err());
+    }
+
+    #[test]
+    fn wasmd_s_permissions_have_words_of_their_own() {
+        let kind = quern_proto::pool()
+            .get_enum_by_name("cosmwasm.wasm.v1.AccessType")
+            .unwrap();
+        for (word, name, number) in [
+            ("Everybody", "ACCESS_TYPE_EVERYBODY", 3),
+            ("Unspecified", "ACCESS_TYPE_UNSPECIFIED", 0),
+        ] {
+            assert_eq!(super::enumeration(&kind, word), Ok(number));
+            assert_eq!(super::enumeration(&kind, name), Ok(number));
+            assert_eq!(crate::json::word_of(&kind.get_value(number).unwrap()), word);
+        }
+        let status = quern_proto::pool()
+            .get_enum_by_name("cosmos.gov.v1.ProposalStatus")
+            .unwrap();
+        let wrong = super::enumeration(&status, "nosuch").unwrap_err();
+        assert_eq!(wrong, "nosuch is not a valid v1.ProposalStatus");
+    }
+
+    #[test]
+    fn what_is_no_integer_is_refused_in_go_s_words() {
+        let unsigned = |text| super::whole::<u64>(text, "ParseUint").unwrap_err();
+        let syntax = |text: &str| format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+        assert_eq!(unsigned("abc"), syntax("abc"));
+        assert_eq!(unsigned("-1"), syntax("-1"));
+        let large = "18446744073709551616";
+        let range = format!("strconv.ParseUint: parsing {large:?}: value out of range");
+        assert_eq!(unsigned(large), range);
+        assert_eq!(super::whole::<i64>("-7", "ParseInt"), Ok(-7));
+        assert_eq!(base64("!!").unwrap_err(), "illegal base64 data at input byte 0");
     }
 
     #[test]

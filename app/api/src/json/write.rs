@@ -1,5 +1,8 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
-use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value};
+use prost_reflect::{
+    DynamicMessage, EnumDescriptor, EnumValueDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage,
+    Value,
+};
 use tonic::Status;
 
 use super::fields::{self, Field, Form};
@@ -145,9 +148,23 @@ fn value(out: &mut String, field: &Field, value: &Value, depth: usize) -> Result
     Ok(())
 }
 
+/// How a value of an enumeration reads: by its name, but for wasmd's permissions, which have words of their own.
+pub(crate) fn word_of(value: &EnumValueDescriptor) -> &str {
+    let own = WORDS.iter().find(|(name, _)| *name == value.name());
+    own.map_or(value.name(), |(_, word)| *word)
+}
+
+/// Names of wasmd's access types in the descriptors, and in JSON.
+pub(super) const WORDS: [(&str, &str); 4] = [
+    ("ACCESS_TYPE_UNSPECIFIED", "Unspecified"),
+    ("ACCESS_TYPE_NOBODY", "Nobody"),
+    ("ACCESS_TYPE_EVERYBODY", "Everybody"),
+    ("ACCESS_TYPE_ANY_OF_ADDRESSES", "AnyOfAddresses"),
+];
+
 fn enumeration(out: &mut String, kind: Option<&EnumDescriptor>, number: i32) {
     match kind.and_then(|kind| kind.get_value(number)) {
-        Some(value) => quote(out, value.name()),
+        Some(value) => quote(out, word_of(&value)),
         None => out.push_str(&number.to_string()),
     }
 }

@@ -16,6 +16,9 @@ use crate::json;
 /// Header of grpc-gateway for a header of gRPC.
 const METADATA: &str = "grpc-metadata-";
 
+/// What the SDK's gRPC server calls its content.
+const CONTENT_TYPE: &str = "application/grpc+cosmos-sdk-grpc-codec";
+
 /// Turns REST requests into calls.
 #[derive(Clone)]
 pub(super) struct Gateway {
@@ -83,9 +86,10 @@ impl Gateway {
             .map_err(|error| Status::internal(format!("the answer does not decode: {error}")))?;
         let mut response = failure::json(StatusCode::OK, json::write(&message)?);
         let headers = response.headers_mut();
-        headers.insert(name("content-type"), HeaderValue::from_static("application/grpc"));
+        headers.insert(name("content-type"), HeaderValue::from_static(CONTENT_TYPE));
         if let Some(height) = answered.height {
             headers.insert(name(BLOCK_HEIGHT), HeaderValue::from(height));
+            headers.insert(BLOCK_HEIGHT, HeaderValue::from(height));
         }
         Ok(response)
     }

@@ -57,7 +57,6 @@ pub(crate) fn set(message: &mut DynamicMessage, path: &str, values: &[String]) -
     let Some(field) = named(&message.descriptor(), name) else {
         return Ok(());
     };
-    let wrong = |error: String| format!("{name}: {error}");
     if let Some(rest) = rest {
         if field.descriptor.is_list() || !matches!(field.descriptor.kind(), Kind::Message(_)) {
             return Err(format!("unexpected nested field {rest} in {name}"));
@@ -69,14 +68,14 @@ pub(crate) fn set(message: &mut DynamicMessage, path: &str, values: &[String]) -
     }
     let value = if field.descriptor.is_list() {
         let values = values.iter().map(|value| read_text(&field, value));
-        Value::List(values.collect::<Result<_, _>>().map_err(wrong)?)
+        Value::List(values.collect::<Result<_, _>>()?)
     } else if field.descriptor.is_map() {
         return Err(format!("{name} cannot stand in a query"));
     } else {
         let first = values
             .first()
             .ok_or_else(|| format!("no value of field: {name}"))?;
-        read_text(&field, first).map_err(wrong)?
+        read_text(&field, first)?
     };
     message
         .try_set_field(&field.descriptor, value)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::{Value, json};
 
-use crate::json::{Field, Form, fields_of};
+use crate::json::{Field, Form, fields_of, word_of};
 
 /// Schemas by the message's full name.
 #[derive(Debug, Default)]
@@ -104,7 +104,7 @@ pub(super) fn parameter(field: &Field) -> Value {
         }
         Kind::Uint64 | Kind::Fixed64 => json!({"type": "string", "format": "uint64", "pattern": "^[0-9]+$"}),
         Kind::Enum(kind) => {
-            let names: Vec<String> = kind.values().map(|value| value.name().to_owned()).collect();
+            let names: Vec<String> = kind.values().map(|value| word_of(&value).to_owned()).collect();
             json!({"type": "string", "enum": names})
         }
     }

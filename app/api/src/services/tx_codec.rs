@@ -12,8 +12,10 @@ pub(super) fn tx_decode(data: &[u8]) -> Answer {
     if request.tx_bytes.is_empty() {
         return Err(Status::invalid_argument("invalid empty tx bytes"));
     }
-    let tx = Tx::decode(request.tx_bytes.as_slice())
+    let mut tx = Tx::decode(request.tx_bytes.as_slice())
         .map_err(|error| Status::invalid_argument(format!("tx parse error: {error}")))?;
+    // An empty one is not written.
+    tx.body.get_or_insert_default();
     encode(&TxDecodeResponse { tx: Some(tx) })
 }
 

@@ -47,7 +47,7 @@ impl Node {
                 }),
             _ => {
                 return Err(Status::invalid_argument(
-                    "supported modes are BROADCAST_MODE_SYNC and BROADCAST_MODE_ASYNC",
+                    "unsupported return type unspecified; supported types: sync, async",
                 ));
             }
         };
