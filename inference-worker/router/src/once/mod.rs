@@ -171,8 +171,8 @@ impl Refused {
                  was charged is in its receipt, see /quern/receipts. Send a new key to ask again."
             }
             Gone::Charged => {
-                "The answer to this request was lost with its host, which was paid for it, so the request is not run \
-                 again; see /quern/receipts. Send a new key to ask again."
+                "A host was paid for this request, which ended in an error or whose answer was lost with the host, so the \
+                 request is not run again; see /quern/receipts. Send a new key to ask again."
             }
             Gone::Room => {
                 "This idempotency key was used, and its answer was too long to be kept or had to make room for others, \

@@ -1,7 +1,7 @@
 //! One host: the request with its voucher, up to the first token.
 
 use super::forward::{Order, path};
-use super::relay::{Opening, Stream};
+use super::relay::{Opening, Stream, Unopened};
 use super::sse::is_pending;
 use super::{Gateway, Pending, silence};
 use crate::receipts::Refused;
@@ -21,6 +21,7 @@ use quern_inference_api::paid::{
 use quern_protocol::{Amount, RefusalReason};
 use quern_transport::ClientError;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Longest answer in one piece, and longest error.
 const MAX_ANSWER: usize = 16 << 20;
@@ -60,7 +61,8 @@ pub(super) async fn attempt(
     };
     let (place, request) = (pending.place.clone(), pending.request.clone());
     let host = place.host.clone();
-    let answer = tokio::time::timeout(patience, call(gateway, order, pending, cap, authorised)).await;
+    let due = Instant::now() + patience;
+    let answer = tokio::time::timeout(patience, call(gateway, order, pending, (cap, authorised), due)).await;
     let answer = answer.unwrap_or_else(|_| Attempt::Silent("no token in time".into()));
     match &answer {
         Attempt::Silent(_) => {
@@ -79,8 +81,8 @@ async fn call(
     gateway: &Arc<Gateway>,
     order: &Order<'_>,
     pending: Pending,
-    cap: Amount,
-    authorised: Amount,
+    (cap, authorised): (Amount, Amount),
+    due: Instant,
 ) -> Attempt {
     let Some(host) = gateway.view.host(&pending.place.host) else {
         return Attempt::failed("its record is not known");
@@ -124,9 +126,14 @@ async fn call(
             let id = request_id(&pending);
             let prompt = parts.headers.get(PROMPT_TOKENS_HEADER).cloned();
             let opening = Opening::new(gateway, order, pending, cap, authorised);
-            match opening.first_token(body).await {
+            match opening.first_token(body, due).await {
                 Ok(stream) => Attempt::Answered(Box::new(streamed(stream, id, prompt))),
-                Err(reason) => Attempt::Failed(reason),
+                Err(Unopened::Failed(reason)) => Attempt::Failed(reason),
+                Err(Unopened::Fault(error, receipt)) => {
+                    let mut response = fault(error);
+                    name_bill(&mut response, id, receipt);
+                    Attempt::Answered(Box::new(response))
+                }
             }
         }
         StatusCode::OK => whole(pending, &parts.headers, body).await,
@@ -151,6 +158,25 @@ fn streamed(stream: Stream, id: Option<HeaderValue>, prompt: Option<HeaderValue>
     headers.extend(id.map(|id| (http::HeaderName::from_static(REQUEST_ID), id)));
     let name = http::HeaderName::from_static(PROMPT_TOKENS_HEADER);
     headers.extend(prompt.map(|prompt| (name, prompt)));
+    response
+}
+
+/// Says under which name an error was billed, if it was.
+fn name_bill(response: &mut Response, id: Option<HeaderValue>, receipt: Option<String>) {
+    let Some(receipt) = receipt.and_then(|receipt| HeaderValue::from_str(&receipt).ok()) else {
+        return;
+    };
+    let headers = response.headers_mut();
+    headers.insert(RECEIPT_HEADER, receipt);
+    headers.extend(id.map(|id| (http::HeaderName::from_static(REQUEST_ID), id)));
+}
+
+/// For a request that its own words ended before anything of its stream went out.
+fn fault(error: String) -> Response {
+    let mut response = Response::new(Body::from(error));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
@@ -198,10 +224,11 @@ async fn refused(
     };
     let error = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
     pending.doubtful |= is_pending(&error);
-    let billed = match receipt(headers) {
-        Some(signed) => pending.receipt(signed, None).await.is_some(),
-        None => false,
+    let receipt = match receipt(headers) {
+        Some(signed) => pending.receipt(signed, None).await,
+        None => None,
     };
+    let billed = receipt.is_some();
     // A request's own fault is told, though some of it was done: its grammar may grow too complex on the way.
     if billed && status != StatusCode::BAD_REQUEST {
         return Attempt::failed(format!("status {status}, with a receipt of what it did"));
@@ -244,6 +271,7 @@ async fn refused(
             let kind = headers.get(header::CONTENT_TYPE).cloned();
             let kind = kind.map(|kind| (header::CONTENT_TYPE, kind));
             response.headers_mut().extend(kind);
+            name_bill(&mut response, request_id(&pending), receipt);
             Attempt::Answered(Box::new(response))
         }
         status => Attempt::Failed(format!("status {status}")),

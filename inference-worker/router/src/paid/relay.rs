@@ -15,12 +15,16 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Pieces on their way to the client before the host is read no further.
 const QUEUE: usize = 64;
 /// Bytes for the client that a host may send before its first token.
 const PRELUDE: usize = 1 << 16;
+/// How long a host that reports its first token gets to show one, or to fail, before the client's answer begins without:
+/// thoughts may be hidden for as long as they take.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The client's side of a stream. Dropping it ends the host's work.
 pub(super) struct Stream(mpsc::Receiver<Bytes>);
@@ -46,6 +50,24 @@ pub(super) struct Opening {
     meter: Meter,
     splitter: Splitter,
     usage: Option<(u32, u32)>,
+    /// Whether the host said that it drew a token.
+    drew: bool,
+    /// The receipt's id, once it was taken.
+    receipt: Option<String>,
+}
+
+/// Why a stream never began.
+pub(super) enum Unopened {
+    /// The host failed.
+    Failed(String),
+    /// The request's own words ended it: an error in OpenAI's shape, and the receipt of what was drawn.
+    Fault(String, Option<String>),
+}
+
+impl<T: Into<String>> From<T> for Unopened {
+    fn from(reason: T) -> Self {
+        Self::Failed(reason.into())
+    }
 }
 
 /// What one event means.
@@ -56,6 +78,8 @@ enum Step {
     Token(Bytes),
     /// The host failed.
     Error(Bytes),
+    /// The host cannot go on through the request's own words.
+    Fault(Event),
     /// Between host and router only.
     Keep,
 }
@@ -75,12 +99,14 @@ impl Opening {
             meter,
             splitter: Splitter::default(),
             usage: None,
+            drew: false,
+            receipt: None,
         }
     }
 
-    /// Reads up to the first token; from there on the answer is the client's.
-    pub(super) async fn first_token(mut self, mut body: Incoming) -> Result<Stream, String> {
-        let (mut ready, mut held) = (Vec::new(), 0);
+    /// Reads up to the first token, which is to be there by `due`; from there on the answer is the client's.
+    pub(super) async fn first_token(mut self, mut body: Incoming, due: Instant) -> Result<Stream, Unopened> {
+        let (mut ready, mut held, mut begins) = (Vec::new(), 0, None);
         loop {
             while let Some(event) = self.splitter.next() {
                 match self.take(event).await {
@@ -92,24 +118,46 @@ impl Opening {
                         }
                         ready.push(raw);
                     }
+                    Step::Fault(event) => {
+                        if !self.pending.over {
+                            self.pending.deny();
+                        }
+                        return Err(Unopened::Fault(event.data, self.receipt));
+                    }
                     Step::Error(_) => {
                         self.pending.deny();
                         return Err("the host failed before the first token".into());
                     }
                     Step::Token(raw) => {
                         ready.push(raw);
-                        let (sender, receiver) = mpsc::channel(QUEUE);
-                        tokio::spawn(self.run(ready, body, sender));
-                        return Ok(Stream(receiver));
+                        return Ok(self.begin(ready, body));
                     }
                 }
             }
-            match self.read(&mut body).await {
+            if self.drew && begins.is_none() {
+                let left = due.saturating_duration_since(Instant::now());
+                begins = Some(Instant::now() + GRACE.min(left / 2));
+            }
+            let read = match begins {
+                None => self.read(&mut body).await,
+                Some(at) => match tokio::time::timeout_at(at.into(), self.read(&mut body)).await {
+                    Ok(read) => read,
+                    Err(_) => return Ok(self.begin(ready, body)),
+                },
+            };
+            match read {
                 Ok(true) => {}
                 Ok(false) => return Err("the answer ended before the first token".into()),
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// From here on the answer is the client's.
+    fn begin(self, ready: Vec<Bytes>, body: Incoming) -> Stream {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        tokio::spawn(self.run(ready, body, sender));
+        Stream(receiver)
     }
 
     /// Reads more; false at the end.
@@ -136,6 +184,7 @@ impl Opening {
                 let piece = match self.take(event).await {
                     Step::Keep => continue,
                     Step::Pass(raw) | Step::Token(raw) | Step::Error(raw) => raw,
+                    Step::Fault(event) => event.raw,
                 };
                 if client.send(piece).await.is_err() {
                     return;
@@ -177,13 +226,17 @@ impl Opening {
                 };
                 match self.pending.receipt(signed, self.usage).await {
                     // A comment, which every client of event streams skips.
-                    Some(id) => Step::Pass(Bytes::from(format!(": quern-receipt {id}\n\n"))),
+                    Some(id) => {
+                        self.receipt = Some(id.clone());
+                        Step::Pass(Bytes::from(format!(": quern-receipt {id}\n\n")))
+                    }
                     None => Step::Keep,
                 }
             }
             PROGRESS_EVENT => {
                 if let Ok(progress) = serde_json::from_str::<Progress>(&event.data) {
                     self.meter.progress(&progress);
+                    self.drew |= !progress.paused;
                 }
                 Step::Keep
             }
@@ -191,7 +244,9 @@ impl Opening {
                 let chunk = chunk(&event);
                 self.usage = chunk.usage.or(self.usage);
                 self.pending.doubtful |= chunk.pending;
-                if chunk.error {
+                if chunk.fault {
+                    Step::Fault(event)
+                } else if chunk.error {
                     Step::Error(event.raw)
                 } else if chunk.token {
                     self.meter.token();

@@ -10,6 +10,8 @@ pub(crate) struct Chunk {
     pub(crate) token: bool,
     /// It reports a failure.
     pub(crate) error: bool,
+    /// The failure is the request's own.
+    pub(crate) fault: bool,
     /// What the host did is paid all the same, once its receipt can be kept.
     pub(crate) pending: bool,
     /// Prompt and completion tokens of a usage chunk.
@@ -22,14 +24,20 @@ pub(crate) fn chunk(event: &Event) -> Chunk {
         return Chunk::default();
     };
     let choice = &value["choices"][0];
-    let text = choice["delta"]["content"]
-        .as_str()
-        .or_else(|| choice["text"].as_str());
+    let delta = &choice["delta"];
+    let texts = [
+        &delta["content"],
+        &delta["reasoning_content"],
+        &delta["reasoning"],
+        &choice["text"],
+    ];
+    let says = |text: &serde_json::Value| text.as_str().is_some_and(|text| !text.is_empty());
     Chunk {
-        token: text.is_some_and(|text| !text.is_empty())
+        token: texts.into_iter().any(says)
             || choice["delta"]["tool_calls"].is_array()
             || choice["finish_reason"].is_string(),
         error: value.get("error").is_some_and(|error| !error.is_null()),
+        fault: value["error"]["type"] == "invalid_request_error",
         pending: is_pending(&value),
         usage: usage(&value),
     }
@@ -60,9 +68,18 @@ mod tests {
             Chunk::default()
         );
         let error = read(r#"{"error":{"message":"x"}}"#);
-        assert!(error.error && !error.pending);
+        assert!(error.error && !error.pending && !error.fault);
+        let fault = read(r#"{"error":{"message":"x","type":"invalid_request_error"}}"#);
+        assert!(fault.error && fault.fault);
         assert!(read(r#"{"error":{"message":"x","code":"receipt_pending"}}"#).pending);
         assert!(read(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#).token);
+        for name in ["reasoning_content", "reasoning"] {
+            let thought = |text: &str| read(&format!(r#"{{"choices":[{{"delta":{{"{name}":"{text}"}}}}]}}"#));
+            assert!(
+                thought("so").token && !thought("").token,
+                "thoughts are tokens like others"
+            );
+        }
         let usage =
             read(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#);
         assert_eq!(usage.usage, Some((3, 4)));
