@@ -206,31 +206,37 @@ impl Cache {
             .ok_or(EngineError::NoSlot(self.sequences.len()))?;
         // The last token is always computed: its logits are asked for.
         let full = opening.prompt.len().saturating_sub(1) / PAGE;
-        let mut keys: Vec<PageKey> = Vec::new();
+        let available = self.pages.available();
+        let no_room = || EngineError::NoRoom {
+            asked: opening.tokens,
+            free: available * PAGE,
+        };
+        // Who waits for room asks in every step: nothing is hashed where there is too little however much is cached, and
+        // else no more than is, and the page after it.
+        if opening.tokens.div_ceil(PAGE).saturating_sub(full) > available {
+            return Err(no_room());
+        }
+        let (mut found, mut last) = (Vec::new(), None);
         if let Some(salt) = &opening.salt {
             let mut key = pages::root(salt);
             for tokens in opening.prompt.chunks_exact(PAGE).take(full) {
-                key = pages::child(&key, tokens);
-                keys.push(key);
+                let next = pages::child(&key, tokens);
+                let Some(page) = self.pages.kept(&next) else { break };
+                found.push(page);
+                key = next;
             }
+            last = Some(key);
         }
-        let found = self.pages.find(&keys);
         let wanted = opening.tokens.div_ceil(PAGE).saturating_sub(found.len());
-        if wanted + self.pages.idle_among(&found) > self.pages.available() {
-            return Err(EngineError::NoRoom {
-                asked: opening.tokens,
-                free: self.pages.available() * PAGE,
-            });
+        if wanted + self.pages.idle_among(&found) > available {
+            return Err(no_room());
         }
         for page in &found {
             self.pages.hold(*page);
         }
         self.pages.promise(wanted);
         let length = found.len() * PAGE;
-        let shared = opening.salt.map(|salt| {
-            let last = found.len().checked_sub(1).and_then(|last| keys.get(last));
-            (last.copied().unwrap_or_else(|| pages::root(&salt)), Vec::new())
-        });
+        let shared = last.map(|key| (key, Vec::new()));
         self.sequences[slot] = Some(Cached {
             pages: found,
             length,
@@ -324,5 +330,47 @@ impl Cache {
             }
             full += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_long_prompt_that_waits_for_room_is_not_hashed_anew_whenever_it_asks() {
+        let shape = Shape {
+            heads: 1,
+            kv_heads: 1,
+            head_dim: 8,
+            eps: 1e-5,
+        };
+        let mut cache = Cache::new(shape, 1, 2, 4, Device::Cpu).unwrap();
+        let prompt: Vec<u32> = (0..1_000_000).collect();
+        let opening = Opening {
+            prompt: &prompt,
+            tokens: prompt.len() + 1,
+            salt: Some([1; 32]),
+        };
+        let begun = Instant::now();
+        let mut key = pages::root(&[1; 32]);
+        for tokens in prompt.chunks_exact(PAGE) {
+            key = pages::child(&key, tokens);
+        }
+        let once = begun.elapsed();
+        let begun = Instant::now();
+        for _ in 0..20 {
+            let refused = cache.open(&opening).unwrap_err();
+            assert!(
+                matches!(refused, EngineError::NoRoom { free, .. } if free == 4 * PAGE),
+                "{key:?}"
+            );
+        }
+        assert!(
+            begun.elapsed() < once,
+            "{:?} for 20 times, {once:?} to hash it",
+            begun.elapsed()
+        );
     }
 }

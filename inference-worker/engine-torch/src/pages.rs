@@ -136,11 +136,9 @@ impl Pages {
         }
     }
 
-    /// The pages that are kept under the first of these keys, as far as they go without a gap.
-    pub(crate) fn find(&self, keys: &[PageKey]) -> Vec<u32> {
-        keys.iter()
-            .map_while(|key| self.by_key.get(key).copied())
-            .collect()
+    /// The page that is kept under a key.
+    pub(crate) fn kept(&self, key: &PageKey) -> Option<u32> {
+        self.by_key.get(key).copied()
     }
 
     /// Of these pages, how many nobody holds.
