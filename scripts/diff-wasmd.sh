@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The differential run: generated transactions through wasmd and through this chain. TXS and SEED choose how many and
-# which; --bench 5 measures both in so many rounds instead. Builds wasmd first, nine minutes cold.
+# The differential run: generated transactions through wasmd and through this chain, then the same requests over REST. TXS
+# and SEED choose how many and which; --golden FILE writes wasmd's words for common mistakes instead, --bench 5 measures
+# both in so many rounds. Builds wasmd first, nine minutes cold.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$ROOT"

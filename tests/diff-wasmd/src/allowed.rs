@@ -12,7 +12,8 @@ use crate::compare::{Difference, Kind};
 pub struct Rule {
     /// Why.
     pub reason: &'static str,
-    covers: fn(&Difference) -> bool,
+    /// Whether it is the reason of a difference.
+    pub covers: fn(&Difference) -> bool,
 }
 
 /// All of them. What no rule covers fails the run.
@@ -155,5 +156,6 @@ fn same_but_exhausted(d: &Difference) -> Option<bool> {
 
 /// The rule that covers a difference.
 pub fn rule(difference: &Difference) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| (rule.covers)(difference))
+    let mut rules = RULES.iter().chain(crate::rest::RULES);
+    rules.find(|rule| (rule.covers)(difference))
 }

@@ -26,6 +26,16 @@ pub enum Kind {
     GasUsed,
     /// Answer of a query.
     Query,
+    /// Status of an answer over REST.
+    RestStatus,
+    /// Headers of an answer over REST.
+    RestHeaders,
+    /// Text or code of an error over REST.
+    RestError,
+    /// Answer over REST.
+    RestBody,
+    /// What an answer over REST is made of, where its values are each chain's own.
+    RestShape,
 }
 
 /// One difference.

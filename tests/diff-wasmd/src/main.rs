@@ -14,9 +14,11 @@ mod allowed;
 mod bench;
 mod compare;
 mod generate;
+mod golden;
 mod questions;
 mod remote;
 mod report;
+mod rest;
 mod wasmd;
 
 use std::path::PathBuf;
@@ -54,6 +56,9 @@ struct Arguments {
     /// Examples to print of each class of differences.
     #[arg(long, default_value_t = 1)]
     examples: usize,
+    /// Write what wasmd says to each common mistake into this file, instead of comparing.
+    #[arg(long)]
+    golden: Option<PathBuf>,
     /// Measure instead of compare, in this many rounds.
     #[arg(long)]
     bench: Option<usize>,
@@ -81,6 +86,10 @@ fn main() -> ExitCode {
         binary: arguments.wasmd,
         library: arguments.library,
     };
+    if let Some(file) = arguments.golden {
+        golden::write(&program, &file);
+        return ExitCode::SUCCESS;
+    }
     if let Some(rounds) = arguments.bench {
         bench::run(&program, &artifacts, rounds, arguments.seconds, &arguments.part);
         return ExitCode::SUCCESS;
@@ -93,7 +102,7 @@ fn main() -> ExitCode {
     for user in &generator.users[..FUNDED] {
         genesis = genesis.fund(user, "1000000000nqrn,1000000other");
     }
-    let (_node, theirs) = program.start(&genesis);
+    let (node, theirs) = program.start(&genesis, "0nqrn");
     let folder = tempfile::tempdir().expect("a folder");
     let app = App::open(Options::new(folder.path())).expect("the application opens");
     let ours = Chain::start(app, genesis);
@@ -107,6 +116,7 @@ fn main() -> ExitCode {
         differences: Vec::new(),
     };
     run.all(arguments.txs);
+    run.rest(&program, node.rest);
     run.report(arguments.examples)
 }
 
@@ -149,13 +159,9 @@ impl Run {
         let users = &self.generator.users;
         let sign = |draft: &Draft, account: &BaseAccount| {
             let user = &users[draft.user];
-            generate::sign(
-                &draft.tx,
-                draft.mangle,
-                user,
-                account.account_number,
-                account.sequence,
-            )
+            draft
+                .mangle
+                .sign(&draft.tx, user, account.account_number, account.sequence)
         };
         let mut both = [Vec::new(), Vec::new()];
         for draft in drafts {
@@ -208,6 +214,37 @@ impl Run {
             self.differences.extend(compare::answers(&what, &ours, &theirs));
             self.asked += 1;
         }
+    }
+
+    /// Asks both over REST what the transactions left behind.
+    fn rest(&mut self, program: &wasmd::Program, theirs: std::net::SocketAddr) {
+        let sides = rest::Sides::new(&self.ours.app, theirs);
+        let drafts: Vec<Draft> = (0..4).flat_map(|_| self.generator.block(25)).collect();
+        let samples = drafts.iter().map(|draft| {
+            let user = &self.generator.users[draft.user];
+            let account = base(&self.ours, user);
+            draft
+                .mangle
+                .sign(&draft.tx, user, account.account_number, account.sequence)
+        });
+        let samples = samples.collect();
+        let known = &self.generator.known;
+        let known = rest::Known {
+            users: (0..6)
+                .map(|index| self.generator.users[index].address().to_string())
+                .collect(),
+            contracts: [&known.token_contracts[..2], &known.probe_contracts[..2]].concat(),
+            proposals: known.proposals,
+            height: u64::try_from(self.ours.height).unwrap_or_default(),
+            ..rest::Known::default()
+        };
+        let entries = sides.entries.clone();
+        let (asked, differences) = sides.compare(&known, &samples);
+        println!("{asked} requests over REST, {} answers differ", differences.len());
+        self.differences.extend(differences);
+        let (asked, differences) = rest::compare_live(program, &entries);
+        println!("{asked} to whole nodes, {} answers differ", differences.len());
+        self.differences.extend(differences);
     }
 
     /// How far the gas of transactions that used any differs.

@@ -40,6 +40,10 @@ impl<'a> Classes<'a> {
                 let path = difference.what.split(' ').next().unwrap_or_default();
                 (path.to_owned(), String::new())
             }
+            Kind::RestBody | Kind::RestShape => {
+                let route = difference.what.split(" | ").next().unwrap_or_default();
+                (route.to_owned(), String::new())
+            }
             _ => (difference.ours.clone(), difference.theirs.clone()),
         };
         self.0

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,7 +13,9 @@ use tempfile::TempDir;
 use tendermint_abci::Application;
 use tendermint_proto::google::protobuf::Timestamp;
 use tendermint_proto::v0_38::abci::RequestInitChain;
-use tendermint_proto::v0_38::types::{BlockParams, ConsensusParams, EvidenceParams, ValidatorParams};
+use tendermint_proto::v0_38::types::{
+    AbciParams, BlockParams, ConsensusParams, EvidenceParams, ValidatorParams, VersionParams,
+};
 
 use crate::remote::Remote;
 
@@ -21,6 +23,8 @@ use crate::remote::Remote;
 pub struct Wasmd {
     child: Child,
     _home: TempDir,
+    /// Its REST.
+    pub rest: SocketAddr,
 }
 
 impl Drop for Wasmd {
@@ -56,22 +60,23 @@ impl Program {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// Starts a node whose users have the coins that `genesis` gives them.
-    pub fn start(&self, genesis: &Genesis) -> (Wasmd, Chain<Remote>) {
+    /// Starts a node whose users have the coins that `genesis` gives them, and whose mempool asks for this price of gas.
+    pub fn start(&self, genesis: &Genesis, price: &str) -> (Wasmd, Chain<Remote>) {
         let home = tempfile::tempdir().expect("a folder");
         let state = self.genesis(home.path(), genesis);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
+        let [address, rest, grpc] = free();
         let log = fs::File::create(home.path().join("log")).expect("a file");
         let child = self
             .command(home.path())
             .args(["start", "--with-comet=false", "--transport", "socket"])
             .args([
                 "--minimum-gas-prices",
-                "0nqrn",
-                "--grpc.enable=false",
-                "--api.enable=false",
+                price,
+                "--api.enable",
+                &format!("--api.address=tcp://{rest}"),
+                &format!("--grpc.address={grpc}"),
+                // Nobody: no consensus engine is asked.
+                "--rpc.laddr=tcp://127.0.0.1:1",
             ])
             .args([
                 "--pruning",
@@ -90,7 +95,11 @@ impl Program {
             .stderr(Stdio::from(log))
             .spawn()
             .expect("wasmd starts");
-        let node = Wasmd { child, _home: home };
+        let node = Wasmd {
+            child,
+            _home: home,
+            rest,
+        };
         let remote = Remote::connect(address, Duration::from_secs(60)).expect("wasmd listens");
         let answer = remote.init_chain(state);
         let proposer = answer.validators.first().and_then(|v| v.pub_key.clone());
@@ -156,13 +165,20 @@ impl Program {
                 validator: Some(ValidatorParams {
                     pub_key_types: vec!["ed25519".into()],
                 }),
-                ..Default::default()
+                version: Some(VersionParams::default()),
+                abci: Some(AbciParams::default()),
             }),
             validators: vec![],
             app_state_bytes: document["app_state"].to_string().into_bytes().into(),
             initial_height: 1,
         }
     }
+}
+
+/// Ports that nobody listens on, held together until all are chosen.
+fn free() -> [SocketAddr; 3] {
+    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    held.map(|listener| listener.local_addr().expect("an address"))
 }
 
 /// Adds the users of our genesis to wasmd's.

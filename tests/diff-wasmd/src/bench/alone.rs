@@ -57,7 +57,7 @@ pub fn run(program: &Program, artifacts: &Artifacts, rounds: usize) {
     for user in &users {
         genesis = genesis.fund(user, "1000000000000nqrn");
     }
-    let (_node, theirs) = program.start(&genesis);
+    let (_node, theirs) = program.start(&genesis, "0nqrn");
     let folder = tempfile::tempdir().expect("a folder");
     let app = App::open(Options::new(folder.path())).expect("the application opens");
     let any_port = "tcp://127.0.0.1:0".parse().expect("an address");

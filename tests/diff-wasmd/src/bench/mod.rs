@@ -20,6 +20,9 @@ mod throughput;
 use crate::generate::Artifacts;
 use crate::wasmd::Program;
 
+pub use accounts::{account, people};
+pub use homes::Plan;
+pub use node::Node;
 pub use throughput::serve_noop;
 
 /// What can be measured.

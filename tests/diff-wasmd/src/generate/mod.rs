@@ -8,12 +8,11 @@ mod wasm;
 mod wrong;
 
 use quern_proto::{Any, cosmos::base::v1beta1::Coin};
-use quern_testkit::{TxBuilder, User, coins};
+use quern_testkit::{Mangle, TxBuilder, User, coins};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 pub use gov::params as governance_params;
-pub use wrong::{Mangle, sign};
 
 /// Users with coins.
 pub const FUNDED: usize = 40;

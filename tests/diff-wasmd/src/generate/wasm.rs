@@ -7,11 +7,11 @@ use quern_proto::cosmwasm::wasm::v1::{
     MsgInstantiateContract2, MsgMigrateContract, MsgPinCodes, MsgStoreCode, MsgSudoContract, MsgUpdateAdmin,
     MsgUpdateContractLabel, MsgUpdateInstantiateConfig,
 };
-use quern_testkit::{TxBuilder, any, coins};
+use quern_testkit::{Mangle, TxBuilder, any, coins};
 use rand::Rng;
 use serde_json::{Value, json};
 
-use super::{Draft, Generator, Mangle};
+use super::{Draft, Generator};
 
 impl Generator {
     /// Uploads one of the two contracts.
