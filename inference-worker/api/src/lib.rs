@@ -3,9 +3,11 @@
 //! - [`request`]: a body becomes a [`Request`] in which every parameter is either honoured or refused by name;
 //! - [`mod@format`], [`tools`]: what the output has to match, and what the model may call;
 //! - [`embeddings`]: texts to vectors;
+//! - [`many`]: requests of several prompts or choices, as single ones;
 //! - [`listing`], [`openrouter`]: what `/v1/models` says of a model;
 //! - [`response`]: what goes back, whole or in chunks;
 //! - [`dialect`]: Responses and Messages, as chats;
+//! - [`tokens`]: texts as tokens, without an answer;
 //! - [`mod@timeout`]: how long a request may take;
 //! - [`error`]: OpenAI's error shape with stable codes;
 //! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker;
@@ -21,6 +23,7 @@ mod fields;
 pub mod format;
 pub mod listing;
 pub mod logprobs;
+pub mod many;
 mod messages;
 pub mod openapi;
 pub mod openrouter;
@@ -33,6 +36,7 @@ pub mod response;
 mod routes;
 pub mod sse;
 pub mod timeout;
+pub mod tokens;
 pub mod tools;
 
 pub use body::read_body;

@@ -181,7 +181,15 @@ fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
         "chat_template_kwargs": {"type": "object"},
     });
     let plain = json!({
-        "prompt": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer"}}]},
+        "prompt": {"oneOf": [
+            {"type": "string"},
+            {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}},
+            {"type": "array", "minItems": 1, "maxItems": 128, "items": {"oneOf": [
+                {"type": "string"},
+                {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}},
+            ]}},
+        ]},
+        "echo": {"type": "boolean", "default": false},
         "logprobs": {"oneOf": [{"type": "integer", "minimum": 0, "maximum": 5}, {"const": false}]},
         "verbosity": {"const": "medium"},
         "modalities": {"const": ["text"]},
@@ -395,6 +403,8 @@ pub fn decoder(model: &str) -> Value {
     paths.extend(listing());
     document("quern-worker", paths)
 }
+    paths.push(counting(None));
+    paths.extend(token_texts(None));
 
 /// The document of a worker that serves a sentence encoder.
 pub fn encoder(model: &str) -> Value {
@@ -404,14 +414,12 @@ pub fn encoder(model: &str) -> Value {
     document("quern-worker", paths)
 }
 
-/// The document of a router; one whose requests are paid has chats only.
+/// The document of a router; one whose requests are paid has no vectors.
 pub fn router(paid: bool) -> Value {
     let mut paths = chats(None);
     paths.extend(dialects(None));
     if !paid {
-        paths.push(counting(None));
         paths.push(embeddings(None));
-        paths.extend(token_texts(None));
     }
     paths.extend(listing());
     for (_, item) in &mut paths {

@@ -34,6 +34,11 @@
 //! 200 with a [`quern_protocol::Witness`] if it got no answer either. 409: the host answers, or rests in a declared window,
 //! or enough was witnessed of it in this session. 402: the voucher is none. 429: too much is being tried; ask later.
 
+//!
+//! **Counting.** `POST` [`COUNT_PATHS`] as without payment, with a [`CountRequest`] in the header [`COUNT_HEADER`]: what a text
+//! or a chat of the session's model has of tokens is told for nothing, [`COUNT_BYTES`] of text a block for each session. 402:
+//! the request is none; 429: ask in the next block.
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use quern_interface::settlement::CommittedReceipt;
@@ -67,6 +72,12 @@ pub const WITNESS_PATH: &str = "/v1/witness";
 pub const WITNESS_PATIENCE: Duration = Duration::from_secs(4);
 /// What a witness found counts for everybody who asks about the host for so long.
 pub const WITNESS_PAUSE: Duration = Duration::from_secs(15);
+/// Header of a request to count: a [`CountRequest`], see [`to_header`].
+pub const COUNT_HEADER: &str = "quern-count";
+/// Where tokens are counted.
+pub const COUNT_PATHS: [&str; 2] = ["/tokenize", "/detokenize"];
+/// Bytes of bodies whose tokens a host counts for one session in one block.
+pub const COUNT_BYTES: usize = 1 << 20;
 /// Output tokens that one signature pays ahead, the first one beside the prompt.
 pub const SLICE_TOKENS: u32 = 256;
 /// Most output tokens between two [`PROGRESS_EVENT`]s.
@@ -197,6 +208,20 @@ pub struct ReleaseRequest {
     pub signature: Signature,
 }
 
+/// Asks a host of the committee what tokens a body has, for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountRequest {
+    /// Session, which is open.
+    pub session: u64,
+    /// Who is asked.
+    pub host: String,
+    /// A recent height.
+    pub height: u64,
+    /// By the session key, over [`count_digest`].
+    pub signature: Signature,
+}
+
 /// A release with the giving host's signature over [`Release::digest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -223,6 +248,22 @@ pub struct WitnessRequest {
 pub fn release_request_digest(chain_id: &str, release: &Release) -> Hash {
     Fields::new("quern.release-request/1", chain_id)
         .bytes(release.digest(chain_id).as_ref())
+        .finish()
+}
+
+/// What a session key signs to have tokens counted.
+pub fn count_digest(
+    chain_id: &str,
+    (session, host, height): (u64, &str, u64),
+    path: &str,
+    body: &[u8],
+) -> Hash {
+    Fields::new("quern.count/1", chain_id)
+        .u64(session)
+        .bytes(host.as_bytes())
+        .u64(height)
+        .bytes(path.as_bytes())
+        .bytes(body)
         .finish()
 }
 

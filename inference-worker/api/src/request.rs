@@ -18,6 +18,8 @@ const LEAST_TEMPERATURE: f64 = 0.001;
 const MAX_TOP_LOGPROBS: i64 = 20;
 /// The same for `/v1/completions`.
 const MAX_LOGPROBS: i64 = 5;
+/// Most answers to all prompts of a completion.
+const MAX_ANSWERS: usize = 128;
 /// Variables of a chat template that are not the client's to set.
 const RESERVED: &[&str] = &[
     "messages",
@@ -93,6 +95,10 @@ pub struct Request {
     pub model: String,
     /// Prompt.
     pub input: Input,
+    /// Further prompts of a completion, each of which is answered by itself: see [`crate::many`].
+    pub others: Vec<Input>,
+    /// Whether a completion's text begins with its prompt.
+    pub echo: bool,
     /// Most output tokens; the rest of the context if none.
     pub max_tokens: Option<u32>,
     /// 0, or 0.001 to 2.
@@ -151,12 +157,18 @@ impl Request {
         // An explicit null means the default everywhere in the schema.
         fields.retain(|_, value| !value.is_null());
         let stream = flag(&mut fields, "stream")?;
+        let (input, others) = match endpoint {
+            Endpoint::Chat => (messages(&mut fields)?, Vec::new()),
+            Endpoint::Completions => prompts(&mut fields)?,
+        };
         let request = Self {
             endpoint,
             model: text(&mut fields, "model")?.ok_or_else(|| ApiError::missing("model"))?,
-            input: match endpoint {
-                Endpoint::Chat => messages(&mut fields)?,
-                Endpoint::Completions => prompt(&mut fields)?,
+            input,
+            others,
+            echo: match endpoint {
+                Endpoint::Chat => false,
+                Endpoint::Completions => flag(&mut fields, "echo")?,
             },
             max_tokens: max_tokens(&mut fields, endpoint)?,
             temperature: temperature(&mut fields)?,
@@ -198,6 +210,7 @@ impl Request {
             stream,
             include_usage: stream_options(&mut fields, stream)?,
         };
+        request.check_answers()?;
         for (name, value) in &fields {
             if let Some(label) = label(name, value) {
                 label?;
@@ -241,17 +254,36 @@ impl Request {
             .saturating_add(template)
     }
 
-    /// Refuses what a paid request cannot ask for yet: a receipt is of one output.
+    /// Refuses what a host is not paid for in one request: a receipt is of one output. Routers send a request for each.
     ///
     /// # Errors
     /// The parameter.
     pub fn check_payable(&self) -> Result<(), ApiError> {
-        if self.n > 1 {
+        let param = match (self.n, &*self.others) {
+            (1, []) => return Ok(()),
+            (1, _) => "prompt",
+            _ => "n",
+        };
+        let message = format!("A host is paid for one output: '{param}' must ask for one.");
+        Err(ApiError {
+            code: Some("unsupported_parameter"),
+            ..ApiError::invalid(param, message)
+        })
+    }
+
+    /// Bounds answers, and refuses what is not known of a prompt that is echoed.
+    fn check_answers(&self) -> Result<(), ApiError> {
+        let prompts = self.others.len().saturating_add(1);
+        if prompts.saturating_mul(self.n as usize) > MAX_ANSWERS {
             let message =
-                "Paid requests have one choice: the receipt is of one output. Send 'n' requests instead.";
+                format!("'prompt' and 'n' together may ask for at most {MAX_ANSWERS} answers at once.");
+            return Err(ApiError::invalid("prompt", message));
+        }
+        if self.echo && self.logprobs.is_some() {
+            let message = "'echo' cannot be used with 'logprobs': those of a prompt are not told.";
             return Err(ApiError {
                 code: Some("unsupported_parameter"),
-                ..ApiError::invalid("n", message)
+                ..ApiError::invalid("echo", message)
             });
         }
         Ok(())
@@ -368,27 +400,32 @@ fn max_tokens(fields: &mut Map<String, Value>, endpoint: Endpoint) -> Result<Opt
     }
 }
 
-fn prompt(fields: &mut Map<String, Value>) -> Result<Input, ApiError> {
+/// One prompt or several, each a text or a list of token ids.
+fn prompts(fields: &mut Map<String, Value>) -> Result<(Input, Vec<Input>), ApiError> {
     let refused = || {
         let message =
-            "'prompt' must be one string or one list of token ids; several prompts are not supported.";
+            "'prompt' must be a string, a list of token ids, or a list of either; none may be empty lists.";
         ApiError::invalid("prompt", message)
     };
-    match fields
+    let prompt = fields
         .remove("prompt")
-        .ok_or_else(|| ApiError::missing("prompt"))?
-    {
-        Value::String(text) => Ok(Input::Text(text)),
-        Value::Array(items) => match items.as_slice() {
-            [Value::String(text)] => Ok(Input::Text(text.clone())),
-            items => {
-                let id = |item: &Value| item.as_u64().and_then(|id| u32::try_from(id).ok());
-                let ids: Option<Vec<u32>> = items.iter().map(id).collect();
-                ids.filter(|ids| !ids.is_empty())
-                    .map(Input::Tokens)
-                    .ok_or_else(refused)
-            }
-        },
-        _ => Err(refused()),
+        .ok_or_else(|| ApiError::missing("prompt"))?;
+    let of = |value: &Value| match value {
+        Value::String(text) => Some(Input::Text(text.clone())),
+        Value::Array(ids) if !ids.is_empty() => {
+            let id = |item: &Value| item.as_u64().and_then(|id| u32::try_from(id).ok());
+            ids.iter().map(id).collect::<Option<_>>().map(Input::Tokens)
+        }
+        _ => None,
+    };
+    if let Some(only) = of(&prompt) {
+        return Ok((only, Vec::new()));
     }
+    let Value::Array(items) = prompt else {
+        return Err(refused());
+    };
+    let all: Option<Vec<Input>> = items.iter().map(of).collect();
+    let mut all = all.ok_or_else(refused)?.into_iter();
+    let first = all.next().ok_or_else(refused)?;
+    Ok((first, all.collect()))
 }

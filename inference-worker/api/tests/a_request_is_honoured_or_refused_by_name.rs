@@ -98,7 +98,10 @@ fn unsupported_parameters_are_named() {
         assert_eq!(error, (Some(name.to_owned()), Some("unsupported_parameter")));
     }
     assert_eq!(
-        completion(json!({"echo": true})).unwrap_err().0.as_deref(),
+        completion(json!({"echo": true, "logprobs": 1}))
+            .unwrap_err()
+            .0
+            .as_deref(),
         Some("echo")
     );
     assert_eq!(
@@ -161,7 +164,7 @@ fn absurd_values_are_refused_by_name() {
 }
 
 #[test]
-fn prompts_are_one_text_or_one_list_of_tokens() {
+fn prompts_are_texts_or_lists_of_tokens() {
     assert_eq!(
         completion(json!({"prompt": [5, 6]})).unwrap().input,
         Input::Tokens(vec![5, 6])
@@ -170,11 +173,29 @@ fn prompts_are_one_text_or_one_list_of_tokens() {
         completion(json!({"prompt": ["x"]})).unwrap().input,
         Input::Text("x".into())
     );
+    let several = completion(json!({"prompt": ["a", [1, 2], ""]})).unwrap();
+    assert_eq!(several.input, Input::Text("a".into()));
+    assert_eq!(
+        several.others,
+        [Input::Tokens(vec![1, 2]), Input::Text(String::new())]
+    );
+    let of_several = json!({"prompt": ["a", "b"]});
+    assert_eq!(
+        completion(of_several)
+            .unwrap()
+            .check_payable()
+            .unwrap_err()
+            .param
+            .as_deref(),
+        Some("prompt")
+    );
     for prompt in [
-        json!(["a", "b"]),
         json!([]),
         json!([-1]),
-        json!([[1], [2]]),
+        json!([[]]),
+        json!([[[1]]]),
+        json!(["a", 5]),
+        json!(vec!["a"; 129]),
         json!(5),
     ] {
         assert_eq!(

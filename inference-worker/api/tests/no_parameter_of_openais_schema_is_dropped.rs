@@ -144,7 +144,7 @@ fn completions() -> Vec<Row> {
     let mut rows = shared();
     rows.extend([
         row("best_of", Refused, json!(3)).or(json!(1)),
-        row("echo", Refused, json!(true)).or(json!(false)),
+        row("echo", Honoured, json!(true)).or(json!(false)),
         row("logprobs", Honoured, json!(3)),
         row("suffix", Refused, json!("x")).or(json!("")),
         row("reasoning_effort", Refused, json!("low")),

@@ -18,7 +18,7 @@ pub(crate) async fn messages(service: State<Arc<Service>>, headers: HeaderMap, b
     answer(service, headers, body, Dialect::Messages).await
 }
 
-/// Tokens of a chat, as the worker counts them. Hosts that are paid count none for free.
+/// Tokens of a chat, as the worker counts them.
 pub(crate) async fn count(service: State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
     match translated(&service, &headers, body, count_tokens).await {
         Ok(translated) => {

@@ -283,12 +283,11 @@ async fn relay(
             (reserved, forward(pool, &service.metrics, sent).await?)
         }
         Backend::Paid(gateway) => {
-            request.check_payable()?;
             if timeout(headers)?.is_some() {
                 return Err(ApiError::unsupported(TIMEOUT_HEADER));
             }
             let reserved = reserve()?;
-            let paid = paid::forward(gateway, (holder, part), endpoint, &request, body, arrived);
+            let paid = paid::forward_all(gateway, (holder, part), endpoint, &request, body, arrived);
             (reserved, paid.await?)
         }
     };

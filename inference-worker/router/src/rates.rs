@@ -244,14 +244,18 @@ pub(crate) struct Expected {
 impl Expected {
     /// Of a chat or a completion.
     pub(crate) fn of(request: &quern_inference_api::Request) -> Self {
-        let prompt = match &request.input {
+        let tokens = |input: &Input| match input {
             Input::Chat(_) => request.template_bytes() / TOKEN_BYTES,
             Input::Text(text) => text.len() / TOKEN_BYTES,
             Input::Tokens(ids) => ids.len(),
         };
+        let prompts = std::iter::once(&request.input).chain(&request.others);
+        let prompt = prompts.fold(0usize, |sum, input| sum.saturating_add(tokens(input)));
+        let answers = u32::try_from(request.others.len()).unwrap_or(u32::MAX);
+        let answers = answers.saturating_add(1).saturating_mul(request.n);
         Self {
             prompt: u32::try_from(prompt).unwrap_or(u32::MAX).max(1),
-            output: request.max_tokens.map(|most| most.saturating_mul(request.n)),
+            output: request.max_tokens.map(|most| most.saturating_mul(answers)),
         }
     }
 

@@ -1,9 +1,10 @@
-//! What needs a model's tokenizer or encoder and no chat: vectors and tokens. Nothing of it is paid, so only a router
-//! in front of workers without a chain offers it.
+//! What needs a model's tokenizer or encoder and no chat: vectors and tokens. Nothing of it is paid: hosts of a session count
+//! tokens for nothing, and vectors come from workers without a chain alone.
 
 use crate::forward::{Sent, forward};
 use crate::http_api::{Backend, Service, authorize};
 use crate::metered::metered;
+use crate::paid;
 use crate::rates::Expected;
 use axum::body::Body;
 use axum::extract::State;
@@ -67,14 +68,18 @@ async fn relay(
     model: impl Fn(&[u8]) -> Result<String, ApiError>,
 ) -> Result<Response, ApiError> {
     let holder = authorize(service, headers)?;
-    let Backend::Direct(pool) = &service.backend else {
+    if path == EMBEDDINGS && matches!(service.backend, Backend::Paid(_)) {
         let message = format!(
             "{path} is not offered here: receipts are of chats and completions, so nothing else is paid."
         );
         return Err(ApiError::not_found(message));
-    };
+    }
     let body = read_body(body).await?;
     let model = model(&body)?;
+    let pool = match &service.backend {
+        Backend::Direct(pool) => pool,
+        Backend::Paid(gateway) => return paid::count(gateway, holder, path, &model, &body).await,
+    };
     let part = service.parting.of(holder);
     let reserved = match path {
         EMBEDDINGS => {

@@ -26,6 +26,7 @@ pub fn check(request: &Request, capabilities: &Capabilities) -> Result<(), ApiEr
     let wanted = [
         (request.stream && !capabilities.streaming, "stream"),
         (request.n > 1 && !capabilities.choices, "n"),
+        (request.echo, "echo"),
         (request.top_k > 0 && !capabilities.top_k, "top_k"),
         (request.min_p > 0.0 && !capabilities.min_p, "min_p"),
         (

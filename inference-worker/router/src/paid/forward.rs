@@ -6,12 +6,13 @@ use super::{Gateway, Payer, Pending};
 use crate::keys::Holder;
 use crate::ledger::record::Request as Terms;
 use crate::ledger::{Ask, Denied};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use quern_inference_api::paid::SLICE_TOKENS;
-use quern_inference_api::{ApiError, Endpoint, Request};
+use quern_inference_api::{ApiError, Endpoint, Request, many};
 use quern_interface::registry::ModelState;
 use quern_protocol::{Amount, Coefficients, content_hash, request_hash};
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Most hosts that one request is offered to: a whole committee.
@@ -43,8 +44,42 @@ pub(super) struct Order<'a> {
     arrived: std::time::Instant,
 }
 
-/// Sends a checked request to the hosts of a session in rank.
-pub(crate) async fn forward(
+/// Answers to one request that are paid for side by side.
+const AT_ONCE: usize = 16;
+
+/// Sends a checked request to the hosts of a session in rank: for each choice of each prompt a paid one of its own, as a
+/// receipt is of one output.
+pub(crate) async fn forward_all(
+    gateway: &Arc<Gateway>,
+    (holder, part): (&Holder, String),
+    endpoint: Endpoint,
+    request: &Request,
+    body: Bytes,
+    arrived: std::time::Instant,
+) -> Result<Response, ApiError> {
+    let Some(bodies) = many::split(request, &body, true) else {
+        return forward(gateway, (holder, part), endpoint, request, body, arrived).await;
+    };
+    let requests = bodies.into_iter().map(|body| {
+        let single = Request::parse(endpoint, &body)?;
+        single.check_payable()?;
+        Ok((single, body))
+    });
+    let requests: Vec<_> = requests.collect::<Result<_, ApiError>>()?;
+    let answer = |(single, body): (Request, Bytes)| {
+        let part = part.clone();
+        let answer = async move {
+            let answer = forward(gateway, (holder, part), endpoint, &single, body, arrived).await;
+            answer.unwrap_or_else(IntoResponse::into_response)
+        };
+        Box::pin(answer) as Pin<Box<dyn Future<Output = Response> + Send + '_>>
+    };
+    let answers = requests.into_iter().map(answer).collect();
+    Ok(many::merge(answers, 1, request.stream, AT_ONCE).await)
+}
+
+/// Sends a request for one output to the hosts of a session in rank.
+async fn forward(
     gateway: &Arc<Gateway>,
     (holder, part): (&Holder, String),
     endpoint: Endpoint,
@@ -110,7 +145,7 @@ pub(crate) async fn forward(
     offer(gateway, holder.budget, &order, &terms, authorised).await
 }
 
-fn holder_payer<'a>(gateway: &'a Gateway, holder: &Holder) -> Result<&'a Payer, ApiError> {
+pub(super) fn holder_payer<'a>(gateway: &'a Gateway, holder: &Holder) -> Result<&'a Payer, ApiError> {
     let payer = match &holder.payer {
         Some(name) => gateway.payers.get(name),
         None => gateway.payers.values().next(),

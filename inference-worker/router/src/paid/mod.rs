@@ -3,6 +3,7 @@
 mod attempt;
 mod bounds;
 mod collect;
+mod count;
 mod down;
 mod forward;
 mod relay;
@@ -13,8 +14,9 @@ mod top_up;
 pub(crate) mod verify;
 
 pub(crate) use collect::{Stopped, ask_receipt, collect};
+pub(crate) use count::count;
 pub(crate) use down::Downs;
-pub(crate) use forward::{SESSION_MARGIN, forward};
+pub(crate) use forward::{SESSION_MARGIN, forward_all};
 
 use crate::books::Books;
 use crate::ledger::record::Request;

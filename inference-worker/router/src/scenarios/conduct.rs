@@ -26,6 +26,12 @@ pub(super) enum Conduct {
     FailsLate,
     /// The same, also of a stream whose first token has not left yet; the receipt can be asked for later.
     PromisesReceipt,
+    /// Draws three tokens, none of which shows, and cannot go on through the request's own words.
+    Faults,
+    /// Thinks at length before it answers.
+    Thinks,
+    /// Thinks for long and shows none of it.
+    HidesThoughts,
     /// Closes the connection before the first token.
     DiesEarly,
     /// Sends comments for ever, and no token.

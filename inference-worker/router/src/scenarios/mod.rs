@@ -7,6 +7,7 @@ mod conduct;
 mod direct;
 mod gone_wrong;
 mod host;
+mod job;
 #[path = "../../../worker/src/paid/tests/little_room.rs"]
 mod little_room;
 mod misses;
@@ -33,6 +34,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const MODEL: &str = "test-model";
+
+/// How long a router waits for a first token, if nothing else is said.
+const FIRST_TOKEN: Duration = Duration::from_millis(700);
 
 /// Everything but the router.
 struct World {
@@ -74,7 +78,7 @@ impl World {
     }
 
     async fn router(&self) -> Router {
-        self.router_with(Duration::from_millis(700)).await
+        self.router_with(FIRST_TOKEN).await
     }
 
     async fn router_with(&self, first_token: Duration) -> Router {

@@ -1,7 +1,7 @@
 //! What works.
 
 use super::chain::CHAIN_ID;
-use super::client::{complete, get};
+use super::client::{complete, get, send_with};
 use super::host::Conduct::*;
 use super::*;
 use quern_interface::registry::ModelState;
@@ -52,6 +52,109 @@ async fn a_stream_is_paid_for_what_it_used_and_its_receipt_can_be_asked_for() {
     );
     assert_eq!(get(&router.url, "/quern/receipts/00").await.status, 404);
     no_complaints(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_choice_of_each_prompt_is_paid_for_with_a_receipt_of_its_own() {
+    for stream in [false, true] {
+        let world = World::new(&[Honest, Honest]).await;
+        let router = world.router().await;
+        let body = serde_json::json!({"model": MODEL, "prompt": ["one", "two"], "n": 2, "seed": 7, "max_tokens": 4,
+            "stream": stream, "stream_options": stream.then_some(serde_json::json!({"include_usage": true}))});
+        let url = format!("{}/v1/completions", router.url);
+        let key = [("idempotency-key", "several")];
+        let reply = send_with("POST", url.clone(), body.to_string(), &key).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let (ids, usage): (Vec<String>, serde_json::Value) = match stream {
+            false => {
+                let ids = reply.headers.get_all("quern-receipt").iter();
+                let indices: Vec<_> = reply.json()["choices"].as_array().unwrap().clone();
+                let indices: Vec<_> = indices.iter().map(|choice| choice["index"].as_u64()).collect();
+                assert_eq!(indices, [0, 1, 2, 3].map(Some));
+                (
+                    ids.map(|id| id.to_str().unwrap().to_owned()).collect(),
+                    reply.json()["usage"].clone(),
+                )
+            }
+            true => {
+                let comments = reply
+                    .body
+                    .lines()
+                    .filter_map(|line| line.strip_prefix(": quern-receipt "));
+                for index in 0..4 {
+                    let own = format!("\"text\":\"t \",\"index\":{index},");
+                    assert_eq!(reply.body.matches(&own).count(), 4, "{}", reply.body);
+                }
+                assert_eq!(reply.body.matches("[DONE]").count(), 1);
+                let usages = reply.body.lines().filter(|line| line.contains("prompt_tokens"));
+                let [usage] = usages.collect::<Vec<_>>()[..] else {
+                    panic!("{}", reply.body)
+                };
+                let usage: serde_json::Value =
+                    serde_json::from_str(usage.trim_start_matches("data: ")).unwrap();
+                (comments.map(str::to_owned).collect(), usage["usage"].clone())
+            }
+        };
+        // Each prompt is charged for each choice.
+        assert_eq!(
+            (&usage["prompt_tokens"], &usage["completion_tokens"]),
+            (&20.into(), &16.into())
+        );
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), 4, "{ids:?}");
+        // Four times 1.5 * (5 + 2 * 4), rounded up.
+        until("the receipts settle", || router.budget().spent == Amount(80)).await;
+        assert_eq!(router.budget().held, Amount(0));
+        let mut seeds = Vec::new();
+        for id in &ids {
+            let kept = get(&router.url, &format!("/quern/receipts/{id}")).await.json();
+            seeds.push(kept["signed"]["receipt"]["client_seed"].as_i64());
+        }
+        seeds.sort_unstable();
+        assert_eq!(seeds, [7, 7, 8, 8].map(Some));
+        // All under one key: nothing is run or charged again.
+        let again = send_with("POST", url, body.to_string(), &key).await;
+        assert_eq!(again.body, reply.body);
+        assert_eq!(router.budget().spent, Amount(80));
+        no_complaints(&world);
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_counted_by_a_host_of_the_session_for_nothing() {
+    let world = World::new(&[Refuses, Honest]).await;
+    let router = world.router().await;
+    let post = async |path: &str, body: serde_json::Value| {
+        send_with("POST", format!("{}{path}", router.url), body.to_string(), &[]).await
+    };
+    let plain = serde_json::json!({"model": MODEL, "prompt": "one two three"});
+    let counted = post("/tokenize", plain).await;
+    assert_eq!(
+        (counted.status.as_u16(), &counted.json()["count"]),
+        (200, &3.into())
+    );
+    let chat = serde_json::json!({"model": MODEL, "messages": [{"role": "user", "content": "one two"}]});
+    let counted = post("/v1/messages/count_tokens", chat).await;
+    assert_eq!(counted.status, 200, "{}", counted.body);
+    assert!(
+        counted.json()["input_tokens"].as_u64().unwrap() > 1,
+        "{}",
+        counted.body
+    );
+    let other = serde_json::json!({"model": "other", "prompt": "one"});
+    assert_eq!(post("/tokenize", other).await.status, 404);
+    let vectors = serde_json::json!({"model": MODEL, "input": "one"});
+    assert_eq!(post("/v1/embeddings", vectors).await.status, 404);
+    assert_eq!(
+        (router.budget().spent, router.budget().held),
+        (Amount(0), Amount(0))
+    );
+    no_complaints(&world);
+    world.hosts[1].behave(Refuses);
+    let plain = serde_json::json!({"model": MODEL, "prompt": "one two three"});
+    assert_eq!(post("/tokenize", plain).await.status, 429);
+    router.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

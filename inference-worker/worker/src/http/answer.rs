@@ -228,10 +228,11 @@ pub(super) async fn stream(
         ready: VecDeque::new(),
         over: false,
     };
-    for choice in 0..chunks.readers.len() {
-        if let Some(opening) = chunks.frame.opening(choice) {
-            chunks.push_chunk(opening);
-        }
+    let Chunks { readers, frame, .. } = &mut chunks;
+    let openings = readers.iter_mut().map(|reader| reader.opening(frame));
+    let openings: Vec<_> = openings.collect();
+    for opening in openings.into_iter().flatten() {
+        chunks.push_chunk(opening);
     }
     if let Some((choice, part)) = first {
         chunks.take(choice, part);

@@ -11,7 +11,7 @@ mod services;
 mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
-mod texts;
+pub(crate) mod texts;
 mod think;
 pub(crate) mod tools;
 
@@ -26,7 +26,7 @@ use crate::metrics::HostMetrics;
 use crate::paid;
 use crate::run::random_seed;
 use crate::scheduler::Refused;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -34,8 +34,9 @@ use axum::{Extension, Json, Router};
 use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
 use quern_inference_api::listing::{Listing, Model, ModelList};
 use quern_inference_api::response::Frame;
-use quern_inference_api::{ApiError, Endpoint, Request, openapi, read_body};
+use quern_inference_api::{ApiError, Endpoint, Request, many, openapi, read_body};
 use quern_transport::{Peer, Turn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -204,9 +205,12 @@ async fn completions(
         }
     };
     let response = match (&services.paid, caller) {
-        (None, _) => start(service, &headers, request, arrived)
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
+        (None, _) => match many::split(&request, &body, false) {
+            None => start(service, &headers, request, arrived)
+                .await
+                .unwrap_or_else(IntoResponse::into_response),
+            Some(bodies) => start_all(service, &headers, &request, bodies, arrived).await,
+        },
         (Some(paid), (Some(Extension(ConnectInfo(peer))), Some(Extension(turn)))) => {
             let asked = Asked {
                 arrived,
@@ -238,6 +242,28 @@ async fn completions(
 }
 
 async fn start(
+/// Answers several prompts, as many at once as there are slots for where nobody waits for the first words of each.
+async fn start_all(
+    service: &Service,
+    headers: &http::HeaderMap,
+    request: &Request,
+    bodies: Vec<Bytes>,
+    arrived: Instant,
+) -> Response {
+    let answer = |body: Bytes| {
+        let answer = async move {
+            let single = Request::parse(request.endpoint, &body);
+            let answer = async { start(service, headers, single?, arrived).await };
+            answer.await.unwrap_or_else(IntoResponse::into_response)
+        };
+        Box::pin(answer) as Pin<Box<dyn Future<Output = Response> + Send + '_>>
+    };
+    let per = request.n as usize;
+    let at_once = (service.scheduler.slots() / per.max(1)).max(1);
+    let answers = bodies.into_iter().map(answer).collect();
+    many::merge(answers, per, request.stream, at_once).await
+}
+
     service: &Service,
     headers: &http::HeaderMap,
     request: Request,

@@ -10,7 +10,7 @@ use quern_engine::sampler::Likelihood;
 use quern_inference_api::logprobs::{self, Token};
 use quern_inference_api::response::{Choice, FinishReason, Frame, ToolCall, Usage};
 use quern_inference_api::tools::ToolChoice;
-use quern_inference_api::{Endpoint, Request};
+use quern_inference_api::{Endpoint, Input, Request};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ pub(super) struct Reader {
     /// Characters of the tokens that were told.
     offset: usize,
     choice: Choice,
+    /// The prompt, where the text begins with it.
+    echo: Option<String>,
     /// What may end the text, and what did.
     stops: Vec<String>,
     stop: Option<String>,
@@ -54,6 +56,12 @@ impl Reader {
             let active = request.tools.are_active();
             let new = || Calls::new(Style::of(&service.text), place(&service.text, request), number);
             active.then(|| new().with_texts(params::texts(&request.tools)))
+        };
+        let echo = match &request.input {
+            _ if !request.echo => None,
+            Input::Text(text) => Some(text.clone()),
+            Input::Tokens(ids) => service.text.tokenizer.decode(ids).ok(),
+            Input::Chat(_) => None,
         };
         let reader = |index: u32| Self {
             index: index as usize,
@@ -72,6 +80,7 @@ impl Reader {
                 logprobs: Value::Null,
                 finish: FinishReason::Stop,
             },
+            echo: echo.clone(),
             stops: request.stop.clone(),
             stop: None,
         };
@@ -225,7 +234,17 @@ impl Reader {
     }
 
     /// The whole choice.
-    pub(super) fn into_choice(self) -> Choice {
+    pub(super) fn into_choice(mut self) -> Choice {
+        if let Some(prompt) = self.echo.take() {
+            self.choice.text.insert_str(0, &prompt);
+        }
+    /// The chunk before all others, if the choice has one.
+    pub(super) fn opening(&mut self, frame: &Frame) -> Option<Value> {
+        let echo = self.echo.take();
+        let echoed = echo.map(|prompt| frame.text(self.index, &prompt, Value::Null));
+        echoed.or_else(|| frame.opening(self.index))
+    }
+
         self.choice
     }
 }

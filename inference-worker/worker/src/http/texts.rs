@@ -6,38 +6,15 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use quern_engine::tokenizer::Tokenizer;
-use quern_inference_api::{ApiError, Endpoint, Request, read_body};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use quern_inference_api::tokens::{self, Detokenize, Tokenize};
+use quern_inference_api::{ApiError, read_body};
+use serde_json::Value;
 use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/tokenize", post(tokenize))
         .route("/detokenize", post(detokenize))
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tokenize {
-    #[serde(default)]
-    model: Option<String>,
-    prompt: String,
-    #[serde(default = "yes")]
-    add_special_tokens: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Detokenize {
-    #[serde(default)]
-    model: Option<String>,
-    tokens: Vec<u32>,
 }
 
 /// A model's way between texts and tokens.
@@ -48,40 +25,39 @@ pub(super) struct Texts<'a> {
     pub(super) tokenizer: &'a Tokenizer,
 }
 
-fn read<T: DeserializeOwned>(body: Value) -> Result<T, ApiError> {
-    serde_json::from_value(body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}.")))
-}
-
 async fn json_of(body: Body) -> Result<Value, ApiError> {
-    let body = read_body(body).await?;
-    serde_json::from_slice(&body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}.")))
+    tokens::json_of(&read_body(body).await?)
 }
 
 impl Texts<'_> {
-    fn check(&self, model: Option<String>) -> Result<(), ApiError> {
-        match model.filter(|model| model != self.model_id) {
-            Some(model) => Err(ApiError::no_model(&model)),
+    fn check(&self, model: Option<&str>) -> Result<(), ApiError> {
+        match model.filter(|model| *model != self.model_id) {
+            Some(model) => Err(ApiError::no_model(model)),
             None => Ok(()),
         }
     }
 
-    fn counted(&self, tokens: &[u32]) -> Value {
-        json!({"count": tokens.len(), "max_model_len": self.context, "tokens": tokens})
-    }
-
-    pub(super) async fn tokenize(&self, body: Body) -> Result<Json<Value>, ApiError> {
-        self.encode(json_of(body).await?)
-    }
-
-    fn encode(&self, body: Value) -> Result<Json<Value>, ApiError> {
-        let request: Tokenize = read(body)?;
-        self.check(request.model)?;
+    fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, ApiError> {
         // A long text takes the tokenizer a while.
-        let tokens = tokio::task::block_in_place(|| {
-            self.tokenizer.encode(&request.prompt, request.add_special_tokens)
-        });
-        let tokens = tokens.map_err(|e| ApiError::invalid("prompt", e.to_string()))?;
-        Ok(Json(self.counted(&tokens)))
+        let tokens = tokio::task::block_in_place(|| self.tokenizer.encode(text, special));
+        tokens.map_err(|e| ApiError::invalid("prompt", e.to_string()))
+    }
+
+    /// The tokens of a text. There are no chats here.
+    pub(super) async fn tokenize(&self, body: Body) -> Result<Json<Value>, ApiError> {
+        let asked = Tokenize::parse(json_of(body).await?, self.model_id)?;
+        self.check(asked.model())?;
+        match asked {
+            Tokenize::Chat(_) => Err(ApiError::unsupported("messages")),
+            Tokenize::Text {
+                prompt,
+                add_special_tokens,
+                ..
+            } => {
+                let tokens = self.encode(&prompt, add_special_tokens)?;
+                Ok(Json(tokens::counted(&tokens, self.context)))
+            }
+        }
     }
 
     pub(super) async fn detokenize(&self, body: Body) -> Result<Json<Value>, ApiError> {
@@ -89,15 +65,15 @@ impl Texts<'_> {
     }
 
     fn decode(&self, body: Value) -> Result<Json<Value>, ApiError> {
-        let request: Detokenize = read(body)?;
-        self.check(request.model)?;
+        let asked = Detokenize::parse(body)?;
+        self.check(asked.model.as_deref())?;
         let known = self.tokenizer.tokens();
-        if let Some(id) = request.tokens.iter().find(|id| !known.contains(**id)) {
+        if let Some(id) = asked.tokens.iter().find(|id| !known.contains(**id)) {
             return Err(ApiError::invalid("tokens", format!("There is no token id {id}.")));
         }
-        let text = tokio::task::block_in_place(|| self.tokenizer.decode(&request.tokens));
+        let text = tokio::task::block_in_place(|| self.tokenizer.decode(&asked.tokens));
         let text = text.map_err(|e| ApiError::invalid("tokens", e.to_string()))?;
-        Ok(Json(json!({"prompt": text})))
+        Ok(Json(tokens::text(&text)))
     }
 }
 
@@ -120,22 +96,32 @@ pub(super) async fn tokenize(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     let body = json_of(body).await?;
-    let service = named(&services, &body)?;
-    match body {
-        Value::Object(chat) if chat.contains_key("messages") => {
-            let tokens = chat_tokens(service, chat)?;
-            Ok(Json(texts(service).counted(&tokens)))
-        }
-        body => texts(service).encode(body),
-    }
+    tokens_of(named(&services, &body)?, body)
 }
 
-fn chat_tokens(service: &Service, mut chat: Map<String, Value>) -> Result<Vec<u32>, ApiError> {
-    chat.entry("model")
-        .or_insert_with(|| service.model_id.clone().into());
-    let request = Request::parse(Endpoint::Chat, Value::Object(chat).to_string().as_bytes())?;
-    texts(service).check(Some(request.model.clone()))?;
-    tokio::task::block_in_place(|| prepare::prompt(service, &request))
+/// The tokens of a body that is for one model.
+pub(crate) fn encode(service: &Service, body: &[u8]) -> Result<Json<Value>, ApiError> {
+    tokens_of(service, tokens::json_of(body)?)
+}
+
+/// The text of the tokens in a body that is for one model.
+pub(crate) fn decode(service: &Service, body: &[u8]) -> Result<Json<Value>, ApiError> {
+    texts(service).decode(tokens::json_of(body)?)
+}
+
+fn tokens_of(service: &Service, body: Value) -> Result<Json<Value>, ApiError> {
+    let texts = texts(service);
+    let asked = Tokenize::parse(body, &service.model_id)?;
+    texts.check(asked.model())?;
+    let tokens = match asked {
+        Tokenize::Chat(request) => tokio::task::block_in_place(|| prepare::prompt(service, &request)),
+        Tokenize::Text {
+            prompt,
+            add_special_tokens,
+            ..
+        } => texts.encode(&prompt, add_special_tokens),
+    };
+    Ok(Json(tokens::counted(&tokens?, texts.context)))
 }
 
 async fn detokenize(State(services): State<Arc<Services>>, body: Body) -> Result<Json<Value>, ApiError> {

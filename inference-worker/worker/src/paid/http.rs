@@ -6,6 +6,7 @@ use crate::paid::admit;
 use crate::paid::answer::{Denied, Part, refusal_error, rejection_error};
 use crate::paid::batch;
 use crate::paid::conduct::Conduct;
+use crate::paid::count;
 use crate::paid::meter::RequestMeter;
 use crate::paid::receipts::{self, Facts};
 use crate::paid::releases;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Router<Arc<Services>> {
         .route(VOUCHERS_PATH, post(take_voucher))
         .route(RELEASES_PATH, post(give_release))
         .route(WITNESS_PATH, post(try_host))
+        .merge(count::routes())
         .merge(receipt_routes())
 }
 
@@ -73,7 +75,7 @@ impl IntoResponse for Denied {
 
 type PeerInfo = ConnectInfo<Peer>;
 
-fn paid(services: &Services) -> Result<&Arc<Paid>, ApiError> {
+pub(super) fn paid(services: &Services) -> Result<&Arc<Paid>, ApiError> {
     let missing = || ApiError::unavailable("This worker runs without a chain.");
     services.paid.as_ref().ok_or_else(missing)
 }

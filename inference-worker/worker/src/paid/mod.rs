@@ -5,6 +5,7 @@
 //! - [`follow`]: what the chain says: height, beacons, this host's registration, prices and state of its models;
 //! - [`admit`]: whether a voucher entitles a request to be served;
 //! - [`book`]: what was promised, earned and committed, session by session;
+//! - [`count`]: tokens of texts, for nothing;
 //! - [`conduct`]: one request from the engine's first event to its durable receipt;
 //! - [`witness`]: whether another host of a committee is as silent as a router says;
 //! - [`claims`]: which committed captures are proven to the chain next;
@@ -18,6 +19,7 @@ pub(crate) mod book;
 mod claims;
 mod conduct;
 pub(crate) mod config;
+mod count;
 mod follow;
 mod http;
 mod meter;

@@ -7,6 +7,7 @@ use crate::paid::admit::View;
 use crate::paid::answer::Denied;
 use crate::paid::batch::Committer;
 use crate::paid::config::ChainConfig;
+use crate::paid::count::Counts;
 use crate::paid::follow::{Follow, Own};
 use crate::paid::outbox;
 use crate::paid::send::{Sent, together_or_alone};
@@ -42,6 +43,8 @@ pub(crate) struct Paid {
     pub(crate) audits: Desk,
     /// Hosts that routers called silent.
     pub(crate) witnesses: Witnesses,
+    /// Texts whose tokens were counted.
+    pub(crate) counts: Counts,
     /// Proof of compute, model by model, on a chain that has it.
     pub(crate) proofs: BTreeMap<String, Arc<Proofs>>,
 }
@@ -101,6 +104,7 @@ impl Paid {
             outbox: Notify::new(),
             metrics,
             witnesses: Witnesses::new(transport_key.clone()),
+            counts: Counts::default(),
             transport_key,
             judge,
             audits: Desk::default(),

@@ -174,6 +174,7 @@ pub(crate) struct Scheduler {
 
 /// The engine thread's side.
 pub(crate) struct Loop {
+    slots: usize,
     work: Receiver<Work>,
     queue: Arc<Queue>,
     /// Requests computed together.
@@ -212,6 +213,7 @@ impl Scheduler {
             scheduler,
             Loop {
                 work: receiver,
+            slots: slots.max(1),
                 queue,
                 slots: slots.max(1),
                 abort,
@@ -239,6 +241,11 @@ impl Scheduler {
     pub(crate) fn submit(&self, mut job: Job) -> Result<mpsc::Receiver<Event>, Refused> {
         // A token and a pause each at most, and the end: a slow reader never holds up the engine.
         let (events, receiver) = mpsc::channel(2 * job.max_tokens as usize + 4);
+    /// Requests that are computed together.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
+    }
+
         let admitted = Instant::now();
         if job.meter.is_none() {
             let most = self.longest.and_then(|time| admitted.checked_add(time));

@@ -128,6 +128,55 @@ async fn requests_to_two_models_at_once_get_the_bits_that_each_gives_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn several_prompts_are_answered_as_each_alone_and_an_echo_begins_with_its_prompt() {
+    let first = packaged_model();
+    let worker = Worker::start(&[("first", &first)]).await;
+    let ask = async |more: Value| {
+        let mut body = json!({"model": "first", "max_tokens": 5, "temperature": 0, "n": 2});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let (status, answer) = worker.post("/v1/completions", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let prompts = [
+        json!("And the king said"),
+        json!([5, 6, 7]),
+        json!("In the beginning"),
+    ];
+    let (mut choices, mut tokens) = (Vec::new(), 0);
+    for prompt in &prompts {
+        let alone = ask(json!({"prompt": prompt})).await;
+        choices.extend(alone["choices"].as_array().unwrap().clone());
+        tokens += alone["usage"]["prompt_tokens"].as_u64().unwrap();
+    }
+    for (index, choice) in choices.iter_mut().enumerate() {
+        choice["index"] = index.into();
+    }
+    let together = ask(json!({"prompt": prompts})).await;
+    assert_eq!(together["choices"], json!(choices));
+    assert_eq!(together["usage"]["prompt_tokens"], tokens);
+    let echoed = ask(json!({"prompt": prompts, "echo": true})).await;
+    for (choice, plain) in echoed["choices"].as_array().unwrap().iter().zip(&choices) {
+        let (text, plain) = (choice["text"].as_str().unwrap(), plain["text"].as_str().unwrap());
+        let prompt = text.strip_suffix(plain).unwrap();
+        match &prompts[choice["index"].as_u64().unwrap() as usize / 2] {
+            Value::String(sent) => assert_eq!(prompt, sent),
+            _ => assert!(!prompt.is_empty()),
+        }
+    }
+    // What a model cannot do is refused whichever prompt asks for it.
+    let wrong = json!({"model": "first", "prompt": ["a", [4_000_000]]});
+    let (status, answer) = worker.post("/v1/completions", &wrong).await;
+    assert_eq!(
+        (status, &answer["error"]["param"]),
+        (400, &json!("prompt")),
+        "{answer}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_models_are_listed_and_counted_and_an_unknown_one_is_not_found() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (packaged_model(), other_model(folder.path()));

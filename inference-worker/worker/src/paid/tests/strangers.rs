@@ -1,17 +1,21 @@
 //! What whoever likes can send to a host: it costs the host no memory, and its node little work.
 
 use super::serve::{Bench, bench, body, text};
-use super::{CHAIN, HOST, session, voucher};
+use super::{CHAIN, HOST, session, session_key, voucher};
 use crate::audit::tests::node;
 use crate::audit::tests::workers::World;
 use crate::paid::book::VOIDS;
 use crate::paid::sessions::Sessions;
-use ::http::StatusCode;
+use ::http::{Request, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
+use http_body_util::Full;
 use quern_chain_client::Chain;
-use quern_inference_api::paid::{SignedVoucher, VOUCHERS_PATH};
+use quern_inference_api::paid::{
+    COUNT_BYTES, COUNT_HEADER, CountRequest, SignedVoucher, VOUCHERS_PATH, count_digest, to_header,
+};
 use quern_interface::settlement::{SessionInfo, SessionStatus};
+use quern_protocol::Bytes;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +28,54 @@ async fn hand_in(bench: &Bench, voucher: &SignedVoucher) -> (u16, String) {
     let bytes = serde_json::to_vec(voucher).unwrap().into();
     let key = bench.paid.transport_key.public();
     text(bench.client.post(&url, key, bytes).await.unwrap()).await
+}
+
+/// Asks how many tokens a body has, with a word that was signed for another body if one is given.
+async fn count(bench: &Bench, body: &Value, signed_for: &Value, height: u64) -> (u16, Value) {
+    let (body, signed_for) = (body.to_string(), signed_for.to_string());
+    let digest = count_digest(CHAIN, (3, HOST, height), "/tokenize", signed_for.as_bytes());
+    let asked = CountRequest {
+        session: 3,
+        host: HOST.into(),
+        height,
+        signature: Bytes(session_key().sign(&digest.0)),
+    };
+    let request = Request::post(format!("{}/tokenize", bench.url))
+        .header(COUNT_HEADER, to_header(&asked).unwrap())
+        .body(Full::from(body));
+    let key = bench.paid.transport_key.public();
+    let answer = bench.client.request(key, request.unwrap()).await.unwrap();
+    let (status, body) = text(answer).await;
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_counted_for_who_holds_a_session_and_for_nobody_else() {
+    let bench = bench(Duration::ZERO, 2).await;
+    let body = json!({"prompt": "the king"});
+    let (status, answer) = count(&bench, &body, &body, 200).await;
+    assert!(status == 200 && answer["count"].as_u64() > Some(0), "{answer}");
+    let chat = json!({"messages": [{"role": "user", "content": "the king"}]});
+    let (status, of_chat) = count(&bench, &chat, &chat, 200).await;
+    assert!(status == 200 && of_chat["count"].as_u64() > answer["count"].as_u64());
+    let (status, answer) = count(&bench, &body, &json!({}), 200).await;
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (402, &json!("voucher_forged"))
+    );
+    let (status, answer) = count(&bench, &body, &body, 180).await;
+    assert_eq!((status, &answer["error"]["code"]), (402, &json!("voucher_stale")));
+    let url = format!("{}/tokenize", bench.url);
+    let key = bench.paid.transport_key.public();
+    let bytes = serde_json::to_vec(&body).unwrap().into();
+    let (status, answer) = text(bench.client.post(&url, key, bytes).await.unwrap()).await;
+    assert!(status == 402 && answer.contains("voucher_missing"), "{answer}");
+    // So much a block, and again in the next one.
+    let long = json!({"prompt": "a ".repeat(COUNT_BYTES / 2 - 1_000)});
+    assert_eq!(count(&bench, &long, &long, 200).await.0, 200);
+    let (status, answer) = count(&bench, &long, &long, 200).await;
+    assert_eq!(status, 429, "{answer}");
+    assert!(bench.paid.store.book().accounts.is_empty());
 }
 
 fn named(id: u64) -> SessionInfo {
