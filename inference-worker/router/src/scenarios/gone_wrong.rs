@@ -53,6 +53,48 @@ async fn a_host_that_cannot_or_will_not_serve_costs_the_client_nothing_but_time(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_thinks_before_it_answers_is_waited_for_and_paid_alone() {
+    for conduct in [Thinks, HidesThoughts] {
+        let world = World::new(&[conduct, conduct]).await;
+        let router = world.router().await;
+        let reply = complete(&router.url, 10, true).await;
+        assert_eq!((reply.status.as_u16(), reply.tokens()), (200, 10), "{conduct:?}");
+        let thoughts = reply.body.matches("reasoning_content").count();
+        assert_eq!(thoughts, if conduct == Thinks { 100 } else { 0 });
+        let asked = world.hosts.iter();
+        let asked = asked.map(|host| host.with(|book| book.vouchers.len()));
+        assert_eq!(asked.sum::<usize>(), 1, "{conduct:?}");
+        until("the receipt settles", || router.budget().spent == Amount(PRICE)).await;
+        assert_eq!(router.budget().held, Amount(0));
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_its_own_words_end_is_the_clients_error_and_no_other_host_is_asked() {
+    for stream in [true, false] {
+        let world = World::new(&[Faults, Faults]).await;
+        let router = world.router().await;
+        let reply = complete(&router.url, 10, stream).await;
+        assert_eq!(reply.status.as_u16(), 400, "{}", reply.body);
+        let error = &reply.json()["error"];
+        assert_eq!(
+            (&error["type"], &error["param"]),
+            (&"invalid_request_error".into(), &"guided_regex".into())
+        );
+        let asked = world.hosts.iter();
+        let asked = asked.map(|host| host.with(|book| book.vouchers.len()));
+        assert_eq!(asked.sum::<usize>(), 1);
+        // It is named where it was billed.
+        assert!(reply.receipt().is_some() && reply.headers.contains_key("x-request-id"));
+        // Of three tokens: 1.5 * (5 + 6), rounded up. Nothing stays held.
+        until("the receipt settles", || router.budget().spent == Amount(17)).await;
+        assert_eq!(router.budget().held, Amount(0));
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_signed_refusal_is_kept_with_its_voucher_and_silence_is_counted() {
     let world = World::new(&[Refuses, Honest]).await;
     let router = world.router().await;
