@@ -299,7 +299,6 @@ async fn what_an_engine_was_not_seen_to_honour_is_refused_by_name() {
     let tool = json!([{"type": "function", "function": {"name": "f"}}]);
     for (name, value) in [
         ("stream", json!(true)),
-        ("n", json!(2)),
         ("top_k", json!(5)),
         ("min_p", json!(0.1)),
         ("repetition_penalty", json!(1.1)),
@@ -321,6 +320,9 @@ async fn what_an_engine_was_not_seen_to_honour_is_refused_by_name() {
         assert_eq!(reply.json()["error"]["param"], name);
         assert_eq!(reply.code(), "unsupported_parameter");
     }
+    // An engine that gives one choice is asked for each.
+    let two = served.chat(json!({"n": 2})).await.json();
+    assert_eq!(two["choices"].as_array().map(Vec::len), Some(2), "{two}");
     let long = served.plain(json!({"max_tokens": 100})).await;
     assert_eq!(
         (long.status, long.code().as_str()),

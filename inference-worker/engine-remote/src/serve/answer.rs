@@ -8,14 +8,15 @@ use crate::dialect;
 use crate::error::UpstreamError;
 use crate::wire::{Assembly, Delta, RawAnswer};
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue};
 use quern_inference_api::logprobs::{self, Token};
 use quern_inference_api::paid::{CACHE_PART_HEADER, MAX_CACHE_PART};
 use quern_inference_api::response::{Choice, FinishReason, Frame};
-use quern_inference_api::{ApiError, Endpoint, Request, read_body};
+use quern_inference_api::{ApiError, Endpoint, Request, many, read_body};
 use serde_json::{Value, json};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::OwnedSemaphorePermit;
@@ -32,13 +33,37 @@ pub(super) struct Order {
     pub(super) permit: OwnedSemaphorePermit,
 }
 
+/// Answers a request, which is several at an engine that takes one prompt at a time, or one choice.
 pub(super) async fn answer(
     remote: &Arc<Remote>,
     headers: &HeaderMap,
     body: Body,
     endpoint: Endpoint,
 ) -> Result<Response, ApiError> {
-    let order = admit(remote, headers, body, endpoint).await?;
+    check_up(remote)?;
+    let (request, bytes) = {
+        let _reading = remote.readers.try_acquire().map_err(|_| ApiError::busy(1))?;
+        let bytes = read_body(body).await?;
+        (Request::parse(endpoint, &bytes)?, bytes)
+    };
+    let each_choice = !remote.known().capabilities.choices;
+    let Some(bodies) = many::split(&request, &bytes, each_choice) else {
+        return single(remote, headers, request).await;
+    };
+    let answer = |body: Bytes| {
+        let answer = async move {
+            let answer = async { single(remote, headers, Request::parse(endpoint, &body)?).await };
+            answer.await.unwrap_or_else(IntoResponse::into_response)
+        };
+        Box::pin(answer) as Pin<Box<dyn Future<Output = Response> + Send + '_>>
+    };
+    let per = if each_choice { 1 } else { request.n as usize };
+    let answers = bodies.into_iter().map(answer).collect();
+    Ok(many::merge(answers, per, request.stream, remote.options.slots).await)
+}
+
+async fn single(remote: &Arc<Remote>, headers: &HeaderMap, request: Request) -> Result<Response, ApiError> {
+    let order = admit(remote, headers, request)?;
     let request_id = HeaderValue::from_str(&order.frame.id);
     let mut response = match order.request.stream {
         true => chunks::stream(remote, order).await?,
@@ -51,23 +76,18 @@ pub(super) async fn answer(
 }
 
 /// Refuses early what cannot be answered: there is no queue here, as the engine has one of its own.
-async fn admit(
-    remote: &Remote,
-    headers: &HeaderMap,
-    body: Body,
-    endpoint: Endpoint,
-) -> Result<Order, ApiError> {
-    let known = remote.known();
-    if let Some(problem) = &known.problem {
+fn check_up(remote: &Remote) -> Result<(), ApiError> {
+    if let Some(problem) = &remote.known().problem {
         return Err(UpstreamError::Down(problem.clone()).to_api(remote.upstream.config().label()));
     }
-    if remote.slots.available_permits() == 0 {
-        return Err(ApiError::busy(1));
+    match remote.slots.available_permits() {
+        0 => Err(ApiError::busy(1)),
+        _ => Ok(()),
     }
-    let reading = remote.readers.try_acquire().map_err(|_| ApiError::busy(1))?;
-    let bytes = read_body(body).await?;
-    let mut request = Request::parse(endpoint, &bytes)?;
-    drop(reading);
+}
+
+fn admit(remote: &Remote, headers: &HeaderMap, mut request: Request) -> Result<Order, ApiError> {
+    let (known, endpoint) = (remote.known(), request.endpoint);
     if request.model != remote.options.model_id {
         return Err(ApiError::no_model(&request.model));
     }

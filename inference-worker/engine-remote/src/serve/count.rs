@@ -3,7 +3,7 @@
 use crate::tokens::Vocabulary;
 use quern_engine::chat::Chat;
 use quern_inference_api::response::Usage;
-use quern_inference_api::{Input, Request};
+use quern_inference_api::{ApiError, Input, Request};
 use serde_json::{Map, Value};
 
 /// Counts prompt and output with the tokenizer at hand; none without one. The end of an output is a token, too, which
@@ -14,36 +14,57 @@ pub(super) fn usage<'a>(
     texts: impl Iterator<Item = &'a str>,
 ) -> Option<Usage> {
     let vocabulary = vocabulary?;
-    let count = |text: &str, special| {
-        let ids = vocabulary.tokenizer.encode(text, special).ok()?;
-        u32::try_from(ids.len()).ok()
-    };
     // A long text takes the tokenizer a while.
+    let prompt = tokio::task::block_in_place(|| prompt_tokens(vocabulary, request))?;
+    Some(Usage::new(prompt, completion(vocabulary, texts)?))
+}
+
+/// Counts the prompt alone, which takes a while where it is long.
+pub(super) fn prompt_tokens(vocabulary: &Vocabulary, request: &Request) -> Option<u32> {
+    u32::try_from(prompt(vocabulary, request).ok()?.len()).ok()
+}
+
+/// Counts the output alone.
+pub(super) fn completion<'a>(
+    vocabulary: &Vocabulary,
+    texts: impl Iterator<Item = &'a str>,
+) -> Option<u32> {
     tokio::task::block_in_place(|| {
-        let prompt = match &request.input {
-            Input::Text(text) => count(text, true)?,
-            Input::Tokens(ids) => u32::try_from(ids.len()).ok()?,
-            Input::Chat(messages) => {
-                let messages = messages.iter().map(|message| {
-                    let mut fields = Map::new();
-                    fields.insert("role".into(), message.role.clone().into());
-                    fields.insert("content".into(), message.content.clone().into());
-                    fields.extend(message.extra.clone());
-                    Value::Object(fields)
-                });
-                let tools = request.tools.list.iter().map(|tool| tool.raw.clone());
-                let chat = Chat {
-                    messages: &messages.collect::<Vec<_>>(),
-                    tools: &tools.collect::<Vec<_>>(),
-                    extra: &request.template,
-                };
-                count(&vocabulary.chat.render_chat(&chat).ok()?, false)?
-            }
-        };
         let mut completion = 0u32;
         for text in texts {
-            completion = completion.saturating_add(count(text, false)?);
+            let ids = vocabulary.tokenizer.encode(text, false).ok()?;
+            completion = completion.saturating_add(u32::try_from(ids.len()).ok()?);
         }
-        Some(Usage::new(prompt, completion))
+        Some(completion)
     })
+}
+
+/// The tokens of a request's prompt, as its model's own files have them.
+pub(super) fn prompt(vocabulary: &Vocabulary, request: &Request) -> Result<Vec<u32>, ApiError> {
+    let refused = |error: &dyn ToString| ApiError::invalid(request.endpoint.input_param(), error.to_string());
+    let encode = |text: &str, special| {
+        let ids = vocabulary.tokenizer.encode(text, special);
+        ids.map_err(|error| refused(&error))
+    };
+    match &request.input {
+        Input::Text(text) => encode(text, true),
+        Input::Tokens(ids) => Ok(ids.clone()),
+        Input::Chat(messages) => {
+            let messages = messages.iter().map(|message| {
+                let mut fields = Map::new();
+                fields.insert("role".into(), message.role.clone().into());
+                fields.insert("content".into(), message.content.clone().into());
+                fields.extend(message.extra.clone());
+                Value::Object(fields)
+            });
+            let tools = request.tools.list.iter().map(|tool| tool.raw.clone());
+            let chat = Chat {
+                messages: &messages.collect::<Vec<_>>(),
+                tools: &tools.collect::<Vec<_>>(),
+                extra: &request.template,
+            };
+            let text = vocabulary.chat.render_chat(&chat);
+            encode(&text.map_err(|error| refused(&error))?, false)
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod chunks;
 mod count;
+mod dialects;
 mod metrics;
 mod pages;
 mod pump;
@@ -103,6 +104,7 @@ impl Remote {
         let routes = Router::new()
             .route("/v1/chat/completions", post(chat))
             .route("/v1/completions", post(plain))
+            .merge(dialects::routes())
             .route("/v1/models", get(pages::models))
             .route("/v1/models/{*id}", get(pages::model))
             .route("/health", get(pages::health))

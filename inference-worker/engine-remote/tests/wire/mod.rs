@@ -9,6 +9,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use quern_engine_remote::capabilities::{Capabilities, EngineKind};
 use quern_engine_remote::serve::{Options, Remote};
+use quern_engine_remote::tokens::Vocabulary;
 use quern_engine_remote::{RemoteConfig, Timeouts, TokenIds, Upstream};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -240,12 +241,22 @@ impl Drop for Served {
 }
 
 pub async fn served(url: &str, capabilities: Capabilities, slots: usize) -> Served {
+    served_with(url, capabilities, slots, None).await
+}
+
+/// The same with the tokenizer of its model.
+pub async fn served_with(
+    url: &str,
+    capabilities: Capabilities,
+    slots: usize,
+    vocabulary: Option<Arc<Vocabulary>>,
+) -> Served {
     let options = Options {
         model_id: "m".into(),
         slots,
         look: Duration::from_millis(50),
     };
-    let remote = Remote::new(upstream(url), capabilities, None, options).unwrap();
+    let remote = Remote::new(upstream(url), capabilities, vocabulary, options).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = remote.clone().router();
@@ -318,7 +329,7 @@ impl Served {
         self.send_with("POST", "/v1/completions", body, &part).await
     }
 
-    async fn send(&self, method: &str, path: &str, body: Value) -> Reply {
+    pub async fn send(&self, method: &str, path: &str, body: Value) -> Reply {
         self.send_with(method, path, body, &[]).await
     }
 
