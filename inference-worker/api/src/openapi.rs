@@ -2,6 +2,7 @@
 
 mod answers;
 
+use crate::dialect::fields::OF_ENGINE;
 use crate::embeddings::MAX_INPUTS;
 use crate::params::MAX_STOPS;
 use serde_json::{Map, Value, json};
@@ -234,7 +235,7 @@ fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
         "session_id",
     ];
     let mut sampling = shared(model);
-    sampling.retain(|name, _| own.contains(&name.as_str()));
+    sampling.retain(|name, _| OF_ENGINE.contains(&name.as_str()));
     sampling.insert("chat_template_kwargs".into(), json!({"type": "object"}));
     let items = json!({"type": "array", "minItems": 1, "items": {"type": "object"}});
     let responses = json!({

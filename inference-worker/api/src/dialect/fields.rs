@@ -3,6 +3,24 @@
 use crate::error::ApiError;
 use serde_json::{Map, Value};
 
+/// Parameters of the engine, which each dialect has under the name that chats have for them.
+pub(crate) const OF_ENGINE: &[&str] = &[
+    "model",
+    "stream",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "repetition_penalty",
+    "logit_bias",
+    "cache_salt",
+    "session_id",
+    "chat_template_kwargs",
+];
+
 /// An object's fields; an explicit null is as good as none.
 pub(super) fn object(path: &str, value: Value) -> Result<Map<String, Value>, ApiError> {
     match value {

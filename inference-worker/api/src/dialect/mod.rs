@@ -5,7 +5,7 @@
 //! A parameter that no chat has is refused by its name in the dialect; errors of the chat name the dialect's parameter.
 
 mod answer;
-mod fields;
+pub(crate) mod fields;
 mod messages;
 mod names;
 mod responses;

@@ -80,18 +80,7 @@ impl Conduct {
                     self.tell(&out, completion, true);
                 }
                 Some(Event::End(end)) => break end,
-                None => {
-                    break End {
-                        finish: Finish::Error,
-                        reason: Some("the engine dropped the request".into()),
-                        early: None,
-                        fault: None,
-                        prompt: 0,
-                        cached: 0,
-                        tokens: Vec::new(),
-                        reasoning: 0,
-                    };
-                }
+                None => break End::failed("the engine dropped the request".to_owned()),
             }
         };
         times.duration_ms = millis(self.arrived);

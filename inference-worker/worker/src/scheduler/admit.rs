@@ -10,7 +10,6 @@ use super::{Early, End, Event, Loop, Ticket};
 use crate::generate::Sequence;
 use quern_engine::draft::Drafter;
 use quern_engine::{Engine, EngineError, Opening};
-use quern_protocol::FinishReason;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -165,17 +164,7 @@ impl Loop {
             }
             Err(error) => {
                 self.failed(&error.to_string());
-                let end = End {
-                    finish: FinishReason::Error,
-                    reason: Some(error.to_string()),
-                    early: None,
-                    fault: None,
-                    prompt: 0,
-                    cached: 0,
-                    tokens: Vec::new(),
-                    reasoning: 0,
-                };
-                let _ = events.try_send(Event::End(end));
+                let _ = events.try_send(Event::End(End::failed(error.to_string())));
             }
         }
     }

@@ -117,8 +117,17 @@ impl End {
     fn early(early: Early) -> Self {
         Self {
             finish: FinishReason::Length,
-            reason: None,
             early: Some(early),
+            ..Self::failed(None::<String>)
+        }
+    }
+
+    /// The end of a request that failed before anything of it was computed.
+    pub(crate) fn failed(reason: impl Into<Option<String>>) -> Self {
+        Self {
+            finish: FinishReason::Error,
+            reason: reason.into(),
+            early: None,
             fault: None,
             prompt: 0,
             cached: 0,

@@ -9,7 +9,7 @@ mod tests;
 pub(super) use answer::{error, whole};
 pub(super) use stream::Stream;
 
-use super::fields::{body, none_left, object, optional_text, pass, required_text};
+use super::fields::{OF_ENGINE, body, none_left, object, optional_text, pass, required_text};
 use super::names::Names;
 use super::{Dialect, Translation};
 use crate::error::ApiError;
@@ -24,23 +24,6 @@ const RENAMED: &[(&str, &str)] = &[
     ("reasoning", "thinking"),
     ("response_format.json_schema", "output_config.format"),
     ("response_format", "output_config.format"),
-];
-/// Parameters that chats have under the same name: Anthropic's, and those of the engine.
-const SAME: &[&str] = &[
-    "model",
-    "stream",
-    "temperature",
-    "top_p",
-    "top_k",
-    "seed",
-    "min_p",
-    "frequency_penalty",
-    "presence_penalty",
-    "repetition_penalty",
-    "logit_bias",
-    "cache_salt",
-    "session_id",
-    "chat_template_kwargs",
 ];
 
 /// Least budget of thoughts, as Anthropic has it.
@@ -74,7 +57,7 @@ pub(super) fn translate(bytes: &[u8]) -> Result<Translation, ApiError> {
     {
         return Err(ApiError::unsupported("service_tier"));
     }
-    pass(&mut fields, &mut chat, SAME);
+    pass(&mut fields, &mut chat, OF_ENGINE);
     let stream = chat.get("stream") == Some(&Value::Bool(true));
     if stream {
         chat.insert("stream_options".into(), json!({"include_usage": true}));

@@ -9,7 +9,7 @@ mod tests;
 pub(super) use answer::whole;
 pub(super) use stream::Stream;
 
-use super::fields::{body, none_left, object, only, optional_text, pass};
+use super::fields::{OF_ENGINE, body, none_left, object, only, optional_text, pass};
 use super::names::Names;
 use super::{Dialect, Translation};
 use crate::error::ApiError;
@@ -25,12 +25,8 @@ const RENAMED: &[(&str, &str)] = &[
     ("reasoning_effort", "reasoning.effort"),
     ("logprobs", "include"),
 ];
-/// Parameters that chats have under the same name: OpenAI's, and those of the engine.
+/// Other parameters that chats have under the same name: OpenAI's.
 const SAME: &[&str] = &[
-    "model",
-    "stream",
-    "temperature",
-    "top_p",
     "parallel_tool_calls",
     "metadata",
     "user",
@@ -38,17 +34,7 @@ const SAME: &[&str] = &[
     "prompt_cache_key",
     "prompt_cache_retention",
     "service_tier",
-    "seed",
     "stop",
-    "top_k",
-    "min_p",
-    "frequency_penalty",
-    "presence_penalty",
-    "repetition_penalty",
-    "logit_bias",
-    "cache_salt",
-    "session_id",
-    "chat_template_kwargs",
 ];
 /// What would need a store or a server of tools.
 const REFUSED: &[&str] = &[
@@ -78,6 +64,7 @@ pub(super) fn translate(bytes: &[u8]) -> Result<Translation, ApiError> {
     only(&mut fields, "background", &[false.into()])?;
     only(&mut fields, "truncation", &["disabled".into()])?;
     let mut chat = Map::new();
+    pass(&mut fields, &mut chat, OF_ENGINE);
     pass(&mut fields, &mut chat, SAME);
     let (messages, origins) = input::messages(&mut fields)?;
     chat.insert("messages".into(), messages.into());
