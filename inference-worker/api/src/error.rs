@@ -4,6 +4,11 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+/// Header by which OpenAI's and Anthropic's clients know that another try is of no use.
+pub const SHOULD_RETRY: &str = "x-should-retry";
+/// OpenAI's error class of a request whose own time is over.
+const LATE: &str = "timeout_error";
+
 /// A refusal or failure as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -110,11 +115,12 @@ impl ApiError {
         )
     }
 
-    /// The time that a request had was over before its first token.
+    /// The time that a request had was over before its first token. By themselves clients try again after a 408, and
+    /// would take that time anew.
     pub fn late() -> Self {
         let message = "The time of the request was over before an answer began.".to_owned();
         let code = Some("request_timeout");
-        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout_error", code, message)
+        Self::new(StatusCode::REQUEST_TIMEOUT, LATE, code, message)
     }
 
     /// Prompt, or prompt and output together, exceed the context.
@@ -237,6 +243,9 @@ impl IntoResponse for ApiError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == LATE {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         response
     }

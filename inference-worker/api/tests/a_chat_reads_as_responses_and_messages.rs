@@ -8,7 +8,7 @@
 )]
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use quern_inference_api::ApiError;
 use quern_inference_api::dialect::{Dialect, PROMPT_TOKENS_HEADER};
@@ -443,4 +443,20 @@ async fn thoughts_are_a_block_of_a_message_before_its_text() {
     let response = json_of(answer(Dialect::Responses).await).await;
     assert_eq!(response["output"][0]["content"][0]["text"], "Is it?");
     assert_eq!(response["usage"]["output_tokens_details"]["reasoning_tokens"], 5);
+}
+
+#[tokio::test]
+async fn clients_are_told_not_to_try_again_what_used_up_its_own_time() {
+    for (dialect, kind) in [
+        (Dialect::Messages, "timeout_error"),
+        (Dialect::Responses, "timeout_error"),
+    ] {
+        let late = ask(dialect).answer(ApiError::late().into_response()).await;
+        assert_eq!(late.status().as_u16(), 408);
+        assert_eq!(late.headers()["x-should-retry"], "false");
+        assert_eq!(json_of(late).await["error"]["type"], kind);
+    }
+    // A body that was slow to come may come faster.
+    let slow = ApiError::slow(30).into_response();
+    assert!(!slow.headers().contains_key("x-should-retry"));
 }

@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use quern_inference_api::ApiError;
 use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
+use quern_inference_api::error::SHOULD_RETRY;
 use quern_inference_api::listing::TIER_HEADER;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +20,9 @@ use std::time::{Duration, Instant};
 const ATTEMPTS: usize = 3;
 
 /// Headers of a worker's answer that are the client's too.
-const KEPT: [&str; 4] = [
+const KEPT: [&str; 5] = [
     "x-request-id",
+    SHOULD_RETRY,
     "x-accel-buffering",
     TIER_HEADER,
     PROMPT_TOKENS_HEADER,

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use quern_inference_api::embeddings::EmbeddingsRequest;
+use quern_inference_api::timeout::timeout;
 use quern_inference_api::{ApiError, read_body};
 use serde_json::Value;
 use std::sync::Arc;
@@ -67,6 +68,7 @@ async fn relay(
     path: &str,
     model: impl Fn(&[u8]) -> Result<String, ApiError>,
 ) -> Result<Response, ApiError> {
+    let arrived = Instant::now();
     let holder = authorize(service, headers)?;
     if path == EMBEDDINGS && matches!(service.backend, Backend::Paid(_)) {
         let message = format!(
@@ -81,10 +83,11 @@ async fn relay(
         Backend::Paid(gateway) => return paid::count(gateway, holder, path, &model, &body).await,
     };
     let part = service.parting.of(holder);
+    let time = timeout(headers)?;
     let reserved = match path {
         EMBEDDINGS => {
             let expected = || Expected::of_texts(&body);
-            service.rates.reserve(&holder.name, expected, Instant::now())?
+            service.rates.reserve(&holder.name, expected, arrived)?
         }
         // Counting tokens uses none.
         _ => None,
@@ -94,7 +97,7 @@ async fn relay(
         model: &model,
         part: &part,
         conversation: None,
-        deadline: None,
+        deadline: time.and_then(|time| arrived.checked_add(time)),
         body,
     };
     let response = forward(pool, &service.metrics, sent).await?;

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get as on_get, post};
 use bytes::Bytes;
 use http::StatusCode;
+use quern_inference_api::ApiError;
 use quern_inference_api::listing::TIER_HEADER;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,6 +37,7 @@ async fn worker(tier: &'static str) -> (String, Arc<AtomicUsize>) {
     let router = axum::Router::new()
         .route("/v1/models", on_get(move || async move { Json(list) }))
         .route("/v1/chat/completions", post(answer.clone()))
+        .route("/v1/embeddings", post(answer.clone()))
         .route("/v1/completions", post(answer));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -46,6 +48,9 @@ async fn worker(tier: &'static str) -> (String, Arc<AtomicUsize>) {
 fn answer(body: &Value) -> Response {
     if body.to_string().contains("fail") {
         return (StatusCode::BAD_REQUEST, "{\"error\": {}}").into_response();
+    }
+    if body.to_string().contains("late") {
+        return ApiError::late().into_response();
     }
     if body.to_string().contains("large") {
         return Json(json!({"text": "x".repeat(LARGE)})).into_response();
@@ -120,6 +125,7 @@ async fn ask(url: &str, path: &str, more: Value, headers: &[(&str, &str)]) -> Re
     let mut body = match path {
         "/v1/responses" => json!({"model": MODEL, "input": "x"}),
         "/v1/completions" => json!({"model": MODEL, "prompt": "x"}),
+        "/v1/embeddings" => json!({"model": MODEL, "input": "x"}),
         _ => json!({"model": MODEL, "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]}),
     };
     body.as_object_mut()
@@ -343,14 +349,15 @@ async fn a_request_has_the_time_that_it_asks_for_and_no_number_else_is_taken() {
     let (url, asked) = worker("seeded").await;
     let router = router(&[url], "none").await;
     for (value, status) in [("60", 200), ("0.000000001", 408), ("soon", 400), ("-1", 400)] {
-        let reply = ask(
-            &router,
-            "/v1/completions",
-            json!({}),
-            &[("x-request-timeout", value)],
-        )
-        .await;
-        assert_eq!(reply.status.as_u16(), status, "{value}");
+        for path in ["/v1/completions", "/v1/embeddings"] {
+            let reply = ask(&router, path, json!({}), &[("x-request-timeout", value)]).await;
+            assert_eq!(reply.status.as_u16(), status, "{path}: {value}");
+            let again = reply.headers.get("x-should-retry").map(|value| value.as_bytes());
+            assert_eq!(again, (status == 408).then_some(&b"false"[..]), "{path}: {value}");
+        }
     }
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    let late = ask(&router, "/v1/completions", json!({"prompt": "late"}), &[]).await;
+    let again = late.headers["x-should-retry"].to_str().unwrap();
+    assert_eq!((late.status.as_u16(), again), (408, "false"));
 }

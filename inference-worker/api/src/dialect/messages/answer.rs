@@ -68,6 +68,7 @@ pub(in crate::dialect) fn error(status: StatusCode, error: &Value) -> Value {
         402 => "billing_error",
         403 => "permission_error",
         404 => "not_found_error",
+        408 => "timeout_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
         503 | 529 => "overloaded_error",
