@@ -83,6 +83,8 @@ impl Plan<'_> {
     /// Starts a node that has our chain's genesis and nothing else, and dials the one whose home is `other`.
     pub fn follower(&self, other: &Path) -> Node {
         let home = self.folder.join("follower");
+        // An earlier one.
+        let _ = fs::remove_dir_all(&home);
         let ports = init(&home);
         let from = |file: &str| other.join("config").join(file);
         fs::copy(from("genesis.json"), home.join("config/genesis.json")).expect("a file");
@@ -117,7 +119,9 @@ pub fn comet(folder: &Path, application: &str) -> Node {
     let mut command = Command::new("cometbft");
     command
         .args(["start", "--proxy_app", application, "--home"])
-        .arg(&home);
+        .arg(&home)
+        // As our node starts it.
+        .envs([("GOGC", "400"), ("GOMEMLIMIT", "2GiB")]);
     Node::start("CometBFT", &command, &home, [rpc, rpc], 0)
 }
 

@@ -47,6 +47,6 @@ pub fn run(program: &Program, artifacts: &Artifacts, rounds: usize, seconds: f64
         rows::write("wasmd-end-to-end", &rows);
     }
     if wanted(Part::Limits) {
-        rows::write("wasmd-limits", &limits::run(program));
+        rows::write("wasmd-limits", &limits::run(program, rounds));
     }
 }
