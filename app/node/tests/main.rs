@@ -10,6 +10,7 @@
 
 mod beacon;
 mod cold_signing;
+mod cosmovisor;
 mod crash;
 mod documented;
 mod joining;

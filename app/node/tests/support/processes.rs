@@ -5,12 +5,19 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Process ids and command lines of a process's children.
+/// Process ids and command lines of a process's children, whichever thread began them.
 pub fn children(pid: u32) -> Vec<(u32, String)> {
-    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    list.split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .map(|pid: u32| (pid, command_line(pid)))
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
+            pids.collect::<Vec<u32>>()
+        })
+        .map(|pid| (pid, command_line(pid)))
         .collect()
 }
 
@@ -28,8 +35,17 @@ pub fn that_name(folder: &Path) -> Vec<String> {
 
 /// Ends one process at once.
 pub fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+}
+
+/// Asks one process to end.
+pub fn terminate(pid: u32) {
+    signal(pid, Signal::TERM);
+}
+
+fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::KILL);
+        let _ = kill_process(pid, signal);
     }
 }
 
