@@ -23,6 +23,9 @@ use tendermint_proto::v0_38::abci::{Misbehavior, Validator};
 
 use crate::governance::{governance, passed, status, world};
 
+/// Mistakes made in parameters, and what is said of each.
+type Cases<'a, P> = &'a [(&'a dyn Fn(&mut P), &'a str)];
+
 fn query<R: Message + Default>(w: &World, path: &str) -> R {
     w.chain.query(path, &()).unwrap()
 }
@@ -135,7 +138,7 @@ fn the_parameters_of_staking_are_set_in_the_contract_that_keeps_them() {
     assert_eq!(bonding(&w), kept);
 
     let no = "feature not supported";
-    let cases: &[(&dyn Fn(&mut staking::Params), &str)] = &[
+    let cases: Cases<staking::Params> = &[
         (
             &|p| p.unbonding_time = seconds(0),
             "unbonding time must be positive: 0",
@@ -207,7 +210,7 @@ fn the_fraction_for_signing_twice_is_set_and_taken() {
     assert_eq!(bonding(&w)["double_sign_bps"], json!(700));
 
     let no = "feature not supported";
-    let cases: &[(&dyn Fn(&mut slashing::Params), &str)] = &[
+    let cases: Cases<slashing::Params> = &[
         (
             &|p| p.signed_blocks_window = 0,
             "signed blocks window must be positive: 0",
@@ -292,7 +295,7 @@ fn the_tax_on_emission_is_set_and_nobody_sets_the_emission() {
         json!(300)
     );
 
-    let cases: &[(&dyn Fn(&mut distribution::Params), &str)] = &[
+    let cases: Cases<distribution::Params> = &[
         (
             &|p| p.community_tax = "-1".into(),
             "community tax must be positive: -0.000000000000000001",

@@ -233,7 +233,10 @@ impl Run {
             users: (0..6)
                 .map(|index| self.generator.users[index].address().to_string())
                 .collect(),
-            contracts: [&known.token_contracts[..2], &known.probe_contracts[..2]].concat(),
+            contracts: {
+                let two = |found: &[String]| found.iter().take(2).cloned().collect::<Vec<_>>();
+                [two(&known.token_contracts), two(&known.probe_contracts)].concat()
+            },
             proposals: known.proposals,
             height: u64::try_from(self.ours.height).unwrap_or_default(),
             ..rest::Known::default()
