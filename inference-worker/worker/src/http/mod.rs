@@ -231,9 +231,10 @@ async fn completions(
         (Some(_), _) => ApiError::unavailable("Paid requests need an encrypted connection.").into_response(),
     };
     let outcome = match response.status() {
-        http::StatusCode::TOO_MANY_REQUESTS => "busy",
-        // Counted where its time ended.
+        // Counted where it was refused or lost its place, or where its time ended: then a stream may have begun.
+        http::StatusCode::TOO_MANY_REQUESTS if services.paid.is_none() => return response,
         http::StatusCode::REQUEST_TIMEOUT => return response,
+        http::StatusCode::TOO_MANY_REQUESTS => "busy",
         status if status.is_client_error() || status.is_server_error() => "refused",
         _ => return response,
     };
@@ -275,16 +276,14 @@ async fn start_all(
     let seed = request.seed.map_or_else(random_seed, Ok);
     let seed = seed.map_err(|e| ApiError::internal(e.to_string()))?;
     job.seed = local_seed(&service.model_id, &job, seed);
-    let mut choices = Vec::new();
-    for choice in 0..request.n {
-        let mut job = job.clone();
-        job.shape.choice = choice;
-        // Those that were admitted before one is refused end with their receivers.
-        choices.push(service.scheduler.submit(job).map_err(|refused| match refused {
-            Refused::Busy => ApiError::busy(1),
-            Refused::Stopped => ApiError::unavailable("The worker is shutting down."),
-        })?);
-    }
+    let choices = service.scheduler.submit_choices(&job, request.n);
+    let choices = choices.map_err(|refused| match refused {
+        Refused::Busy => {
+            service.metrics.count("busy");
+            ApiError::busy(1)
+        }
+        Refused::Stopped => ApiError::unavailable("The worker is shutting down."),
+    })?;
     answer(service, request, job.prompt.len(), Source::free(choices)).await
 }
 

@@ -92,6 +92,7 @@ impl Loop {
         });
         for ticket in self.queue.evict(waiting) {
             self.metrics.queued.dec();
+            self.metrics.count("busy");
             let _ = ticket.events.try_send(Event::End(End::early(Early::Crowded)));
         }
     }

@@ -247,12 +247,28 @@ impl Scheduler {
     }
 
     /// Admits a request or refuses it at once. Dropping the receiver cancels it.
-    pub(crate) fn submit(&self, mut job: Job) -> Result<mpsc::Receiver<Event>, Refused> {
-        // A token and a pause each at most, and the end: a slow reader never holds up the engine.
-        let (events, receiver) = mpsc::channel(2 * job.max_tokens as usize + 4);
-    /// Requests that are computed together.
-    pub(crate) fn slots(&self) -> usize {
-        self.slots
+    pub(crate) fn submit(&self, job: Job) -> Result<mpsc::Receiver<Event>, Refused> {
+        if !self.queue.enter(Tenant::of(&job), 1) {
+            return Err(Refused::Busy);
+        }
+        self.send(job)
+    }
+
+    /// Admits all of so many choices of a request, or refuses them at once.
+    pub(crate) fn submit_choices(
+        &self,
+        job: &Job,
+        count: u32,
+    ) -> Result<Vec<mpsc::Receiver<Event>>, Refused> {
+        if !self.queue.enter(Tenant::of(job), count as usize) {
+            return Err(Refused::Busy);
+        }
+        let choice = |choice: u32| {
+            let mut job = job.clone();
+            job.shape.choice = choice;
+            self.send(job)
+        };
+        (0..count).map(choice).collect()
     }
 
         let admitted = Instant::now();
@@ -267,9 +283,6 @@ impl Scheduler {
             passed: None,
         };
         let tenant = ticket.tenant();
-        if !self.queue.enter(tenant) {
-            return Err(Refused::Busy);
-        }
         self.metrics.queued.inc();
         self.work.send(Work::Request(Box::new(ticket))).map_err(|_| {
             self.queue.leave(tenant);

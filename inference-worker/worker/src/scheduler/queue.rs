@@ -1,7 +1,8 @@
 //! Places in the queue.
 //!
 //! Whoever sends most cannot keep others out: when all places are taken, a request of somebody who has fewer gets the
-//! place of the newest unpaid one of whoever has most. A paid request that was taken in keeps its place.
+//! place of the newest unpaid one of whoever has most. A paid request that was taken in keeps its place. The choices of
+//! one request come in together or not at all.
 
 use super::Ticket;
 use super::share::Tenant;
@@ -15,7 +16,7 @@ pub(super) struct Queue {
     places: Mutex<Places>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Places {
     /// Places that each tenant has; never 0.
     taken: BTreeMap<Tenant, usize>,
@@ -35,6 +36,26 @@ fn take_one(counts: &mut BTreeMap<Tenant, usize>, tenant: Tenant) -> bool {
     true
 }
 
+impl Places {
+    /// Takes a place. False if there is none.
+    fn enter(&mut self, tenant: Tenant, depth: usize) -> bool {
+        if self.taken.values().sum::<usize>() >= depth {
+            let own = self.taken.get(&tenant).copied().unwrap_or(0);
+            let unpaid = self.taken.iter().filter(|(other, _)| other.is_unpaid());
+            let most = unpaid.max_by_key(|(_, count)| **count);
+            // With one more it would have no more than the other then has.
+            let Some((most, _)) = most.filter(|(_, count)| **count > own + 1) else {
+                return false;
+            };
+            let most = *most;
+            take_one(&mut self.taken, most);
+            *self.lost.entry(most).or_default() += 1;
+        }
+        *self.taken.entry(tenant).or_default() += 1;
+        true
+    }
+}
+
 impl Queue {
     pub(super) fn new(depth: usize) -> Self {
         let depth = depth.max(1);
@@ -48,23 +69,19 @@ impl Queue {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place. False if there is none.
-    pub(super) fn enter(&self, tenant: Tenant) -> bool {
-        let places = &mut *self.places();
-        if places.taken.values().sum::<usize>() >= self.depth {
-            let own = places.taken.get(&tenant).copied().unwrap_or(0);
-            let unpaid = places.taken.iter().filter(|(other, _)| other.is_unpaid());
-            let most = unpaid.max_by_key(|(_, count)| **count);
-            // With one more it would have no more than the other then has.
-            let Some((most, _)) = most.filter(|(_, count)| **count > own + 1) else {
-                return false;
-            };
-            let most = *most;
-            take_one(&mut places.taken, most);
-            *places.lost.entry(most).or_default() += 1;
+    /// Takes so many places, or none. False if there are not enough. Who wants more than there are gets them when nobody
+    /// else waits.
+    pub(super) fn enter(&self, tenant: Tenant, count: usize) -> bool {
+        let mut places = self.places();
+        let mut then = places.clone();
+        let entered = (0..count.min(self.depth)).all(|_| then.enter(tenant, self.depth));
+        if entered {
+            if let Some(beyond) = count.checked_sub(self.depth) {
+                *then.taken.entry(tenant).or_default() += beyond;
+            }
+            *places = then;
         }
-        *places.taken.entry(tenant).or_default() += 1;
-        true
+        entered
     }
 
     /// A request waits no longer.

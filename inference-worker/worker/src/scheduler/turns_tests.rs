@@ -150,6 +150,41 @@ fn places_in_the_queue_are_shared_out_evenly_among_senders() {
     events.push(scheduler.submit(paid(1, 1, 5)).unwrap());
 }
 
+#[test]
+fn choices_of_one_request_come_in_together_or_not_at_all() {
+    for (choices, enter) in [(5, false), (4, true)] {
+        let (scheduler, serving) = serving(8, 2);
+        let mut flood: Vec<_> = (0..8)
+            .map(|_| scheduler.submit(job(1, 1, 5, 5)).unwrap())
+            .collect();
+        let entered = scheduler.submit_choices(&job(2, 2, 5, 5), choices);
+        assert_eq!(entered.is_ok(), enter);
+        let metrics = scheduler.metrics.clone();
+        drop(scheduler);
+        serving.run(&mut Traced::new(3, 1 << 20, |_| ()));
+        let crowded = flood.iter_mut().map(end_of).filter(|end| end.early.is_some());
+        // Who is refused takes nobody's place.
+        let lost = if enter { 4 } else { 0 };
+        assert_eq!(crowded.count(), lost, "{choices} choices");
+        // However long ago their answers began.
+        assert_eq!(metrics.requests.with_label_values(&["busy"]).get(), lost as u64);
+        let ends: Vec<End> = entered
+            .into_iter()
+            .flatten()
+            .map(|mut events| end_of(&mut events))
+            .collect();
+        assert!(ends.iter().all(|end| end.tokens.len() == 5));
+    }
+    // More than there are places, for which an idle worker has slots all the same.
+    let (scheduler, _serving) = serving(2, 8);
+    let all = scheduler.submit_choices(&job(1, 1, 5, 5), 8);
+    assert_eq!(all.map(|choices| choices.len()), Ok(8));
+    assert_eq!(
+        scheduler.submit_choices(&job(1, 1, 5, 5), 8).err(),
+        Some(Refused::Busy)
+    );
+}
+
 /// A hog, a request for which there is no room beside it, and many small ones of other senders.
 fn beside_a_hog(small: impl Fn(u8) -> u8) -> Vec<u32> {
     let (scheduler, serving) = serving(64, 4);
