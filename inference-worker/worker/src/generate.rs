@@ -167,8 +167,8 @@ impl GenerateError {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Step {
     pub(crate) token: u32,
-    /// Of the thoughts before the answer.
-    pub(crate) thought: String,
+    /// Of the thoughts before the answer, perhaps none; no text at all of the answer's tokens.
+    pub(crate) thought: Option<String>,
     pub(crate) text: String,
     pub(crate) finish: Option<FinishReason>,
     /// Of tokens that are the answer's text, where the job asks for it.
@@ -210,7 +210,7 @@ impl Sequence {
             alternatives.map(|top| Box::new(likelihood(logits, tokenizer.tokens(), token, top.into())));
         Ok(Step {
             token,
-            thought: piece.thought,
+            thought: (!piece.answers).then_some(piece.thought),
             text: piece.text,
             finish,
             likelihood,

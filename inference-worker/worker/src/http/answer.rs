@@ -26,56 +26,107 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Where an answer comes from. Dropping it ends the work.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// The engine itself, choice by choice; none where one has ended.
-    Free {
-        choices: Vec<Option<Receiver<Event>>>,
-        /// The one that is asked first, so that none waits for another.
-        turn: usize,
-    },
+    /// The engine itself.
+    Free(Choices),
     /// A paid request's conduct.
     Paid(Receiver<Part>),
 }
 
-impl Source {
-    pub(super) fn free(choices: Vec<Receiver<Event>>) -> Self {
-        let choices = choices.into_iter().map(Some).collect();
-        Self::Free { choices, turn: 0 }
-    }
+/// The choices of an unpaid answer as they come from the engine.
+#[derive(Debug)]
+pub(super) struct Choices {
+    /// None where one has ended.
+    running: Vec<Option<Receiver<Event>>>,
+    /// The one that is asked first, so that none waits for another.
+    turn: usize,
+    /// Whether there is anything of any choice.
+    begun: bool,
+    /// Ends of choices of which there is nothing, which are told once there is something of another.
+    bare: Vec<(usize, Part)>,
+}
 
+fn dropped() -> Part {
+    Part::Failed {
+        error: ApiError::internal("The engine dropped the request."),
+        receipt: None,
+    }
+}
+
+impl Choices {
     /// What happens next, and to which choice.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<(usize, Part)> {
-        let dropped = || Part::Failed {
-            error: ApiError::internal("The engine dropped the request."),
-            receipt: None,
-        };
-        let (choices, turn) = match self {
-            Self::Paid(parts) => {
-                let part = parts.poll_recv(context);
-                return part.map(|part| (0, part.unwrap_or_else(dropped)));
-            }
-            Self::Free { choices, turn } => (choices, turn),
-        };
-        let count = choices.len().max(1);
+        if self.begun
+            && let Some(end) = self.bare.pop()
+        {
+            return Poll::Ready(end);
+        }
+        let count = self.running.len().max(1);
+        let from = self.turn;
         for step in 0..count {
-            let index = (*turn + step) % count;
-            let Some(slot) = choices.get_mut(index) else {
+            let index = (from + step) % count;
+            let Some(slot) = self.running.get_mut(index) else {
                 continue;
             };
-            let Some(events) = slot else { continue };
-            while let Poll::Ready(event) = events.poll_recv(context) {
+            while let Some(events) = slot
+                && let Poll::Ready(event) = events.poll_recv(context)
+            {
                 let part = match event.map(free_part) {
-                    Some(Some(part)) => part,
-                    Some(None) => continue,
+                    Some(Told::Nothing) => continue,
+                    Some(Told::Part(part)) => part,
+                    Some(Told::Bare(finish, error)) => {
+                        *slot = None;
+                        let end = end_of_nothing(finish);
+                        if self.begun {
+                            return Poll::Ready((index, end));
+                        }
+                        self.bare.push((index, end));
+                        if self.bare.len() == count {
+                            return Poll::Ready((index, Part::Failed { error, receipt: None }));
+                        }
+                        break;
+                    }
                     None => dropped(),
                 };
-                *turn = index + 1;
                 if matches!(part, Part::End { .. }) {
                     *slot = None;
                 }
+                self.turn = index + 1;
+                self.begun = true;
                 return Poll::Ready((index, part));
             }
         }
         Poll::Pending
+    }
+}
+
+fn end_of_nothing(finish: FinishReason) -> Part {
+    Part::End {
+        finish,
+        usage: Usage::new(0, 0),
+        tokens: Vec::new(),
+        receipt: None,
+    }
+}
+
+impl Source {
+    pub(super) fn free(choices: Vec<Receiver<Event>>) -> Self {
+        Self::Free(Choices {
+            running: choices.into_iter().map(Some).collect(),
+            turn: 0,
+            begun: false,
+            bare: Vec::new(),
+        })
+    }
+
+    /// What happens next, and to which choice.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<(usize, Part)> {
+        match self {
+            Self::Paid(parts) => {
+                let part = parts.poll_recv(context);
+                part.map(|part| (0, part.unwrap_or_else(dropped)))
+            }
+            Self::Free(choices) => choices.poll(context),
+        }
     }
 
     async fn next(&mut self) -> (usize, Part) {
@@ -84,44 +135,53 @@ impl Source {
 }
 
 /// What an engine's event means for an unpaid answer.
-fn free_part(event: Event) -> Option<Part> {
-    match event {
+enum Told {
+    Nothing,
+    Part(Part),
+    /// A choice ended before its first token: what it says where there is something of another, and the error where there
+    /// is nothing of any.
+    Bare(FinishReason, ApiError),
+}
+
+fn free_part(event: Event) -> Told {
+    let end = match event {
         Event::Token {
             text,
             thought,
             likelihood,
             ..
-        } => {
-            let tells = !(text.is_empty() && thought.is_empty()) || likelihood.is_some();
-            tells.then_some(Part::Text {
+        } if !text.is_empty() || thought.is_some() || likelihood.is_some() => {
+            return Told::Part(Part::Text {
                 thought,
                 text,
                 likelihood,
-            })
+            });
         }
-        Event::Paused => None,
-        Event::End(end) => {
-            let failed = |error| Some(Part::Failed { error, receipt: None });
-            let usage = Usage::new(end.prompt, end.tokens.len() as u32)
-                .with_cached(end.cached)
-                .with_reasoning(end.reasoning);
-            let finish = match (end.early, end.finish) {
-                (Some(Early::Crowded), _) => return failed(ApiError::busy(1)),
-                (Some(Early::Late), _) if end.tokens.is_empty() => return failed(ApiError::late()),
-                (Some(Early::Late), _) => FinishReason::Timeout,
-                (None, protocol::FinishReason::Stop) => FinishReason::Stop,
-                (None, protocol::FinishReason::Length) => FinishReason::Length,
-                _ => return failed(end.error()),
-            };
-            let receipt = None;
-            Some(Part::End {
-                finish,
-                usage,
-                tokens: end.tokens,
-                receipt,
-            })
+        Event::Token { .. } | Event::Paused => return Told::Nothing,
+        Event::End(end) => end,
+    };
+    let usage = Usage::new(end.prompt, end.tokens.len() as u32)
+        .with_cached(end.cached)
+        .with_reasoning(end.reasoning);
+    let finish = match (end.early, end.finish) {
+        (Some(Early::Crowded), _) => return Told::Bare(FinishReason::Length, ApiError::busy(1)),
+        (Some(Early::Late), _) if end.tokens.is_empty() => {
+            return Told::Bare(FinishReason::Timeout, ApiError::late());
         }
-    }
+        (Some(Early::Late), _) => FinishReason::Timeout,
+        (None, protocol::FinishReason::Stop) => FinishReason::Stop,
+        (None, protocol::FinishReason::Length) => FinishReason::Length,
+        _ => {
+            let (error, receipt) = (end.error(), None);
+            return Told::Part(Part::Failed { error, receipt });
+        }
+    };
+    Told::Part(Part::End {
+        finish,
+        usage,
+        tokens: end.tokens,
+        receipt: None,
+    })
 }
 
 fn with_receipt(mut response: Response, receipt: Option<Box<SignedReceipt>>) -> Response {
@@ -169,7 +229,7 @@ pub(super) async fn whole(
                 },
             ) => {
                 if let Some(reader) = readers.get_mut(choice) {
-                    reader.collect(&thought, &text, likelihood);
+                    reader.collect(thought.as_deref(), &text, likelihood);
                 }
             }
             (_, Part::Progress(_)) => {}
@@ -293,7 +353,7 @@ impl Chunks {
                 let Some(reader) = self.readers.get_mut(choice) else {
                     return;
                 };
-                for chunk in reader.chunks(&self.frame, &thought, &text, likelihood) {
+                for chunk in reader.chunks(&self.frame, thought.as_deref(), &text, likelihood) {
                     self.push_chunk(chunk);
                 }
             }
@@ -344,6 +404,100 @@ impl Stream for Chunks {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready((choice, part)) => self.take(choice, part),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheduler::End;
+    use tokio::sync::mpsc::channel;
+
+    fn end(early: Option<Early>, tokens: &[u32]) -> Event {
+        Event::End(End {
+            finish: protocol::FinishReason::Length,
+            reason: None,
+            early,
+            fault: None,
+            prompt: if tokens.is_empty() { 0 } else { 3 },
+            cached: 0,
+            tokens: tokens.to_vec(),
+            reasoning: 0,
+        })
+    }
+
+    fn token(text: &str) -> Event {
+        Event::Token {
+            text: text.into(),
+            thought: None,
+            completion: 1,
+            likelihood: None,
+        }
+    }
+
+    /// What is told of choices, each with what its engine says: the choice, and its text or end or error's status.
+    async fn told(choices: Vec<Vec<Event>>) -> Vec<(usize, String)> {
+        let mut receivers = Vec::new();
+        for events in choices {
+            let (sender, receiver) = channel(8);
+            for event in events {
+                sender.send(event).await.unwrap();
+            }
+            receivers.push(receiver);
+        }
+        let (mut running, mut source) = (receivers.len(), Source::free(receivers));
+        let mut told = Vec::new();
+        while running > 0 {
+            let (choice, part) = source.next().await;
+            told.push((
+                choice,
+                match part {
+                    Part::Text { text, .. } => text,
+                    Part::End { finish, .. } => {
+                        running -= 1;
+                        format!("{finish:?}")
+                    }
+                    Part::Failed { error, .. } => {
+                        running = 0;
+                        error.status.as_u16().to_string()
+                    }
+                    Part::Progress(_) => unreachable!(),
+                },
+            ));
+        }
+        told.sort();
+        told
+    }
+
+    #[tokio::test]
+    async fn choices_that_never_began_end_beside_others_and_fail_only_together() {
+        let crowded = || vec![end(Some(Early::Crowded), &[])];
+        let late = || vec![end(Some(Early::Late), &[])];
+        let good = || vec![token("a"), end(None, &[7])];
+        for (choices, expected) in [
+            (vec![crowded()], vec![(0, "429")]),
+            (vec![late()], vec![(0, "408")]),
+            (vec![late(), late()], vec![(1, "408")]),
+            (
+                vec![crowded(), good()],
+                vec![(0, "Length"), (1, "Length"), (1, "a")],
+            ),
+            (
+                vec![good(), late(), crowded()],
+                vec![(0, "Length"), (0, "a"), (1, "Timeout"), (2, "Length")],
+            ),
+            // What ended at once, without any text, is an answer all the same.
+            (
+                vec![late(), vec![end(None, &[7])]],
+                vec![(0, "Timeout"), (1, "Length")],
+            ),
+        ] {
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(choice, what)| (choice, what.to_owned()))
+                .collect();
+            assert_eq!(told(choices).await, expected);
         }
     }
 }

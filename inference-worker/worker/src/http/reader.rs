@@ -87,10 +87,11 @@ impl Reader {
         (0..request.n).map(reader).collect()
     }
 
-    /// More of the thoughts, unless the client wants none of them, and of the answer.
+    /// More of the thoughts, unless the client wants none of them, and of the answer. There is no thought at all, not even
+    /// an empty one, where a token is of the answer.
     fn push(
         &mut self,
-        thought: &str,
+        thought: Option<&str>,
         text: &str,
         likelihood: Option<Box<Likelihood>>,
     ) -> (Option<String>, Vec<Piece>) {
@@ -103,8 +104,9 @@ impl Reader {
                 top: likelihood.top.iter().map(|(id, p)| (bytes(*id), *p)).collect(),
             });
         }
-        self.thought |= !thought.is_empty();
-        let thought = self.trim.thought(thought);
+        // A mark shows nothing, but parts the answer from what was thought.
+        self.thought |= thought.is_some();
+        let thought = self.trim.thought(thought.unwrap_or_default());
         let text = self.trim.answer(text, self.thought);
         let pieces = match &mut self.calls {
             Some(calls) => calls.push(text),
@@ -164,7 +166,7 @@ impl Reader {
     pub(super) fn chunks(
         &mut self,
         frame: &Frame,
-        thought: &str,
+        thought: Option<&str>,
         text: &str,
         likelihood: Option<Box<Likelihood>>,
     ) -> Vec<Value> {
@@ -204,7 +206,7 @@ impl Reader {
     }
 
     /// Keeps more text.
-    pub(super) fn collect(&mut self, thought: &str, text: &str, likelihood: Option<Box<Likelihood>>) {
+    pub(super) fn collect(&mut self, thought: Option<&str>, text: &str, likelihood: Option<Box<Likelihood>>) {
         let (thought, pieces) = self.push(thought, text, likelihood);
         self.choice.thought.push_str(&thought.unwrap_or_default());
         self.keep(pieces);

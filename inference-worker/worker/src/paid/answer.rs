@@ -11,8 +11,8 @@ use quern_protocol::RefusalReason;
 #[derive(Debug)]
 pub(crate) enum Part {
     Text {
-        /// Of the thoughts before the answer.
-        thought: String,
+        /// Of the thoughts before the answer, perhaps none; `None` if it is of the answer.
+        thought: Option<String>,
         text: String,
         likelihood: Option<Box<Likelihood>>,
     },

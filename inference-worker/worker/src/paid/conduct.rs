@@ -67,7 +67,7 @@ impl Conduct {
                         let before = if n == 1 { 0 } else { n };
                         self.tell(&out, before, false);
                     }
-                    if !(text.is_empty() && thought.is_empty()) || likelihood.is_some() {
+                    if !text.is_empty() || thought.is_some() || likelihood.is_some() {
                         let _ = out.try_send(Part::Text {
                             thought,
                             text,

@@ -63,8 +63,8 @@ pub(crate) enum Event {
     /// One more token, and the text that it released, which may be none.
     Token {
         text: String,
-        /// Text of the thoughts before the answer.
-        thought: String,
+        /// Text of the thoughts before the answer, which may be none; `None` if the token is of the answer.
+        thought: Option<String>,
         completion: u32,
         likelihood: Option<Box<Likelihood>>,
     },

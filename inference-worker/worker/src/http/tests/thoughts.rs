@@ -170,8 +170,9 @@ fn told(service: &Service, more: &Value, output: &str) -> (Value, Vec<Value>, u3
     let (mut text, mut chunks): (OutputText, _) = (job.output_text(tokens.len() as u32), Vec::new());
     for token in &tokens {
         let piece = text.push(&service.text.tokenizer, *token).unwrap();
-        whole[0].collect(&piece.thought, &piece.text, None);
-        chunks.extend(stream[0].chunks(&frame, &piece.thought, &piece.text, None));
+        let thought = (!piece.answers).then_some(piece.thought.as_str());
+        whole[0].collect(thought, &piece.text, None);
+        chunks.extend(stream[0].chunks(&frame, thought, &piece.text, None));
     }
     let usage = Usage::new(1, tokens.len() as u32).with_reasoning(text.reasoning());
     whole[0].conclude(FinishReason::Length, usage, &tokens);
@@ -222,4 +223,32 @@ fn thoughts_go_beside_the_content_whole_and_in_pieces() {
     assert_eq!(whole["choices"][0]["message"]["content"], "");
     assert_eq!(whole["choices"][0]["message"]["reasoning_content"], "Is it");
     assert_eq!(whole["usage"]["completion_tokens"], reasoning);
+}
+
+#[test]
+fn an_answer_behind_marks_alone_begins_without_their_line_breaks() {
+    let folder = tempfile::tempdir().unwrap();
+    let hybrid = service(&thinking_model(&folder.path().join("hybrid"), HYBRID));
+    let always = service(&thinking_model(&folder.path().join("always"), ALWAYS));
+    for (service, more, output) in [
+        // Thoughts that are switched off where the template has no switch.
+        (
+            &always,
+            json!({"reasoning_effort": "none"}),
+            "</think>\n\nYes.\n\nNo.",
+        ),
+        (&always, json!({}), "</think>\n\nYes.\n\nNo."),
+        (&hybrid, json!({}), "<think></think>\n\nYes.\n\nNo."),
+        (&hybrid, json!({}), "<think>\n\n</think>\n\nYes.\n\nNo."),
+    ] {
+        let (whole, chunks, _) = told(service, &more, output);
+        assert_eq!(whole["choices"][0]["message"]["content"], "Yes.\n\nNo.", "{more}");
+        let pieces = chunks
+            .iter()
+            .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str());
+        assert_eq!(pieces.collect::<String>(), "Yes.\n\nNo.", "{more}");
+    }
+    // What no mark stands before is the answer's.
+    let (whole, ..) = told(&hybrid, &json!({}), "\n\nYes.");
+    assert_eq!(whole["choices"][0]["message"]["content"], "\n\nYes.");
 }
