@@ -19,6 +19,15 @@ const OUTER: [&str; 8] = [
     "$schema",
     "default",
 ];
+/// Words by which there are arguments that are not among the properties.
+const MORE: [&str; 6] = [
+    "$ref",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "patternProperties",
+    "minProperties",
+];
 /// Where other schemas refer to.
 const SHARED: [&str; 2] = ["$defs", "definitions"];
 /// Words of a text's schema.
@@ -60,6 +69,7 @@ pub(super) fn texts(tools: &Tools) -> Texts {
 }
 
 /// Rules of the grammar for a tool's arguments, of which the first is `args_INDEX`; why there are none, if there are none.
+/// Where the tool is not strict, words that cannot be kept are left out of account: its calls are good for what is left.
 pub(super) fn rules(index: usize, tool: &Tool) -> Result<String, String> {
     // What of it cannot be used at all is told as for any other model.
     prepared(&tool.parameters, tool.strict)?;
@@ -67,7 +77,12 @@ pub(super) fn rules(index: usize, tool: &Tool) -> Result<String, String> {
         .parameters
         .as_object()
         .ok_or("they are no schema of an object")?;
-    let unknown = |key: &&String| !OUTER.contains(&key.as_str()) && !SHARED.contains(&key.as_str());
+    let bare = properties(tool).next().is_none();
+    let must = |key: &str| tool.strict || bare && MORE.contains(&key);
+    let unknown = |key: &&String| {
+        let key = key.as_str();
+        !OUTER.contains(&key) && !SHARED.contains(&key) && must(key)
+    };
     if let Some(key) = fields.keys().find(unknown) {
         return Err(format!(
             "this model's way of writing calls knows no '{key}' beside 'properties'"
@@ -97,7 +112,7 @@ pub(super) fn rules(index: usize, tool: &Tool) -> Result<String, String> {
         };
         let _ = write!(all, " arg_{index}_{number}{many}");
         if is_text(schema) {
-            let text = text(schema).map_err(|why| format!("in '{name}', {why}"))?;
+            let text = text(schema, tool.strict).map_err(|why| format!("in '{name}', {why}"))?;
             let _ = writeln!(rules, "arg_{index}_{number}: {open} {value}\n{value}{text}");
         } else {
             let mut schema = match schema {
@@ -124,9 +139,9 @@ pub(super) fn rules(index: usize, tool: &Tool) -> Result<String, String> {
 }
 
 /// The rest of the rule of a text and its end.
-fn text(schema: &Value) -> Result<String, String> {
+fn text(schema: &Value, strict: bool) -> Result<String, String> {
     let fields = schema.as_object().ok_or("it is no schema")?;
-    if let Some(key) = fields.keys().find(|key| !TEXT.contains(&key.as_str())) {
+    if let Some(key) = fields.keys().find(|key| strict && !TEXT.contains(&key.as_str())) {
         return Err(format!(
             "this model's way of writing calls knows no '{key}' of a text"
         ));

@@ -120,23 +120,57 @@ fn a_style_is_told_by_its_marks_and_tools_of_an_unknown_one_are_refused() {
 #[test]
 fn what_arguments_between_tags_cannot_hold_is_refused_by_the_name_of_the_tool() {
     let (_folder, text) = text(TEMPLATES[3].1, false);
-    let refused = [
-        json!({"type": "object", "properties": {}, "minProperties": 1}),
-        json!({"type": "object", "properties": {"a>": {"type": "integer"}}}),
-        json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "^a$"}}}),
-        json!({"type": "object", "properties": {}, "required": ["b"]}),
-        json!({"type": "object", "properties": {"a": {"type": "string", "enum": ["</parameter>"]}}}),
-    ];
-    for parameters in refused {
-        let tool = json!({"type": "function", "function": {"name": "find", "parameters": parameters}});
+    let asked = |parameters: &Value, strict: bool| {
+        let function = json!({"name": "find", "parameters": parameters, "strict": strict});
+        let tool = json!({"type": "function", "function": function});
         let body = json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": [tool]});
         let request = Request::parse(Endpoint::Chat, body.to_string().as_bytes()).unwrap();
-        let error = constraint(&text, &request.tools, false).unwrap_err();
+        constraint(&text, &request.tools, false)
+    };
+    let refused = |parameters: &Value, strict: bool| {
+        let error = asked(parameters, strict).unwrap_err();
         assert!(
             error.message.contains("'find'") && error.param.as_deref() == Some("tools"),
             "{error}"
         );
+    };
+    let always = [
+        json!({"type": "object", "properties": {}, "minProperties": 1}),
+        json!({"type": "object", "properties": {}, "anyOf": [{"required": ["b"]}, {"required": ["c"]}]}),
+        json!({"type": "object", "properties": {"a>": {"type": "integer"}}}),
+        json!({"type": "object", "properties": {}, "required": ["b"]}),
+        json!({"type": "object", "properties": {"a": {"type": "string", "enum": ["</parameter>"]}}}),
+    ];
+    for parameters in &always {
+        refused(parameters, true);
+        refused(parameters, false);
     }
+    // What is no more than best effort is held to the rest of its schema, as with the other ways of writing calls.
+    let plain = asked(
+        &json!({"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}}),
+        false,
+    );
+    let plain = Some(plain.unwrap());
+    let text_of = |more: Value| {
+        let mut text = json!({"type": "string", "maxLength": 9});
+        text.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        json!({"type": "object", "properties": {"a": text}})
+    };
+    for parameters in [
+        text_of(json!({"pattern": "^a$"})),
+        text_of(json!({"format": "uri"})),
+        text_of(json!({"contentEncoding": "base64", "x-order": 1})),
+        json!({"$id": "urn:a", "examples": [{"a": "b"}], "type": "object", "minProperties": 1,
+            "properties": {"a": {"type": "string", "maxLength": 9}}}),
+    ] {
+        assert_eq!(asked(&parameters, false).ok(), plain, "{parameters}");
+        refused(&parameters, true);
+    }
+    let none = json!({"type": "object", "properties": {}, "$comment": "nothing", "examples": [{}]});
+    asked(&none, false).unwrap();
+    refused(&none, true);
 }
 
 #[test]
