@@ -16,13 +16,14 @@ pub(super) const GRAMMAR: u32 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generate::Job;
     use crate::http::tests::{TEMPLATES, text};
     use crate::http::{Service, prepare};
     use crate::metrics::Metrics;
     use crate::model::Text;
-    use crate::model::tests::packaged_model;
+    use crate::model::tests::{ALWAYS, HYBRID, packaged_model, thinking_model};
     use crate::scheduler::Scheduler;
-    use quern_engine::grammar::Grammar;
+    use quern_engine::masks::Masks;
     use quern_inference_api::{Endpoint, Request};
     use serde_json::{Value, json};
     use sha2::{Digest, Sha256};
@@ -33,7 +34,8 @@ mod tests {
     const STEPS: usize = 24;
 
     /// Shows calls and what answers them, and uses what templates use.
-    const LONG: &str = "{{ bos_token }}{%- for m in messages %}[{{ m.role | upper }}] {% if m.tool_calls %}\
+    const LONG: &str = "{{ bos_token }}{%- for m in messages %}[{{ m.role | upper }}{% if m.name is defined %} \
+        {{ m.name }}{% endif %}] {% if m.tool_calls %}\
         {% for call in m.tool_calls %}{{ call.function.name }}({{ call.function.arguments | tojson }}){% endfor %}\
         {% else %}{{ m['content'] | trim }}{% endif %}{{ '\\n' if not loop.last }}{%- endfor %}\
         {% if tools is defined and tools %}{{ tools | tojson(indent=2) }}<tool_call>{% endif %}\
@@ -123,19 +125,69 @@ mod tests {
             json!({"tools": tools(), "messages": [{"role": "user", "content": "Rain?"},
                 {"role": "assistant", "content": null, "tool_calls": [call]},
                 {"role": "tool", "tool_call_id": "call_1", "content": "No.\n"}]}),
+            json!({"messages": [{"role": "user", "name": "ann", "content": "Who am I?"},
+                {"role": "assistant", "name": "the <|im_end|>", "content": "Ann."}, {"role": "user", "content": "And I?"}]}),
             json!({"prompt": "Once upon a time <|im_start|> naïve\n"}),
             json!({"prompt": [1, 2, 300, 301]}),
         ]
     }
 
-    /// What a grammar permits in each step of an output that it chooses itself.
-    fn masks(grammar: &Grammar, text: &Text) -> String {
-        let (mut state, mut digest) = (grammar.start(), Sha256::new());
+    /// Requests that hold the output to calls or a format, whichever the model chooses, and to one of them.
+    fn of_both() -> Vec<Value> {
+        let mut requests = Vec::new();
+        for format in of_formats() {
+            for choice in ["auto", "required", "none"] {
+                let mut request = format.clone();
+                request["tools"] = tools();
+                request["tool_choice"] = choice.into();
+                requests.push(request);
+            }
+        }
+        requests
+    }
+
+    /// Requests of models that think: what is thought before, how long, and what is held to something behind it.
+    fn of_thoughts() -> Vec<Value> {
+        let before = json!([{"role": "user", "content": "a"},
+            {"role": "assistant", "reasoning_content": "\n let me see\n", "content": "b"}, {"role": "user", "content": "c"}]);
+        let asked = [
+            json!({}),
+            json!({"reasoning_effort": "none"}),
+            json!({"reasoning_effort": "high"}),
+            json!({"reasoning": {"max_tokens": 5}}),
+            json!({"thinking_token_budget": 0}),
+            json!({"chat_template_kwargs": {"enable_thinking": false}}),
+        ];
+        let all = [plain(), of_tools(), of_formats(), of_both()].concat();
+        let all = all.into_iter().filter(|body| body.get("prompt").is_none());
+        let all = all.chain([json!({"messages": before})]);
+        let each = all.flat_map(|body| {
+            asked.clone().map(|more| {
+                let mut request = body.clone();
+                request
+                    .as_object_mut()
+                    .unwrap()
+                    .extend(more.as_object().unwrap().clone());
+                request
+            })
+        });
+        each.collect()
+    }
+
+    /// What a job permits in each step of an output that it chooses itself; none where that is everything.
+    fn masks(job: &Job, text: &Text) -> Option<String> {
+        let (thinking, grammar) = (job.shape.thinking.as_ref(), job.shape.grammar.as_deref());
+        if grammar.is_none() && thinking.is_none() {
+            return None;
+        }
+        let (mut state, mut digest) = (Masks::new(thinking, grammar), Sha256::new());
         for step in 0..STEPS {
-            let mask = match state.mask() {
+            let mask = match state.mask(text.tokenizer.tokens()) {
                 Ok(mask) => mask,
-                Err(error) => return error.to_string(),
+                Err(error) => return Some(error.to_string()),
             };
+            // All and no mask are the same to the sampler.
+            let mask = mask.unwrap_or_else(|| text.tokenizer.tokens().clone());
             mask.iter().for_each(|id| digest.update(id.to_le_bytes()));
             digest.update([0xff; 4]);
             let token = mask.iter().nth((step * 7 + 3) % mask.len()).unwrap();
@@ -144,13 +196,13 @@ mod tests {
                 break;
             }
         }
-        hex::encode(&digest.finalize()[..8])
+        Some(hex::encode(&digest.finalize()[..8]))
     }
 
     /// What a model's requests become: a line each of prompts, and of grammars with their masks.
-    fn lines(name: &str, text: Text, (prompts, grammars): (&mut String, &mut String)) {
+    fn lines(name: &str, text: Text, bodies: Vec<Value>, (prompts, grammars): (&mut String, &mut String)) {
         let service = service(text);
-        for body in [plain(), of_tools(), of_formats()].concat() {
+        for body in bodies {
             let endpoint = match body.get("prompt") {
                 Some(_) => Endpoint::Completions,
                 None => Endpoint::Chat,
@@ -161,9 +213,11 @@ mod tests {
             match prepare(&service, &request) {
                 Ok(job) => {
                     writeln!(prompts, "{name} {body} -> {:?}", job.prompt).unwrap();
-                    if let Some(grammar) = job.shape.grammar {
-                        let masks = masks(&grammar, &service.text);
-                        writeln!(grammars, "{name} {body} -> {} {masks}", grammar.canonical()).unwrap();
+                    if let Some(masks) = masks(&job, &service.text) {
+                        let grammar = job.shape.grammar.as_ref().map(|grammar| grammar.canonical());
+                        let thinking = job.shape.thinking.as_ref();
+                        let thinking = thinking.map(|thinking| (thinking.start, thinking.budget));
+                        writeln!(grammars, "{name} {body} -> {grammar:?} {thinking:?} {masks}").unwrap();
                     }
                 }
                 Err(_) => writeln!(prompts, "{name} {body} -> refused").unwrap(),
@@ -174,13 +228,19 @@ mod tests {
     #[test]
     fn what_fixed_requests_become_changes_with_a_version_only() {
         let (mut prompts, mut grammars) = (String::new(), String::new());
-        let mut add = |name: &str, text| lines(name, text, (&mut prompts, &mut grammars));
-        add("packaged", Text::load(&packaged_model()).unwrap());
+        let usual = || [plain(), of_tools(), of_formats(), of_both()].concat();
+        let mut add = |name: &str, text, bodies| lines(name, text, bodies, (&mut prompts, &mut grammars));
+        add("packaged", Text::load(&packaged_model()).unwrap(), usual());
         for (name, template) in TEMPLATES.into_iter().chain([("long", LONG)]) {
             for special in [true, false] {
                 let (_folder, text) = text(template, special);
-                add(name, text);
+                add(name, text, usual());
             }
+        }
+        for (name, end) in [("hybrid", HYBRID), ("always", ALWAYS)] {
+            let folder = tempfile::tempdir().unwrap();
+            let text = Text::load(&thinking_model(folder.path(), end)).unwrap();
+            add(name, text, of_thoughts());
         }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/paid/versions.json");
         let noted: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
