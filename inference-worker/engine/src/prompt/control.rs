@@ -9,10 +9,47 @@ use std::path::Path;
 /// A tokenizer that takes text for a control token only where [`OPEN`] stands before it.
 pub(super) struct Control {
     inner: tokenizers::Tokenizer,
-    /// Their texts and ids; longer ones first.
-    tokens: Vec<(String, u32)>,
-    /// Those among them that are words without a sign and that the template does not hold.
-    never: BTreeSet<String>,
+    tokens: Names,
+}
+
+/// Texts and ids of control tokens.
+struct Names {
+    /// All of them; longer ones first.
+    all: Vec<(String, u32)>,
+    /// Places in `all` by the first byte of the text. Left out is what a rendered chat never holds as one: words without
+    /// a sign that are not in the template.
+    by_byte: [Vec<usize>; 256],
+}
+
+impl Names {
+    fn new(tokens: BTreeMap<String, u32>, written: impl Fn(&str) -> bool) -> Self {
+        let mut all: Vec<(String, u32)> = tokens.into_iter().collect();
+        all.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        let bare = |text: &str| !text.chars().any(super::signs::is_sign) && !written(text);
+        let mut by_byte = [const { Vec::new() }; 256];
+        for (place, (text, _)) in all.iter().enumerate() {
+            if let Some(first) = text.bytes().next().filter(|_| !bare(text)) {
+                by_byte[usize::from(first)].push(place);
+            }
+        }
+        Self { all, by_byte }
+    }
+
+    /// Where the first of them begins in a text, and which it is: the longest there.
+    fn first<'a>(&'a self, text: &str) -> Option<(usize, &'a str, u32)> {
+        let found = |(at, byte): (usize, u8)| {
+            let names = self
+                .by_byte
+                .get(usize::from(byte))
+                .filter(|names| !names.is_empty())?;
+            // No token begins in the middle of a character.
+            let here = text.get(at..)?;
+            let names = names.iter().filter_map(|place| self.all.get(*place));
+            let (name, id) = names.into_iter().find(|(name, _)| here.starts_with(name))?;
+            Some((at, name.as_str(), *id))
+        };
+        text.bytes().enumerate().find_map(found)
+    }
 }
 
 impl Control {
@@ -51,16 +88,13 @@ impl Control {
                 return Err(invalid("its control tokens cannot be told from text"));
             }
         }
-        let bare = |text: &&String| !text.chars().any(super::signs::is_sign) && !written(text);
-        let never = tokens.keys().filter(bare).cloned().collect();
-        let mut tokens: Vec<(String, u32)> = tokens.into_iter().collect();
-        tokens.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        Ok(Self { inner, tokens, never })
+        let tokens = Names::new(tokens, written);
+        Ok(Self { inner, tokens })
     }
 
     /// What control tokens are called.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.tokens.iter().map(|(text, _)| text.as_str())
+        self.tokens.all.iter().map(|(text, _)| text.as_str())
     }
 
     /// Token ids of a rendered chat in which a user's signs are hidden; `show` brings them back.
@@ -70,20 +104,13 @@ impl Control {
         show: impl Fn(&str, &mut String),
     ) -> Result<Vec<u32>, TokenizerError> {
         let (mut text, mut marks) = (String::with_capacity(rendered.len()), Vec::new());
-        let (mut rest, mut plain) = (rendered, 0);
-        while let Some(c) = rest.get(plain..).and_then(|rest| rest.chars().next()) {
-            let here = rest.get(plain..).unwrap_or_default();
-            let begins = |(token, _): &&(String, u32)| here.starts_with(token) && !self.never.contains(token);
-            let Some((token, id)) = self.tokens.iter().find(begins) else {
-                plain += c.len_utf8();
-                continue;
-            };
-            show(rest.get(..plain).unwrap_or_default(), &mut text);
-            marks.push((text.len(), *id));
+        let mut rest = rendered;
+        while let Some((at, token, id)) = self.tokens.first(rest) {
+            show(rest.get(..at).unwrap_or_default(), &mut text);
+            marks.push((text.len(), id));
             text.push(OPEN);
             text.push_str(token);
-            rest = here.get(token.len()..).unwrap_or_default();
-            plain = 0;
+            rest = rest.get(at + token.len()..).unwrap_or_default();
         }
         show(rest, &mut text);
         encoded(text.len(), || self.encode_marked(text, &marks))
@@ -104,7 +131,7 @@ impl Control {
             .collect();
         // A token may be one at certain places only, as where a normalizer writes a blank before a text's beginning.
         let lost = |(at, id): &&(usize, u32)| {
-            let width = self.tokens.iter().find(|(_, own)| own == id);
+            let width = self.tokens.all.iter().find(|(_, own)| own == id);
             let end = at + OPEN.len_utf8() + width.map_or(0, |(token, _)| token.len());
             found.range((*id, end)..).next().is_none_or(|(own, _)| own != id)
         };
@@ -182,4 +209,43 @@ fn rename(file: &mut Value, tokens: &BTreeMap<String, u32>) {
     }
     // Chats are encoded without what it would add.
     file["post_processor"] = Value::Null;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn names(count: u32) -> Names {
+        let name = |id: u32| (format!("<|reserved_{id}|>"), id);
+        Names::new((0..count).map(name).collect(), |_| true)
+    }
+
+    #[test]
+    fn the_longest_name_is_found_where_the_first_begins() {
+        let tokens = [("<a>", 1), ("<a><b>", 2), ("é<", 3), ("word", 4), ("other", 5)];
+        let tokens = tokens.into_iter().map(|(text, id)| (text.to_owned(), id));
+        let names = Names::new(tokens.collect(), |text| text == "word");
+        assert_eq!(names.first("日本 <a> <a><b>"), Some((7, "<a>", 1)));
+        assert_eq!(names.first("<a><b><a>"), Some((0, "<a><b>", 2)));
+        assert_eq!(names.first("è é<"), Some((3, "é<", 3)));
+        // A word that the template does not hold is the user's.
+        assert_eq!(names.first("an other word"), Some((9, "word", 4)));
+        assert_eq!(names.first("<a"), None);
+    }
+
+    #[test]
+    fn a_long_text_is_not_compared_with_every_name_at_every_character() {
+        let text = "It is so, and so on: 1 + 1 = 2. ".repeat(10_000);
+        let time = |names: Names| {
+            let run = || {
+                let begun = Instant::now();
+                assert_eq!(names.first(&text), None);
+                begun.elapsed()
+            };
+            (0..3).map(|_| run()).min().unwrap_or(Duration::MAX)
+        };
+        let (few, many) = (time(names(1)), time(names(512)));
+        assert!(many < 20 * few, "{many:?} with 512 names, {few:?} with one");
+    }
 }
