@@ -280,6 +280,44 @@ async fn every_broken_answer_is_an_error_that_does_not_tell_where_the_engine_is(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_ends_when_its_own_time_is_over_with_what_there_is() {
+    let said = || event(&text_chunk("a", None));
+    // What the engine does, whether it is asked for a stream, and the answer's status.
+    for (acts, stream, status) in [
+        (vec![Act::Hang], false, 408),
+        (vec![head(), Act::Hang], true, 408),
+        (vec![head(), said(), Act::Hang], true, 200),
+    ] {
+        let double = Double::start(served_by(acts)).await;
+        let served = served(&double.url(), able(), 1).await;
+        let ask = |time: &'static str| {
+            let body = json!({"model": "m", "prompt": "a", "stream": stream, "n": 2});
+            let served = &served;
+            async move {
+                let time = [("x-request-timeout", time)];
+                served.send_with("POST", "/v1/completions", body, &time).await
+            }
+        };
+        let reply = ask("0.2").await;
+        assert_eq!(reply.status, status, "{}", reply.body);
+        if status == 408 {
+            assert_eq!(reply.code(), "request_timeout");
+            assert_eq!(reply.headers["x-should-retry"], "false");
+        } else {
+            let events = reply.events();
+            let events: Vec<Value> = events.iter().filter_map(|data| serde_json::from_str(data).ok()).collect();
+            let ends = events.iter().map(|event| &event["choices"][0]);
+            let ends = ends.filter(|choice| choice["stop_reason"] == "timeout" && choice["finish_reason"] == "length");
+            assert_eq!((events.len(), ends.count()), (3, 2), "{}", reply.body);
+            assert!(reply.body.ends_with("data: [DONE]\n\n"), "{}", reply.body);
+        }
+        served.until("quern_worker_requests_total{outcome=\"timeout\"} 1").await;
+        served.until("quern_worker_active_requests 0").await;
+        assert_eq!((ask("soon").await.status, ask("86401").await.status), (400, 400));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_falls_is_seen_and_one_that_comes_back_is_probed_again() {
     let features = Arc::new(AtomicU8::new(0));
     let script = |features: Arc<AtomicU8>| {

@@ -14,11 +14,12 @@ use http::{HeaderMap, HeaderValue};
 use quern_inference_api::logprobs::{self, Token};
 use quern_inference_api::paid::{CACHE_PART_HEADER, MAX_CACHE_PART};
 use quern_inference_api::response::{Choice, FinishReason, Frame};
+use quern_inference_api::timeout::timeout;
 use quern_inference_api::{ApiError, Endpoint, Request, many, read_body};
 use serde_json::{Value, json};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Header that names an answer.
@@ -31,6 +32,8 @@ pub(super) struct Order {
     pub(super) frame: Frame,
     pub(super) number: u64,
     pub(super) permit: OwnedSemaphorePermit,
+    /// When its time is over.
+    pub(super) deadline: Option<Instant>,
 }
 
 /// Answers a request, which is several at an engine that takes one prompt at a time, or one choice.
@@ -40,7 +43,9 @@ pub(super) async fn answer(
     body: Body,
     endpoint: Endpoint,
 ) -> Result<Response, ApiError> {
+    let arrived = Instant::now();
     check_up(remote)?;
+    let deadline = timeout(headers)?.and_then(|time| arrived.checked_add(time));
     let (request, bytes) = {
         let _reading = remote.readers.try_acquire().map_err(|_| ApiError::busy(1))?;
         let bytes = read_body(body).await?;
@@ -48,11 +53,11 @@ pub(super) async fn answer(
     };
     let each_choice = !remote.known().capabilities.choices;
     let Some(bodies) = many::split(&request, &bytes, each_choice) else {
-        return single(remote, headers, request).await;
+        return single(remote, headers, request, deadline).await;
     };
     let answer = |body: Bytes| {
         let answer = async move {
-            let answer = async { single(remote, headers, Request::parse(endpoint, &body)?).await };
+            let answer = async { single(remote, headers, Request::parse(endpoint, &body)?, deadline).await };
             answer.await.unwrap_or_else(IntoResponse::into_response)
         };
         Box::pin(answer) as Pin<Box<dyn Future<Output = Response> + Send + '_>>
@@ -62,8 +67,16 @@ pub(super) async fn answer(
     Ok(many::merge(answers, per, request.stream, remote.options.slots).await)
 }
 
-async fn single(remote: &Arc<Remote>, headers: &HeaderMap, request: Request) -> Result<Response, ApiError> {
-    let order = admit(remote, headers, request)?;
+async fn single(
+    remote: &Arc<Remote>,
+    headers: &HeaderMap,
+    request: Request,
+    deadline: Option<Instant>,
+) -> Result<Response, ApiError> {
+    let order = Order {
+        deadline,
+        ..admit(remote, headers, request)?
+    };
     let request_id = HeaderValue::from_str(&order.frame.id);
     let mut response = match order.request.stream {
         true => chunks::stream(remote, order).await?,
@@ -126,6 +139,7 @@ fn admit(remote: &Remote, headers: &HeaderMap, mut request: Request) -> Result<O
         request,
         number,
         permit,
+        deadline: None,
     })
 }
 
@@ -148,10 +162,16 @@ async fn whole(remote: &Remote, order: Order) -> Result<Response, ApiError> {
         frame,
         number,
         permit,
+        deadline,
     } = order;
     let active = remote.metrics.begin();
     let wait = remote.upstream.config().timeouts.whole;
-    let answer = remote.upstream.ask(frame.endpoint.path(), &body, wait).await;
+    let answer = remote.upstream.ask(frame.endpoint.path(), &body, wait);
+    // The engine says nothing of an answer in one piece before its end.
+    let answer = tokio::select! {
+        answer = answer => answer,
+        () = over(deadline) => return Err(ApiError::late()),
+    };
     let mut assembly = Assembly::new(request.n, number).telling(request.logprobs.is_some());
     let read = answer.and_then(RawAnswer::from_value).and_then(|raw| {
         let deltas = assembly.push(raw)?;
@@ -170,8 +190,16 @@ async fn whole(remote: &Remote, order: Order) -> Result<Response, ApiError> {
         Some(usage) => Some(usage),
         None => count::usage(remote.vocabulary.as_deref(), &request, texts),
     };
-    remote.metrics.ended(usage);
+    remote.metrics.ended("done", usage);
     Ok(Json(rendered(&frame, &request, deltas, usage)).into_response())
+}
+
+/// Waits for the end of a request's time, if it has one.
+pub(super) async fn over(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn rendered(

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use http::HeaderValue;
 use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
-use quern_inference_api::response::{Frame, Usage};
+use quern_inference_api::response::{FinishReason, Frame, Usage};
 use quern_inference_api::{ApiError, Request, logprobs};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -36,20 +36,32 @@ pub(super) fn random() -> Result<u64, ApiError> {
 /// elsewhere.
 pub(super) async fn stream(remote: &Arc<Remote>, order: Order) -> Result<Response, ApiError> {
     let (frame, request) = (order.frame.clone(), order.request.clone());
+    let counted = request.include_usage.then(|| remote.vocabulary.clone()).flatten();
+    let asked = request.clone();
+    // A long prompt takes the tokenizer a while, and the engine, too.
+    let prompt = counted.as_ref().map(|vocabulary| {
+        let vocabulary = vocabulary.clone();
+        tokio::task::spawn_blocking(move || count::prompt_tokens(&vocabulary, &asked))
+    });
     let mut parts = pump::begin(remote, order);
     let first = match tokio::time::timeout(PATIENCE, parts.recv()).await {
         Ok(Some(Part::Failed(error))) => return Err(remote.failed(&error)),
+        Ok(Some(Part::Late)) => return Err(ApiError::late()),
         Ok(None) => return Err(ApiError::internal("The stream's task has ended.")),
         Ok(first) => first,
         Err(_) => None,
     };
     let choices = request.n as usize;
-    let counted = request.include_usage && remote.vocabulary.is_some();
-    let prompt = counted.then(|| count::usage(remote.vocabulary.as_deref(), &request, std::iter::empty()));
-    let prompt = prompt.flatten().map(|usage| usage.prompt_tokens);
+    let prompt = match prompt {
+        Some(prompt) => prompt.await.ok().flatten(),
+        None => None,
+    };
     let mut chunks = Chunks {
         remote: remote.clone(),
-        texts: counted.then(|| vec![String::new(); choices]),
+        texts: prompt.map(|_| vec![String::new(); choices]),
+        prompt,
+        running: vec![true; choices],
+        begun: false,
         offsets: vec![0; choices],
         parts,
         frame,
@@ -84,6 +96,11 @@ struct Chunks {
     frame: Frame,
     request: Request,
     parts: Receiver<Part>,
+    /// Tokens of the prompt, where they are counted here.
+    prompt: Option<u32>,
+    /// Which choices go on, and whether there is anything of any.
+    running: Vec<bool>,
+    begun: bool,
     /// Text so far, where it has to be counted here.
     texts: Option<Vec<String>>,
     /// Characters so far, which old-style log-probabilities name.
@@ -109,7 +126,8 @@ impl Chunks {
     fn take(&mut self, part: Part) {
         match part {
             Part::Deltas(deltas) => deltas.into_iter().for_each(|delta| self.delta(delta)),
-            Part::End(usage) => self.end(usage),
+            Part::End(usage) => self.end("done", usage),
+            Part::Late => self.late(),
             Part::Failed(error) => {
                 let error = self.remote.failed(&error);
                 self.remote.metrics.count("failed");
@@ -119,8 +137,27 @@ impl Chunks {
         }
     }
 
+    /// What there is stays good.
+    fn late(&mut self) {
+        if !self.begun {
+            self.remote.metrics.count("timeout");
+            self.push(&ApiError::late().to_json());
+            self.over = true;
+            return;
+        }
+        for choice in 0..self.running.len() {
+            if self.running[choice] {
+                let mut last = self.frame.closing(choice, FinishReason::Timeout, Value::Null);
+                last["choices"][0]["stop_reason"] = "timeout".into();
+                self.push_chunk(last);
+            }
+        }
+        self.end("timeout", None);
+    }
+
     fn delta(&mut self, delta: Delta) {
         let choice = delta.choice;
+        self.begun = true;
         if let Some(texts) = &mut self.texts {
             if let Some(text) = texts.get_mut(choice) {
                 text.push_str(&delta.text);
@@ -146,17 +183,21 @@ impl Chunks {
             self.push_chunk(self.frame.call(choice, call, told.take()));
         }
         if let Some(finish) = delta.finish {
+            if let Some(running) = self.running.get_mut(choice) {
+                *running = false;
+            }
             self.push_chunk(self.frame.closing(choice, finish, told.take()));
         }
     }
 
-    fn end(&mut self, counted: Option<Usage>) {
+    fn end(&mut self, outcome: &str, counted: Option<Usage>) {
         let own = || {
             let texts = self.texts.as_ref()?.iter().map(String::as_str);
-            count::usage(self.remote.vocabulary.as_deref(), &self.request, texts)
+            let completion = count::completion(self.remote.vocabulary.as_deref()?, texts)?;
+            Some(Usage::new(self.prompt?, completion))
         };
         let usage = counted.or_else(own);
-        self.remote.metrics.ended(usage);
+        self.remote.metrics.ended(outcome, usage);
         if let Some(usage) = usage.filter(|_| self.request.include_usage) {
             self.push_chunk(self.frame.usage(usage));
         }

@@ -25,10 +25,7 @@ pub(super) fn prompt_tokens(vocabulary: &Vocabulary, request: &Request) -> Optio
 }
 
 /// Counts the output alone.
-pub(super) fn completion<'a>(
-    vocabulary: &Vocabulary,
-    texts: impl Iterator<Item = &'a str>,
-) -> Option<u32> {
+pub(super) fn completion<'a>(vocabulary: &Vocabulary, texts: impl Iterator<Item = &'a str>) -> Option<u32> {
     tokio::task::block_in_place(|| {
         let mut completion = 0u32;
         for text in texts {

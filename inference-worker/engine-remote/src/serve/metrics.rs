@@ -66,9 +66,9 @@ impl Metrics {
         Active(self.active.clone())
     }
 
-    /// An answer that came whole.
-    pub(super) fn ended(&self, usage: Option<Usage>) {
-        self.count("done");
+    /// An answer that came whole, or as much of one as there is.
+    pub(super) fn ended(&self, outcome: &str, usage: Option<Usage>) {
+        self.count(outcome);
         if let Some(usage) = usage {
             self.prompt_tokens.inc_by(usage.prompt_tokens.into());
             self.completion_tokens.inc_by(usage.completion_tokens.into());

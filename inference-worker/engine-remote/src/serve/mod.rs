@@ -123,6 +123,7 @@ async fn completions(
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     match response.status() {
         http::StatusCode::TOO_MANY_REQUESTS => remote.metrics.count("busy"),
+        http::StatusCode::REQUEST_TIMEOUT => remote.metrics.count("timeout"),
         status if status.is_client_error() => remote.metrics.count("refused"),
         status if status.is_server_error() => remote.metrics.count("failed"),
         _ => {}

@@ -1,7 +1,7 @@
 //! Reads a stream of the engine on a task of its own, so that a client that leaves, or reads too slowly, ends it.
 
 use super::Remote;
-use super::answer::Order;
+use super::answer::{Order, over};
 use crate::client::Events;
 use crate::config::Timeouts;
 use crate::error::UpstreamError;
@@ -24,6 +24,8 @@ pub(super) enum Part {
     Deltas(Vec<Delta>),
     /// Nothing follows; what the engine counted.
     End(Option<Usage>),
+    /// Nothing follows: the time of the request is over.
+    Late,
     /// Nothing follows.
     Failed(UpstreamError),
 }
@@ -48,20 +50,24 @@ pub(super) fn begin(remote: &Arc<Remote>, order: Order) -> Receiver<Part> {
         number: order.number,
         logprobs: order.request.logprobs.is_some(),
     };
-    let permit = order.permit;
+    let (permit, deadline) = (order.permit, order.deadline);
     tokio::spawn(async move {
         let active = remote.metrics.begin();
         let Timeouts { whole, idle, .. } = remote.upstream.config().timeouts;
         let pumped = tokio::select! {
             () = sender.closed() => None,
-            pumped = timeout(whole, pump(&remote, &question, &sender)) => Some(pumped),
+            () = over(deadline) => Some(Ok(Err(None))),
+            pumped = timeout(whole, pump(&remote, &question, &sender)) => {
+                Some(pumped.map(|pumped| pumped.map_err(Some)))
+            }
         };
         // Before the reader hears of the end, so that its next request finds the slot free.
         drop((permit, active));
         let (last, rest) = match pumped {
             None => return remote.metrics.count("cancelled"),
             Some(Ok(Ok((usage, events)))) => (Part::End(usage), Some(events)),
-            Some(Ok(Err(error))) => (Part::Failed(error), None),
+            Some(Ok(Err(Some(error)))) => (Part::Failed(error), None),
+            Some(Ok(Err(None))) => (Part::Late, None),
             Some(Err(_)) => (Part::Failed(UpstreamError::Timeout("for a whole answer")), None),
         };
         let _ = timeout(idle, sender.send(last)).await;

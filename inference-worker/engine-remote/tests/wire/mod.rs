@@ -333,7 +333,7 @@ impl Served {
         self.send_with(method, path, body, &[]).await
     }
 
-    async fn send_with(&self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Reply {
+    pub async fn send_with(&self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Reply {
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let mut request = http::Request::builder()
             .method(method)

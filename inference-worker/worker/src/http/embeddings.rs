@@ -14,6 +14,7 @@ use quern_inference_api::embeddings::{
     EmbeddingInput, EmbeddingsRequest, MAX_INPUT_TOKENS, MAX_NUMBERS, embeddings, shortened,
 };
 use quern_inference_api::listing::{Listing, Model, ModelList};
+use quern_inference_api::timeout::timeout;
 use quern_inference_api::{ApiError, openapi, read_body};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -110,17 +111,29 @@ async fn detokenize(State(encoding): State<Arc<Encoding>>, body: Body) -> Result
     texts(&encoding).detokenize(body).await
 }
 
-async fn answer(State(encoding): State<Arc<Encoding>>, body: Body) -> Response {
-    let response = embed(&encoding, body)
+async fn answer(State(encoding): State<Arc<Encoding>>, headers: http::HeaderMap, body: Body) -> Response {
+    let response = in_time(&encoding, &headers, body)
         .await
         .unwrap_or_else(IntoResponse::into_response);
     encoding.metrics.count(match response.status() {
         http::StatusCode::OK => "stop",
         http::StatusCode::TOO_MANY_REQUESTS => "busy",
+        http::StatusCode::REQUEST_TIMEOUT => "timeout",
         status if status.is_client_error() => "refused",
         _ => "failed",
     });
     response
+}
+
+/// Vectors within the time that a request has; none are computed after it.
+async fn in_time(encoding: &Encoding, headers: &http::HeaderMap, body: Body) -> Result<Response, ApiError> {
+    let vectors = embed(encoding, body);
+    match timeout(headers)? {
+        None => vectors.await,
+        Some(time) => tokio::time::timeout(time, vectors)
+            .await
+            .unwrap_or_else(|_| Err(ApiError::late())),
+    }
 }
 
 async fn embed(encoding: &Encoding, body: Body) -> Result<Response, ApiError> {
@@ -215,4 +228,53 @@ fn tokens(encoding: &Encoding, inputs: Vec<EmbeddingInput>) -> Result<Vec<Vec<u3
         batch.push(ids);
     }
     Ok(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embed::Embed;
+    use crate::model::tests::packaged_model;
+    use quern_engine::EngineError;
+    use std::time::Duration;
+
+    struct Slow;
+
+    impl Embed for Slow {
+        fn embed(&mut self, batch: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EngineError> {
+            std::thread::sleep(Duration::from_millis(300));
+            Ok(vec![vec![1.0]; batch.len()])
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_request_for_vectors_ends_when_its_own_time_is_over() {
+        let (queue, serving) = Queue::new(4);
+        std::thread::spawn(move || serving.run(&mut Slow));
+        let encoding = Arc::new(Encoding {
+            model_id: "m".into(),
+            created: 0,
+            context: 64,
+            width: 1,
+            unit: false,
+            tokenizer: Arc::new(Tokenizer::load(&packaged_model()).unwrap()),
+            queue,
+            metrics: Metrics::alone("m").unwrap(),
+        });
+        for (time, status) in [
+            (None, 200),
+            (Some("30"), 200),
+            (Some("0.05"), 408),
+            (Some("soon"), 400),
+        ] {
+            let mut headers = http::HeaderMap::new();
+            if let Some(time) = time {
+                headers.insert("x-request-timeout", time.parse().unwrap());
+            }
+            let body = Body::from(r#"{"model": "m", "input": "a"}"#);
+            let response = answer(State(encoding.clone()), headers, body).await;
+            assert_eq!(response.status().as_u16(), status, "{time:?}");
+        }
+        assert_eq!(encoding.metrics.requests.with_label_values(&["timeout"]).get(), 1);
+    }
 }
