@@ -1,5 +1,5 @@
 //! Logits of a sequence have the same bits alone and beside others, whatever the family: experts, caps and windows, norms
-//! of queries and keys, biases, and weights of 16 bits.
+//! of queries and keys, biases, scaled positions, a head of its own, and weights of 16 bits.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use common::reference;
 use quern_engine_torch::{LlamaEngine, LoadOptions, set_threads};
 use rows::{Company, Dice};
 
-const FAMILIES: [&str; 8] = [
+const FAMILIES: [&str; 12] = [
     "mixtral",
     "qwen3_moe",
     "gemma2",
@@ -24,6 +24,10 @@ const FAMILIES: [&str; 8] = [
     "qwen2",
     "qwen2_half",
     "gemma2_bfloat16_sharded",
+    "mistral",
+    "qwen2_yarn",
+    "gemma3_linear",
+    "llama_rope3_untied",
 ];
 /// Of each family.
 const RUNS: usize = 1000 / FAMILIES.len();
