@@ -92,7 +92,8 @@ fn idle() -> Map<String, Value> {
     fields
 }
 
-/// Parameters that only label a request, and those that may have the one value that asks for nothing.
+/// Parameters that change no answer: those that label a request, those that name its conversation, so that the worker that
+/// has its beginning cached gets it, and those that may have the one value that asks for nothing.
 fn labels() -> Map<String, Value> {
     let fields = json!({
         "user": {"type": "string"},
@@ -482,6 +483,7 @@ mod tests {
                         let code = error.code.unwrap_or_default();
                         assert!(
                             code == "invalid_value" || (only && code == "unsupported_parameter"),
+        include_str!("reasoning.rs"),
                             "{name}: {code}"
                         );
                     }
@@ -491,7 +493,7 @@ mod tests {
     }
 
     /// Where the parameters of requests are read, and the words in it.
-    const SOURCES: [&str; 10] = [
+    const SOURCES: [&str; 11] = [
         include_str!("request.rs"),
         include_str!("messages.rs"),
         include_str!("params.rs"),
