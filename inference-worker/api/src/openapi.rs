@@ -220,21 +220,6 @@ fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
 
 fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
     let post = |summary: &str, body: Value| json!({"post": operation(summary, Some(body))});
-    let own = [
-        "model",
-        "stream",
-        "temperature",
-        "top_p",
-        "top_k",
-        "min_p",
-        "seed",
-        "frequency_penalty",
-        "presence_penalty",
-        "repetition_penalty",
-        "logit_bias",
-        "cache_salt",
-        "session_id",
-    ];
     let mut sampling = shared(model);
     sampling.retain(|name, _| OF_ENGINE.contains(&name.as_str()));
     sampling.insert("chat_template_kwargs".into(), json!({"type": "object"}));
@@ -405,8 +390,6 @@ pub fn decoder(model: &str) -> Value {
     paths.extend(listing());
     document("quern-worker", paths)
 }
-    paths.push(counting(None));
-    paths.extend(token_texts(None));
 
 /// The document of a worker that serves a sentence encoder.
 pub fn encoder(model: &str) -> Value {
@@ -420,6 +403,8 @@ pub fn encoder(model: &str) -> Value {
 pub fn router(paid: bool) -> Value {
     let mut paths = chats(None);
     paths.extend(dialects(None));
+    paths.push(counting(None));
+    paths.extend(token_texts(None));
     if !paid {
         paths.push(embeddings(None));
     }
@@ -483,7 +468,6 @@ mod tests {
                         let code = error.code.unwrap_or_default();
                         assert!(
                             code == "invalid_value" || (only && code == "unsupported_parameter"),
-        include_str!("reasoning.rs"),
                             "{name}: {code}"
                         );
                     }
@@ -499,6 +483,7 @@ mod tests {
         include_str!("params.rs"),
         include_str!("format.rs"),
         include_str!("tools.rs"),
+        include_str!("reasoning.rs"),
         include_str!("fields.rs"),
         include_str!("dialect/responses/mod.rs"),
         include_str!("dialect/responses/input.rs"),

@@ -242,7 +242,6 @@ async fn completions(
     response
 }
 
-async fn start(
 /// Answers several prompts, as many at once as there are slots for where nobody waits for the first words of each.
 async fn start_all(
     service: &Service,
@@ -265,6 +264,7 @@ async fn start_all(
     many::merge(answers, per, request.stream, at_once).await
 }
 
+async fn start(
     service: &Service,
     headers: &http::HeaderMap,
     request: Request,

@@ -235,11 +235,6 @@ impl Reader {
         self.choice.logprobs = self.logprobs();
     }
 
-    /// The whole choice.
-    pub(super) fn into_choice(mut self) -> Choice {
-        if let Some(prompt) = self.echo.take() {
-            self.choice.text.insert_str(0, &prompt);
-        }
     /// The chunk before all others, if the choice has one.
     pub(super) fn opening(&mut self, frame: &Frame) -> Option<Value> {
         let echo = self.echo.take();
@@ -247,6 +242,11 @@ impl Reader {
         echoed.or_else(|| frame.opening(self.index))
     }
 
+    /// The whole choice.
+    pub(super) fn into_choice(mut self) -> Choice {
+        if let Some(prompt) = self.echo.take() {
+            self.choice.text.insert_str(0, &prompt);
+        }
         self.choice
     }
 }

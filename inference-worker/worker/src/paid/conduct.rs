@@ -97,7 +97,10 @@ impl Conduct {
     }
 
     async fn conclude(self, mut end: End, times: Times, out: &Sender<Part>) {
-        let usage = Usage::new(end.prompt, end.tokens.len() as u32).with_reasoning(end.reasoning);
+        // What was cached is told; the receipt charges for the whole prompt.
+        let usage = Usage::new(end.prompt, end.tokens.len() as u32)
+            .with_cached(end.cached)
+            .with_reasoning(end.reasoning);
         let (session, nonce) = (self.meter.session, self.meter.nonce);
         let signed = {
             let mut book = self.paid.store.book();

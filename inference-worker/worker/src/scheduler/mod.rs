@@ -174,6 +174,7 @@ pub(crate) enum Refused {
 pub(crate) struct Scheduler {
     work: Sender<Work>,
     queue: Arc<Queue>,
+    slots: usize,
     /// The most time that an unpaid request may take.
     longest: Option<Duration>,
     abort: Arc<AtomicBool>,
@@ -183,7 +184,6 @@ pub(crate) struct Scheduler {
 
 /// The engine thread's side.
 pub(crate) struct Loop {
-    slots: usize,
     work: Receiver<Work>,
     queue: Arc<Queue>,
     /// Requests computed together.
@@ -213,6 +213,7 @@ impl Scheduler {
         let scheduler = Self {
             work: sender,
             queue: queue.clone(),
+            slots: slots.max(1),
             longest: None,
             abort: abort.clone(),
             serving: Arc::downgrade(&serving),
@@ -222,7 +223,6 @@ impl Scheduler {
             scheduler,
             Loop {
                 work: receiver,
-            slots: slots.max(1),
                 queue,
                 slots: slots.max(1),
                 abort,
@@ -239,6 +239,11 @@ impl Scheduler {
     pub(crate) fn with_longest(mut self, longest: Option<Duration>) -> Self {
         self.longest = longest;
         self
+    }
+
+    /// Requests that are computed together.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
     }
 
     /// Whether the engine thread still serves.
@@ -271,6 +276,10 @@ impl Scheduler {
         (0..count).map(choice).collect()
     }
 
+    /// Hands in a request that has its place.
+    fn send(&self, mut job: Job) -> Result<mpsc::Receiver<Event>, Refused> {
+        // A token and a pause each at most, and the end: a slow reader never holds up the engine.
+        let (events, receiver) = mpsc::channel(2 * job.max_tokens as usize + 4);
         let admitted = Instant::now();
         if job.meter.is_none() {
             let most = self.longest.and_then(|time| admitted.checked_add(time));

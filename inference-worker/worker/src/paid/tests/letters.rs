@@ -1,9 +1,11 @@
 //! An engine whose arithmetic is given.
 
-use quern_engine::{Engine, EngineError, Logits, Slot};
+use quern_engine::{Engine, EngineError, Logits, Opening, Slot};
 use std::time::Duration;
 
 const VOCAB: usize = 1024;
+/// The first two tokens of a prompt that begins with this one are always cached.
+pub(super) const CACHED: u32 = 399;
 
 /// Prefers one letter after another, and takes a little time for each.
 pub(super) struct Letters {
@@ -35,6 +37,12 @@ impl Engine for Letters {
         let free = self.taken.iter().position(Option::is_none).unwrap();
         self.taken[free] = Some(0);
         Ok(Slot(free))
+    }
+    fn begin(&mut self, opening: &Opening<'_>) -> Result<(Slot, usize), EngineError> {
+        let slot = self.open()?;
+        let cached = if opening.prompt.first() == Some(&CACHED) { 2 } else { 0 };
+        self.taken[slot.0] = Some(cached);
+        Ok((slot, cached))
     }
     fn close(&mut self, slot: Slot) {
         self.taken[slot.0] = None;

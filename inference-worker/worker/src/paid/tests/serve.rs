@@ -4,7 +4,7 @@
 #[path = "fails.rs"]
 mod fails;
 
-use super::letters::Letters;
+use super::letters::{CACHED, Letters};
 use super::models::{OTHER_HASH, other_session};
 use super::{
     CHAIN, GROWS, HOST, MODEL_HASH, authority, little_room, own, session, session_key, sign, voucher,
@@ -226,6 +226,22 @@ async fn an_answer_in_one_piece_carries_a_receipt_that_is_durable_signed_and_pri
         commitments.push(signed.receipt.seed_commitment);
     }
     assert_eq!(commitments[0], commitments[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cached_is_told_and_charged_as_what_was_not() {
+    let bench = bench(Duration::ZERO, 2).await;
+    let mut request = body(20, false);
+    request["prompt"][0] = CACHED.into();
+    let response = bench.ask(Some(voucher(1, 500, 500)), &request).await;
+    let (_, answer) = text(response).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(
+        answer["usage"]["prompt_tokens_details"]["cached_tokens"], 2,
+        "{answer}"
+    );
+    let receipt = bench.receipt(1).await.receipt;
+    assert_eq!((receipt.usage.cached, receipt.capture), (0, Amount(24)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
