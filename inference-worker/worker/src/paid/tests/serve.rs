@@ -530,10 +530,10 @@ async fn bad_requests_and_bad_authorities_cost_nothing() {
         assert_eq!(found, status, "{code}: {answer}");
         assert!(answer.contains(code), "{code}: {answer}");
     }
-    // What needs no voucher is no work.
+    // Nothing is counted for who shows no session.
     for path in ["/tokenize", "/detokenize"] {
         let body = json!({"prompt": "a text", "tokens": [300]});
-        assert_eq!(bench.post::<Value>(path, &body).await.0, 404, "{path}");
+        assert_eq!(bench.post::<Value>(path, &body).await.0, 402, "{path}");
     }
     assert!(bench.paid.store.book().account(3).receipts.is_empty());
     assert!(bench.paid.store.book().account(3).running.is_empty());
