@@ -108,12 +108,12 @@ mod tests {
     #[test]
     fn mistakes_are_mended_one_by_one() {
         let file = "halt-height = \"soon\"\nno-such = 1\nhalt-time = true\n\
-                    [mempool]\nmax-txs = 5000\n[grpc]\naddress = \"0.0.0.0:9090\"\n";
+                    [mempool]\nmax-txs = 5000\n[telemetry]\naddress = \"0.0.0.0:9090\"\n";
         for (key, text) in [
             ("halt-height", "7"),
             ("halt-time", "7"),
             ("mempool.max-txs", "-1"),
-            ("grpc.address", "127.0.0.1:9090"),
+            ("telemetry.address", "127.0.0.1:9090"),
             ("pruning", "everything"),
             ("api.enable", "true"),
         ] {
@@ -122,7 +122,7 @@ mod tests {
         for (key, text) in [
             ("halt-height", "soon"),
             ("mempool.max-txs", "4000"),
-            ("grpc.address", "0.0.0.0:1"),
+            ("telemetry.address", "0.0.0.0:1"),
             ("pruning", "sometimes"),
             ("pruning", "custom"),
             ("no-such", "2"),
