@@ -305,13 +305,19 @@ async fn a_request_ends_when_its_own_time_is_over_with_what_there_is() {
             assert_eq!(reply.headers["x-should-retry"], "false");
         } else {
             let events = reply.events();
-            let events: Vec<Value> = events.iter().filter_map(|data| serde_json::from_str(data).ok()).collect();
+            let events: Vec<Value> = events
+                .iter()
+                .filter_map(|data| serde_json::from_str(data).ok())
+                .collect();
             let ends = events.iter().map(|event| &event["choices"][0]);
-            let ends = ends.filter(|choice| choice["stop_reason"] == "timeout" && choice["finish_reason"] == "length");
+            let ends = ends
+                .filter(|choice| choice["stop_reason"] == "timeout" && choice["finish_reason"] == "length");
             assert_eq!((events.len(), ends.count()), (3, 2), "{}", reply.body);
             assert!(reply.body.ends_with("data: [DONE]\n\n"), "{}", reply.body);
         }
-        served.until("quern_worker_requests_total{outcome=\"timeout\"} 1").await;
+        served
+            .until("quern_worker_requests_total{outcome=\"timeout\"} 1")
+            .await;
         served.until("quern_worker_active_requests 0").await;
         assert_eq!((ask("soon").await.status, ask("86401").await.status), (400, 400));
     }

@@ -40,7 +40,11 @@ impl Engine for Letters {
     }
     fn begin(&mut self, opening: &Opening<'_>) -> Result<(Slot, usize), EngineError> {
         let slot = self.open()?;
-        let cached = if opening.prompt.first() == Some(&CACHED) { 2 } else { 0 };
+        let cached = if opening.prompt.first() == Some(&CACHED) {
+            2
+        } else {
+            0
+        };
         self.taken[slot.0] = Some(cached);
         Ok((slot, cached))
     }

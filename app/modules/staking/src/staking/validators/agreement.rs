@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_other_hosts_gives_nobody_anothers_coins() {
+    fn an_answer_about_other_hosts_gives_nobody_the_coins_of_another() {
         let cx = chain();
         let hosts = ["a".to_owned(), "b".to_owned()];
         let ask = |said: Value| {
