@@ -108,20 +108,24 @@ def fill(number, server=None):
 
 
 class Memory(unittest.TestCase):
-    def bounded(self, attack, allowed, rounds=3, warm=1, served=None):
-        """Runs an attack some times. Nothing of it stays, and no peak is above what is allowed."""
+    def bounded(self, attack, allowed, rounds=3, warm=1, served=None, stays=SLACK):
+        """Runs an attack some times. Nothing of it stays, and no peak is above what is allowed. What stays is the least that
+        was held after one of the later rounds, as an allocator gives back what it has when it likes.
+        """
         servers = {"worker": served or worker, "router": gateway}
         for number in range(-warm, 0):
             attack(number)
         after = {name: held(server) for name, server in servers.items()}
+        later = {name: [] for name in servers}
         for number in range(rounds):
             before = {name: begin(server) for name, server in servers.items()}
             attack(number)
             for name, server in servers.items():
                 peak = held(server, "VmHWM") - before[name]
                 self.assertLess(peak, allowed[name] + SLACK, f"{name}: peak of round {number}")
-        for name, server in servers.items():
-            self.assertLess(held(server) - after[name], SLACK, f"{name} grows with each round")
+                later[name].append(held(server))
+        for name, found in later.items():
+            self.assertLess(min(found[1:]) - after[name], stays, f"{name} grows with each round: {found}")
 
     def test_prompts_of_a_million_tokens(self):
         words, ids = "a " * 1_000_000, json.dumps(prompt([5] * 1_000_000)).encode()
@@ -135,7 +139,9 @@ class Memory(unittest.TestCase):
                 self.assertEqual(status, 400)
 
         bodies = len(asked) * BODY + 2 * READING * BODY
-        self.bounded(attack, {"worker": bodies + 1_000_000 * COUNTING, "router": bodies}, rounds=2, warm=4)
+        # One round's ids alone, if they stayed, were as much as may stay of three.
+        allowed = {"worker": bodies + 1_000_000 * COUNTING, "router": bodies}
+        self.bounded(attack, allowed, rounds=3, warm=4, stays=2 * SLACK)
 
     def test_choices_without_bound(self):
         def attack(_):
