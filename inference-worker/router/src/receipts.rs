@@ -151,6 +151,8 @@ struct Index {
     faults: BTreeSet<u64>,
     /// By session.
     misses: BTreeMap<u64, Misses>,
+    /// On their way to disk. A client asks for a receipt as soon as it knows its id.
+    coming: Vec<Kept>,
 }
 
 impl Index {
@@ -283,33 +285,45 @@ impl Receipts {
     }
 
     fn keep_record(&self, record: Record) {
-        let (journal, index) = (self.journal.clone(), self.index.clone());
+        let Ok(payload) = serde_json::to_vec(&record) else {
+            return;
+        };
+        if let Record::Receipt(kept) = &record {
+            self.index().coming.push((**kept).clone());
+        }
+        let receipts = self.clone();
         tokio::spawn(async move {
-            let Ok(payload) = serde_json::to_vec(&record) else {
-                return;
-            };
-            match journal.append(payload).await {
-                Ok(number) => index
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .add(number, &record),
+            let kept = receipts.journal.append(payload).await;
+            let mut index = receipts.index();
+            if let Record::Receipt(kept) = &record {
+                index.coming.retain(|coming| coming.id != kept.id);
+            }
+            match kept {
+                Ok(number) => index.add(number, &record),
                 Err(error) => tracing::error!(%error, ?record, "a receipt or refusal could not be kept"),
             }
         });
     }
 
-    /// A receipt by its id or by `SESSION-NONCE`.
+    /// A receipt by its id or by `SESSION-NONCE`, durable or on its way there.
     pub(crate) fn find(&self, id: &str) -> Option<Kept> {
         let number = {
             let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
             let request = id
                 .split_once('-')
                 .and_then(|(session, nonce)| Some((session.parse().ok()?, nonce.parse().ok()?)));
-            let id = match request {
-                Some(request) => index.by_request.get(&request)?.as_str(),
-                None => id,
+            let kept = match request {
+                Some(request) => index.by_request.get(&request).map(String::as_str),
+                None => Some(id),
             };
-            *index.by_id.get(id)?
+            let Some(number) = kept.and_then(|id| index.by_id.get(id)) else {
+                let named = |kept: &&Kept| match request {
+                    Some(request) => (kept.place.session, kept.place.nonce) == request,
+                    None => kept.id == id,
+                };
+                return index.coming.iter().find(named).cloned();
+            };
+            *number
         };
         serde_json::from_slice(&self.journal.read(number).ok()?).ok()
     }
@@ -444,5 +458,23 @@ mod tests {
         }
         assert_eq!(found, [0, 2, 4, 6]);
         assert_eq!(receipts.list("eve", 0, 2).receipts, []);
+    }
+
+    #[tokio::test]
+    async fn a_receipt_is_found_before_it_is_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipts = Receipts::open(folder.path()).unwrap();
+        let one = kept(7, "ann");
+        receipts.keep(one.clone());
+        // Nothing has run yet that could have written it.
+        for id in [one.id.as_str(), "1-7"] {
+            assert_eq!(receipts.find(id), Some(one.clone()), "{id}");
+        }
+        assert_eq!(receipts.find("1-8"), None);
+        while receipts.list("ann", 0, 1).receipts.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(receipts.find("1-7"), Some(one));
+        assert_eq!(receipts.index().coming, []);
     }
 }
