@@ -89,13 +89,14 @@ class Payers:
             return sum(pool.map(self.chat, plans))
 
     def interrupted(self, count, hurt):
-        """Long streams, in the middle of which something is hurt; how many came whole. At this temperature the model hardly
-        ever ends by itself, and never repeats itself: repetitions are drafted, and over in no time."""
+        """Streams, in the middle of which something is hurt; how many came whole. At this temperature the model hardly ever
+        ends by itself, and never repeats itself: repetitions are drafted, and over in no time. As long as a fast host needs
+        a fraction of a second for, and no longer: the verifier decodes each of them, the cheat's in many readings."""
         started = threading.Semaphore(0)
         plans = []
         for _ in range(count):
             name, prompt, _, _ = self.plan()
-            plans.append((name, prompt, True, {"max_tokens": 400, "temperature": 2.0}))
+            plans.append((name, prompt, True, {"max_tokens": 192, "temperature": 2.0}))
         with ThreadPoolExecutor(count) as pool:
             streams = [pool.submit(self.chat, plan, 0, started) for plan in plans]
             for _ in range(count // 8):

@@ -25,7 +25,7 @@ FUNDED = "5000qrn"
 # Tokens of an answer that other weights cannot give by chance.
 LONG = 20
 # Streams under way when a host is killed.
-STREAMS = 32
+STREAMS = 16
 # Most waves of streams until one is hit: fast hosts may be between two requests.
 WAVES = 8
 # Most waves of long requests until the price must have risen.
