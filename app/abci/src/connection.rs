@@ -25,8 +25,6 @@ const READ_WINDOW: usize = 64 * 1024;
 const WRITE_BUFFER: usize = 64 * 1024;
 /// Buffers that grew beyond this for one large message are given back.
 const KEEP_CAPACITY: usize = 1024 * 1024;
-/// Requests read before their turn comes, in bytes.
-const READ_AHEAD: usize = 16 * 1024 * 1024;
 /// How long pending answers wait for a `Flush` when the client sends nothing more.
 const FLUSH_AFTER: Duration = Duration::from_millis(2);
 /// How long a refused client may take to read the reason before the socket closes.
@@ -81,7 +79,6 @@ impl Connection {
                 if let Some(stop) = self.answer(app, call, options)? {
                     return Ok(End::Fatal(stop));
                 }
-                self.read_ahead(&mut input, &mut window)?;
             }
             if input.is_empty() && input.capacity() > KEEP_CAPACITY {
                 input = BytesMut::with_capacity(READ_WINDOW);
@@ -97,22 +94,6 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Takes what the client has sent meanwhile, without waiting. CometBFT's socket client sets its flush timer
-    /// anew every 20 nanoseconds as long as a write of requests is blocked (a core's worth of work), so that
-    /// a pipe with room is worth more than the memory it takes.
-    fn read_ahead(&mut self, input: &mut BytesMut, window: &mut [u8]) -> io::Result<()> {
-        while input.len() < READ_AHEAD && self.stream.readable_within(Duration::ZERO)? {
-            match self.stream.read(window) {
-                // The end is met again once all requests are answered.
-                Ok(0) => break,
-                Ok(read) => input.extend_from_slice(window.get(..read).unwrap_or_default()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 
     /// Runs one call and queues its answer; a value means that the server must stop.

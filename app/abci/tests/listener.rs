@@ -20,27 +20,15 @@ use tendermint_proto::v0_38::abci::{
     ResponseCheckTx, ResponseCommit,
 };
 
-/// Answers CheckTx with the transaction's own bytes; panics, takes its time or halts when told to.
+/// Answers CheckTx with the transaction's own bytes; panics or halts when told to.
 #[derive(Clone, Default)]
 struct Probe {
     halted: Arc<AtomicBool>,
-    /// Set by a test; `is written?` is answered with it.
-    written: Arc<AtomicBool>,
 }
 
 impl Application for Probe {
     fn check_tx(&self, request: RequestCheckTx) -> ResponseCheckTx {
         assert_ne!(&request.tx[..], b"panic", "told to panic");
-        if &request.tx[..] == b"slow" {
-            thread::sleep(Duration::from_millis(20));
-        }
-        if &request.tx[..] == b"is written?" {
-            let code = u32::from(!self.written.load(Ordering::SeqCst));
-            return ResponseCheckTx {
-                code,
-                ..Default::default()
-            };
-        }
         ResponseCheckTx {
             data: request.tx,
             ..Default::default()
@@ -381,33 +369,4 @@ fn a_tcp_port_in_use_is_reported_with_what_to_do() {
         panic!("the port was taken")
     };
     assert!(error.to_string().contains("stop it or choose another address"));
-}
-
-/// CometBFT spins while a write of requests is blocked.
-#[test]
-fn requests_are_taken_before_their_turn() {
-    let probe = Probe::default();
-    let written = Arc::clone(&probe.written);
-    let net = start_probe(probe, Options::default());
-    let mut client = net.connect();
-    let check = |tx: Vec<u8>| {
-        Call::CheckTx(RequestCheckTx {
-            tx: tx.into(),
-            ..Default::default()
-        })
-    };
-    // A second's work, a question, and what no socket's buffer holds.
-    let mut calls = vec![check(b"slow".to_vec()); 50];
-    calls.push(check(b"is written?".to_vec()));
-    calls.extend(vec![check(vec![7; 100_000]); 20]);
-    calls.push(Call::Flush(RequestFlush {}));
-    client.send(&calls);
-    written.store(true, Ordering::SeqCst);
-    for _ in 0..50 {
-        assert!(matches!(client.receive(), Some(Answer::CheckTx(_))));
-    }
-    match client.receive() {
-        Some(Answer::CheckTx(answer)) => assert_eq!(answer.code, 0, "the writer still waited"),
-        other => panic!("{other:?}"),
-    }
 }
