@@ -3,8 +3,10 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use prost::Message;
-use prost_types::FileDescriptorSet;
+use prost::encoding::{self, DecodeContext, WireType};
+use prost::{DecodeError, Message};
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
 
 /// Packages that the node speaks today. Tendermint's own come from `tendermint-proto`.
 const PACKAGES: &[&str] = &[
@@ -55,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let own = manifest_dir.join("proto");
     println!("cargo:rerun-if-changed={}", own.display());
     // Encoded sets join end to end; decoding them first would lose the options that prost does not know.
-    let bytes = [bytes, protox::compile(OWN, [own])?.encode_to_vec()].concat();
+    let bytes = packed(&[bytes, protox::compile(OWN, [own])?.encode_to_vec()].concat())?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.binpb"), &bytes)?;
     let mut set = FileDescriptorSet::decode(bytes.as_slice())?;
@@ -82,4 +84,65 @@ fn main() -> Result<(), Box<dyn Error>> {
         .type_name_domain(["."], "")
         .compile_fds(set)?;
     Ok(())
+}
+
+/// A descriptor set in which lists of numbers say that they are packed. In proto3 they are without a word, but prost takes a
+/// field with any other option for one that is not, and would write it otherwise than the SDK.
+fn packed(set: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    rewrite(set, &|tag, file| {
+        let silent = tag == 1 && FileDescriptorProto::decode(file)?.syntax() == "proto3";
+        let inner = |tag, value: &[u8]| match tag {
+            4 if silent => packed_message(value),
+            _ => Ok(value.to_vec()),
+        };
+        rewrite(file, &inner)
+    })
+}
+
+/// As [`packed`], of a `DescriptorProto`.
+fn packed_message(message: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    rewrite(message, &|tag, value| match tag {
+        2 => packed_field(value),
+        3 => packed_message(value),
+        _ => Ok(value.to_vec()),
+    })
+}
+
+/// As [`packed`], of a `FieldDescriptorProto`.
+fn packed_field(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let field = FieldDescriptorProto::decode(bytes)?;
+    let number = !matches!(
+        field.r#type(),
+        Type::String | Type::Bytes | Type::Message | Type::Group
+    );
+    let silent = field.options.as_ref().is_some_and(|o| o.packed.is_none());
+    if field.label() != Label::Repeated || !number || !silent {
+        return Ok(bytes.to_vec());
+    }
+    rewrite(bytes, &|tag, value| match tag {
+        // `packed` of the options is their field 2
+        8 => Ok([value, &[2 << 3, 1]].concat()),
+        _ => Ok(value.to_vec()),
+    })
+}
+
+/// What a field of bytes is replaced with, by its number.
+type Change<'a> = dyn Fn(u32, &[u8]) -> Result<Vec<u8>, DecodeError> + 'a;
+
+/// A message with some fields changed. Options that prost does not know stay.
+fn rewrite(bytes: &[u8], change: &Change<'_>) -> Result<Vec<u8>, DecodeError> {
+    let (mut rest, mut out) = (bytes, Vec::with_capacity(bytes.len()));
+    while !rest.is_empty() {
+        let whole = rest;
+        let (tag, wire) = encoding::decode_key(&mut rest)?;
+        if wire != WireType::LengthDelimited {
+            encoding::skip_field(wire, tag, &mut rest, DecodeContext::default())?;
+            out.extend_from_slice(&whole[..whole.len() - rest.len()]);
+            continue;
+        }
+        let mut value = Vec::new();
+        encoding::bytes::merge(wire, &mut value, &mut rest, DecodeContext::default())?;
+        encoding::bytes::encode(tag, &change(tag, &value)?, &mut out);
+    }
+    Ok(out)
 }

@@ -104,6 +104,23 @@ impl AppState {
     }
 }
 
+/// Checks the id of a chain.
+///
+/// # Errors
+/// If no chain may have it.
+pub fn check_chain_id(id: &str) -> Result<()> {
+    let printable = id
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if id.is_empty() || id.len() > MAX_CHAIN_ID || !printable {
+        return Err(invalid(
+            "chain_id",
+            "must be 1 to 50 letters, digits, hyphens, dots or underscores",
+        ));
+    }
+    Ok(())
+}
+
 impl Document {
     /// A document with default parameters and without accounts or validators.
     pub fn new(chain_id: impl Into<String>, genesis_time: impl Into<String>) -> Self {
@@ -143,16 +160,7 @@ impl Document {
     /// # Errors
     /// The first broken rule, with its place.
     pub fn validate(&self) -> Result<()> {
-        let id = &self.chain_id;
-        let printable = id
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if id.is_empty() || id.len() > MAX_CHAIN_ID || !printable {
-            return Err(invalid(
-                "chain_id",
-                "must be 1 to 50 letters, digits, hyphens, dots or underscores",
-            ));
-        }
+        check_chain_id(&self.chain_id)?;
         OffsetDateTime::parse(&self.genesis_time, &Rfc3339)
             .map_err(|e| invalid("genesis_time", format!("{:?}: {e}", self.genesis_time)))?;
         if i64::try_from(self.initial_height).unwrap_or(0) < 1 {

@@ -34,7 +34,7 @@ pub use beacon::{BeaconGenesis, BeaconParams, BeaconValidator, BeaconValue, Pend
 pub use consensus::{
     AbciParams, BlockParams, ConsensusParams, EvidenceParams, ValidatorParams, VersionParams,
 };
-pub use document::{AppState, Document};
+pub use document::{AppState, Document, check_chain_id};
 pub use emission::EmissionGenesis;
 pub use error::{GenesisError, Result};
 pub use gov::{GovCount, GovGenesis, GovPayout};

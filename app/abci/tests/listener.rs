@@ -16,19 +16,38 @@ use tendermint_abci::Application;
 use tendermint_proto::v0_38::abci::request::Value as Call;
 use tendermint_proto::v0_38::abci::response::Value as Answer;
 use tendermint_proto::v0_38::abci::{
-    Request, RequestCheckTx, RequestCommit, RequestEcho, RequestFlush, RequestInfo, Response,
+    CheckTxType, Request, RequestCheckTx, RequestCommit, RequestEcho, RequestFlush, RequestInfo, Response,
     ResponseCheckTx, ResponseCommit,
 };
 
-/// Answers CheckTx with the transaction's own bytes; panics or halts when told to.
+/// Bytes of a transaction that no socket's buffer holds many of.
+const LONG: usize = 100_000;
+
+/// Answers CheckTx with the transaction's own bytes; panics, takes its time or halts when told to.
 #[derive(Clone, Default)]
 struct Probe {
     halted: Arc<AtomicBool>,
+    /// Set by a test; `is written?` is answered with it.
+    written: Arc<AtomicBool>,
 }
 
 impl Application for Probe {
     fn check_tx(&self, request: RequestCheckTx) -> ResponseCheckTx {
         assert_ne!(&request.tx[..], b"panic", "told to panic");
+        if &request.tx[..] == b"slow" {
+            thread::sleep(Duration::from_millis(20));
+        }
+        if &request.tx[..] == b"is written?" {
+            let code = u32::from(!self.written.load(Ordering::SeqCst));
+            return ResponseCheckTx {
+                code,
+                ..Default::default()
+            };
+        }
+        // An answer as long as the question would fill the way back while nobody reads.
+        if request.tx.len() == LONG {
+            return ResponseCheckTx::default();
+        }
         ResponseCheckTx {
             data: request.tx,
             ..Default::default()
@@ -369,4 +388,35 @@ fn a_tcp_port_in_use_is_reported_with_what_to_do() {
         panic!("the port was taken")
     };
     assert!(error.to_string().contains("stop it or choose another address"));
+}
+
+/// CometBFT spins while a write of requests is blocked; only rechecks are bounded by its mempool.
+#[test]
+fn rechecks_are_taken_before_their_turn_and_new_transactions_are_not() {
+    for (kind, taken) in [(CheckTxType::Recheck, true), (CheckTxType::New, false)] {
+        let probe = Probe::default();
+        let written = Arc::clone(&probe.written);
+        let net = start_probe(probe, Options::default());
+        let mut client = net.connect();
+        let check = |tx: Vec<u8>| {
+            Call::CheckTx(RequestCheckTx {
+                tx: tx.into(),
+                r#type: kind as i32,
+            })
+        };
+        // A second's work, a question, and what no socket's buffer holds.
+        let mut calls = vec![check(b"slow".to_vec()); 50];
+        calls.push(check(b"is written?".to_vec()));
+        calls.extend(vec![check(vec![7; LONG]); 20]);
+        calls.push(Call::Flush(RequestFlush {}));
+        client.send(&calls);
+        written.store(true, Ordering::SeqCst);
+        for _ in 0..50 {
+            assert!(matches!(client.receive(), Some(Answer::CheckTx(_))));
+        }
+        match client.receive() {
+            Some(Answer::CheckTx(answer)) => assert_eq!(answer.code == 0, taken, "{kind:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

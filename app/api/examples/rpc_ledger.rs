@@ -20,7 +20,7 @@ Every RPC of the modules that the chain speaks. Written by `cargo run -p quern-a
 protocol's descriptors and a fresh application; `make check` compares it.
 
 - **served**: a query is answered by gRPC, gRPC-web, ABCI and, where a route stands, REST; a message is executed.
-- **empty by design**: answered with nothing, always.
+- **empty by design**: answered with nothing, always; who asks for one of them is told that it is not there.
 - **refused**: for good, for the reason given.
 - **not yet**: gRPC code 12, REST 501; a message is refused with `sdk/2`.
 

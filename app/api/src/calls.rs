@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use crate::limits::{Limits, Places};
 use crate::services::{self, AMINO, METHODS, Node};
 use crate::source::Queries;
-use crate::{Messages, reflection, status};
+use crate::{Messages, grpc, reflection, status};
 
 /// Every unary method of the node, whatever protocol a client speaks.
 #[derive(Clone)]
@@ -46,7 +46,10 @@ impl Calls {
             let _leave = self.places.enter_comet().await?;
             let asked = timeout(self.places.run(), self.node.answer(path, &data)).await;
             let value = asked.map_err(|_| Status::deadline_exceeded("CometBFT took too long"))?;
-            let value = value.unwrap_or_else(|| Err(status::unknown_method(path)));
+            let value = match value {
+                Some(value) => value,
+                None => Err(self.unknown(path).await),
+            };
             return value.map(|value| Answered { value, height: None });
         }
         if let Some(value) = reflection::answer(self, path, &data).await {
@@ -57,12 +60,19 @@ impl Calls {
             let value = self.run(path, move || work(&data)).await?;
             return value.map(|value| Answered { value, height: None });
         }
+        // The application also answers paths of ABCI alone, such as those of its stores.
+        if !is_method(path) {
+            return Err(self.unknown(path).await);
+        }
         let source = Arc::clone(&self.source);
         let asked = path.to_owned();
         let answer = self.run(path, move || source.query(&asked, &data, height));
         let answer = answer.await?;
         if answer.code != 0 {
-            return Err(status::from_abci(path, &answer));
+            return Err(match status::is_unknown(&answer) {
+                true => self.unknown(path).await,
+                false => status::from_abci(&answer),
+            });
         }
         Ok(Answered {
             value: answer.value,
@@ -72,7 +82,7 @@ impl Calls {
 
     /// Computes an answer beside the threads that serve connections. Its place is free when that ends, even if
     /// nobody waits for it any more.
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         path: &str,
         work: impl FnOnce() -> T + Send + 'static,
@@ -104,11 +114,38 @@ impl Calls {
         self.node.chain_id().await
     }
 
+    /// The status of a path that nobody serves.
+    async fn unknown(&self, path: &str) -> Status {
+        self.find_served().await;
+        status::unknown(path, |service| {
+            let served = |method: &String| status::parts(method).is_some_and(|(of, _)| of == service);
+            grpc::REFLECTION.contains(&service) || self.served().iter().any(served)
+        })
+    }
+
+    /// Finds out which methods are served, unless that is known, beside the threads that serve connections.
+    pub(crate) async fn find_served(&self) {
+        if self.served.get().is_none() {
+            let calls = self.clone();
+            // Should it fail, whoever needs it asks once more.
+            let _ = tokio::task::spawn_blocking(move || calls.served().len()).await;
+        }
+    }
+
     /// Paths of all methods that answer something else than "unimplemented", found out by asking each
     /// once with an empty request.
     pub(crate) fn served(&self) -> &BTreeSet<String> {
         self.served.get_or_init(|| served(self.source.as_ref()))
     }
+}
+
+/// Whether a path is a method's that has a descriptor.
+fn is_method(path: &str) -> bool {
+    let known = status::parts(path).and_then(|(service, method)| {
+        let service = quern_proto::pool().get_service_by_name(service)?;
+        service.methods().find(|known| known.name() == method)
+    });
+    known.is_some()
 }
 
 /// Paths of all methods that the application or this crate answers.
@@ -129,7 +166,7 @@ fn is_served(source: &dyn Queries, path: &str) -> bool {
         return true;
     }
     let answer = source.query(path, &[], 0);
-    answer.code == 0 || status::from_abci(path, &answer).code() != Code::Unimplemented
+    answer.code == 0 || status::from_abci(&answer).code() != Code::Unimplemented
 }
 
 #[cfg(test)]
@@ -162,6 +199,7 @@ mod tests {
             bodies: 1_000,
             wait: Duration::from_millis(20),
             run,
+            per_client: None,
         };
         Calls::new(source, node, limits, Messages::new(|_| false))
     }

@@ -40,7 +40,7 @@ const EMPTY: [&str; 3] = [
 ];
 
 /// Methods that stay refused, and why.
-const REFUSED: [(&str, &str); 4] = [
+const REFUSED: [(&str, &str); 3] = [
     (
         "cosmos.distribution.v1beta1.Msg/DepositValidatorRewardsPool",
         "hosts and their funders earn what the chain mints, and nothing else",
@@ -53,10 +53,6 @@ const REFUSED: [(&str, &str); 4] = [
         "cosmos.mint.v1beta1.Msg/UpdateParams",
         "genesis sets the emission for ever: `sdk/37`",
     ),
-    (
-        "cosmos.slashing.v1beta1.Msg/Unjail",
-        "nothing jails for a time, so nobody is freed: `slashing/2`, `/4` or `/5` says which",
-    ),
 ];
 
 /// What becomes of a call.
@@ -64,7 +60,7 @@ const REFUSED: [(&str, &str); 4] = [
 pub enum Verdict {
     /// It is answered or executed.
     Served,
-    /// It is answered with nothing, always.
+    /// It is answered with nothing, always; who asks for one of them is told that it is not there.
     Empty,
     /// It is refused for good; the text says why.
     Refused(&'static str),

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tonic::Status;
 
+use crate::rate::{Clients, Rate};
 use crate::services::AMINO;
 
 /// Methods that run transactions or contracts, and so may compute up to a gas limit, and those that take whole
@@ -38,6 +39,8 @@ pub struct Limits {
     pub wait: Duration,
     /// Longest time that a caller waits for a query that runs. Gas limits end the query itself.
     pub run: Duration,
+    /// How often one address may ask, if that is bounded.
+    pub per_client: Option<Rate>,
 }
 
 impl Limits {
@@ -53,9 +56,13 @@ impl Limits {
             bodies: BODIES,
             wait: Duration::from_secs(5),
             run: Duration::from_secs(15),
+            per_client: None,
         }
     }
 }
+
+/// Most long bodies that are read at a time: JSON of a few bytes an element takes fifty times its length as a message.
+const LONG_BODIES: usize = 2;
 
 /// The places that are left.
 #[derive(Clone, Debug)]
@@ -66,6 +73,8 @@ pub(crate) struct Places {
     all: Arc<Semaphore>,
     comet: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+    clients: Option<Arc<Clients>>,
 }
 
 /// A query's place among those that run; dropping it makes room.
@@ -84,7 +93,14 @@ impl Places {
             all: Arc::new(Semaphore::new(limits.parallel)),
             comet: Arc::new(Semaphore::new(limits.comet)),
             bodies: Arc::new(Semaphore::new(limits.bodies.min(Semaphore::MAX_PERMITS))),
+            long: Arc::new(Semaphore::new(LONG_BODIES)),
+            clients: limits.per_client.map(|rate| Arc::new(Clients::new(rate))),
         }
+    }
+
+    /// The clients, if each of them is bounded.
+    pub(crate) fn clients(&self) -> Option<Arc<Clients>> {
+        self.clients.clone()
     }
 
     /// Longest time that a caller waits for a query that runs.
@@ -103,9 +119,20 @@ impl Places {
     /// # Errors
     /// As [`Places::enter`].
     pub(crate) async fn enter_comet(&self) -> Result<OwnedSemaphorePermit, Status> {
+        self.enter_door(&self.comet).await
+    }
+
+    /// Waits for leave to read a long body.
+    ///
+    /// # Errors
+    /// As [`Places::enter`].
+    pub(crate) async fn enter_long(&self) -> Result<OwnedSemaphorePermit, Status> {
+        self.enter_door(&self.long).await
+    }
+
+    async fn enter_door(&self, door: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Status> {
         let _waiting = self.queue.try_acquire().map_err(|_| busy())?;
-        let enter = Arc::clone(&self.comet).acquire_owned();
-        timeout(self.limits.wait, enter)
+        timeout(self.limits.wait, Arc::clone(door).acquire_owned())
             .await
             .ok()
             .and_then(Result::ok)
@@ -159,6 +186,7 @@ mod tests {
             bodies: 1_000,
             wait: Duration::from_millis(20),
             run: Duration::from_secs(1),
+            per_client: None,
         })
     }
 
@@ -171,6 +199,24 @@ mod tests {
         let light = places.enter("/cosmos.bank.v1beta1.Query/Balance").await.unwrap();
         drop((heavy, light));
         places.enter(HEAVY[1]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn two_long_bodies_are_read_at_a_time_however_many_cores_there_are() {
+        let places = Places::new(Limits {
+            wait: Duration::from_millis(20),
+            ..Limits::for_cores(16)
+        });
+        let reading = (
+            places.enter_long().await.unwrap(),
+            places.enter_long().await.unwrap(),
+        );
+        assert_eq!(
+            places.enter_long().await.unwrap_err().code(),
+            Code::ResourceExhausted
+        );
+        drop(reading);
+        drop(places.enter_long().await.unwrap());
     }
 
     #[tokio::test]

@@ -3,10 +3,12 @@ use std::sync::Arc;
 use tendermint_rpc::HttpClient;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::Routes;
 use tonic::transport::Server;
 
 use crate::calls::Calls;
 use crate::limits::Limits;
+use crate::rate::{Speaks, limited};
 use crate::rest::{self, RestOptions};
 use crate::services::Node;
 use crate::source::Queries;
@@ -71,7 +73,11 @@ impl Api {
         ready("gRPC", &listener)?;
         Server::builder()
             .tcp_nodelay(true)
-            .add_routes(grpc::routes(&self.calls))
+            .add_routes(Routes::from(limited(
+                grpc::routes(&self.calls).into_axum_router(),
+                self.calls.places().clients(),
+                Speaks::Grpc,
+            )))
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown)
             .await?;
         Ok(())
@@ -100,8 +106,7 @@ fn ready(server: &str, listener: &TcpListener) -> Result<(), ServeError> {
     if !address.ip().is_loopback() {
         tracing::warn!(
             %address,
-            "{server} is open to other machines, without TLS and with bounds for all callers together: let a firewall or a \
-             proxy say who may call"
+            "{server} is open to other machines, without TLS: let a firewall or a proxy say who may call"
         );
     }
     Ok(())

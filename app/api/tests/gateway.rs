@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use prost::Message;
-use quern_api::{Api, BLOCK_HEIGHT, Limits, MAX_REQUEST_BYTES, Messages, Options};
+use quern_api::{Api, BLOCK_HEIGHT, Limits, MAX_REQUEST_BYTES, Messages, Options, Rate};
 use quern_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
 use quern_proto::cosmos::base::v1beta1::Coin;
 use quern_proto::cosmos::tx::v1beta1::{BroadcastTxRequest, BroadcastTxResponse};
@@ -58,12 +58,16 @@ fn application(path: &str, data: &[u8], height: u64) -> ResponseQuery {
 }
 
 async fn start() -> Channel {
+    start_with(Limits::for_cores(4)).await
+}
+
+async fn start_with(limits: Limits) -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     // Nothing listens on port 1: calls that need CometBFT must say so.
     let options = Options {
         rpc: "http://127.0.0.1:1".to_owned(),
-        limits: Limits::for_cores(4),
+        limits,
         messages: Messages::new(|_| false),
     };
     let api = Api::new(Arc::new(application), options).unwrap();
@@ -128,17 +132,45 @@ async fn failures_keep_the_handler_s_code_and_text() {
         (status.code(), status.message()),
         (Code::NotFound, "no such account")
     );
-    let request = Request::new(QueryBalanceRequest::default());
-    let path = "/ibc.core.client.v1.Query/ConsensusStateHeights";
-    let status = call::<_, QueryBalanceResponse>(channel, path, request)
-        .await
-        .unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
-    assert!(
-        status
-            .message()
-            .starts_with("unknown method ConsensusStateHeights")
-    );
+}
+
+#[tokio::test]
+async fn what_nobody_serves_is_refused_in_the_words_of_go_s_server() {
+    let channel = start().await;
+    for (path, words) in [
+        (
+            "/ibc.core.client.v1.Query/ConsensusStateHeights",
+            "unknown service ibc.core.client.v1.Query",
+        ),
+        (
+            "/cosmos.mint.v1beta1.Query/Params",
+            "unknown service cosmos.mint.v1beta1.Query",
+        ),
+        (
+            "/cosmos.bank.v1beta1.Query/Params",
+            "unknown method Params for service cosmos.bank.v1beta1.Query",
+        ),
+        (
+            "/cosmos.bank.v1beta1.Query/NoSuch",
+            "unknown method NoSuch for service cosmos.bank.v1beta1.Query",
+        ),
+        (
+            "/cosmos.bank.v1beta1.Query/",
+            "unknown method  for service cosmos.bank.v1beta1.Query",
+        ),
+        (
+            "/grpc.reflection.v1.ServerReflection/NoSuch",
+            "unknown method NoSuch for service grpc.reflection.v1.ServerReflection",
+        ),
+        ("/store/bank/key", "unknown service store/bank"),
+        ("/nosuch", "malformed method name: \"/nosuch\""),
+    ] {
+        let request = Request::new(QueryBalanceRequest::default());
+        let status = call::<_, QueryBalanceResponse>(channel.clone(), path, request)
+            .await
+            .unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Unimplemented, words));
+    }
 }
 
 #[tokio::test]
@@ -218,4 +250,40 @@ async fn reflection_names_the_services_and_describes_a_message() {
         ),
         "{found:?}"
     );
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_ask_again() {
+    let limits = Limits {
+        per_client: Some(Rate {
+            per_second: 1,
+            burst: 3,
+        }),
+        ..Limits::for_cores(4)
+    };
+    let channel = start_with(limits).await;
+    let ask = || {
+        let request = Request::new(QueryBalanceRequest {
+            address: "a".to_owned(),
+            denom: "nqrn".to_owned(),
+        });
+        call::<_, QueryBalanceResponse>(channel.clone(), BALANCE, request)
+    };
+    let (mut answered, mut refused) = (0, None);
+    for _ in 0..6 {
+        match ask().await {
+            Ok(_) => answered += 1,
+            Err(status) => refused = Some(status),
+        }
+    }
+    assert!((3..=5).contains(&answered), "{answered}");
+    let refused = refused.unwrap();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(refused.metadata().get("retry-after").unwrap(), "1");
+    assert!(
+        refused.message().contains("more than 1 times a second"),
+        "{refused}"
+    );
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    ask().await.unwrap();
 }

@@ -1,109 +1,20 @@
 //! REST as a client sees it, over an application that answers from a table.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at a surprise")]
 
+mod answers;
+
 use std::sync::Arc;
 
+use answers::{application, coin};
 use bytes::Bytes;
 use prost::Message;
 use prost_types::{Any, Timestamp};
 use quern_api::{Api, Limits, Messages, Options, RestOptions};
 use quern_proto::cosmos::bank::v1beta1::{MsgSend, QueryAllBalancesRequest, QueryAllBalancesResponse};
-use quern_proto::cosmos::base::query::v1beta1::PageResponse;
-use quern_proto::cosmos::base::v1beta1::{Coin, DecCoin};
-use quern_proto::cosmos::tx::v1beta1::{SimulateRequest, Tx, TxBody};
-use quern_proto::cosmwasm::wasm::v1::{QuerySmartContractStateRequest, QuerySmartContractStateResponse};
+use quern_proto::cosmos::tx::v1beta1::{Tx, TxBody};
 use serde_json::{Value, json};
-use tendermint_proto::v0_38::abci::ResponseQuery;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-
-fn coin(denom: &str, amount: &str) -> Coin {
-    Coin {
-        denom: denom.to_owned(),
-        amount: amount.to_owned(),
-    }
-}
-
-fn application(path: &str, data: &[u8], height: u64) -> ResponseQuery {
-    let failed = |code, log: &str| ResponseQuery {
-        code,
-        log: log.to_owned(),
-        codespace: "sdk".to_owned(),
-        ..Default::default()
-    };
-    let found = |value: Vec<u8>| ResponseQuery {
-        value: value.into(),
-        height: if height == 0 {
-            77
-        } else {
-            i64::try_from(height).unwrap()
-        },
-        ..Default::default()
-    };
-    match path {
-        "/cosmos.bank.v1beta1.Query/AllBalances" => {
-            let request = QueryAllBalancesRequest::decode(data).unwrap();
-            if request.address == "nobody" {
-                return failed(
-                    22,
-                    "rpc error: code = NotFound desc = no <account>: key not found",
-                );
-            }
-            if request.address == "refused" {
-                return failed(
-                    6,
-                    "rpc error: code = Unknown desc = no address: invalid address: unknown request",
-                );
-            }
-            if request.address == "broken" {
-                let codespace = "undefined".to_owned();
-                return ResponseQuery {
-                    codespace,
-                    ..failed(1, "internal error")
-                };
-            }
-            let limit = request.pagination.unwrap_or_default().limit;
-            let pagination = Some(PageResponse {
-                next_key: if limit == 1 { vec![0xfb, 0xff] } else { Vec::new() },
-                total: 3,
-            });
-            let answer = QueryAllBalancesResponse {
-                balances: vec![coin("nqrn", &limit.to_string())],
-                pagination,
-            };
-            found(answer.encode_to_vec())
-        }
-        "/cosmwasm.wasm.v1.Query/SmartContractState" => {
-            let request = QuerySmartContractStateRequest::decode(data).unwrap();
-            found(
-                QuerySmartContractStateResponse {
-                    data: request.query_data,
-                }
-                .encode_to_vec(),
-            )
-        }
-        "/cosmos.tx.v1beta1.Service/Simulate" => {
-            let request = SimulateRequest::decode(data).unwrap();
-            failed(
-                18,
-                &format!(
-                    "rpc error: code = InvalidArgument desc = {} bytes: invalid request",
-                    request.tx_bytes.len()
-                ),
-            )
-        }
-        // A decimal coin, as distribution would answer: `rewards` of field 1 have the coins in field 2.
-        "/cosmos.distribution.v1beta1.Query/CommunityPool" => {
-            let reward = DecCoin {
-                denom: "nqrn".to_owned(),
-                amount: "1500000000000000000".to_owned(),
-            };
-            let reward = reward.encode_to_vec();
-            found([&[0x0a, u8::try_from(reward.len()).unwrap()], reward.as_slice()].concat())
-        }
-        _ => failed(6, "unknown query path: unknown request"),
-    }
-}
 
 async fn start(options: RestOptions) -> String {
     start_with(Limits::for_cores(4), options).await
@@ -221,7 +132,7 @@ async fn failures_have_the_status_and_shape_that_wallets_probe_for() {
     let address = start(RestOptions::default()).await;
     let missing = get(&address, "/cosmos/bank/v1beta1/balances/nobody").await;
     assert_eq!(missing.status, 404);
-    let expected = r#"{"code":5,"message":"no \u003caccount\u003e","details":[]}"#;
+    let expected = r#"{"code":5,"message":"no <account>","details":[]}"#;
     assert_eq!(String::from_utf8_lossy(&missing.body), expected);
 
     let wrong = get(&address, "/cosmos/bank/v1beta1/balances/me?pagination.limit=x").await;
@@ -345,6 +256,42 @@ async fn slow_bodies_fill_no_more_than_their_room_and_hinder_no_request_without_
     }
     let answer = ask(&address, "POST", path, &[], b"{}").await;
     assert_eq!(answer.json()["message"], "0 bytes");
+}
+
+#[tokio::test]
+async fn a_long_body_waits_for_a_place_to_be_read() {
+    let limits = Limits {
+        parallel: 0,
+        wait: std::time::Duration::from_millis(100),
+        ..Limits::for_cores(4)
+    };
+    // what CometBFT answers takes no place of a query
+    let broadcast = "/cosmos/tx/v1beta1/txs";
+    let body = |bytes: usize| {
+        format!(
+            r#"{{"tx_bytes":"{}","mode":"BROADCAST_MODE_SYNC"}}"#,
+            "A".repeat(bytes)
+        )
+    };
+    let address = start_with(limits, RestOptions::default()).await;
+    let short = ask(&address, "POST", broadcast, &[], body(4_000).as_bytes()).await;
+    assert_eq!(short.json()["code"], json!(14), "{}", short.json());
+    let long = ask(&address, "POST", broadcast, &[], body(40_000).as_bytes()).await;
+    assert_eq!((long.status, long.json()["code"].clone()), (429, json!(8)));
+
+    let address = start(RestOptions::default()).await;
+    let long = ask(&address, "POST", broadcast, &[], body(40_000).as_bytes()).await;
+    assert_eq!(long.json()["code"], json!(14), "{}", long.json());
+    let simulate = "/cosmos/tx/v1beta1/simulate";
+    let long = ask(
+        &address,
+        "POST",
+        simulate,
+        &[],
+        body(40_000).replace("mode", "tx").as_bytes(),
+    )
+    .await;
+    assert_eq!(long.status, 400, "{}", long.json());
 }
 
 #[tokio::test]
@@ -592,4 +539,23 @@ async fn connections_over_the_limit_wait_their_turn() {
     assert!(!waiting.is_finished());
     drop(first);
     assert_eq!(waiting.await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_has_no_json_is_no_failure_of_the_node() {
+    let address = start(RestOptions::default()).await;
+    let answer = get(&address, "/cosmos/feegrant/v1beta1/allowance/me/you").await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(
+        answer.json(),
+        json!({"code": 5, "message": "fee-grant not found: not found", "details": []})
+    );
+    // a contract that answers with what is no JSON
+    let answer = get(&address, "/cosmwasm/wasm/v1/contract/any/smart/bm90IGpzb24=").await;
+    assert_eq!((answer.status, answer.json()["code"].as_u64()), (400, Some(2)));
+    let said = answer.json()["message"].as_str().unwrap().to_owned();
+    assert!(said.contains("is not JSON"), "{said}");
+    // a broken state is
+    let answer = get(&address, "/cosmos/bank/v1beta1/balances/broken").await;
+    assert_eq!(answer.status, 500);
 }

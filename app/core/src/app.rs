@@ -13,11 +13,12 @@ use quern_wasm::Wasm;
 use crate::{
     OpenError, Options,
     ante::{Ante, Verified},
-    block::{Chain, header},
+    block::{Chain, Prepared, header},
     execute::Executor,
     router::AppRouter,
     stakes::Stakes,
     statesync::{self, StateSync},
+    tx::Decoded,
 };
 
 /// The application. Clones share everything; each ABCI connection holds one.
@@ -32,10 +33,16 @@ pub(crate) struct Shared {
     pub router: Arc<AppRouter>,
     pub options: Options,
     pub verified: Verified,
+    pub decoded: Decoded,
+    /// The last proposal that this node made.
+    pub prepared: Mutex<Option<Prepared>>,
     /// Held by the consensus connection while it works.
     pub chain: Mutex<Chain>,
     /// Held by the mempool connection, and by Commit while it replaces it.
     pub check: Mutex<CheckState>,
+    /// What the last block's header says of the validators of the next; empty from the start of the node to its first block,
+    /// as in the SDK: only consensus knows it.
+    pub next_validators: Mutex<Vec<u8>>,
     /// Snapshots, made and taken in.
     pub sync: StateSync,
     /// Held by the query connection while it works.
@@ -93,8 +100,11 @@ impl App {
                 router,
                 options,
                 verified: Verified::default(),
+                decoded: Decoded::default(),
+                prepared: Mutex::new(None),
                 chain: Mutex::new(Chain::new(header)),
                 check: Mutex::new(check),
+                next_validators: Mutex::default(),
                 sync,
                 abci_query: Mutex::new(()),
                 halted: OnceLock::new(),
@@ -190,6 +200,7 @@ impl Shared {
                 verified: &self.verified,
             },
             router: &self.router,
+            decoded: &self.decoded,
             max_gas,
         }
     }

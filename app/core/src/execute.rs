@@ -7,7 +7,13 @@ use quern_context::{Cx, GasMeter, Mode, MsgOutput, TxFacts};
 use quern_proto::{Any, cosmos::base::abci::v1beta1::TxMsgData};
 use quern_types::{Attribute, Error, Event, Result, errors};
 
-use crate::{Msg, ante::Ante, guard::guarded, router::AppRouter, tx::Tx};
+use crate::{
+    Msg,
+    ante::Ante,
+    guard::guarded,
+    router::AppRouter,
+    tx::{Decoded, Tx},
+};
 
 /// Most gas of an estimate where blocks have no limit.
 const SIMULATION_GAS: u64 = 100_000_000;
@@ -41,6 +47,7 @@ impl Outcome {
 pub(crate) struct Executor<'a> {
     pub ante: Ante<'a>,
     pub router: &'a Arc<AppRouter>,
+    pub decoded: &'a Decoded,
     /// Most gas of a block, if there is a limit.
     pub max_gas: Option<u64>,
 }
@@ -65,9 +72,27 @@ impl Executor<'_> {
         if quern_beacon::tx::decode(bytes).is_some() {
             return Ok(Outcome::refused(&quern_beacon::MISPLACED));
         }
+        let known = match cx.mode {
+            Mode::Finalize => self.decoded.take(bytes),
+            _ => self.decoded.get(bytes),
+        };
+        if let Some(tx) = known {
+            let outcome = self.run_decoded(cx, &tx, depth)?;
+            if cx.mode == Mode::Recheck && outcome.error.is_some() {
+                self.decoded.take(bytes);
+            }
+            return Ok(outcome);
+        }
         match guarded(|| Ok(Tx::decode(bytes))) {
             Err(panic) => Ok(Outcome::refused(panic)),
-            Ok(Ok(tx)) => self.run_decoded(cx, &tx, depth),
+            Ok(Ok(tx)) => {
+                let tx = Arc::new(tx);
+                let outcome = self.run_decoded(cx, &tx, depth)?;
+                if cx.mode == Mode::Check && outcome.error.is_none() {
+                    self.decoded.keep(&tx);
+                }
+                Ok(outcome)
+            }
             // In a block the SDK says no more of what it cannot decode.
             Ok(Err(_)) if cx.mode == Mode::Finalize => Ok(Outcome::refused(&errors::TX_DECODE)),
             // Elsewhere it says it twice.

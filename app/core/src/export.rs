@@ -4,7 +4,7 @@ use quern_context::Cx;
 use quern_genesis::{AppState, Document, SystemGenesis};
 use quern_types::Result;
 
-use crate::App;
+use crate::{App, invariants};
 
 impl App {
     /// The state at `height` (0 is the latest), as a new chain's `app_state`.
@@ -73,13 +73,11 @@ impl App {
         Ok(system)
     }
 
-    /// Checks the invariants that hold at every height.
+    /// Checks the invariants that hold at every height, and names those that hold.
     ///
     /// # Errors
-    /// The one that is broken.
-    pub fn check_invariants(&self, height: u64) -> Result<()> {
-        let cx = self.shared.export_cx(height)?;
-        quern_bank::check_supply(&cx)?;
-        quern_gov::check_deposits(&cx)
+    /// The first that is broken.
+    pub fn check_invariants(&self, height: u64) -> Result<Vec<&'static str>> {
+        invariants::check(&self.shared.export_cx(height)?, &self.shared.router)
     }
 }

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
 use quern_beacon::Hash;
 use quern_store::{Pruning, StoreError};
 
-use crate::{GasPrices, Snapshots};
+use crate::{GasPrices, Release, Snapshots};
 
-/// Settings of this node. None of them may change what a block does.
+/// Settings of this node. None of them but the release may change what a block does.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Folder of the state and of contract code.
@@ -26,6 +26,8 @@ pub struct Options {
     pub snapshots: Option<Snapshots>,
     /// Most bytes of a snapshot that is taken in; `None` without a limit.
     pub restore_room: Option<u64>,
+    /// What this binary was built with: the same on all nodes, unlike the rest.
+    pub release: Release,
     /// Names of upgrades that this binary is said to carry and that need no change of the state. A node that is
     /// told so of a binary that lacks the upgrade's rules leaves the chain.
     pub upgrades: BTreeSet<String>,
@@ -108,6 +110,7 @@ impl Options {
             halt: Halt::default(),
             snapshots: None,
             restore_room: None,
+            release: Release::default(),
             upgrades: BTreeSet::new(),
             skip_upgrades: BTreeSet::new(),
             query_gas_limit: Some(50_000_000),

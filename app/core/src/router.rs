@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use quern_context::{AnyMsg, Cx, MsgOutput, Router};
+use quern_proto::cosmwasm::wasm::v1::MsgExecuteContract;
 use quern_types::{AccAddress, Error, Result, errors};
 use quern_wasm::Wasm;
 
@@ -49,13 +50,27 @@ impl AppRouter {
             Msg::Staking(msg) => msg.execute(cx, &self.handle()?),
             Msg::Upgrade(msg) => msg.execute(cx),
             Msg::Vesting(msg) => msg.execute(cx),
-            Msg::Wasm(msg) => {
-                if let quern_wasm::Msg::Execute(call) = &msg {
-                    quern_staking::track_bond(cx, call)?;
-                }
-                self.wasm.execute(cx, &self.handle()?, msg)
-            }
+            Msg::Wasm(quern_wasm::Msg::Execute(call)) => self.call(cx, call),
+            Msg::Wasm(msg) => self.wasm.execute(cx, &self.handle()?, msg),
         }
+    }
+
+    /// Executes a contract. If it is one of the chain's own, x/staking follows what it does.
+    fn call(&self, cx: &Cx, call: MsgExecuteContract) -> Result<MsgOutput> {
+        quern_staking::track_bond(cx, &call)?;
+        let contract = call.contract.clone();
+        let own = cx.with_own_events();
+        let done = self
+            .wasm
+            .execute(&own, &self.handle()?, quern_wasm::Msg::Execute(call));
+        let said = own.events.take();
+        let told = match &done {
+            Ok(_) => quern_staking::judged(cx, self, &contract, &said)?,
+            Err(_) => None,
+        };
+        cx.events.extend(said);
+        cx.events.extend(told);
+        done
     }
 
     /// Answers a module's query; `None` if no module serves the path.

@@ -1,4 +1,4 @@
-//! Software upgrades: what this binary carries, and the stop before a block that it cannot execute.
+//! Software upgrades: the stop before a block that this binary cannot execute, and the changes before one that it can.
 
 use std::{fs, io::Write, path::Path, sync::atomic::Ordering};
 
@@ -6,59 +6,57 @@ use quern_context::{Cx, Mode};
 use quern_types::{Error, Result};
 use quern_upgrade::{Handlers, Plan, Verdict};
 
-use crate::{App, app::Shared};
-
-/// Versions of the modules: those of SDK 0.53 and wasmd 0.61 where they have the module, 1 for our own.
-const VERSIONS: &[(&str, u64)] = &[
-    ("auth", 5),
-    ("authz", 2),
-    ("bank", 4),
-    ("beacon", 1),
-    ("consensus", 1),
-    ("distribution", 3),
-    ("emission", 1),
-    ("evidence", 1),
-    ("feegrant", 2),
-    ("gov", 5),
-    ("mint", 2),
-    ("slashing", 4),
-    ("staking", 5),
-    ("system", 1),
-    ("upgrade", 2),
-    ("validators", 1),
-    ("vesting", 1),
-    ("wasm", 4),
-];
-
-/// The upgrades whose state changes this release carries: none has been made yet. A release for an upgrade adds
-/// a line with its name and what it does to the state.
-pub(crate) fn handlers() -> Handlers {
-    Handlers::default()
-}
+use crate::{App, Release, app::Shared};
 
 /// Notes the versions of a new chain's modules.
-pub(crate) fn init_versions(cx: &Cx) -> Result<()> {
-    quern_upgrade::set_versions(cx, VERSIONS)
+pub(crate) fn init_versions(cx: &Cx, release: &Release) -> Result<()> {
+    quern_upgrade::set_versions(cx, &release.versions())
 }
 
 impl Shared {
     fn handlers(&self) -> Handlers {
-        let names = self.options.upgrades.iter();
-        names.fold(handlers(), |handlers, name| handlers.without_migration(name))
+        let (names, carried) = (&self.options.upgrades, self.options.release.handlers.clone());
+        // a name that is given never takes the place of a change of the state
+        names.iter().fold(carried, |handlers, name| {
+            if handlers.get(name).is_some() {
+                handlers
+            } else {
+                handlers.without_migration(name)
+            }
+        })
     }
 
     /// Stops before a block that another binary must execute, and makes an upgrade that is due.
     pub(crate) fn upgrade(&self, cx: &Cx) -> Result<()> {
-        let wanted = |plan: &Plan| self.say_wanted(plan);
-        let skipped = &self.options.skip_upgrades;
-        quern_upgrade::before_block(cx, &self.handlers(), skipped, VERSIONS, wanted)
+        let handlers = self.handlers();
+        match quern_upgrade::check(cx, cx.block.height, &handlers, &self.options.skip_upgrades)? {
+            Verdict::GoOn => Ok(()),
+            Verdict::Refused(why) => Err(self.refuse(why)),
+            Verdict::Needed(plan) => Err(self.ask_for(&plan)),
+            Verdict::Skip(plan) => quern_upgrade::skip(cx, &plan),
+            Verdict::Apply(plan) => {
+                let versions = self.options.release.versions();
+                quern_upgrade::apply(cx, &self.router.handle()?, &handlers, &plan, &versions)
+            }
+        }
     }
 
-    fn say_wanted(&self, plan: &Plan) -> Result<()> {
+    /// A halt that no restart of this binary helps.
+    fn refuse(&self, why: String) -> Error {
         self.planned.store(true, Ordering::SeqCst);
+        Error::halt(why)
+    }
+
+    /// A halt until the plan's binary is there. Cosmovisor's file is written first.
+    fn ask_for(&self, plan: &Plan) -> Error {
         let path = &self.options.upgrade_info;
-        write(path, &quern_upgrade::info_json(plan)?)
-            .map_err(|e| Error::halt(format!("cannot write {}: {e}", path.display())))
+        let written = quern_upgrade::info_json(plan).and_then(|json| {
+            write(path, &json).map_err(|e| Error::halt(format!("cannot write {}: {e}", path.display())))
+        });
+        match written {
+            Ok(()) => self.refuse(quern_upgrade::needed(plan)),
+            Err(error) => error,
+        }
     }
 }
 
@@ -88,10 +86,7 @@ impl App {
         let next = self.last_height().saturating_add(1);
         match quern_upgrade::check(&cx, next, &shared.handlers(), &shared.options.skip_upgrades)? {
             Verdict::Refused(why) => Err(Error::halt(why)),
-            Verdict::Needed(plan) => {
-                shared.say_wanted(&plan)?;
-                Err(Error::halt(quern_upgrade::needed(&plan)))
-            }
+            Verdict::Needed(plan) => Err(shared.ask_for(&plan)),
             Verdict::GoOn | Verdict::Skip(_) | Verdict::Apply(_) => Ok(()),
         }
     }

@@ -278,9 +278,9 @@ fn what_the_sdk_refuses_a_contract_hears_by_its_code() {
         ),
         (undelegate(&one, QRN), "codespace: staking, code: 19"),
         (undelegate(&unknown, QRN), "codespace: staking, code: 3"),
-        (redelegate(&one, &one, QRN), "codespace: staking, code: 29"),
-        (redelegate(&one, &unknown, QRN), "codespace: staking, code: 31"),
-        (withdraw(&one), "codespace: distribution, code: 5"),
+        (redelegate(&one, &one, QRN), "codespace: staking, code: 19"),
+        (redelegate(&one, &unknown, QRN), "codespace: staking, code: 19"),
+        (withdraw(&one), "codespace: staking, code: 19"),
         (withdraw(&unknown), "codespace: staking, code: 3"),
         (
             json!({"distribution": {"set_withdraw_address": {"address": blocked}}}),
@@ -318,6 +318,16 @@ fn what_the_sdk_refuses_a_contract_hears_by_its_code() {
     let sub = json!({"id": 1, "msg": delegate(&unknown, QRN), "gas_limit": null, "reply_on": "never", "payload": ""});
     let msg = execute(&ann, &me, &json!({"sub": {"msgs": [sub]}}));
     failed(&send(chain, &ann, msg), "staking", 3, "validator does not exist");
+
+    // who holds nothing hears of that first; where one holds something, the destination is looked at
+    act(chain, &ann, &me, &delegate(&one, QRN));
+    for (msg, code) in [
+        (redelegate(&one, &one, QRN), "codespace: staking, code: 29"),
+        (redelegate(&one, &unknown, QRN), "codespace: staking, code: 31"),
+    ] {
+        act(chain, &ann, &me, &msg);
+        assert_eq!(reply(chain, &me)["error"], code, "{msg}");
+    }
 }
 
 #[test]

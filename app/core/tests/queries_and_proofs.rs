@@ -7,6 +7,7 @@ use prost::Message;
 use quern_proto::cosmos::{
     auth::v1beta1::{QueryAccountRequest, QueryAccountResponse},
     bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse},
+    base::node::v1beta1::{StatusRequest, StatusResponse},
 };
 use quern_testkit::{Chain, Genesis, User, bank_send};
 use support::open;
@@ -108,6 +109,32 @@ fn a_past_height_answers_with_its_own_state() {
         answer.balance.unwrap().amount
     };
     assert_eq!((at(2).as_str(), at(3).as_str(), at(0).as_str()), ("0", "5", "5"));
+}
+
+#[test]
+fn a_node_s_status_has_the_hashes_of_the_last_block_s_header() {
+    let dir = tempfile::tempdir().unwrap();
+    let alice = User::new("alice");
+    let mut chain = chain(dir.path(), &alice);
+    let status = |chain: &Chain<quern_core::App>| -> StatusResponse {
+        let path = "/cosmos.base.node.v1beta1.Service/Status";
+        chain.query(path, &StatusRequest {}).unwrap()
+    };
+    let found = chain.app.last_app_hash();
+    chain.block_with(|block| block.next_validators_hash = vec![7; 32].into());
+    let now = status(&chain);
+    assert_eq!((now.height, &now.app_hash), (3, &found));
+    assert_eq!(now.validator_hash, [7; 32]);
+    drop(chain);
+    let mut chain = Chain::resume(open(dir.path()));
+    let again = status(&chain);
+    assert_eq!((again.height, &again.app_hash), (3, &found));
+    assert!(
+        again.validator_hash.is_empty(),
+        "nobody has told it what consensus knows"
+    );
+    chain.block_with(|block| block.next_validators_hash = vec![8; 32].into());
+    assert_eq!(status(&chain).validator_hash, [8; 32]);
 }
 
 #[test]

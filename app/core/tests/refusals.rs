@@ -462,3 +462,24 @@ fn a_malformed_payer_or_granter_ends_the_transaction_as_in_the_sdk() {
     let tx = granter.sign(&w.alice);
     w.refused(tx, "undefined", 111_222, "decoding bech32 failed");
 }
+
+#[test]
+fn nobody_simulates_in_the_name_of_a_module() {
+    let mut w = world();
+    // which brings the collector's account into being
+    let paid = w.send().sign(&w.alice);
+    assert_eq!(w.chain.block([paid]).tx_results[0].code, 0);
+    let collector = quern_types::module_address("fee_collector");
+    let send = any(&MsgSend {
+        from_address: collector.to_string(),
+        to_address: w.bob.address().to_string(),
+        amount: vec![Coin {
+            denom: "nqrn".into(),
+            amount: "1".into(),
+        }],
+    });
+    let tx = w.chain.tx(&w.alice).message(send).sign(&w.alice);
+    let error = w.chain.simulate(&tx).unwrap_err();
+    let refusal = "not supported for module accounts: invalid pubkey";
+    assert!(error.log.contains(refusal), "{}", error.log);
+}

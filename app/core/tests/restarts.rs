@@ -55,6 +55,9 @@ fn genesis_is_asked_for_again_if_the_first_block_was_not_committed() {
     let dir = tempfile::tempdir().unwrap();
     let alice = User::new("alice");
     let chain = Chain::start(open(dir.path()), genesis(&alice));
+    // what the first block's header says of the state before it, as in the SDK: the hash of nothing
+    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(hex::encode(&chain.app_hash), nothing);
     let lost = chain.finalize([]);
     drop(chain);
     let app = open(dir.path());

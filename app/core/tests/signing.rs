@@ -370,3 +370,37 @@ fn gas_is_estimated_in_all_shapes_that_wallets_send() {
     let spread = figures.iter().max().unwrap() - figures.iter().min().unwrap();
     assert!(spread < 3_000, "{figures:?}");
 }
+
+#[test]
+fn ping_pub_simulates_with_an_empty_key_of_whatever_type_for_who_has_signed_before() {
+    let mut w = world();
+    let number = w.number(&w.alice);
+    w.passes(in_mode(SignMode::LegacyAminoJson, &w.alice, w.send(), number, 0));
+    let tx = |url: &str, value: Vec<u8>| {
+        let key = Any {
+            type_url: format!("/cosmos.crypto.{url}.PubKey"),
+            value,
+        };
+        let signer = Signer::new(Some(key), single(SignMode::Direct), number, 1);
+        let auth = AuthInfo {
+            signer_infos: vec![signer.info],
+            fee: Some(Fee {
+                gas_limit: 200_000,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        raw(&w.send().0, &auth, vec![vec![0; 64]])
+    };
+    for (url, value) in [
+        ("ed25519", vec![]),
+        ("secp256k1", vec![]),
+        ("ed25519", vec![10, 1, 7]),
+    ] {
+        let gas = w.chain.simulate(&tx(url, value.clone()));
+        let gas = gas.unwrap_or_else(|e| panic!("{url} {value:?}: {e:?}"));
+        assert!(gas.gas_used > 30_000, "{url}: {}", gas.gas_used);
+        let check = w.chain.check(&tx(url, value));
+        assert_eq!(check.code, 8, "it is no key all the same: {}", check.log);
+    }
+}

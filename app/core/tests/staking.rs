@@ -224,6 +224,47 @@ fn a_cancelled_undelegation_counts_again_at_once() {
 }
 
 #[test]
+fn an_undelegation_is_called_back_until_the_block_that_pays_it() {
+    let mut s = scene();
+    let (host, ann) = (s.w.hosts[0].clone(), s.ann.clone());
+    for message in [
+        delegate(&ann, &valoper(&host), 5 * QRN),
+        undelegate(&ann, &valoper(&host), 2 * QRN),
+    ] {
+        done(send(&mut s.w.chain, &ann, message));
+    }
+    let place =
+        json!({"position": {"host": host.address().to_string(), "funder": ann.address().to_string()}});
+    let position = ask(&s.w.chain, "bonding", &place);
+    let paid_at = position["unbonding"][0]["matures_at"].as_i64().unwrap();
+    let creation_height = unbonding(&s, &ann)[0].entries[0].creation_height;
+    let cancel = |amount| {
+        any(&staking::MsgCancelUnbondingDelegation {
+            delegator_address: ann.address().to_string(),
+            validator_address: valoper(&host),
+            amount: nqrn(amount),
+            creation_height,
+        })
+    };
+    while s.w.chain.height < paid_at - 2 {
+        s.w.chain.block([]);
+    }
+    done(send(&mut s.w.chain, &ann, cancel(QRN)));
+    // the entry is still there, and its time is over
+    let before = s.w.chain.balance(&ann, "nqrn");
+    let text = "unbonding delegation is already processed: invalid request";
+    failed(&send(&mut s.w.chain, &ann, cancel(QRN)), "sdk", 18, text);
+    assert_eq!(s.w.chain.height, paid_at);
+    assert_eq!(
+        s.w.chain.balance(&ann, "nqrn"),
+        before + QRN,
+        "paid in this block"
+    );
+    assert_eq!(delegation(&s, &ann, &host).unwrap(), 4 * QRN);
+    assert!(unbonding(&s, &ann).is_empty());
+}
+
+#[test]
 fn a_redelegation_lands_by_itself_and_cannot_hop_on_before() {
     let mut s = scene();
     let (one, two, ann) = (s.w.hosts[0].clone(), s.w.hosts[1].clone(), s.ann.clone());
@@ -311,20 +352,11 @@ fn wrong_delegations_are_refused_with_the_sdks_codes_and_move_nothing() {
         19,
         none,
     );
-    let to_nobody = redelegate(&ann, &valoper(&host), &unknown, QRN);
-    failed(
-        &send(c, &ann, to_nobody),
-        "staking",
-        31,
-        "redelegation destination validator not found",
-    );
-    let to_itself = redelegate(&ann, &valoper(&host), &valoper(&host), QRN);
-    failed(
-        &send(c, &ann, to_itself),
-        "staking",
-        29,
-        "cannot redelegate to the same validator",
-    );
+    // what is held is looked at before where it should go
+    for target in [&unknown, &valoper(&host)] {
+        let moved = redelegate(&ann, &valoper(&host), target, QRN);
+        failed(&send(c, &ann, moved), "staking", 19, none);
+    }
     failed(
         &send(c, &ann, delegate(&ann, &valoper(&host), 0)),
         "sdk",
@@ -460,4 +492,99 @@ fn unknown_positions_are_not_found_and_malformed_addresses_are_the_callers_fault
     let error =
         ask_staking::<_, staking::QueryValidatorResponse>(&s.w.chain, "Validator", &request).unwrap_err();
     assert_eq!(error.code, 18);
+}
+
+/// What each message is refused with where more than one thing is wrong: the SDK's first fault, in its words.
+#[test]
+fn refusals_come_in_the_order_and_words_of_the_sdk() {
+    let mut s = scene();
+    let (host, ann) = (s.w.hosts[0].clone(), s.ann.clone());
+    let (behind, unknown) = (valoper(&host), valoper(&User::new("nobody")));
+    done(send(&mut s.w.chain, &ann, delegate(&ann, &behind, QRN)));
+    let coin = |denom: &str, amount: u128| {
+        Some(quern_proto::cosmos::base::v1beta1::Coin {
+            denom: denom.into(),
+            amount: amount.to_string(),
+        })
+    };
+    let me = ann.address().to_string();
+    let delegates = |to: &str, coin| {
+        any(&staking::MsgDelegate {
+            delegator_address: me.clone(),
+            validator_address: to.into(),
+            amount: coin,
+        })
+    };
+    let leaves = |from: &str, coin| {
+        any(&staking::MsgUndelegate {
+            delegator_address: me.clone(),
+            validator_address: from.into(),
+            amount: coin,
+        })
+    };
+    let moves = |from: &str, to: &str, coin| {
+        any(&staking::MsgBeginRedelegate {
+            delegator_address: me.clone(),
+            validator_src_address: from.into(),
+            validator_dst_address: to.into(),
+            amount: coin,
+        })
+    };
+    let cancels = |behind: &str| {
+        any(&staking::MsgCancelUnbondingDelegation {
+            delegator_address: me.clone(),
+            validator_address: behind.into(),
+            amount: coin("nqrn", 1),
+            creation_height: 5,
+        })
+    };
+    let claims = |behind: &str| {
+        any(&distribution::MsgWithdrawDelegatorReward {
+            delegator_address: me.clone(),
+            validator_address: behind.into(),
+        })
+    };
+    let absent = ("staking", 3, "validator does not exist");
+    let nothing = ("staking", 19, "no delegation for (address, validator) tuple");
+    let too_much = ("sdk", 18, "invalid shares amount: invalid request");
+    let other = (
+        "sdk",
+        18,
+        "invalid coin denomination: got other, expected nqrn: invalid request",
+    );
+    let second = valoper(&s.w.hosts[1]);
+    let none_leaves = format!(
+        "rpc error: code = NotFound desc = unbonding delegation with delegator {me} not found for validator {behind}"
+    );
+    let cases = [
+        (delegates(&unknown, coin("other", 1)), absent),
+        (delegates(&unknown, coin("nqrn", u128::MAX)), absent),
+        (delegates(&behind, coin("other", 1)), other),
+        (leaves(&unknown, coin("other", 1)), absent),
+        (leaves(&second, coin("other", 1)), nothing),
+        (leaves(&behind, coin("other", 2 * QRN)), too_much),
+        (leaves(&behind, coin("other", 1)), other),
+        (moves(&unknown, &unknown, coin("other", 1)), absent),
+        (moves(&second, &unknown, coin("nqrn", 1)), nothing),
+        (moves(&behind, &behind, coin("nqrn", 2 * QRN)), too_much),
+        (moves(&behind, &behind, coin("other", 1)), other),
+        (
+            moves(&behind, &behind, coin("nqrn", 1)),
+            ("staking", 29, "cannot redelegate to the same validator"),
+        ),
+        (
+            moves(&behind, &unknown, coin("nqrn", 1)),
+            ("staking", 31, "redelegation destination validator not found"),
+        ),
+        (cancels(&unknown), absent),
+        (cancels(&behind), ("undefined", 1, none_leaves.as_str())),
+        (claims(&unknown), absent),
+        (claims(&second), nothing),
+    ];
+    for (message, (codespace, code, text)) in cases {
+        let result = send(&mut s.w.chain, &ann, message);
+        let whole = format!("failed to execute message; message index: 0: {text}");
+        failed(&result, codespace, code, &whole);
+        assert_eq!(result.log, whole);
+    }
 }

@@ -11,7 +11,7 @@ use support::{
     attribute_list,
     proving::{BOND, EPOCH, FIRST, play, proving},
     shipped::World,
-    staking::{QRN, delegate, done, redelegate, scene, send, undelegate, valoper, value},
+    staking::{QRN, attributes, delegate, done, kept, redelegate, scene, send, undelegate, valoper, value},
     system::key,
 };
 use tendermint_proto::v0_38::{
@@ -65,6 +65,7 @@ fn a_change_of_a_delegation_pays_what_it_earned_as_in_the_sdk() {
     let first = done(send(&mut w.chain, &ann, delegate(&ann, &behind, 100 * QRN)));
     assert_eq!(named(&first.events, "withdraw_rewards").len(), 0);
     let edit = any(&staking::MsgEditValidator {
+        description: kept(),
         validator_address: behind.clone(),
         commission_rate: "200000000000000000".into(),
         ..Default::default()
@@ -119,6 +120,47 @@ fn a_change_of_a_delegation_pays_what_it_earned_as_in_the_sdk() {
     });
     let result = done(send(&mut w.chain, &ann, cancel));
     assert_paid(&w, &result, earned, &wanted, had);
+    w.chain.app.check_invariants(0).unwrap();
+}
+
+#[test]
+fn a_redelegation_pays_what_was_earned_behind_both_hosts() {
+    let mut w = proving(&[BOND; 4]);
+    w.chain.empty_blocks(1);
+    let (host, other, ann) = (w.hosts[3].clone(), w.hosts[2].clone(), w.hosts[0].clone());
+    let hosts = [valoper(&host), valoper(&other)];
+    for (operator, behind) in [&host, &other].into_iter().zip(&hosts) {
+        done(send(&mut w.chain, &ann, delegate(&ann, behind, 50 * QRN)));
+        let edit = any(&staking::MsgEditValidator {
+            description: kept(),
+            validator_address: behind.clone(),
+            commission_rate: "200000000000000000".into(),
+            ..Default::default()
+        });
+        done(send(&mut w.chain, operator, edit));
+    }
+    for _ in 0..2 {
+        play(&mut w, &[25; 4]);
+    }
+    let earned = hosts.each_ref().map(|behind| owed(&w, &ann, behind));
+    assert!(earned.iter().all(|earned| *earned > 0), "{earned:?}");
+    let had = w.chain.balance(&ann, "nqrn");
+    let message = redelegate(&ann, &hosts[0], &hosts[1], QRN);
+    let result = done(send(&mut w.chain, &ann, message));
+    let paid = named(&result.events, "withdraw_rewards");
+    let paid = paid.iter().map(|event| attribute_list(event)[..2].to_vec());
+    let expected = earned
+        .iter()
+        .zip(&hosts)
+        .map(|(earned, behind)| vec![format!("amount={earned}nqrn"), format!("validator={behind}")]);
+    assert_eq!(paid.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    assert_eq!(w.chain.balance(&ann, "nqrn"), had + earned[0] + earned[1]);
+    // the contract pays, for a message that is none of a contract
+    let keys = attributes(&result.events, "transfer");
+    assert_eq!(keys, ["recipient", "sender", "amount", "msg_index"]);
+    for behind in &hosts {
+        assert_eq!(owed(&w, &ann, behind), 0);
+    }
     w.chain.app.check_invariants(0).unwrap();
 }
 

@@ -15,8 +15,8 @@ use support::{
     deliver, exported_twice, failed,
     proving::{BOND, FIRST, play, proving},
     staking::{
-        QRN, ask_staking, attributes, delegate, delegation, done, nqrn, scene, send, undelegate, validators,
-        valoper, value,
+        QRN, ask_staking, attributes, delegate, delegation, done, kept, nqrn, redelegate, scene, send,
+        undelegate, validators, valoper, value,
     },
     system::key,
 };
@@ -34,9 +34,9 @@ fn rewards_that_are_none_are_paid_as_none_and_go_where_they_are_wanted() {
     };
     failed(
         &send(&mut s.w.chain, &ann, claim(&ann, &valoper(&host))),
-        "distribution",
-        5,
-        "no delegation distribution info",
+        "staking",
+        19,
+        "no delegation for (address, validator) tuple",
     );
     done(send(&mut s.w.chain, &ann, delegate(&ann, &valoper(&host), QRN)));
     let result = done(send(&mut s.w.chain, &ann, claim(&ann, &valoper(&host))));
@@ -83,6 +83,87 @@ fn rewards_that_are_none_are_paid_as_none_and_go_where_they_are_wanted() {
     let (first, second) = exported_twice(&s.w.chain.app);
     assert_eq!(first.staking.withdraw_addresses.len(), 1);
     assert_eq!(first.staking, second.staking);
+}
+
+#[test]
+fn what_only_leaves_a_host_is_no_delegation_that_earns() {
+    let mut s = scene();
+    let (one, two) = (valoper(&s.w.hosts[0]), valoper(&s.w.hosts[1]));
+    let ann = s.ann.clone();
+    for host in [&one, &two] {
+        done(send(&mut s.w.chain, &ann, delegate(&ann, host, QRN)));
+    }
+    done(send(&mut s.w.chain, &ann, undelegate(&ann, &one, QRN)));
+    let request = distribution::QueryDelegationTotalRewardsRequest {
+        delegator_address: ann.address().to_string(),
+    };
+    let path = "/cosmos.distribution.v1beta1.Query/DelegationTotalRewards";
+    let found: distribution::QueryDelegationTotalRewardsResponse = s.w.chain.query(path, &request).unwrap();
+    let hosts: Vec<_> = found.rewards.iter().map(|r| &r.validator_address).collect();
+    assert_eq!(hosts, [&two]);
+    let of = |host: &str| {
+        let request = distribution::QueryDelegationRewardsRequest {
+            delegator_address: ann.address().to_string(),
+            validator_address: host.into(),
+        };
+        let path = "/cosmos.distribution.v1beta1.Query/DelegationRewards";
+        let found: Result<distribution::QueryDelegationRewardsResponse, _> = s.w.chain.query(path, &request);
+        found.map(|found| found.rewards)
+    };
+    assert_eq!(of(&two), Ok(vec![]));
+    let refused = of(&one).unwrap_err().log;
+    assert!(
+        refused.starts_with("no delegation for (address, validator) tuple"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn redelegations_are_found_as_the_sdk_finds_them() {
+    let mut s = scene();
+    let (one, two) = (valoper(&s.w.hosts[0]), valoper(&s.w.hosts[1]));
+    let ann = s.ann.clone();
+    done(send(&mut s.w.chain, &ann, delegate(&ann, &one, 2 * QRN)));
+    done(send(&mut s.w.chain, &ann, redelegate(&ann, &one, &two, QRN)));
+    let delegator = ann.address().to_string();
+    let ask = |delegator: &str, source: &str, target: &str| -> Result<(Vec<String>, bool), String> {
+        let request = staking::QueryRedelegationsRequest {
+            delegator_addr: delegator.into(),
+            src_validator_addr: source.into(),
+            dst_validator_addr: target.into(),
+            pagination: None,
+        };
+        let found: Result<staking::QueryRedelegationsResponse, _> =
+            ask_staking(&s.w.chain, "Redelegations", &request);
+        let found = found.map_err(|error| error.log)?;
+        let targets = found.redelegation_responses.into_iter().map(|found| {
+            let route = found.redelegation.unwrap();
+            assert_eq!(route.validator_src_address, one);
+            route.validator_dst_address
+        });
+        Ok((targets.collect::<Vec<_>>(), found.pagination.is_some()))
+    };
+    let moved = || vec![two.clone()];
+    // named by all three it is the only one, without a page
+    assert_eq!(ask(&delegator, &one, &two), Ok((moved(), false)));
+    let none =
+        format!("redelegation not found for delegator address {delegator} from validator address {two}");
+    assert!(ask(&delegator, &two, &one).is_err_and(|log| log.contains(&none)));
+    // a delegator and one validator, even none at all: all of the delegator's
+    for (source, target) in [("", ""), (&*two, ""), ("", &*one), ("x", ""), ("", "x")] {
+        assert_eq!(
+            ask(&delegator, source, target),
+            Ok((moved(), true)),
+            "{source} {target}"
+        );
+    }
+    assert_eq!(ask("", &one, ""), Ok((moved(), true)));
+    assert_eq!(ask("", &two, ""), Ok((vec![], true)));
+    let nobody = "empty address string is not allowed";
+    for (source, target) in [("", ""), (&*one, &*two), ("", &*two)] {
+        let found = ask("", source, target);
+        assert!(found.is_err_and(|log| log.contains(nobody)), "{source} {target}");
+    }
 }
 
 #[test]
@@ -253,6 +334,30 @@ fn a_host_registers_and_changes_its_record_by_the_sdks_messages() {
     );
     let poor = send(&mut s.w.chain, &bob, any(&msg(9, "")));
     failed(&poor, "sdk", 18, "invalid request");
+    for (rates, why) in [
+        (["", "", ""], "empty commission: invalid request"),
+        (
+            ["100000000000000000", "", ""],
+            "missing highest rate of commission: invalid request",
+        ),
+        (
+            ["", "1000000000000000000", "0"],
+            "missing rate of commission: invalid request",
+        ),
+        (
+            ["0", "1000000000000000000", ""],
+            "missing highest change of rate of commission: invalid request",
+        ),
+    ] {
+        let [rate, max_rate, max_change_rate] = rates.map(str::to_owned);
+        let mut message = msg(9, &details.to_string());
+        message.commission = Some(staking::CommissionRates {
+            rate,
+            max_rate,
+            max_change_rate,
+        });
+        failed(&send(&mut s.w.chain, &bob, any(&message)), "sdk", 18, why);
+    }
     let result = done(send(&mut s.w.chain, &bob, any(&msg(9, &details.to_string()))));
     assert_eq!(
         attributes(&result.events, "create_validator"),
@@ -278,7 +383,8 @@ fn a_host_registers_and_changes_its_record_by_the_sdks_messages() {
     let result = done(send(&mut s.w.chain, &bob, any(&edit)));
     assert_eq!(
         value(&result.events, "edit_validator", "commission_rate"),
-        "0.050000000000000000"
+        "commission_rates:<rate:\"50000000000000000\" max_rate:\"1000000000000000000\" \
+         max_change_rate:\"10000000000000000\" > update_time:<> "
     );
     let found = validators(&s, "BOND_STATUS_UNBONDED", 10, vec![])
         .validators
@@ -350,6 +456,7 @@ fn a_validators_description_is_kept_whole_and_survives_an_export() {
     );
     // a change of the commission alone says nothing of the description
     let rate = any(&staking::MsgEditValidator {
+        description: kept(),
         validator_address: valoper(&host),
         commission_rate: "50000000000000000".into(),
         ..Default::default()
@@ -379,6 +486,7 @@ fn a_delegator_is_paid_its_part_where_it_wants_it_and_the_operator_its_commissio
         delegate(&ann, &valoper(&host), 100 * QRN),
     ));
     let edit = any(&staking::MsgEditValidator {
+        description: kept(),
         validator_address: valoper(&host),
         commission_rate: "200000000000000000".into(),
         ..Default::default()

@@ -4,8 +4,9 @@ use crate::support;
 
 use std::path::Path;
 
-use quern_core::{App, Options};
+use quern_core::{App, Handlers, Options, Release, Upgrade};
 use quern_proto::cosmos::{
+    auth::v1beta1 as auth,
     consensus::v1::{QueryParamsRequest, QueryParamsResponse},
     upgrade::v1beta1::{
         MsgCancelUpgrade, MsgSoftwareUpgrade, Plan, QueryAppliedPlanRequest, QueryAppliedPlanResponse,
@@ -14,6 +15,7 @@ use quern_proto::cosmos::{
     },
 };
 use quern_testkit::{Chain, Genesis, User, any};
+use quern_types::{Result, errors, module_address};
 use serde_json::{Value, json};
 use support::{deliver, exported_twice, failed};
 
@@ -126,6 +128,100 @@ fn a_binary_does_not_run_ahead_of_its_upgrade() {
     let _void = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| chain.finalize([])));
     let reason = app.halted().unwrap();
     assert!(reason.contains("BINARY UPDATED BEFORE TRIGGER!"), "{reason}");
+    assert!(app.halt_was_planned(), "no restart helps");
+}
+
+/// Memos of another length, set as a proposal would.
+fn set_memos(upgrade: &Upgrade<'_>, to: u64) -> Result<()> {
+    let found: auth::QueryParamsResponse =
+        upgrade.query("/cosmos.auth.v1beta1.Query/Params", &auth::QueryParamsRequest {})?;
+    let changed = |params| auth::Params {
+        max_memo_characters: to,
+        ..params
+    };
+    let _: auth::MsgUpdateParamsResponse = upgrade.execute(&auth::MsgUpdateParams {
+        authority: module_address("gov").to_string(),
+        params: found.params.map(changed),
+    })?;
+    Ok(())
+}
+
+fn memos(chain: &Chain<App>) -> u64 {
+    let path = "/cosmos.auth.v1beta1.Query/Params";
+    let answer: auth::QueryParamsResponse = chain.query(path, &auth::QueryParamsRequest {}).unwrap();
+    answer.params.unwrap().max_memo_characters
+}
+
+fn version(chain: &Chain<App>, module: &str) -> u64 {
+    let request = QueryModuleVersionsRequest {
+        module_name: module.into(),
+    };
+    let path = "/cosmos.upgrade.v1beta1.Query/ModuleVersions";
+    let answer: QueryModuleVersionsResponse = chain.query(path, &request).unwrap();
+    answer.module_versions[0].version
+}
+
+#[test]
+fn a_release_changes_the_state_before_the_plans_block_and_answers_its_own_query() {
+    let dir = tempfile::tempdir().unwrap();
+    stopped(dir.path());
+    // a name that is given beside it does not hide the handler
+    let mut options = options(dir.path(), &["v2"], &[]);
+    options.release = Release {
+        handlers: Handlers::default().with("v2", |upgrade| {
+            assert_eq!((upgrade.plan.name.as_str(), upgrade.cx.block.height), ("v2", 4));
+            // what fails leaves nothing, and a handler may go on
+            set_memos(upgrade, 0).unwrap_err();
+            set_memos(upgrade, 512)
+        }),
+        versions: vec![("auth", 6), ("novel", 1)],
+        answer: Some(|_, path, _| (path == "/quern.novel.v1.Query/Ask").then(|| Ok(b"here".to_vec()))),
+    };
+    let app = App::open(options).unwrap();
+    app.check_upgrades().unwrap();
+    let ask = || app.query("/quern.novel.v1.Query/Ask", &[], 0, false);
+    assert_eq!(ask().value.to_vec(), b"here");
+    let mut chain = Chain::resume(app.clone());
+    assert_eq!((memos(&chain), version(&chain, "auth")), (256, 5));
+    let block = chain.block([]);
+    assert_eq!(app.halted(), None);
+    assert_eq!((memos(&chain), version(&chain, "auth")), (512, 6));
+    assert_eq!((version(&chain, "novel"), version(&chain, "bank")), (1, 4));
+    assert!(block.consensus_param_updates.is_some());
+    // once
+    let later = chain.block([]);
+    assert!(later.consensus_param_updates.is_none());
+    assert_eq!(applied(&chain, "v2"), HEIGHT);
+}
+
+#[test]
+fn a_handler_that_fails_stops_the_node_before_the_block_and_leaves_the_state_for_a_better_one() {
+    let dir = tempfile::tempdir().unwrap();
+    stopped(dir.path());
+    let release = |handler| Release {
+        handlers: Handlers::default().with("v2", handler),
+        ..Release::default()
+    };
+    let mut with = options(dir.path(), &[], &[]);
+    with.release = release(|upgrade| {
+        set_memos(upgrade, 512)?;
+        Err(errors::NOT_FOUND.wrap("the code is not there"))
+    });
+    {
+        let app = App::open(with.clone()).unwrap();
+        let chain = Chain::resume(app.clone());
+        let _void = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| chain.finalize([])));
+        let reason = app.halted().unwrap();
+        assert!(
+            reason.contains("upgrade \"v2\": the code is not there: not found"),
+            "{reason}"
+        );
+        assert_eq!((app.last_height(), memos(&chain)), (3, 256));
+    }
+    with.release = release(|upgrade| set_memos(upgrade, 500));
+    let mut chain = Chain::resume(App::open(with).unwrap());
+    chain.block([]);
+    assert_eq!((memos(&chain), applied(&chain, "v2")), (500, HEIGHT));
 }
 
 #[test]
@@ -191,7 +287,7 @@ fn versions_of_modules_and_the_authority_are_answered() {
             &QueryAuthorityRequest {},
         )
         .unwrap();
-    assert_eq!(answer.address, quern_types::module_address("gov").to_string());
+    assert_eq!(answer.address, module_address("gov").to_string());
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn vesting_since(hours: i64) -> (Scene, User) {
     (s, vera)
 }
 
-fn act(s: &mut Scene, who: &User, message: Any) -> ExecTxResult {
+pub fn act(s: &mut Scene, who: &User, message: Any) -> ExecTxResult {
     let request = QueryAccountInfoRequest {
         address: who.address().to_string(),
     };

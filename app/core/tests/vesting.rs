@@ -19,6 +19,9 @@ use quern_testkit::{Chain, GENESIS_TIME, Genesis, TxBuilder, User, any, bank_sen
 use support::{deliver, exported_twice, failed, started};
 use tendermint_proto::v0_38::abci::ExecTxResult;
 
+/// Number of the account that is made after alice's and those of six modules.
+const NEW: u64 = 7;
+
 struct World {
     _dir: tempfile::TempDir,
     app: App,
@@ -71,9 +74,9 @@ impl World {
             .join(",")
     }
 
-    /// The new account, which signs its first transaction with number 1.
+    /// The new account, which signs.
     fn sends_back(&mut self, amount: &str, sequence: u64) -> ExecTxResult {
-        let tx = TxBuilder::new(1, sequence)
+        let tx = TxBuilder::new(NEW, sequence)
             .message(bank_send(&self.new, &self.alice, amount))
             .sign(&self.new);
         deliver(&mut self.chain, tx)
@@ -212,7 +215,7 @@ fn locked_coins_pay_no_fees() {
         amount: coins("100nqrn"),
     };
     assert_eq!(w.run(any(&locked)).code, 0);
-    let tx = TxBuilder::new(1, 0)
+    let tx = TxBuilder::new(NEW, 0)
         .message(bank_send(&w.new, &w.alice, "1nqrn"))
         .fee("10nqrn")
         .sign(&w.new);
@@ -281,7 +284,7 @@ fn an_account_of_many_periods_pays_for_each_of_them_whenever_it_is_read() {
         let created = deliver(&mut w.chain, tx);
         assert_eq!(created.code, 0, "{}", created.log);
         let bytes = w.account().value.len();
-        let tx = TxBuilder::new(1, 0)
+        let tx = TxBuilder::new(NEW, 0)
             .message(bank_send(&w.new, &w.alice, "1nqrn"))
             .gas(20_000_000)
             .sign(&w.new);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use quern_core::Release;
 use quern_wallet::{
     KeysCommand, QueryCommand, TxCommand,
     trace::{Report, TraceCommand, VerifyReceiptCommand},
@@ -82,7 +83,7 @@ pub struct OutputArgs {
 #[derive(Clone, Debug, Args)]
 pub struct CometArgs {
     /// CometBFT 0.38 program
-    #[arg(long, env = "QUERN_COMETBFT")]
+    #[arg(long, global = true, env = "QUERN_COMETBFT")]
     pub comet_bin: Option<PathBuf>,
 }
 
@@ -119,6 +120,7 @@ pub enum Command {
     /// Check a receipt's signatures and proofs without a node
     VerifyReceipt(VerifyReceiptCommand),
     /// The consensus side: ids, keys, reset
+    #[command(aliases = ["tendermint", "cometbft"])]
     Comet {
         /// What to do.
         #[command(subcommand)]
@@ -176,18 +178,18 @@ pub enum Command {
     Child(ChildArgs),
 }
 
-/// Runs the command and prints its result.
+/// Runs the command and prints its result. A node that it starts is of this release.
 ///
 /// # Errors
 /// With the exit code of the failure.
-pub fn run(cli: Cli) -> Outcome {
+pub fn run(cli: Cli, release: Release) -> Outcome {
     let home = Home::new(&cli.home)?;
     let format = cli.output.output.unwrap_or(match cli.command {
         Command::Status(_) => Format::Json,
         _ => Format::Text,
     });
     let value = match cli.command {
-        Command::Start(args) => return start(&args, &cli.log, &home),
+        Command::Start(args) => return start(&args, &cli.log, &home, release),
         Command::PreUpgrade => return Ok(()),
         Command::State(args) => return state::state(&args, format, &home),
         Command::Child(args) => return become_child(&args, &home),
@@ -213,7 +215,9 @@ pub fn run(cli: Cli) -> Outcome {
         Command::Rollback { args, comet } => rollback::rollback(args, &home, comet.comet_bin.as_ref())?,
         Command::Export(args) => {
             // a genesis document has one form
-            print(Format::Json, &export::export(&args, &home)?);
+            if let Some(document) = export::export(&args, &home)? {
+                print(Format::Json, &document);
+            }
             return Ok(());
         }
         Command::Invariants(args) => invariants::invariants(&args, &home)?,

@@ -61,10 +61,22 @@ impl Home {
         self.0.join("data")
     }
 
+    /// The file by which a node asks Cosmovisor for an upgrade.
+    #[must_use]
+    pub fn upgrade_info(&self) -> PathBuf {
+        self.data().join("upgrade-info.json")
+    }
+
     /// State of the application.
     #[must_use]
     pub fn app_data(&self) -> PathBuf {
         self.data().join("app")
+    }
+
+    /// The database in it.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.app_data().join("state")
     }
 
     /// State-sync snapshots.
@@ -127,18 +139,47 @@ impl Home {
     /// [`Exit::BadFile`] if a file that `init` makes is missing.
     pub fn must_exist(&self) -> Outcome {
         for file in [self.config_toml(), self.genesis(), self.app_toml()] {
-            if !file.is_file() {
-                return Err(Failure::new(
-                    Exit::BadFile,
-                    format!(
-                        "{} is missing: run `quernd init <moniker> --chain-id <id> --home {}` first, or give the right --home",
-                        file.display(),
-                        self.0.display()
-                    ),
-                ));
-            }
+            self.must_have(&file)?;
         }
         Ok(())
+    }
+
+    /// Fails with what to do when a file is missing that `init` makes.
+    ///
+    /// # Errors
+    /// [`Exit::BadFile`] if there is none.
+    pub fn must_have(&self, file: &Path) -> Outcome {
+        if file.is_file() {
+            return Ok(());
+        }
+        let what = if file.exists() { "is no file" } else { "is missing" };
+        Err(Failure::new(
+            Exit::BadFile,
+            format!(
+                "{} {what}: run `quernd init <moniker> --chain-id <id> --home {}` first, or give the right --home",
+                file.display(),
+                self.0.display()
+            ),
+        ))
+    }
+
+    /// Fails with what to do when the application has no state yet: opening one would make it, and a command that only
+    /// looks must leave nothing behind.
+    ///
+    /// # Errors
+    /// [`Exit::BadFile`] for a home that was never initialised or whose node never ran.
+    pub fn must_have_state(&self) -> Outcome {
+        self.must_exist()?;
+        if fs::read_dir(self.state()).is_ok_and(|mut files| files.next().is_some()) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::BadFile,
+            format!(
+                "{} is missing: the node has no state yet. Run `quernd start` first, or give the right --home",
+                self.state().display()
+            ),
+        ))
     }
 
     /// Takes every lock of the home at once, for a command that needs a stopped node.

@@ -19,6 +19,9 @@ use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 use crate::onion::Onions;
 
+/// CometBFT's database in a fresh home, where its program knows it (ADR 17).
+const DATABASE: &str = "pebbledb";
+
 /// Arguments of `quernd init`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InitArgs {
@@ -94,6 +97,9 @@ fn build(args: &InitArgs, home: &Home, comet: &Comet) -> Outcome<Value> {
         p2p: loopback(args.p2p_port),
     };
     prepare(&mut config, &args.moniker, ports, args.pace)?;
+    if comet.keeps(DATABASE)? {
+        edit::set(&mut config, "db_backend", DATABASE.into())?;
+    }
     edit::write(&home.config_toml(), config.to_string().as_bytes(), 0o644)?;
 
     let mut app = TEMPLATE.parse().at(Exit::Failure, "app.toml")?;

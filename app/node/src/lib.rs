@@ -10,8 +10,12 @@ pub mod commands;
 pub mod config;
 pub mod devnet;
 pub mod exit;
+pub mod hints;
 pub mod home;
 pub mod init;
 pub mod onion;
 pub mod output;
+mod program;
 pub mod start;
+
+pub use program::program;

@@ -46,8 +46,6 @@ impl Onions {
         if !path.exists() {
             return Ok(Self::default());
         }
-        let text = fs::read(path).at(Exit::BadFile, path.display())?;
-        let file: File = serde_json::from_slice(&text).at(Exit::BadFile, path.display())?;
         let damaged = |why: String| {
             Failure::new(
                 Exit::BadFile,
@@ -58,6 +56,8 @@ impl Onions {
                 ),
             )
         };
+        let text = fs::read(path).map_err(|error| damaged(error.to_string()))?;
+        let file: File = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
         if file.version != VERSION {
             return Err(damaged(format!("version {} is unknown", file.version)));
         }

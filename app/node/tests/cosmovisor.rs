@@ -1,5 +1,5 @@
 //! An upgrade that governance plans, under Cosmovisor itself: every node of a network stops at the height, is backed
-//! up, gets the plan's binary and goes on, and nobody touches it.
+//! up, gets the plan's binary, which is another one, and goes on; the state is changed, and nobody touches it.
 
 use crate::support;
 
@@ -7,14 +7,16 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use quern_genesis::{predict, profile::CONTRACTS};
 use quern_node::devnet::Devnet;
 use quern_types::module_address;
 use serde_json::{Value, json};
-use support::hosts::{PATIENCE, ended, json_of, quernd, run, two_hosts};
-use support::processes;
-use support::state::state;
+use support::hosts::{PATIENCE, ended, json_of, next_release, quernd, run, two_hosts};
+use support::state::{assert_equal, state};
+use support::{http, processes};
 
 /// Seconds of a vote.
 const VOTING: u64 = 10;
@@ -68,20 +70,18 @@ fn script(file: &Path, text: &str) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Puts a node under Cosmovisor: the program that it begins with, and the one of the plan. That is a release without
-/// a change of state, so its notes say how it is started, and a script stands for it.
+/// Puts a node under Cosmovisor: the program that it begins with, and the one of the plan, behind a script that notes its
+/// calls. While the file `hold` is in the home, the upgrade does not end.
 fn install(node: &mut Devnet, grace: bool) {
     let home = node.home().root().to_owned();
-    let program = env!("CARGO_BIN_EXE_quernd");
     fs::create_dir(home.join("backups")).unwrap();
-    cosmovisor(&home, &["init", program]);
+    cosmovisor(&home, &["init", env!("CARGO_BIN_EXE_quernd")]);
     let next = home.join("next");
     let calls = home.join("calls");
+    let program = next_release();
     script(
         &next,
-        &format!(
-            "echo \"$1\" >>{calls:?}\nif [ \"$1\" = start ]; then set -- \"$@\" --upgrade-handler v2; fi\nexec {program} \"$@\""
-        ),
+        &format!("echo \"$1\" >>{calls:?}\nexec {program:?} \"$@\""),
     );
     cosmovisor(&home, &["add-upgrade", "v2", next.to_str().unwrap()]);
     script(
@@ -91,6 +91,7 @@ fn install(node: &mut Devnet, grace: bool) {
     let under = home.join("under-cosmovisor");
     let exports = settings(&home, grace)
         .into_iter()
+        .chain([("QUERND_NEXT_HOLD", home.join("hold").display().to_string())])
         .map(|(name, value)| format!("export {name}='{value}'\n"))
         .collect::<String>();
     let run = tools().join("cosmovisor");
@@ -156,7 +157,7 @@ fn plan(nodes: &[Devnet]) -> u64 {
             _ => panic!("{found}"),
         }
         assert!(started.elapsed() < PATIENCE, "{found}");
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
@@ -170,8 +171,8 @@ fn backup(home: &Path) -> PathBuf {
     one.clone()
 }
 
-/// Everything that Cosmovisor left of the upgrade.
-fn assert_upgraded(node: &Devnet, height: u64) {
+/// Everything that Cosmovisor left of the upgrade. It started the new program so often.
+fn assert_upgraded(node: &Devnet, height: u64, starts: usize) {
     let home = node.home().root();
     let log = fs::read_to_string(node.log()).unwrap();
     let needed = format!("UPGRADE \"v2\" NEEDED at height: {height}: {{\"binaries\":{{}}}}");
@@ -186,10 +187,12 @@ fn assert_upgraded(node: &Devnet, height: u64) {
             "{file}"
         );
     }
-    // the operator's script first, then the new program, once each
+    // the operator's script first, then the new program
     let calls = fs::read_to_string(home.join("calls")).unwrap();
     let calls = calls.lines().filter(|line| *line != "status").collect::<Vec<_>>();
-    assert_eq!(calls, [&format!("before v2 {height}"), "pre-upgrade", "start"]);
+    let before = format!("before v2 {height}");
+    let expected = [vec![before.as_str(), "pre-upgrade"], vec!["start"; starts]].concat();
+    assert_eq!(calls, expected);
     let applied = json_of(home, &["query", "upgrade", "applied", "v2"]);
     assert_eq!(applied["height"], json!(height.to_string()));
     assert!(json_of(home, &["query", "upgrade", "plan"])["plan"].is_null());
@@ -201,24 +204,117 @@ fn assert_upgraded(node: &Devnet, height: u64) {
     assert_eq!(kept, height - 1);
 }
 
+/// What the two releases differ in, as a node serves it: its query, memos, the contract, a module's version.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    release: (u64, Value),
+    memos: Value,
+    pricing: Option<Value>,
+    migrations: usize,
+    auth: Value,
+}
+
+fn seen(node: &Devnet) -> Seen {
+    let home = node.home().root();
+    let asked = http::get(&format!(
+        "{}/abci_query?path=%22/quern.next.v1.Query/Release%22",
+        node.rpc()
+    ));
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    let response = &asked["result"]["response"];
+    let contract = predict(CONTRACTS)
+        .into_iter()
+        .find(|(name, _)| *name == "pricing");
+    let contract = contract.unwrap().1.to_string();
+    let note = [
+        "query",
+        "wasm",
+        "contract-state",
+        "smart",
+        &contract,
+        r#"{"get":{"key":"migrated"}}"#,
+        "-o",
+        "json",
+    ];
+    let history = json_of(home, &["query", "wasm", "contract-history", &contract]);
+    let versions = json_of(home, &["query", "upgrade", "module-versions"]);
+    let versions = versions["module_versions"].as_array().unwrap();
+    let auth = versions.iter().find(|version| version["name"] == "auth").unwrap();
+    Seen {
+        release: (response["code"].as_u64().unwrap(), response["value"].clone()),
+        memos: json_of(home, &["query", "auth", "params"])["params"]["max_memo_characters"].clone(),
+        pricing: quernd(home, &note)
+            .ok()
+            .map(|said| serde_json::from_str(&said).unwrap()),
+        migrations: history["entries"].as_array().unwrap().len() - 1,
+        auth: auth["version"].clone(),
+    }
+}
+
+/// Kills a node in the middle of the upgrade's block, Cosmovisor as well.
+fn kill_in_the_handler(node: &mut Devnet) {
+    let started = Instant::now();
+    let reached = node.home().root().join("hold.reached");
+    while !reached.exists() {
+        assert!(started.elapsed() < PATIENCE, "{}", node.log_tail());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let of_cosmovisor = processes::children(node.pid().unwrap());
+    let [(quernd, _)] = of_cosmovisor.as_slice() else {
+        panic!("{of_cosmovisor:?}")
+    };
+    processes::kill(*quernd);
+    node.kill();
+}
+
 #[test]
 fn cosmovisor_takes_a_network_through_an_upgrade_that_governance_voted() {
-    let (mut nodes, _) = two_hosts();
+    let (mut nodes, addresses) = two_hosts();
     hurry(&nodes[0]);
     for (node, grace) in nodes.iter_mut().zip([true, false]) {
         install(node, grace);
     }
     let (mut nodes, _) = run(nodes, 2);
+    let probe = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../contracts/artifacts/probe.wasm"
+    );
+    send(&nodes[0], &["wasm", "store", probe]);
     let height = plan(&nodes);
+    let old = Seen {
+        release: (6, Value::Null),
+        memos: json!("256"),
+        pricing: None,
+        migrations: 0,
+        auth: json!("5"),
+    };
+    for node in &nodes {
+        assert_eq!(seen(node), old);
+    }
+
+    let hold = nodes[1].home().root().join("hold");
+    fs::write(&hold, "").unwrap();
+    kill_in_the_handler(&mut nodes[1]);
+    fs::remove_file(&hold).unwrap();
+    nodes[1].launch().unwrap();
     for node in &mut nodes {
         node.wait_for_height(height + 3, PATIENCE).unwrap();
     }
-    for node in &nodes {
-        assert_upgraded(node, height);
+    let new = Seen {
+        release: (0, json!(STANDARD.encode(b"\x0a\x02v2"))),
+        memos: json!("512"),
+        pricing: Some(json!({"data": "v2"})),
+        migrations: 1,
+        auth: json!("6"),
+    };
+    for (node, starts) in nodes.iter().zip([1, 2]) {
+        assert_upgraded(node, height, starts);
+        assert_eq!(seen(node), new);
     }
+    // what the old rules refuse
+    let (to, memo) = (&addresses[1], "m".repeat(300));
+    send(&nodes[0], &["bank", "send", to, "1nqrn", "--memo", &memo]);
 
-    // started again, it knows what it did
-    let home = nodes[1].home().root().to_owned();
     for node in &mut nodes {
         // Cosmovisor that has made an upgrade ends with 1 when it is told to stop, whatever its node does
         let of_cosmovisor = processes::children(node.pid().unwrap());
@@ -227,17 +323,26 @@ fn cosmovisor_takes_a_network_through_an_upgrade_that_governance_voted() {
         };
         processes::terminate(*quernd);
         assert_eq!(ended(node), 0, "{}", node.log_tail());
-        node.launch().unwrap();
     }
-    let reached = height + 6;
-    nodes[1].wait_for_height(reached, PATIENCE).unwrap();
-    let calls = fs::read_to_string(home.join("calls")).unwrap();
-    let of = |name: &str| calls.lines().filter(|line| *line == name).count();
-    assert_eq!((of("pre-upgrade"), of("start")), (1, 2), "{calls}");
-    backup(&home);
+    // of the killed one nothing is lost or done twice: both have the same rows
+    let folders = [&nodes[0], &nodes[1]].map(|node| node.home().app_data().join("state"));
+    let last = folders.each_ref().map(|folder| state(folder, None).1);
+    let both = last.into_iter().min();
+    let [one, other] = folders.map(|folder| state(&folder, both).0);
+    assert_equal(&one, &other);
 
-    let versions: Value = serde_json::from_str(cosmovisor(&home, &["version", "-o", "json"]).trim()).unwrap();
+    // the old binary is out for good
+    nodes[0].set_program(env!("CARGO_BIN_EXE_quernd").into());
+    nodes[0].launch().unwrap();
+    assert_eq!(ended(&mut nodes[0]), 16, "{}", nodes[0].log_tail());
+    let log = fs::read_to_string(nodes[0].log()).unwrap();
+    let refused = "wrong binary: it has no handler for upgrade \"v2\", which this chain has made; start the binary of that upgrade \
+                   or a later one";
+    assert!(log.contains(refused), "{log}");
+
+    let home = nodes[1].home().root();
+    let versions: Value = serde_json::from_str(cosmovisor(home, &["version", "-o", "json"]).trim()).unwrap();
     let own: Value =
-        serde_json::from_str(&quernd(&home, &["version", "--long", "-o", "json"]).unwrap()).unwrap();
+        serde_json::from_str(&quernd(home, &["version", "--long", "-o", "json"]).unwrap()).unwrap();
     assert_eq!(versions["app_version"], own);
 }

@@ -148,6 +148,25 @@ fn every_command_in_the_books_is_one_that_quernd_takes() {
 }
 
 #[test]
+fn the_worked_example_of_an_upgrade_is_the_one_that_the_tests_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("../../docs/operator/upgrades.md")).unwrap();
+    let code = fs::read_to_string(root.join("examples/quernd-next.rs")).unwrap();
+    let shown = page
+        .split("```rust\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    assert!(
+        shown.contains("fn release()") && shown.contains("fn v2("),
+        "{shown}"
+    );
+    assert!(code.contains(shown), "{shown}");
+}
+
+#[test]
 fn a_command_that_does_not_exist_is_noticed() {
     assert_eq!(
         wrong(

@@ -2,16 +2,18 @@
 
 use crate::support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use quern_node::devnet::Devnet;
 use quern_store::{Config, MultiStore, Order, Pruning};
 use serde_json::Value;
-use support::hosts::{PATIENCE, node, quernd, run, running, two_hosts};
+use support::hosts::{CHAIN, PATIENCE, node, quernd, run, running, two_hosts};
 use support::http;
 use support::state::{assert_equal, state};
 
@@ -41,42 +43,82 @@ fn time_of(node: &Devnet, height: u64) -> String {
     time.as_str().unwrap().to_owned()
 }
 
-/// Every metric that the dashboard asks for.
+/// Snapshots by their heights: how each is listed, and its files.
+fn snapshots(node: &Devnet) -> BTreeMap<u64, (Value, BTreeMap<OsString, Vec<u8>>)> {
+    let listed = json(node.home().root(), &["snapshots", "list"]);
+    let files = |row: &Value| {
+        let [height, format] = ["height", "format"].map(|key| row[key].as_u64().unwrap().to_string());
+        let folder = node.home().snapshots().join(height).join(format);
+        let files = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        files
+            .map(|file| (file.file_name(), fs::read(file.path()).unwrap()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let rows = listed.as_array().unwrap().iter();
+    rows.map(|row| (row["height"].as_u64().unwrap(), (row.clone(), files(row))))
+        .collect()
+}
+
+/// The metrics that an expression of PromQL asks for: its names that are neither functions nor labels.
+fn metrics(expression: &str) -> Vec<String> {
+    let mut rest = expression.to_owned();
+    for (open, close) in [("by (", ")"), ("[", "]"), ("{", "}")] {
+        while let Some(from) = rest.find(open) {
+            let to = from + rest[from..].find(close).unwrap();
+            rest.replace_range(from..=to, " ");
+        }
+    }
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut names = Vec::new();
+    while let Some(start) = rest.find(part) {
+        rest.drain(..start);
+        let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
+        let name = rest.drain(..end).collect::<String>();
+        let function = rest.trim_start().starts_with('(');
+        if !function && !name.starts_with(|c: char| c.is_ascii_digit()) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Every metric that the dashboard asks for: each panel for one at least.
 fn dashboard() -> BTreeSet<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/grafana/quern.json");
     let text = fs::read_to_string(path).unwrap();
     let board: Value = serde_json::from_str(&text).unwrap();
-    let panels = board["panels"].as_array().unwrap();
-    let targets = panels
-        .iter()
-        .flat_map(|panel| panel["targets"].as_array().unwrap());
     let mut names = BTreeSet::new();
-    for target in targets {
-        let expression = target["expr"].as_str().unwrap();
-        let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let known = |word: &&str| {
-            ["quern_", "cometbft_", "process_"]
-                .iter()
-                .any(|p| word.starts_with(p))
-        };
-        let before = names.len();
-        names.extend(words.filter(known).map(str::to_owned));
-        assert!(names.len() >= before && !expression.is_empty());
+    for panel in board["panels"].as_array().unwrap() {
+        let targets = panel["targets"].as_array().unwrap();
+        assert!(!targets.is_empty(), "{panel}");
+        for target in targets {
+            let asked = metrics(target["expr"].as_str().unwrap());
+            assert!(!asked.is_empty(), "{target}");
+            names.extend(asked);
+        }
     }
     names
 }
 
 #[test]
+fn of_an_expression_metrics_are_told_from_functions_labels_and_numbers() {
+    let found =
+        metrics("histogram_quantile(0.95, sum by (le, method) (rate(any_bucket{a=\"b\"}[5m]))) / up - 1e3");
+    assert_eq!(found, ["any_bucket", "up"]);
+    assert_eq!(metrics("sum(1)"), [""; 0]);
+}
+
+#[test]
 fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
     let (nodes, _) = two_hosts();
-    for node in &nodes {
-        let home = node.home().root();
+    let keep_snapshots = |node: &Devnet| {
         // All are kept: on a busy machine a join takes longer than ten blocks.
         for (key, value) in [("interval", "5"), ("keep-recent", "0")] {
             let key = format!("state-sync.snapshot-{key}");
-            quernd(home, &["config", "set", "app", &key, value]).unwrap();
+            quernd(node.home().root(), &["config", "set", "app", &key, value]).unwrap();
         }
-    }
+    };
+    nodes.iter().for_each(keep_snapshots);
     let page = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     set(
         &nodes[0],
@@ -116,6 +158,7 @@ fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
     let mut late = node("late");
     fs::copy(nodes[0].home().genesis(), late.home().genesis()).unwrap();
     late.dial(&peers).unwrap();
+    keep_snapshots(&late);
     let servers = format!("{},{}", nodes[0].rpc(), nodes[1].rpc());
     set(
         &late,
@@ -133,13 +176,37 @@ fn a_fresh_node_joins_by_state_sync_and_equals_the_others_key_by_key() {
     let height = nodes[0].height().unwrap();
     let joined = late.wait_for_height(height + 2, PATIENCE).unwrap();
     println!("joined at height {joined} after {:?}", started.elapsed());
-    for node in &mut nodes {
-        node.wait_for_height(joined, PATIENCE).unwrap();
-    }
+    // Until all have a snapshot of one height that the late one made, too. A busy node leaves one out while it makes the
+    // one before.
     nodes.push(late);
+    let waiting = Instant::now();
+    let shared = loop {
+        let made = |node: &Devnet| heights(node.home().root()).into_iter().collect::<BTreeSet<_>>();
+        let mut both = made(&nodes[2]);
+        for node in &nodes[..2] {
+            both.retain(|height| made(node).contains(height));
+        }
+        if let Some(shared) = both.into_iter().find(|height| *height > joined) {
+            break shared;
+        }
+        assert!(waiting.elapsed() < PATIENCE, "no snapshot of one height");
+        thread::sleep(Duration::from_millis(200));
+    };
     for node in &mut nodes {
         assert!(node.stop().unwrap().success(), "{}", node.log_tail());
     }
+    // Of one height all nodes make one snapshot, to the byte, also who joined from another's.
+    let [one, two, three] = [0, 1, 2].map(|i| snapshots(&nodes[i]));
+    for (others, least) in [(&two, 3), (&three, 1)] {
+        let both = one.iter().filter(|(height, _)| others.contains_key(height));
+        let both = both.map(|(height, made)| {
+            assert!(made.1.len() >= 2, "{height}: {:?}", made.1.keys());
+            assert_eq!(made.0, others[height].0);
+            assert!(made.1 == others[height].1, "files of {height} differ");
+        });
+        assert!(both.count() >= least);
+    }
+    assert!(three.contains_key(&shared));
     let folder = |node: &Devnet| node.home().app_data().join("state");
     let (joined_state, height) = state(&folder(&nodes[2]), Some(joined));
     for node in &nodes[..2] {
@@ -226,19 +293,52 @@ fn forget_the_supply(node: &Devnet) {
     store.commit(store.prepare(next, &changes).unwrap()).unwrap();
 }
 
+/// A payment that waits for its signature.
+const SEND: [&str; 11] = [
+    "tx",
+    "bank",
+    "send",
+    "host",
+    "quern1avgyh77ycn997ja45q5q8ss8y9mr424j69swf4",
+    "1nqrn",
+    "--gas",
+    "200000",
+    "--fees",
+    "2000nqrn",
+    "--generate-only",
+];
+
 #[test]
 fn a_chain_exported_with_its_contracts_begins_anew_at_the_next_height() {
     let (mut nodes, _) = running(7);
     let last = time_of(&nodes[0], 6);
+    let first = nodes[0].home().root().to_owned();
+    let sign = |into: &str| {
+        let unsigned = quernd(&first, &SEND).unwrap();
+        let [file, signed] = ["unsigned.json", into].map(|name| first.join(name));
+        fs::write(&file, unsigned).unwrap();
+        let signature = quernd(&first, &["tx", "sign", file.to_str().unwrap(), "--from", "host"]).unwrap();
+        fs::write(&signed, signature).unwrap();
+        signed.display().to_string()
+    };
+    let of_the_old_chain = sign("old.json");
     for node in &mut nodes {
         assert!(node.stop().unwrap().success(), "{}", node.log_tail());
     }
-    let first = nodes[0].home().root().to_owned();
-    let exported = quernd(&first, &["export", "--height", "6"]).unwrap();
-    let document: Value = serde_json::from_str(&exported).unwrap();
+    let new_id = "quern-gentx-2";
+    let own_id = json(&first, &["export", "--height", "6"]);
+    let export = ["export", "--height", "6", "--chain-id", new_id];
+    let exported = quernd(&first, &export).unwrap();
+    let mut document: Value = serde_json::from_str(&exported).unwrap();
+    let file = first.join("export.json");
+    let to_file = [&export[..], &["--output-document", file.to_str().unwrap()]].concat();
+    assert_eq!(quernd(&first, &to_file).unwrap(), "");
+    assert_eq!(fs::read_to_string(&file).unwrap(), exported);
+    assert_eq!(document["chain_id"], new_id);
+    document["chain_id"] = CHAIN.into();
+    assert_eq!(document, own_id);
     assert_eq!(document["initial_height"], "7");
     assert_eq!(document["genesis_time"], last);
-    assert_eq!(json(&first, &["export", "--height", "6"]), document);
     let rows = quernd(&first, &["state", "--height", "6"]).unwrap();
     let rows: Vec<&str> = rows.lines().collect();
     let same = json(&first, &["state", "--height", "6"]);
@@ -250,7 +350,7 @@ fn a_chain_exported_with_its_contracts_begins_anew_at_the_next_height() {
     assert!(refused.contains("heights"), "{refused}");
     let checked = json(&first, &["invariants", "--height", "6"]);
     assert_eq!(checked["height"], 6);
-    assert_eq!(checked["held"].as_array().unwrap().len(), 2);
+    assert_eq!(checked["held"].as_array().unwrap().len(), 16);
     forget_the_supply(&nodes[0]);
     let broken = quernd(&first, &["invariants"]).unwrap_err();
     assert!(broken.contains("total supply invariant broken"), "{broken}");
@@ -266,6 +366,10 @@ fn a_chain_exported_with_its_contracts_begins_anew_at_the_next_height() {
     nodes[0].wait_for_height(12, PATIENCE).unwrap();
     // The clock of the new chain goes on where the old one's stopped.
     assert_eq!(time_of(&nodes[0], 7), last);
+    // What was signed for the old chain is refused on the new one, for nothing but that.
+    let refused = quernd(&first, &["tx", "broadcast", &of_the_old_chain]).unwrap_err();
+    assert!(refused.contains("chain-id (quern-gentx-2)"), "{refused}");
+    quernd(&first, &["tx", "broadcast", &sign("new.json"), "--wait"]).unwrap();
     for node in &mut nodes {
         assert!(node.stop().unwrap().success(), "{}", node.log_tail());
     }

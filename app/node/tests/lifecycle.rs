@@ -4,6 +4,7 @@ use crate::support;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -99,6 +100,49 @@ fn an_init_with_a_bad_chain_id_leaves_no_half_made_home() {
     assert_eq!(code, 2);
     assert!(error.contains("chain_id"), "{error}");
     assert!(tree(dir.path()).is_empty());
+}
+
+/// CometBFT's builds differ in the databases that they know.
+#[test]
+fn a_fresh_home_names_the_fast_database_where_cometbft_knows_it() {
+    let database = |home: &Path| {
+        let text = fs::read_to_string(home.join("config/config.toml")).unwrap();
+        let config: toml_edit::DocumentMut = text.parse().unwrap();
+        config["db_backend"].as_str().unwrap().to_owned()
+    };
+    let dir = initialised();
+    assert_eq!(database(dir.path()), "pebbledb");
+    assert!(
+        !dir.path().join("data/blockstore.db").exists(),
+        "nothing is left of the trial"
+    );
+
+    // as a build without the tag answers what opens a database
+    let other = tempfile::tempdir().unwrap();
+    let comet = other.path().join("cometbft");
+    let real = quern_node::comet::locate(None).unwrap();
+    let text = format!(
+        "#!/bin/sh\nif [ \"$1\" = rollback ]; then\n  grep -q '^db_backend = \"pebbledb\"' \"$3/config/config.toml\" || exit 0\n  \
+         echo 'ERROR: failed to rollback state: unknown db_backend pebbledb, expected one of goleveldb,memdb' >&2\n  exit 1\nfi\n\
+         exec '{}' \"$@\"\n",
+        real.program().display()
+    );
+    fs::write(&comet, text).unwrap();
+    fs::set_permissions(&comet, fs::Permissions::from_mode(0o700)).unwrap();
+    let home = other.path().join("home");
+    let comet = comet.to_str().unwrap();
+    succeeds(
+        &home,
+        &[
+            "init",
+            "second",
+            "--chain-id",
+            "quern-test-1",
+            "--comet-bin",
+            comet,
+        ],
+    );
+    assert_eq!(database(&home), "goleveldb");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod joining;
 mod lifecycle;
 mod network;
 mod operations;
+mod refusals;
 mod remote_signer;
 mod support;
 mod upgrade;

@@ -6,8 +6,8 @@ use crate::support;
 use std::fs;
 
 use quern_node::devnet::Devnet;
-use serde_json::Value;
-use support::hosts::{CHAIN, PATIENCE, gentx, node, quernd, running, two_hosts};
+use serde_json::{Value, json};
+use support::hosts::{CHAIN, PATIENCE, gentx, json_of, node, quernd, run, two_hosts};
 use support::state::{assert_equal, state};
 
 fn validators(node: &Devnet) -> usize {
@@ -27,9 +27,16 @@ fn validators(node: &Devnet) -> usize {
 #[test]
 fn two_hosts_begin_a_chain_by_gentx_and_a_third_node_joins_from_genesis_alone() {
     // beyond two epochs, with both needed for every block
-    let (mut nodes, peers) = running(12);
+    let (nodes, addresses) = two_hosts();
+    let (mut nodes, peers) = run(nodes, 12);
     let height = nodes[0].height().unwrap();
     assert_eq!(validators(&nodes[0]), 2);
+    let rate =
+        |host: &str| json_of(nodes[0].home().root(), &["query", "commission", host])["rate_bps"].clone();
+    assert_eq!(
+        (rate(&addresses[0]), rate(&addresses[1])),
+        (json!(1_000), json!(10_000))
+    );
 
     let mut late = node("late");
     fs::copy(nodes[0].home().genesis(), late.home().genesis()).unwrap();

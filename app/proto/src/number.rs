@@ -22,7 +22,8 @@ const DEC_MAX: &str =
 pub(crate) struct Number {
     /// Number of the field.
     pub field: u32,
-    /// Whether the SDK takes an absent one as zero.
+    /// Whether the SDK takes an absent one as zero. An `Int` becomes one where the ante handler encodes its message to look
+    /// for signers; a `LegacyDec` stays none, which handlers refuse.
     pub defaults: bool,
     max: &'static str,
 }
@@ -49,9 +50,9 @@ fn read(field: &FieldDescriptor) -> Option<Number> {
             .has_extension(&extension)
             .then(|| options.get_extension(&extension).into_owned())
     };
-    let max = match option("gogoproto.customtype")?.as_str()? {
-        "cosmossdk.io/math.Int" => INT_MAX,
-        "cosmossdk.io/math.LegacyDec" => DEC_MAX,
+    let (max, integer) = match option("gogoproto.customtype")?.as_str()? {
+        "cosmossdk.io/math.Int" => (INT_MAX, true),
+        "cosmossdk.io/math.LegacyDec" => (DEC_MAX, false),
         _ => return None,
     };
     let nullable = option("gogoproto.nullable")
@@ -59,7 +60,7 @@ fn read(field: &FieldDescriptor) -> Option<Number> {
         .unwrap_or(true);
     Some(Number {
         field: field.number(),
-        defaults: !nullable && !field.is_list(),
+        defaults: integer && !nullable && !field.is_list(),
         max,
     })
 }
@@ -89,7 +90,7 @@ impl Number {
     }
 }
 
-/// A message with zeros where numbers are left out, as the SDK holds it; `None` where the bytes are no such
+/// A message with zeros where integers are left out, as the SDK holds it; `None` where the bytes are no such
 /// message, or one of its single messages comes in several parts. What is inside an `Any` is filled as well.
 ///
 /// It copies bytes and adds three at most for each number: a tree of values would take hundreds of times the
@@ -204,6 +205,13 @@ mod tests {
     fn numbers_that_may_be_left_out_stay_so() {
         let edit = of("cosmos.staking.v1beta1.MsgEditValidator");
         assert!(edit.len() == 2 && edit.iter().all(|n| !n.defaults));
+        let rates = of("cosmos.staking.v1beta1.CommissionRates");
+        assert!(rates.len() == 3 && rates.iter().all(|n| !n.defaults));
+        assert!(
+            fill("cosmos.staking.v1beta1.CommissionRates", b"")
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

@@ -19,7 +19,26 @@ pub fn pool() -> &'static DescriptorPool {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
+    use crate::cosmwasm::wasm::v1::MsgPinCodes;
+
+    #[test]
+    fn lists_of_numbers_are_read_in_both_forms_and_written_packed() {
+        let packed = [0x12, 2, 1, 2];
+        let one_by_one = [0x10, 1, 0x10, 2];
+        for bytes in [&packed, &one_by_one] {
+            let pin = MsgPinCodes::decode(bytes.as_slice()).unwrap();
+            assert_eq!(pin.code_ids, [1, 2]);
+            assert_eq!(pin.encode_to_vec(), packed);
+            let kind = pool()
+                .get_message_by_name("cosmwasm.wasm.v1.MsgPinCodes")
+                .unwrap();
+            let pin = prost_reflect::DynamicMessage::decode(kind, bytes.as_slice()).unwrap();
+            assert_eq!(pin.encode_to_vec(), packed);
+        }
+    }
 
     #[test]
     fn the_profile_is_sdk_0_53() {
@@ -31,6 +50,11 @@ mod tests {
                 .get_message_by_name("cosmwasm.wasm.v1.MsgStoreAndMigrateContract")
                 .is_some()
         );
+        // as Go writes it, though it has options
+        let pin = pool()
+            .get_message_by_name("cosmwasm.wasm.v1.MsgPinCodes")
+            .unwrap();
+        assert!(pin.get_field_by_name("code_ids").unwrap().is_packed());
         // the numbers that clients read, not those of wasmd before 0.61.5
         let info = pool()
             .get_message_by_name("cosmwasm.wasm.v1.ContractInfo")

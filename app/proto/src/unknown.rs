@@ -105,7 +105,7 @@ fn wire_name(wire_type: u8) -> &'static str {
 pub struct Met {
     /// A non-critical unknown field.
     pub non_critical: bool,
-    /// A number left out that the SDK takes as zero ([`number::fill`] writes it).
+    /// An integer left out that the SDK takes as zero ([`number::fill`] writes it).
     pub missing_number: bool,
 }
 

@@ -6,7 +6,7 @@ use bech32::{Bech32, Hrp};
 use ripemd::Ripemd160;
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Result, bech32_text, errors};
+use crate::{Error, Result, address_memo, bech32_text, errors};
 
 /// Human-readable part of account addresses.
 pub const BECH32_ACCOUNT: &str = "quern";
@@ -49,7 +49,10 @@ impl AccAddress {
     /// # Errors
     /// `undefined/1` with the cause, `sdk/9` for a text of no bytes.
     pub fn parse(text: &str) -> Result<Self> {
-        Self::decode(text, BECH32_ACCOUNT)
+        let bytes = address_memo::bytes(text, || {
+            Self::decode(text, BECH32_ACCOUNT).map(|address| address.0)
+        })?;
+        Ok(Self(bytes))
     }
 
     /// As [`AccAddress::from_bech32`], with the errors of the SDK's address codec (`StringToBytes`), which finds
@@ -58,13 +61,28 @@ impl AccAddress {
     /// # Errors
     /// As [`AccAddress::parse`], `sdk/35` for another chain's prefix.
     pub fn from_signer(text: &str) -> Result<Self> {
+        let bytes = address_memo::bytes(text, || {
+            Self::by_codec(text, BECH32_ACCOUNT).map(|address| address.0)
+        })?;
+        Ok(Self(bytes))
+    }
+
+    /// The same of a validator operator address.
+    ///
+    /// # Errors
+    /// As [`AccAddress::from_signer`].
+    pub fn from_validator_signer(text: &str) -> Result<Self> {
+        Self::by_codec(text, BECH32_VALIDATOR)
+    }
+
+    fn by_codec(text: &str, prefix: &str) -> Result<Self> {
         if text.trim().is_empty() {
             return Err(Error::unregistered("empty address string is not allowed"));
         }
         let (hrp, bytes) = bech32_text::decode(text).map_err(Error::unregistered)?;
-        if hrp != BECH32_ACCOUNT {
+        if hrp != prefix {
             return Err(errors::LOGIC.wrap(format!(
-                "hrp does not match bech32 prefix: expected '{BECH32_ACCOUNT}' got '{hrp}'"
+                "hrp does not match bech32 prefix: expected '{prefix}' got '{hrp}'"
             )));
         }
         Self::from_bytes(bytes)
@@ -195,7 +213,7 @@ fn encode_unbounded(hrp: Hrp, bytes: &[u8]) -> Option<String> {
 
 impl fmt::Display for AccAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&encode(BECH32_ACCOUNT, &self.0))
+        f.write_str(&address_memo::text(&self.0, || encode(BECH32_ACCOUNT, &self.0)))
     }
 }
 

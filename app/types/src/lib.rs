@@ -4,6 +4,7 @@
 //! in the crate that speaks that wire.
 
 mod address;
+mod address_memo;
 mod bech32_text;
 mod coin;
 mod denom;

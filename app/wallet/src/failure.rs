@@ -46,7 +46,7 @@ pub enum Failure {
         log: String,
     },
     /// The user said no.
-    #[error("cancelled: nothing was sent")]
+    #[error("cancelled: nothing was sent or changed")]
     Declined,
     /// The transaction was accepted and is in no block yet.
     #[error("transaction {hash} is in no block after {seconds} s; look for it with `quernd query tx {hash}`")]

@@ -1,17 +1,11 @@
-//! Protobuf messages in the SDK's JSON: snake_case, defaults shown, 64-bit integers as strings, `Any` inlined.
+//! Protobuf messages in the JSON of the SDK's command line: snake_case, defaults shown, 64-bit integers as strings, `Any`
+//! inlined, messages of contracts as the JSON that they are.
 
 use prost::{Message, Name};
-use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
+use prost_reflect::{DynamicMessage, MessageDescriptor};
 use quern_proto::pool;
 
 use crate::{Failure, Result};
-
-fn options() -> SerializeOptions {
-    SerializeOptions::new()
-        .use_proto_field_name(true)
-        .skip_default_fields(false)
-        .stringify_64_bit_integers(true)
-}
 
 fn descriptor<M: Name>() -> Result<MessageDescriptor> {
     pool().get_message_by_name(&M::full_name()).ok_or_else(|| {
@@ -30,19 +24,21 @@ pub(crate) fn print<M: Message + Name>(message: &M) -> Result<String> {
 fn print_bytes(descriptor: &MessageDescriptor, bytes: &[u8]) -> Result<String> {
     let message = DynamicMessage::decode(descriptor.clone(), bytes)
         .map_err(|e| Failure::Local(format!("the node's answer is no {}: {e}", descriptor.full_name())))?;
-    let mut out = Vec::new();
-    message
-        .serialize_with_options(&mut serde_json::Serializer::new(&mut out), &options())
-        .map_err(|e| Failure::Local(format!("{} has no JSON form: {e}", descriptor.full_name())))?;
-    String::from_utf8(out).map_err(crate::failure::usage)
+    quern_json::write(&message)
+        .map_err(|e| Failure::Local(format!("{} has no JSON form: {e}", descriptor.full_name())))
 }
 
-/// Reads a message from JSON, refusing unknown fields.
+/// Reads a message from JSON, refusing unknown fields. It is what [`print()`] would show of it: a contract's message that is
+/// signed with its blanks, and printed without them, would be another than the one that was signed.
 pub(crate) fn parse<M: Message + Name + Default>(json: &str) -> Result<M> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let message = DynamicMessage::deserialize(descriptor::<M>()?, &mut reader)
-        .and_then(|m| reader.end().map(|()| m))
-        .map_err(|e| Failure::Usage(format!("this is no {} in JSON: {e}", M::NAME)))?;
+    let descriptor = descriptor::<M>()?;
+    let read = |json: &str| {
+        quern_json::parse(&descriptor, json)
+            .map_err(|e| Failure::Usage(format!("this is no {} in JSON: {e}", M::NAME)))
+    };
+    let shown = quern_json::write(&read(json)?)
+        .map_err(|e| Failure::Usage(format!("this {} has no JSON form: {e}", M::NAME)))?;
+    let message = read(&shown)?;
     message.transcode_to().map_err(crate::failure::usage)
 }
 
@@ -76,7 +72,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             json,
-            r#"{"account":{"@type":"/cosmos.auth.v1beta1.BaseAccount","address":"quern1x","account_number":"7","sequence":"0"}}"#
+            r#"{"account":{"@type":"/cosmos.auth.v1beta1.BaseAccount","address":"quern1x","pub_key":null,"account_number":"7","sequence":"0"}}"#
         );
     }
 

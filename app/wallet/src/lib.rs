@@ -28,6 +28,7 @@ pub use keys::KeysCommand;
 pub use mnemonic::{DEFAULT_PATH, SigningKey, new_mnemonic};
 pub use output::Format;
 pub use password::PasswordFlags;
+pub use qrn::coins;
 pub use query::QueryCommand;
 pub use tx::TxCommand;
 pub use tx::gentx::{Gentx, GentxArgs, GentxGround, read_gentx};

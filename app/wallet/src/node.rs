@@ -173,15 +173,81 @@ impl Node {
             None => self.client.latest_block().await.map_err(|e| self.failed(e)),
             Some(height) => {
                 let height: u32 = height.try_into().map_err(usage)?;
-                self.client.block(height).await.map_err(|e| match e.to_string() {
-                    text if text.contains("height") => Failure::Query {
-                        codespace: "rpc".into(),
-                        code: 1,
-                        log: short(&e),
-                    },
-                    _ => self.failed(e),
-                })
+                self.client.block(height).await.map_err(|e| self.no_block(&e))
             }
+        }
+    }
+
+    /// Transactions that a query of events finds.
+    pub(crate) async fn search(
+        &self,
+        query: &str,
+        page: u32,
+        limit: u8,
+        newest: bool,
+    ) -> Result<tendermint_rpc::endpoint::tx_search::Response> {
+        let order = if newest {
+            Order::Descending
+        } else {
+            Order::Ascending
+        };
+        let query: Query = query.parse().map_err(|e| {
+            Failure::Usage(format!(
+                "--query {query:?}: {e}; write for example \"tx.height=5\""
+            ))
+        })?;
+        let found = self.client.tx_search(query, false, page, limit, order).await;
+        found.map_err(|e| self.failed(e))
+    }
+
+    /// What a block's execution answered; `None` for the latest.
+    pub(crate) async fn block_results(
+        &self,
+        height: Option<u32>,
+    ) -> Result<tendermint_rpc::endpoint::block_results::Response> {
+        match height {
+            None => self.client.latest_block_results().await,
+            Some(height) => self.client.block_results(height).await,
+        }
+        .map_err(|e| self.no_block(&e))
+    }
+
+    /// A block by its hash.
+    pub(crate) async fn block_by_hash(
+        &self,
+        hash: &str,
+    ) -> Result<tendermint_rpc::endpoint::block::Response> {
+        let wrong = || Failure::Usage(format!("{hash:?} is no block's hash: 64 hexadecimal digits"));
+        let hash: Hash = hash.parse().map_err(|_| wrong())?;
+        let found = self
+            .client
+            .block_by_hash(hash)
+            .await
+            .map_err(|e| self.failed(e))?;
+        let none = || Failure::Query {
+            codespace: "rpc".into(),
+            code: 1,
+            log: format!("no block of this node has the hash {hash}"),
+        };
+        let block = found.block.ok_or_else(none)?;
+        Ok(tendermint_rpc::endpoint::block::Response {
+            block_id: found.block_id,
+            block,
+        })
+    }
+
+    /// A node's word that it has no such height is an answer.
+    fn no_block(&self, e: &tendermint_rpc::Error) -> Failure {
+        match e.to_string().contains("height") {
+            true => Failure::Query {
+                codespace: "rpc".into(),
+                code: 1,
+                log: short(e),
+            },
+            false => Failure::Unreachable {
+                url: self.url.clone(),
+                reason: short(e),
+            },
         }
     }
 

@@ -39,7 +39,10 @@ fn from_qrn(number: &str) -> Option<u128> {
 }
 
 /// Reads coins, of which those in QRN may have a fraction: `12.5qrn,3ibc/ABC`.
-pub(crate) fn coins(text: &str) -> Result<Coins> {
+///
+/// # Errors
+/// For what is no coin, and for a denomination that stands there twice.
+pub fn coins(text: &str) -> Result<Coins> {
     let parts = text.split(',').map(|part| match amount(part.trim()) {
         Ok(amount) => format!("{amount}{BASE_DENOM}"),
         Err(_) => part.to_owned(),

@@ -49,7 +49,8 @@ pub(super) fn profile() -> Profile {
     profile.audits.profile.review = StageRule { seats: 5, needed: 3 };
     profile.audits.profile.min_independent = 3;
     profile.audits.evidence.processes = 2;
-    profile.poc_weights.sprint_blocks = 5;
+    // on a busy machine a commit takes blocks: time for one at half time, and one before the deadline
+    profile.poc_weights.sprint_blocks = 10;
     profile.poc_weights.window_start = 10;
     profile.poc_weights.window_sprints = 1;
     // one in an epoch

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tendermint_proto::v0_38::abci::{Event, ExecTxResult, ResponseCheckTx, ResponseQuery};
+use prost_reflect::{DynamicMessage, Value};
+use tendermint_proto::v0_38::abci::{Event, EventAttribute, ExecTxResult, ResponseCheckTx, ResponseQuery};
+
+use crate::gas;
 
 /// Where two answers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +29,8 @@ pub enum Kind {
     GasUsed,
     /// Answer of a query.
     Query,
+    /// Status of a call over gRPC.
+    Grpc,
     /// Status of an answer over REST.
     RestStatus,
     /// Headers of an answer over REST.
@@ -51,9 +56,46 @@ pub struct Difference {
     pub theirs: String,
 }
 
+impl Difference {
+    /// An answer over ABCI as what it says.
+    fn readable(&self, text: &str) -> Option<String> {
+        let path = self.what.split(' ').next().filter(|_| self.kind == Kind::Query)?;
+        Some(shown(&decode(path, text)?))
+    }
+}
+
+/// A message as `name: value` of what is set.
+fn shown(message: &DynamicMessage) -> String {
+    let one = |value: &Value| match value {
+        Value::Message(message) => format!("{{{}}}", shown(message)),
+        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => format!("{other:?}"),
+    };
+    let fields = message.fields().map(|(field, value)| match value {
+        Value::List(list) => format!(
+            "{}: [{}]",
+            field.name(),
+            list.iter().map(one).collect::<Vec<_>>().join(", ")
+        ),
+        value => format!("{}: {}", field.name(), one(value)),
+    });
+    fields.collect::<Vec<_>>().join(", ")
+}
+
+/// The answer of a method out of its hexadecimal bytes.
+pub fn decode(path: &str, text: &str) -> Option<DynamicMessage> {
+    let (service, method) = path.trim_start_matches('/').split_once('/')?;
+    let service = quern_proto::pool().get_service_by_name(service)?;
+    let method = service.methods().find(|known| known.name() == method)?;
+    DynamicMessage::decode(method.output(), hex::decode(text).ok()?.as_slice()).ok()
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let without_stack = |text: &str| text.split("\nstack:").next().unwrap_or_default().to_owned();
+        let without_stack = |text: &str| {
+            let text = text.split("\nstack:").next().unwrap_or_default();
+            self.readable(text).unwrap_or_else(|| text.to_owned())
+        };
         writeln!(f, "{:?} of {}", self.kind, self.what)?;
         writeln!(f, "    ours:  {}", without_stack(&self.ours))?;
         write!(f, "    wasmd: {}", without_stack(&self.theirs))
@@ -63,12 +105,17 @@ impl fmt::Display for Difference {
 /// Where the results of a transaction differ.
 pub fn results(what: &str, ours: &ExecTxResult, theirs: &ExecTxResult) -> Vec<Difference> {
     let code = |r: &ExecTxResult| format!("{}/{}: {}", r.codespace, r.code, r.log);
+    let executed = theirs.code == 0;
     let mut found = Vec::new();
     let mut differ = |kind, ours: String, theirs: String| {
         if ours != theirs {
+            let what = match kind {
+                Kind::GasUsed => gas::described(executed, what),
+                _ => what.to_owned(),
+            };
             found.push(Difference {
                 kind,
-                what: what.to_owned(),
+                what,
                 ours,
                 theirs,
             });
@@ -143,6 +190,44 @@ pub fn answers(what: &str, ours: &ResponseQuery, theirs: &ResponseQuery) -> Opti
     let (ours, theirs) = (text(ours), text(theirs));
     (ours != theirs).then(|| Difference {
         kind: Kind::Query,
+        what: what.to_owned(),
+        ours,
+        theirs,
+    })
+}
+
+/// Where blocks differ in what came back from stakes and what became of validators, in any order.
+pub fn completions(what: &str, ours: &[Event], theirs: &[Event]) -> Option<Difference> {
+    let text = |all: &[Event]| {
+        let mut found: Vec<String> = all
+            .iter()
+            .filter(|event| {
+                event.r#type.starts_with("complete_")
+                    || ["liveness", "slash"].contains(&event.r#type.as_str())
+            })
+            .map(|event| events(std::slice::from_ref(event)))
+            .collect();
+        found.sort();
+        found.join(" ")
+    };
+    told(what, text(ours), text(theirs))
+}
+
+/// Where blocks differ in what their ends say, in order.
+pub fn endings(what: &str, ours: &[Event], theirs: &[Event]) -> Option<Difference> {
+    let text = |all: &[Event]| {
+        let at_end = |event: &&Event| {
+            let mode = |attribute: &EventAttribute| attribute.key == "mode" && attribute.value == "EndBlock";
+            event.attributes.iter().any(mode)
+        };
+        events(&all.iter().filter(at_end).cloned().collect::<Vec<_>>())
+    };
+    told(what, text(ours), text(theirs))
+}
+
+fn told(what: &str, ours: String, theirs: String) -> Option<Difference> {
+    (ours != theirs).then(|| Difference {
+        kind: Kind::Events,
         what: what.to_owned(),
         ours,
         theirs,

@@ -13,12 +13,15 @@ use quern_proto::cosmos::{
     authz::v1beta1::{MsgExec, MsgRevoke},
     bank::v1beta1::{MsgSend, QueryBalanceRequest, QueryDenomMetadataRequest},
     base::v1beta1::Coin,
+    crypto::ed25519::PubKey,
     feegrant::v1beta1::MsgRevokeAllowance,
     gov::v1::{MsgDeposit, MsgSubmitProposal, MsgVote, QueryProposalRequest},
+    gov::v1beta1,
+    staking::v1beta1::{CommissionRates, Description, MsgCreateValidator},
 };
 use quern_proto::cosmwasm::wasm::v1::{
-    MsgExecuteContract, MsgInstantiateContract, MsgMigrateContract, MsgStoreCode, QueryContractInfoRequest,
-    QuerySmartContractStateRequest,
+    MsgExecuteContract, MsgInstantiateContract, MsgMigrateContract, MsgStoreCode, MsgUnpinCodes,
+    QueryContractInfoRequest, QuerySmartContractStateRequest,
 };
 use quern_testkit::{GENESIS_TIME, Genesis, Mangle, TxBuilder, User, any, bank_send};
 use serde_json::{Value, json};
@@ -418,10 +421,43 @@ fn contents(alice: &User) -> Vec<Mistake> {
         one(
             "a migration of no contract",
             any(&MsgMigrateContract {
-                sender: me,
+                sender: me.clone(),
                 contract,
                 code_id: 1,
                 msg: b"{}".to_vec(),
+            }),
+        ),
+        one(
+            "a divided vote of no weight in older terms",
+            any(&v1beta1::MsgVoteWeighted {
+                proposal_id: 77,
+                voter: me.clone(),
+                options: vec![v1beta1::WeightedVoteOption {
+                    option: 1,
+                    weight: String::new(),
+                }],
+            }),
+        ),
+        one(
+            "a validator of no commission",
+            any(&MsgCreateValidator {
+                description: Some(Description {
+                    moniker: "a name".into(),
+                    ..Description::default()
+                }),
+                commission: Some(CommissionRates::default()),
+                min_self_delegation: "1".into(),
+                validator_address: alice.address().to_validator_bech32(),
+                pubkey: Some(any(&PubKey { key: vec![9; 32] })),
+                value: some().pop(),
+                ..MsgCreateValidator::default()
+            }),
+        ),
+        one(
+            "codes unpinned by another than governance",
+            any(&MsgUnpinCodes {
+                authority: me,
+                code_ids: vec![1, 2],
             }),
         ),
     ]

@@ -12,6 +12,9 @@ use quern_proto::cosmos::vesting::v1beta1::{
     BaseVestingAccount, ContinuousVestingAccount, DelayedVestingAccount, PeriodicVestingAccount,
     PermanentLockedAccount,
 };
+use quern_proto::cosmos::{
+    auth::v1beta1 as auth, bank::v1beta1 as bank, gov::v1 as gov, upgrade::v1beta1 as upgrade,
+};
 use quern_proto::cosmwasm::wasm::v1::{
     QueryAllContractStateRequest, QueryCodeInfoRequest, QueryContractHistoryRequest,
     QueryContractInfoRequest, QueryContractsByCodeRequest, QueryContractsByCreatorRequest,
@@ -33,7 +36,8 @@ pub struct Question {
     pub about: String,
 }
 
-fn question(path: &'static str, about: &str, request: &impl Message) -> Question {
+/// A question of this request.
+pub fn question(path: &'static str, about: &str, request: &impl Message) -> Question {
     Question {
         path,
         request: request.encode_to_vec(),
@@ -126,7 +130,8 @@ impl Generator {
     }
 }
 
-fn proposal_questions(proposal_id: u64) -> Vec<Question> {
+/// Of a proposal: what it says, its votes and deposits.
+pub fn proposal_questions(proposal_id: u64) -> Vec<Question> {
     let about = format!("proposal {proposal_id}");
     vec![
         question(
@@ -149,6 +154,36 @@ fn proposal_questions(proposal_id: u64) -> Vec<Question> {
                 proposal_id,
                 pagination: None,
             },
+        ),
+    ]
+}
+
+/// What governance may change.
+pub fn governed() -> Vec<Question> {
+    let send_enabled = bank::QuerySendEnabledRequest::default();
+    let proposals = gov::QueryProposalsRequest::default();
+    let params = |of: &str| gov::QueryParamsRequest {
+        params_type: of.into(),
+    };
+    vec![
+        question("/cosmos.gov.v1.Query/Proposals", "", &proposals),
+        question("/cosmos.gov.v1.Query/Params", "deposit", &params("deposit")),
+        question("/cosmos.gov.v1.Query/Params", "", &params("")),
+        question("/cosmos.bank.v1beta1.Query/SendEnabled", "", &send_enabled),
+        question(
+            "/cosmos.bank.v1beta1.Query/Params",
+            "",
+            &bank::QueryParamsRequest {},
+        ),
+        question(
+            "/cosmos.auth.v1beta1.Query/Params",
+            "",
+            &auth::QueryParamsRequest {},
+        ),
+        question(
+            "/cosmos.upgrade.v1beta1.Query/CurrentPlan",
+            "",
+            &upgrade::QueryCurrentPlanRequest {},
         ),
     ]
 }

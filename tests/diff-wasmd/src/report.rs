@@ -9,21 +9,29 @@ use crate::compare::{Difference, Kind};
 const SHOWN: usize = 240;
 
 /// Prints what is allowed and what is not. Returns whether all of it is.
-pub fn print(differences: &[Difference], examples: usize) -> bool {
-    let mut allowed: BTreeMap<&str, u64> = BTreeMap::new();
+///
+/// Of what is allowed, classes are printed where `all` asks for it.
+pub fn print(differences: &[Difference], examples: usize, all: bool) -> bool {
+    let mut allowed: BTreeMap<&str, Classes<'_>> = BTreeMap::new();
     let mut left: BTreeMap<Kind, Classes<'_>> = BTreeMap::new();
     for difference in differences {
         match allowed::rule(difference) {
-            Some(rule) => *allowed.entry(rule.reason).or_default() += 1,
+            Some(rule) => allowed.entry(rule.reason).or_default().add(difference),
             None => left.entry(difference.kind).or_default().add(difference),
         }
     }
-    for (reason, count) in allowed {
-        println!("{count:8}  allowed: {reason}");
+    for (reason, classes) in &allowed {
+        println!("{:8}  allowed: {reason}", classes.count());
+        if all {
+            classes.print(examples);
+        }
     }
     for (kind, classes) in &left {
-        let count: usize = classes.0.values().map(Vec::len).sum();
-        println!("{count:8}  differ in {kind:?}, {} classes", classes.0.len());
+        println!(
+            "{:8}  differ in {kind:?}, {} classes",
+            classes.count(),
+            classes.0.len()
+        );
         classes.print(examples);
     }
     left.is_empty()
@@ -50,6 +58,10 @@ impl<'a> Classes<'a> {
             .entry((class(&ours), class(&theirs)))
             .or_default()
             .push(difference);
+    }
+
+    fn count(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
     }
 
     fn print(&self, examples: usize) {

@@ -25,6 +25,8 @@ pub struct Wasmd {
     _home: TempDir,
     /// Its REST.
     pub rest: SocketAddr,
+    /// Its gRPC.
+    pub grpc: SocketAddr,
 }
 
 impl Drop for Wasmd {
@@ -42,12 +44,16 @@ pub struct Program {
     pub library: PathBuf,
 }
 
+/// How rarely our node has CometBFT collect garbage. wasmd gets the same, so that no figure comes from that.
+pub const GO_RUNTIME: [(&str, &str); 2] = [("GOGC", "400"), ("GOMEMLIMIT", "2GiB")];
+
 impl Program {
     /// wasmd with a home.
     pub fn command(&self, home: &Path) -> Command {
         let mut command = Command::new(&self.binary);
         command
             .env("LD_LIBRARY_PATH", &self.library)
+            .envs(GO_RUNTIME)
             .arg("--home")
             .arg(home);
         command
@@ -62,8 +68,18 @@ impl Program {
 
     /// Starts a node whose users have the coins that `genesis` gives them, and whose mempool asks for this price of gas.
     pub fn start(&self, genesis: &Genesis, price: &str) -> (Wasmd, Chain<Remote>) {
+        self.start_with(genesis, price, |_| {})
+    }
+
+    /// As [`Program::start`], with a state that is changed in any way.
+    pub fn start_with(
+        &self,
+        genesis: &Genesis,
+        price: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> (Wasmd, Chain<Remote>) {
         let home = tempfile::tempdir().expect("a folder");
-        let state = self.genesis(home.path(), genesis);
+        let state = self.genesis(home.path(), genesis, change);
         let [address, rest, grpc] = free();
         let log = fs::File::create(home.path().join("log")).expect("a file");
         let child = self
@@ -99,6 +115,7 @@ impl Program {
             child,
             _home: home,
             rest,
+            grpc,
         };
         let remote = Remote::connect(address, Duration::from_secs(60)).expect("wasmd listens");
         let answer = remote.init_chain(state);
@@ -141,8 +158,9 @@ impl Program {
         document
     }
 
-    fn genesis(&self, home: &Path, genesis: &Genesis) -> RequestInitChain {
-        let document = self.document(home, genesis);
+    fn genesis(&self, home: &Path, genesis: &Genesis, change: impl FnOnce(&mut Value)) -> RequestInitChain {
+        let mut document = self.document(home, genesis);
+        change(&mut document["app_state"]);
         RequestInitChain {
             time: Some(Timestamp {
                 seconds: GENESIS_TIME,
@@ -191,6 +209,10 @@ fn merge(state: &mut Value, genesis: &Genesis) {
             *supply.entry(text(&coin["denom"])).or_default() += amount;
         }
         push(&mut state["bank"]["balances"], balance.clone());
+        // Accounts of modules are made by them.
+        if balance["address"] == quern_types::module_address("gov").to_string() {
+            continue;
+        }
         let number = state["auth"]["accounts"].as_array().map_or(0, Vec::len);
         let account = json!({
             "@type": "/cosmos.auth.v1beta1.BaseAccount", "address": balance["address"],
@@ -202,6 +224,8 @@ fn merge(state: &mut Value, genesis: &Genesis) {
     for (denom, amount) in supply {
         push(all, json!({"denom": denom, "amount": amount.to_string()}));
     }
+    state["bank"]["denom_metadata"] = ours["bank"]["denom_metadata"].clone();
+    let all = &mut state["bank"]["supply"];
     // Genesis wants coins by name.
     if let Some(list) = all.as_array_mut() {
         list.sort_by_key(|coin| text(&coin["denom"]));

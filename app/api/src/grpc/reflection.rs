@@ -1,10 +1,13 @@
 //! gRPC server reflection, versions v1 and v1alpha, read from the one descriptor pool of the process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use prost::Message;
 use prost_reflect::{DescriptorPool, FileDescriptor};
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tokio_stream::{Stream, StreamExt};
 use tonic::codegen::async_trait;
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -18,9 +21,10 @@ use tonic_reflection::pb::{v1 as wire, v1alpha as older};
 use tonic_reflection::server::{v1, v1alpha};
 
 use crate::calls::Calls;
+use crate::rate::{self, Clients};
 
 /// Services of the protocol itself.
-const OWN: [&str; 2] = [
+pub(crate) const OWN: [&str; 2] = [
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
 ];
@@ -32,6 +36,27 @@ struct Reflection {
 
 /// Longest request of the protocol, which holds a name.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
+
+/// Most requests of one stream: who describes all that there is sends some hundred.
+const MAX_REQUESTS: usize = 1_000;
+
+/// The files of the pool, each encoded when it is first asked for.
+static ENCODED: LazyLock<BTreeMap<String, OnceLock<Vec<u8>>>> = LazyLock::new(|| {
+    let files = quern_proto::pool().files();
+    files
+        .map(|file| (file.name().to_owned(), OnceLock::new()))
+        .collect()
+});
+
+/// The files of the protocol itself, as they are and encoded.
+static OWN_FILES: LazyLock<Vec<(FileDescriptorProto, Vec<u8>)>> = LazyLock::new(|| {
+    let sets = [wire::FILE_DESCRIPTOR_SET, older::FILE_DESCRIPTOR_SET];
+    let sets = sets
+        .into_iter()
+        .filter_map(|set| FileDescriptorSet::decode(set).ok());
+    let files = sets.flat_map(|set| set.file);
+    files.map(|file| (file.clone(), file.encode_to_vec())).collect()
+});
 
 type Answers<A> = Pin<Box<dyn Stream<Item = Result<A, Status>> + Send>>;
 
@@ -56,9 +81,11 @@ impl v1::ServerReflection for Reflection {
         request: Request<Streaming<ServerReflectionRequest>>,
     ) -> Result<Response<Self::ServerReflectionInfoStream>, Status> {
         let calls = self.calls.clone();
-        let answers = request
-            .into_inner()
-            .map(move |request| request.map(|request| answer(&calls, request)));
+        let mut turns = Turns::of(&calls, &request);
+        let answers = request.into_inner().map(move |request| {
+            turns.take()?;
+            Ok(answer(&calls, request?))
+        });
         Ok(Response::new(Box::pin(answers)))
     }
 }
@@ -72,11 +99,43 @@ impl v1alpha::ServerReflection for Reflection {
         request: Request<Streaming<older::ServerReflectionRequest>>,
     ) -> Result<Response<Self::ServerReflectionInfoStream>, Status> {
         let calls = self.calls.clone();
+        let mut turns = Turns::of(&calls, &request);
         let answers = request.into_inner().map(move |request| {
+            turns.take()?;
             let answer = answer(&calls, translate(&request?)?);
             translate(&answer)
         });
         Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+/// The requests of one stream, which count as if each came alone.
+struct Turns {
+    clients: Option<Arc<Clients>>,
+    client: Option<IpAddr>,
+    taken: usize,
+}
+
+impl Turns {
+    fn of<T>(calls: &Calls, request: &Request<T>) -> Self {
+        Self {
+            clients: calls.places().clients(),
+            client: rate::address(request.extensions()),
+            taken: 0,
+        }
+    }
+
+    fn take(&mut self) -> Result<(), Status> {
+        if self.taken >= MAX_REQUESTS {
+            let text = format!("more than {MAX_REQUESTS} requests in one stream: open another");
+            return Err(Status::resource_exhausted(text));
+        }
+        // The first was counted when the stream began.
+        if let Some(clients) = self.clients.as_ref().filter(|_| self.taken > 0) {
+            clients.admit(self.client)?;
+        }
+        self.taken += 1;
+        Ok(())
     }
 }
 
@@ -129,7 +188,9 @@ fn file(bytes: Vec<u8>) -> MessageResponse {
 }
 
 fn encoded(descriptor: &FileDescriptor) -> MessageResponse {
-    file(descriptor.encode_to_vec())
+    let bytes = || descriptor.encode_to_vec();
+    let known = ENCODED.get(descriptor.name());
+    file(known.map_or_else(bytes, |known| known.get_or_init(bytes).clone()))
 }
 
 fn file_named(name: &str) -> Option<MessageResponse> {
@@ -183,11 +244,25 @@ fn extensions_of(name: &str) -> Option<MessageResponse> {
 }
 
 /// A file of the reflection protocol itself.
-fn own_file(wanted: impl Fn(&prost_types::FileDescriptorProto) -> bool) -> Option<MessageResponse> {
-    let sets = [wire::FILE_DESCRIPTOR_SET, older::FILE_DESCRIPTOR_SET];
-    let files = sets
-        .iter()
-        .filter_map(|set| prost_types::FileDescriptorSet::decode(*set).ok());
-    let found = files.flat_map(|set| set.file).find(|file| wanted(file))?;
-    Some(file(found.encode_to_vec()))
+fn own_file(wanted: impl Fn(&FileDescriptorProto) -> bool) -> Option<MessageResponse> {
+    let found = OWN_FILES.iter().find(|(file, _)| wanted(file))?;
+    Some(file(found.1.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ENCODED, MessageResponse, file_named};
+
+    #[test]
+    fn a_file_is_encoded_once_and_as_it_is() {
+        let name = "cosmos/bank/v1beta1/query.proto";
+        let file = quern_proto::pool().get_file_by_name(name).unwrap();
+        for _ in 0..2 {
+            let Some(MessageResponse::FileDescriptorResponse(found)) = file_named(name) else {
+                panic!("no file")
+            };
+            assert_eq!(found.file_descriptor_proto, [file.encode_to_vec()]);
+        }
+        assert_eq!(ENCODED.get(name).unwrap().get(), Some(&file.encode_to_vec()));
+    }
 }

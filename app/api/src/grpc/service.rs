@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::num::{IntErrorKind, ParseIntError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,16 +35,25 @@ impl Unary {
     }
 }
 
-/// The height that a header asks for; 0, the latest, without one.
+/// The height that a header asks for; 0, the latest, without one. What is none is refused in the SDK's words.
 pub(crate) fn height_of(text: Option<&[u8]>) -> Result<u64, Status> {
     let Some(text) = text else {
         return Ok(0);
     };
-    let height = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse::<i64>().ok());
-    let height = height.and_then(|height| u64::try_from(height).ok());
-    height.ok_or_else(|| Status::invalid_argument(format!("{BLOCK_HEIGHT} must be a height, 0 or more")))
+    let wrong =
+        |why: String| Status::invalid_argument(format!("codespace sdk code 18: invalid request: {why}"));
+    let text = String::from_utf8_lossy(text);
+    let height: i64 = text.parse().map_err(|error: ParseIntError| {
+        let why = match error.kind() {
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        wrong(format!(
+            "Baseapp.RegisterGRPCServer: invalid height header \"{BLOCK_HEIGHT}\": strconv.ParseInt: parsing {text:?}: {why}"
+        ))
+    })?;
+    u64::try_from(height)
+        .map_err(|_| wrong("cannot query with height < 0; please provide a valid height".to_owned()))
 }
 
 /// One call on its way.
@@ -96,5 +106,32 @@ impl Service<http::Request<axum::body::Body>> for Unary {
             let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(MAX_REQUEST_BYTES);
             Ok(grpc.unary(call, request).await)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::height_of;
+
+    #[test]
+    fn what_is_no_height_is_refused_in_the_sdks_words() {
+        assert_eq!(height_of(None).unwrap(), 0);
+        assert_eq!(height_of(Some(b"12")).unwrap(), 12);
+        for (text, why) in [
+            ("abc", "parsing \"abc\": invalid syntax"),
+            ("", "parsing \"\": invalid syntax"),
+            (
+                "18446744073709551616",
+                "parsing \"18446744073709551616\": value out of range",
+            ),
+            (
+                "-1",
+                "cannot query with height < 0; please provide a valid height",
+            ),
+        ] {
+            let status = height_of(Some(text.as_bytes())).unwrap_err();
+            assert_eq!(status.code(), tonic::Code::InvalidArgument);
+            assert!(status.message().ends_with(why), "{}", status.message());
+        }
     }
 }

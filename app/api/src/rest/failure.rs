@@ -3,7 +3,7 @@
 use http::{StatusCode, header};
 use tonic::{Code, Status};
 
-use crate::json::quote;
+use crate::rate::retry_after;
 
 /// A response that is ready to send.
 pub(crate) type Response = http::Response<axum::body::Body>;
@@ -32,9 +32,14 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
 /// A failure as an answer.
 pub(crate) fn response(status: &Status) -> Response {
     let mut body = format!("{{\"code\":{},\"message\":", i32::from(status.code()));
-    quote(&mut body, status.message());
+    // Refusals are no message of protobuf, whose JSON escapes what HTML reads.
+    body.push_str(&serde_json::Value::from(status.message()).to_string());
     body.push_str(",\"details\":[]}");
-    json(http_status(status.code()), body)
+    let mut response = json(http_status(status.code()), body);
+    if let Some(wait) = retry_after(status) {
+        response.headers_mut().insert(header::RETRY_AFTER, wait);
+    }
+    response
 }
 
 /// What grpc-gateway answers where no route is.
@@ -49,4 +54,19 @@ pub(crate) fn json(status: StatusCode, body: impl Into<axum::body::Body>) -> Res
     let kind = header::HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_escapes_no_more_than_json_asks() {
+        let response = response(&Status::invalid_argument("5 > \"4\" & 3"));
+        let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+        assert_eq!(
+            body,
+            br#"{"code":3,"message":"5 > \"4\" & 3","details":[]}"#.as_slice()
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! REST: every annotated method by its route, with the JSON of grpc-gateway.
 
-mod failure;
+pub(crate) mod failure;
 mod gateway;
 mod metrics;
 mod open_api;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderName, Method, Request, header};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -23,6 +24,7 @@ use super::gateway::Gateway;
 use super::{RestOptions, metrics};
 use crate::calls::Calls;
 use crate::grpc;
+use crate::rate::{Peer, Speaks, limited};
 
 /// Lists the methods of the OpenAPI document.
 const PAGE: &str = include_str!("page.html");
@@ -64,13 +66,18 @@ pub(crate) async fn serve(
             },
             () = &mut shutdown => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, from)) = accepted else {
             // Out of file descriptors, most likely: connections must end before the next one.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let peer = Peer(from.ip());
+        let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let service = TowerToHyperService::new(service);
         let connection = open.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             let _ = connection.await;
@@ -88,7 +95,7 @@ fn router(calls: Calls, options: RestOptions) -> Router {
         router = router
             .route(
                 "/openapi.json",
-                get(async |State(gateway): State<Gateway>| gateway.document()),
+                get(async |State(gateway): State<Gateway>| gateway.document().await),
             )
             .route("/swagger", get(async || Html(PAGE)))
             .route("/swagger/", get(async || Html(PAGE)))
@@ -121,6 +128,7 @@ fn router(calls: Calls, options: RestOptions) -> Router {
             },
         ));
     }
+    router = limited(router, calls.places().clients(), Speaks::Rest);
     if options.unsafe_cors {
         let headers = [
             "content-type",
@@ -133,6 +141,7 @@ fn router(calls: Calls, options: RestOptions) -> Router {
             "grpc-status",
             "grpc-message",
             "grpc-metadata-x-cosmos-block-height",
+            "retry-after",
         ];
         router = router.layer(
             CorsLayer::new()

@@ -12,7 +12,7 @@ use crate::services::{Answer, Node, decode, encode, rpc};
 impl Node {
     pub(super) async fn latest_block(&self) -> Answer {
         let found = self.client.latest_block().await.map_err(rpc)?;
-        let block: wire::Block = found.block.into();
+        let block = whole(found.block.into());
         encode(&GetLatestBlockResponse {
             block_id: Some(found.block_id.into()),
             sdk_block: Some(sdk_block(&block)),
@@ -25,27 +25,36 @@ impl Node {
         let height = u64::try_from(request.height)
             .ok()
             .and_then(|height| Height::try_from(height).ok());
-        let height = height.ok_or_else(|| Status::invalid_argument("height must not be negative"))?;
-        let newest = self
-            .client
-            .status()
-            .await
-            .map_err(rpc)?
-            .sync_info
-            .latest_block_height;
+        let height = height.ok_or_else(|| {
+            let asked = request.height;
+            Status::invalid_argument(format!("height must be greater than 0, but got {asked}"))
+        })?;
+        let newest = self.newest_height().await?;
         if height > newest {
             return Err(Status::invalid_argument(
                 "requested block height is bigger then the chain length",
             ));
         }
         let found = self.client.block(height).await.map_err(rpc)?;
-        let block: wire::Block = found.block.into();
+        let block = whole(found.block.into());
         encode(&GetBlockByHeightResponse {
             block_id: Some(found.block_id.into()),
             sdk_block: Some(sdk_block(&block)),
             block: Some(block),
         })
     }
+}
+
+/// The block with its last commit, which of the first block is empty: the library that reads it from CometBFT drops it.
+pub(super) fn whole(mut block: wire::Block) -> wire::Block {
+    block.last_commit.get_or_insert_with(|| wire::Commit {
+        block_id: Some(wire::BlockId {
+            part_set_header: Some(wire::PartSetHeader::default()),
+            ..wire::BlockId::default()
+        }),
+        ..wire::Commit::default()
+    });
+    block
 }
 
 /// The same block with the proposer as a Bech32 address.
@@ -74,5 +83,25 @@ fn sdk_block(block: &wire::Block) -> Block {
         data: block.data.clone(),
         evidence: block.evidence.clone(),
         last_commit: block.last_commit.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_block_has_an_empty_commit() {
+        let commit = whole(wire::Block::default()).last_commit.unwrap();
+        assert_eq!((commit.height, commit.signatures.len()), (0, 0));
+        assert!(commit.block_id.unwrap().part_set_header.is_some());
+        let known = wire::Block {
+            last_commit: Some(wire::Commit {
+                height: 7,
+                ..wire::Commit::default()
+            }),
+            ..wire::Block::default()
+        };
+        assert_eq!(whole(known.clone()), known);
     }
 }

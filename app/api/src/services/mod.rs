@@ -93,6 +93,17 @@ impl Node {
         }
     }
 
+    /// Height of the newest block.
+    async fn newest_height(&self) -> Result<tendermint::block::Height, Status> {
+        Ok(self
+            .client
+            .status()
+            .await
+            .map_err(rpc)?
+            .sync_info
+            .latest_block_height)
+    }
+
     /// Identifier of the chain.
     pub(crate) async fn chain_id(&self) -> Result<String, Status> {
         Ok(self

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use quern_proto::cosmos::base::query::v1beta1::PageResponse;
+use quern_proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 use quern_proto::cosmos::tx::v1beta1::{
     GetBlockWithTxsRequest, GetBlockWithTxsResponse, GetTxsEventRequest, GetTxsEventResponse, OrderBy,
 };
@@ -10,6 +10,7 @@ use tendermint_rpc::error::ErrorDetail;
 use tendermint_rpc::{Client, Order};
 use tonic::Status;
 
+use crate::services::blocks::whole;
 use crate::services::tx_response::{decode_tx, tx_response};
 use crate::services::{Answer, Node, decode, encode, reason, rpc};
 
@@ -19,17 +20,16 @@ const DEFAULT_LIMIT: u64 = 100;
 impl Node {
     pub(super) async fn search_txs(&self, data: &[u8]) -> Answer {
         let request: GetTxsEventRequest = decode(data)?;
-        // `events` is the older way to ask; both may be given.
+        // `events` is the older way to ask, which the SDK does not read any more.
         #[allow(deprecated)]
-        let mut terms = request.events.clone();
-        if !request.query.is_empty() {
-            terms.push(request.query.clone());
-        }
-        if terms.is_empty() {
+        let query = match request.query.as_str() {
+            "" => request.events.join(" AND "),
+            query => query.to_owned(),
+        };
+        // As text: CometBFT's own parser is the one that counts.
+        if query.is_empty() {
             return Err(Status::invalid_argument("query cannot be empty"));
         }
-        // As text: CometBFT's own parser is the one that counts.
-        let query = terms.join(" AND ");
         let page =
             u32::try_from(request.page.max(1)).map_err(|_| Status::invalid_argument("page is too large"))?;
         let limit = if request.limit == 0 {
@@ -72,36 +72,26 @@ impl Node {
     pub(super) async fn block_with_txs(&self, data: &[u8]) -> Answer {
         let request: GetBlockWithTxsRequest = decode(data)?;
         let height = u64::try_from(request.height).ok().filter(|height| *height > 0);
-        let height = height
-            .and_then(|height| Height::try_from(height).ok())
-            .ok_or_else(|| Status::invalid_argument("requested height must be at least 1"))?;
-        let found = self.client.block(height).await.map_err(rpc)?;
-        let page = request.pagination.unwrap_or_default();
-        let limit = if page.limit == 0 {
-            DEFAULT_LIMIT
-        } else {
-            page.limit
-        };
-        let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
-        let take = usize::try_from(limit).unwrap_or(usize::MAX);
-        let total = found.block.data.len();
-        if skip > 0 && skip >= total {
+        let height = height.and_then(|height| Height::try_from(height).ok());
+        let newest = self.newest_height().await?;
+        let Some(height) = height.filter(|height| *height <= newest) else {
             return Err(Status::invalid_argument(format!(
-                "out of range: offset {skip} of a block with {total} transactions"
+                "codespace sdk code 26: invalid height: requested height {} but height must not be less than 1 or greater \
+                 than the current height {newest}",
+                request.height
             )));
-        }
-        let txs = found
-            .block
-            .data
-            .iter()
-            .skip(skip)
-            .take(take)
-            .map(|tx| decode_tx(tx));
-        let txs = txs.collect::<Result<Vec<_>, _>>()?;
+        };
+        let found = self.client.block(height).await.map_err(rpc)?;
+        let total = found.block.data.len();
+        let of_page = page_of_block(total, request.pagination.as_ref())?;
+        let txs = of_page
+            .into_iter()
+            .filter_map(|place| decode_tx(found.block.data.get(place)?).ok())
+            .collect();
         encode(&GetBlockWithTxsResponse {
             txs,
             block_id: Some(found.block_id.into()),
-            block: Some(found.block.into()),
+            block: Some(whole(found.block.into())),
             pagination: Some(PageResponse {
                 next_key: Vec::new(),
                 total: total as u64,
@@ -110,10 +100,65 @@ impl Node {
     }
 }
 
+/// Places of the transactions of a page of a block, to the SDK's letter: a page that names no limit has none, and one in reverse
+/// goes down from its offset and leaves the first one out.
+fn page_of_block(total: usize, page: Option<&PageRequest>) -> Result<Vec<usize>, Status> {
+    let (offset, limit, reverse) = match page {
+        Some(page) => (page.offset, page.limit.min(DEFAULT_LIMIT), page.reverse),
+        None => (0, DEFAULT_LIMIT, false),
+    };
+    let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+    if skip >= total && total > 0 {
+        return Err(Status::invalid_argument(format!(
+            "codespace sdk code 18: invalid request: out of range: cannot paginate {total} txs with offset {offset} and limit \
+             {limit}"
+        )));
+    }
+    let take = usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok(match reverse {
+        true if total > 0 => (1..=skip).rev().take(take).collect(),
+        true => Vec::new(),
+        false => (skip..total).take(take).collect(),
+    })
+}
+
 /// A search that CometBFT refused: the query does not parse, or the page lies behind the last one.
 fn refused(error: tendermint_rpc::Error) -> Status {
     match error.detail() {
-        ErrorDetail::Response(_) => Status::invalid_argument(reason(&error)),
+        ErrorDetail::Response(_) => {
+            Status::invalid_argument(format!("failed to search for txs: {}", reason(&error)))
+        }
         _ => rpc(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_a_block_are_the_sdks() {
+        let page = |offset, limit, reverse| {
+            let request = PageRequest {
+                offset,
+                limit,
+                reverse,
+                ..PageRequest::default()
+            };
+            page_of_block(4, Some(&request)).map_err(|status| status.message().to_owned())
+        };
+        assert_eq!(page_of_block(4, None).unwrap(), [0, 1, 2, 3]);
+        assert_eq!(page_of_block(200, None).unwrap().len(), 100);
+        assert_eq!(page(1, 2, false), Ok(vec![1, 2]));
+        assert_eq!(page(1, 0, false), Ok(vec![]));
+        assert_eq!(page(3, 2, true), Ok(vec![3, 2]));
+        assert_eq!(page(0, 2, true), Ok(vec![]));
+        let refused = "codespace sdk code 18: invalid request: out of range: cannot paginate 4 txs with offset 4 and limit 0";
+        assert_eq!(page(4, 0, false), Err(refused.to_owned()));
+        let behind = PageRequest {
+            offset: 9,
+            ..PageRequest::default()
+        };
+        assert_eq!(page_of_block(0, Some(&behind)).unwrap(), [0_usize; 0]);
     }
 }

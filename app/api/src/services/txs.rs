@@ -73,10 +73,10 @@ impl Node {
         if request.hash.is_empty() {
             return Err(Status::invalid_argument("tx hash cannot be empty"));
         }
-        let hash = hex::decode(&request.hash)
-            .ok()
-            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-            .ok_or_else(|| Status::invalid_argument("tx hash must be 64 hexadecimal digits"))?;
+        let hash = hex::decode(&request.hash).map_err(|error| no_hex(&request.hash, error))?;
+        let Ok(hash) = <[u8; 32]>::try_from(hash) else {
+            return Err(Status::not_found(format!("tx not found: {}", request.hash)));
+        };
         let found = self.client.tx(Hash::Sha256(hash), false).await.map_err(|error| {
             if reason(&error).contains("not found") {
                 return Status::not_found(format!("tx not found: {}", request.hash));
@@ -99,6 +99,16 @@ impl Node {
             .map_err(|error| Status::internal(error.to_string()))?
             .to_rfc3339())
     }
+}
+
+/// What Go says of a text that is no hexadecimal number.
+fn no_hex(text: &str, error: hex::FromHexError) -> Status {
+    let wrong = text.bytes().find(|byte| !byte.is_ascii_hexdigit());
+    Status::invalid_argument(match wrong {
+        Some(byte) => format!("encoding/hex: invalid byte: U+{byte:04X} {:?}", char::from(byte)),
+        None if error == hex::FromHexError::OddLength => "encoding/hex: odd length hex string".to_owned(),
+        None => error.to_string(),
+    })
 }
 
 fn refusal(error: &tendermint_rpc::Error) -> Option<(u32, String, String, String)> {

@@ -35,13 +35,7 @@ impl Node {
             .filter(|wanted| *wanted > 0)
             .and_then(|wanted| Height::try_from(wanted).ok())
             .ok_or_else(|| Status::invalid_argument("height must be greater than 0"))?;
-        let newest = self
-            .client
-            .status()
-            .await
-            .map_err(rpc)?
-            .sync_info
-            .latest_block_height;
+        let newest = self.newest_height().await?;
         if wanted > newest {
             return Err(Status::invalid_argument(
                 "requested block height is bigger then the chain length",

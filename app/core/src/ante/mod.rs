@@ -51,7 +51,7 @@ impl Ante<'_> {
         }
         fee::deduct(cx, tx, self.min_gas_prices)?;
         pubkey::count(tx)?;
-        let keys = tx.keys()?;
+        let keys = tx.keys(cx.mode == Mode::Simulate)?;
         pubkey::set(cx, tx, &keys)?;
         let entries = tx.entries()?;
         entries.iter().try_for_each(|entry| entry.data.require())?;

@@ -39,6 +39,10 @@ pub(super) fn set(cx: &Cx, tx: &Tx, keys: &[Option<PubKey>]) -> Result<()> {
         }
         let mut account = super::signer_account(cx, signer)?;
         if account.pub_key.is_none() {
+            // Only a simulation comes here with one, as no key has its address.
+            if account.module.is_some() {
+                return Err(errors::INVALID_PUB_KEY.wrap("not supported for module accounts"));
+            }
             account.pub_key = Some(key);
             quern_auth::set(cx, &account)?;
         }

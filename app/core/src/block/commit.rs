@@ -23,6 +23,7 @@ impl Shared {
         *check = CheckState::at(state.clone(), &Arc::new(block.header.facts()))?;
         let params = quern_consensus::get(&check.cx(Mode::Query))?;
         let retain_height = self.retain_height(block.header.height, &params);
+        *self.next_validators.lock() = block.next_validators;
         self.sync.committed(state, &self.wasm);
         chain.committed = Some(block.header);
         chain.genesis = None;

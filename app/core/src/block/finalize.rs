@@ -82,7 +82,11 @@ impl Shared {
         let changes = cx.branch().changes();
         let pending = self.store.prepare(height, &changes).map_err(Error::halt)?;
         let app_hash = pending.app_hash();
-        chain.pending = Some(PendingBlock { header, pending });
+        chain.pending = Some(PendingBlock {
+            header,
+            next_validators: request.next_validators_hash.to_vec(),
+            pending,
+        });
         Ok(ResponseFinalizeBlock {
             events: events.into_iter().map(to_abci_event).collect(),
             tx_results,

@@ -6,6 +6,7 @@ use quern_context::{Cx, Mode};
 use quern_genesis::{AppState, SystemGenesis};
 use quern_types::{Error, Result};
 use quern_validators::Powers;
+use sha2::{Digest, Sha256};
 use tendermint_proto::v0_38::abci::{RequestInitChain, ResponseInitChain, ValidatorUpdate};
 
 use super::{Genesis, header::Header};
@@ -50,7 +51,7 @@ impl Shared {
         quern_authz::init_genesis(&cx, &state.authz).map_err(|e| bad("authz", &e))?;
         quern_feegrant::init_genesis(&cx, &state.feegrant).map_err(|e| bad("feegrant", &e))?;
         quern_upgrade::init_genesis(&cx, &state.upgrade).map_err(|e| bad("upgrade", &e))?;
-        upgrades::init_versions(&cx)?;
+        upgrades::init_versions(&cx, &self.options.release)?;
         quern_gov::init_genesis(&cx, &state.gov).map_err(|e| bad("gov", &e))?;
         quern_beacon::init_genesis(&cx, header.height, &state.beacon).map_err(|e| bad("beacon", &e))?;
         quern_staking::init_genesis(&cx, &state.staking).map_err(|e| bad("staking", &e))?;
@@ -63,6 +64,7 @@ impl Shared {
         let validators = self
             .init_system(&cx, &state.system, &request.validators)
             .map_err(|e| bad("system", &e))?;
+        module_accounts(&cx).map_err(|e| bad("accounts", &e))?;
         header.write(&cx)?;
 
         *self.check.lock() = CheckState::on(cx.branch().fork(), &Arc::new(header.facts()))?;
@@ -72,6 +74,8 @@ impl Shared {
         });
         Ok(ResponseInitChain {
             validators: system::updates(validators),
+            // of no commit yet: the first block's header has it, as on a chain of the SDK
+            app_hash: Sha256::digest([]).to_vec().into(),
             ..Default::default()
         })
     }
@@ -104,4 +108,21 @@ impl Shared {
         }
         Ok(set)
     }
+}
+
+/// The accounts that every chain of the SDK has from genesis on, with the SDK's permissions: clients look up the
+/// authority there before anything was paid to it. The pools hold nothing, as the bonding contract holds what is bonded.
+fn module_accounts(cx: &Cx) -> Result<()> {
+    let staking: &[&str] = &["burner", "staking"];
+    for (name, permissions) in [
+        (quern_auth::FEE_COLLECTOR, &[][..]),
+        (quern_pool::ACCOUNT, &[]),
+        ("bonded_tokens_pool", staking),
+        ("not_bonded_tokens_pool", staking),
+        (quern_gov::MODULE, &["burner"]),
+        (quern_emission::MINT, &["minter"]),
+    ] {
+        quern_auth::module_account(cx, name, permissions)?;
+    }
+    Ok(())
 }

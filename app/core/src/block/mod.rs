@@ -13,6 +13,7 @@ use quern_types::{Error, Result};
 
 use header::Header;
 
+pub(crate) use proposal::Prepared;
 pub(crate) use result::{check_result, exec_result, to_abci_event};
 
 /// Where the chain stands, as the consensus connection sees it.
@@ -32,6 +33,8 @@ struct Genesis {
 
 struct PendingBlock {
     header: Header,
+    /// Hash of the next block's validators, from its header.
+    next_validators: Vec<u8>,
     pending: Pending,
 }
 

@@ -92,7 +92,8 @@ impl Shared {
         let answer = node::answer(self, &cx, path, data)
             .or_else(|| historical::answer(self, &cx, path, data))
             .or_else(|| params::reply(path, data))
-            .or_else(|| self.router.answer(&cx, path, data));
+            .or_else(|| self.router.answer(&cx, path, data))
+            .or_else(|| self.options.release.answer?(&cx, path, data));
         match answer {
             Some(answer) => answer.map_err(|error| status::grpc_error(&error)),
             None => Err(errors::UNKNOWN_REQUEST.wrap("unknown query path")),

@@ -28,16 +28,19 @@ fn config(shared: &Shared) -> wire::ConfigResponse {
     }
 }
 
+/// Both hashes are those of the last block's header, whatever height is asked for, as in the SDK: the application's is of the
+/// state that the block found.
 fn status(shared: &Shared, cx: &Cx) -> wire::StatusResponse {
-    let latest = shared.store.latest();
+    let latest = shared.store.latest().map_or(0, |info| info.version);
+    let found = shared.store.commit_info(latest.saturating_sub(1)).ok();
     wire::StatusResponse {
         earliest_store_height: shared.store.oldest(),
-        height: latest.as_ref().map_or(0, |info| info.version),
+        height: cx.block.height,
         timestamp: Some(prost_types::Timestamp {
             seconds: cx.block.time.seconds,
             nanos: i32::try_from(cx.block.time.nanos).unwrap_or(0),
         }),
-        app_hash: latest.map_or_else(Vec::new, |info| info.app_hash.to_vec()),
-        validator_hash: Vec::new(),
+        app_hash: found.map_or_else(Vec::new, |info| info.app_hash.to_vec()),
+        validator_hash: shared.next_validators.lock().clone(),
     }
 }

@@ -5,6 +5,10 @@ use quern_types::{Error, Registered, errors};
 /// Errors outside codespace `sdk` whose gRPC status is NotFound (wasmd registers its own so).
 const NOT_FOUND: &[(&str, u32)] = &[("beacon", 3), ("wasm", 8), ("wasm", 22), ("wasm", 28)];
 
+/// Codespaces whose errors modules answer queries with as they are, which are no statuses; only the code shows what they
+/// stand for.
+const BARE: [&str; 3] = ["wasm", "staking", "distribution"];
+
 /// Turns a handler's error into what an SDK node answers over ABCI.
 pub(super) fn grpc_error(error: &Error) -> Error {
     let other_not_found = NOT_FOUND.contains(&(error.codespace(), error.code()));
@@ -32,8 +36,7 @@ pub(super) fn grpc_error(error: &Error) -> Error {
     // The SDK's codec of addresses has no error of its own.
     let address = format!(": {}", errors::INVALID_ADDRESS.text);
     let own = own.strip_suffix(&address).unwrap_or(own);
-    // wasmd answers with its own errors, which are no statuses; only the code shows what they stand for
-    if error.codespace() == "wasm" {
+    if BARE.contains(&error.codespace()) || error.is(&errors::LOGIC) {
         return row.wrap(own.to_owned());
     }
     row.wrap(format!("rpc error: code = {name} desc = {own}"))

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod contract;
+pub mod crowd;
 pub mod mutate;
 pub mod probe;
 pub mod proving;
@@ -10,6 +11,7 @@ pub mod shipped;
 pub mod signing;
 pub mod staking;
 pub mod system;
+pub mod twist;
 
 use std::path::Path;
 

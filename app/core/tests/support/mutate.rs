@@ -41,7 +41,7 @@ const TEXTS: [&[u8]; 18] = [
     b"nqrn",
     b"NQRN",
     b"ibc/27394FB092D2ECCD56123C74F36E4C1F926001CEADA9CA97EA622B25F41E5EB2",
-    b"quern1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqx0v8e5",
+    b"quern1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqfujzmf",
     b"cosmos1fl48vsnmsdzcv85q5d2q4z5ajdha8yu34mf0eh",
     b"\xff\xfe\x80",
     b"\0",

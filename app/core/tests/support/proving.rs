@@ -6,7 +6,7 @@ use serde_json::json;
 use tendermint_proto::v0_38::abci::ResponseFinalizeBlock;
 
 use super::{
-    shipped::{World, call, launch},
+    shipped::{World, call, launch_with},
     system::powers,
 };
 
@@ -21,9 +21,15 @@ pub const BOND: &str = "100000000000nqrn";
 
 /// Hosts with these bonds, which offer the model.
 pub fn proving(bonds: &[&str]) -> World {
+    proving_with(bonds, |_| {})
+}
+
+/// As [`proving`], with a genesis that is changed in any way.
+pub fn proving_with(bonds: &[&str], change: impl FnOnce(&mut quern_genesis::AppState)) -> World {
     let mut profile = ProfileName::Localnet.profile();
     profile.epoch_blocks = EPOCH.unsigned_abs();
     profile.poc_weights.confirm_every = 0;
+    profile.poc_weights.sprint_blocks = 5;
     // bonds cover what is proven
     profile.poc_weights.weights.bond_per_weight.0 = 100_000;
     let model: LaunchModel = serde_json::from_value(json!({
@@ -34,7 +40,7 @@ pub fn proving(bonds: &[&str]) -> World {
     }))
     .unwrap();
     let offers = json!([{"model": "quern-small", "capacity": 100, "profile": "cpu-fp32"}]);
-    let world = launch(&profile, vec![model], bonds, &offers);
+    let world = launch_with(&profile, vec![model], bonds, &offers, change);
     assert_eq!(world.chain.app.halted(), None);
     world
 }

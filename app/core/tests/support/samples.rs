@@ -55,8 +55,15 @@ pub fn messages(names: &Names<'_>) -> Vec<Any> {
         .collect()
 }
 
+/// A message of a known type, taken apart.
+pub fn decoded(message: &Any) -> DynamicMessage {
+    let name = message.type_url.trim_start_matches('/');
+    let kind = quern_proto::pool().get_message_by_name(name).unwrap();
+    DynamicMessage::decode(kind, message.value.as_slice()).unwrap()
+}
+
 /// Puts the signer into the fields that the descriptor says must sign, those of inner messages too.
-fn signed(message: &mut DynamicMessage, signer: &User) {
+pub fn signed(message: &mut DynamicMessage, signer: &User) {
     let kind = message.descriptor();
     let extension = quern_proto::pool()
         .get_extension_by_name("cosmos.msg.v1.signer")
@@ -70,10 +77,9 @@ fn signed(message: &mut DynamicMessage, signer: &User) {
         .filter_map(Value::as_str)
     {
         let field = kind.get_field_by_name(name).unwrap();
+        let of_operator = name.starts_with("validator");
         match message.get_field_mut(&field) {
-            Value::String(text) if text.starts_with("quernvaloper") => {
-                *text = signer.address().to_validator_bech32();
-            }
+            Value::String(text) if of_operator => *text = signer.address().to_validator_bech32(),
             Value::String(text) => *text = signer.address().to_string(),
             Value::Message(inner) => signed(inner, signer),
             Value::List(list) => {

@@ -56,6 +56,18 @@ pub fn undelegate(from: &User, to: &str, amount: u128) -> Any {
     })
 }
 
+/// A description that leaves everything as it is.
+pub fn kept() -> Option<staking::Description> {
+    let keep = || "[do-not-modify]".to_owned();
+    Some(staking::Description {
+        moniker: keep(),
+        identity: keep(),
+        website: keep(),
+        security_contact: keep(),
+        details: keep(),
+    })
+}
+
 pub fn redelegate(who: &User, from: &str, to: &str, amount: u128) -> Any {
     any(&staking::MsgBeginRedelegate {
         delegator_address: who.address().to_string(),

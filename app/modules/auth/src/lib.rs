@@ -11,6 +11,7 @@ mod account;
 mod account_wire;
 mod genesis;
 mod genesis_account;
+mod invariants;
 mod keys;
 mod msg;
 mod params;
@@ -21,6 +22,7 @@ mod vesting;
 
 pub use account::{Account, ModuleInfo};
 pub use genesis::{export_genesis, init_genesis};
+pub use invariants::{accounts, check_accounts};
 pub use msg::Msg;
 pub use params::{Params, params, set_params};
 pub use pubkey::{Multisig, PubKey};

@@ -3,7 +3,7 @@
 use prost::Message;
 use quern_context::Cx;
 use quern_proto::cosmos::auth::v1beta1 as wire;
-use quern_types::{Error, Result, errors};
+use quern_types::{Error, Result};
 
 use crate::{MODULE, keys};
 
@@ -38,7 +38,7 @@ impl Params {
     /// Every parameter must be positive.
     ///
     /// # Errors
-    /// `sdk/18`.
+    /// `undefined/1`, for which the SDK has no code.
     pub fn validate(&self) -> Result<()> {
         let fields = [
             ("tx signature limit", self.tx_sig_limit),
@@ -55,7 +55,7 @@ impl Params {
         ];
         match fields.iter().find(|(_, value)| *value == 0) {
             None => Ok(()),
-            Some((name, value)) => Err(errors::INVALID_REQUEST.wrap(format!("invalid {name}: {value}"))),
+            Some((name, value)) => Err(Error::unregistered(format!("invalid {name}: {value}"))),
         }
     }
 
@@ -100,4 +100,23 @@ pub fn params(cx: &Cx) -> Result<Params> {
 pub fn set_params(cx: &Cx, params: Params) -> Result<()> {
     params.validate()?;
     cx.kv(MODULE).set(keys::PARAMS, params.to_wire().encode_to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zero_is_refused_in_the_sdks_words_without_a_code() {
+        let params = Params {
+            sig_verify_cost_secp256k1: 0,
+            ..Params::default()
+        };
+        let refused = params.validate().unwrap_err();
+        assert_eq!((refused.codespace(), refused.code()), ("undefined", 1));
+        assert_eq!(
+            refused.to_string(),
+            "invalid SECK256k1 signature verification cost: 0"
+        );
+    }
 }

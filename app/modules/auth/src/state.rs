@@ -54,7 +54,7 @@ pub fn ensure(cx: &Cx, address: &AccAddress) -> Result<()> {
     Ok(())
 }
 
-/// The account of a module, created on first use with its own number.
+/// The account of a module, created with its own number where genesis made none.
 ///
 /// # Errors
 /// As [`get`].

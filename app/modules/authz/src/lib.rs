@@ -9,6 +9,7 @@ mod dispatch;
 mod error;
 mod event;
 mod genesis;
+mod invariants;
 mod keys;
 mod msg;
 mod query;
@@ -20,6 +21,7 @@ pub use error::{
     NO_AUTHORIZATION_FOUND, NO_GRANT_KEY_FOUND, NUMBER_OF_SIGNERS, UNKNOWN_AUTHORIZATION_TYPE,
 };
 pub use genesis::{export_genesis, init_genesis};
+pub use invariants::check_queue;
 pub use msg::Msg;
 pub use query::query;
 pub use state::prune;

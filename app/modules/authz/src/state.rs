@@ -108,7 +108,7 @@ fn queue_item(cx: &Cx, key: &[u8]) -> Result<Option<GrantQueueItem>> {
     bytes.map(|bytes| decode_item(&bytes)).transpose()
 }
 
-fn decode_item(bytes: &[u8]) -> Result<GrantQueueItem> {
+pub(crate) fn decode_item(bytes: &[u8]) -> Result<GrantQueueItem> {
     GrantQueueItem::decode(bytes).map_err(|e| Error::halt(format!("corrupt queue of grants in state: {e}")))
 }
 

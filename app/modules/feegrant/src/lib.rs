@@ -7,6 +7,7 @@ mod allowance;
 mod error;
 mod event;
 mod genesis;
+mod invariants;
 mod keys;
 mod msg;
 mod query;
@@ -17,6 +18,7 @@ pub use error::{
     FEE_LIMIT_EXCEEDED, FEE_LIMIT_EXPIRED, INVALID_DURATION, MESSAGE_NOT_ALLOWED, NO_ALLOWANCE, NO_MESSAGES,
 };
 pub use genesis::{export_genesis, init_genesis};
+pub use invariants::check_queue;
 pub use msg::Msg;
 pub use query::query;
 pub use state::{prune, use_granted_fees};

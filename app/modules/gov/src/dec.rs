@@ -37,6 +37,34 @@ pub(crate) fn parse(text: &str) -> Result<u128, &'static str> {
         .ok_or("decimal out of range")
 }
 
+/// What the SDK says of a text that is no such decimal, without its sign.
+pub(crate) fn refusal(text: &str) -> String {
+    if text.is_empty() {
+        return "decimal string cannot be empty".to_owned();
+    }
+    let (digits, decimals) = match text.split('.').collect::<Vec<_>>().as_slice() {
+        [whole] => ((*whole).to_owned(), 0),
+        [whole, fraction] if whole.is_empty() || fraction.is_empty() => {
+            return "invalid decimal length".to_owned();
+        }
+        [whole, fraction] => (format!("{whole}{fraction}"), fraction.len()),
+        _ => return "invalid decimal string".to_owned(),
+    };
+    match DIGITS.checked_sub(decimals) {
+        None => format!(
+            "value '{text:.100}' exceeds max precision by -{} decimal places: max precision {DIGITS}",
+            decimals.saturating_sub(DIGITS)
+        ),
+        Some(_) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            "out of range: invalid decimal string".to_owned()
+        }
+        Some(zeros) => format!(
+            "failed to set decimal string with base 10: {digits:.100}{}",
+            "0".repeat(zeros)
+        ),
+    }
+}
+
 /// Writes all 18 digits: `0.334000000000000000`.
 pub(crate) fn show(units: u128) -> String {
     format!("{}.{:018}", units / ONE, units % ONE)

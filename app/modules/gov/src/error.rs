@@ -40,6 +40,3 @@ pub static INVALID_DEPOSIT_DENOM: Registered = Registered::new("gov", 23, "inval
 
 /// What the SDK's collections say of a key that is not there; they register no code.
 pub(crate) const KEY_NOT_FOUND: &str = "collections: not found";
-/// What the SDK returns of parameters without registering it.
-pub(crate) static INVALID_PARAMS: Registered =
-    Registered::new("undefined", 1, "invalid governance parameters");

@@ -100,6 +100,9 @@ pub(crate) fn submission(msg: v1beta1::MsgSubmitProposal) -> Result<v1::MsgSubmi
     })
 }
 
+/// How Go prints a number that is none.
+const NIL: &str = "<nil>";
+
 /// Weights in units of 10^-18, as older messages have them, as decimals.
 ///
 /// # Errors
@@ -109,6 +112,12 @@ pub(crate) fn new_options(options: &[v1beta1::WeightedVoteOption]) -> Result<Vec
         return Err(errors::INVALID_REQUEST.wrap("[]")); // an empty list is none in the newer version
     }
     let option = |old: &v1beta1::WeightedVoteOption| {
+        if old.weight.is_empty() {
+            return Ok(v1::WeightedVoteOption {
+                option: old.option,
+                weight: NIL.to_owned(), // no decimal, which the newer message's check refuses by this text
+            });
+        }
         let digits = old.weight.strip_prefix('-');
         let units: u128 = digits
             .unwrap_or(&old.weight)
@@ -230,6 +239,19 @@ mod tests {
             assert!(error.is(&NO_PROPOSAL_HANDLER));
             assert!(error.to_string().starts_with(route), "{error}");
         }
+    }
+
+    #[test]
+    fn a_weight_left_out_is_refused_as_go_prints_it() {
+        let old = [v1beta1::WeightedVoteOption {
+            option: 1,
+            weight: String::new(),
+        }];
+        let error = crate::options::check(&new_options(&old).unwrap()).unwrap_err();
+        assert_eq!(
+            format!("{error:?}"),
+            r#"gov/7 option:VOTE_OPTION_YES weight:"<nil>" : invalid vote option"#
+        );
     }
 
     #[test]

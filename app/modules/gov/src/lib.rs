@@ -18,6 +18,7 @@ mod event;
 mod execute;
 mod genesis;
 mod handle;
+mod invariants;
 mod keys;
 mod legacy;
 mod msg;
@@ -40,6 +41,7 @@ pub use error::{
 };
 pub use execute::EXECUTION_GAS;
 pub use genesis::{export_genesis, init_genesis};
+pub use invariants::check_queues;
 pub use legacy::CONTENT_TYPES;
 pub use msg::Msg;
 pub use payout::{PAYOUTS_PER_BLOCK, check_deposits};

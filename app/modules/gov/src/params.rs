@@ -6,7 +6,7 @@ use quern_context::Cx;
 use quern_proto::cosmos::gov::v1::Params;
 use quern_types::{AccAddress, Amount, BASE_DENOM, Coins, Error, Result};
 
-use crate::{MODULE, convert, dec, error::INVALID_PARAMS, keys};
+use crate::{MODULE, convert, dec, keys};
 
 const DAY: i64 = 86_400;
 const QRN: Amount = 1_000_000_000;
@@ -74,7 +74,7 @@ pub(crate) fn get(cx: &Cx) -> Result<Params> {
 /// # Errors
 /// `undefined/1` if one is invalid.
 pub(crate) fn set(cx: &Cx, params: &Params) -> Result<()> {
-    validate(params).map_err(|text| INVALID_PARAMS.wrap(text))?;
+    validate(params).map_err(Error::unregistered)?;
     cx.kv(MODULE).set(keys::PARAMS, params.encode_to_vec())
 }
 
@@ -128,41 +128,108 @@ fn validate(params: &Params) -> Result<(), String> {
         ));
     }
     period(params.max_deposit_period.as_ref(), "maximum deposit period")?;
+    fraction(&params.quorum, &QUORUM)?;
+    let threshold = fraction(&params.threshold, &THRESHOLD)?;
+    let faster = fraction(&params.expedited_threshold, &EXPEDITED_THRESHOLD)?;
+    if faster <= threshold {
+        let (faster, threshold) = (dec::show(faster), dec::show(threshold));
+        return Err(format!(
+            "expedited vote threshold {faster}, must be greater than the regular threshold {threshold}"
+        ));
+    }
+    fraction(&params.veto_threshold, &VETO)?;
     let voting = period(params.voting_period.as_ref(), "voting period")?;
     if period(params.expedited_voting_period.as_ref(), "expedited voting period")? >= voting {
-        return Err("expedited voting period must be strictly less than the regular voting period".into());
+        return Err("expedited voting period must be strictly less that the regular voting period".into());
     }
-    fraction(&params.quorum, "quorum", true)?;
-    let threshold = fraction(&params.threshold, "vote threshold", false)?;
-    if fraction(&params.expedited_threshold, "expedited vote threshold", false)? <= threshold {
-        return Err("expedited vote threshold must be greater than the regular threshold".into());
-    }
-    fraction(&params.veto_threshold, "veto threshold", false)?;
-    fraction(
-        &params.min_initial_deposit_ratio,
-        "minimum initial deposit ratio",
-        true,
-    )?;
-    fraction(
-        &params.proposal_cancel_ratio,
-        "burn rate of cancel proposal",
-        true,
-    )?;
-    fraction(&params.min_deposit_ratio, "minimum deposit ratio", true)?;
+    fraction(&params.min_initial_deposit_ratio, &INITIAL_DEPOSIT)?;
+    fraction(&params.proposal_cancel_ratio, &CANCEL)?;
     let dest = &params.proposal_cancel_dest;
     if !dest.is_empty() && AccAddress::from_bech32(dest).is_err() {
         return Err(format!("deposits destination address is invalid: {dest:.100}"));
     }
+    // the SDK does not look at it
+    fraction(&params.min_deposit_ratio, &MIN_DEPOSIT)?;
     Ok(())
 }
 
-fn fraction(text: &str, name: &str, zero: bool) -> Result<u128, String> {
-    let share = dec::parse(text).map_err(|e| format!("invalid {name} string {text:.40?}: {e}"))?;
-    match share {
-        0 if !zero => Err(format!("{name} must be positive: {text}")),
-        _ if share > dec::ONE => Err(format!("{name} too large: {text}")),
-        _ => Ok(share),
+/// What the SDK says of a share, letter for letter.
+struct Words {
+    /// Where it is no number.
+    invalid: &'static str,
+    /// Where it is negative, or zero if that is none.
+    low: &'static str,
+    /// Where it is more than one.
+    large: &'static str,
+    /// Whether it may be zero.
+    zero: bool,
+}
+
+const QUORUM: Words = Words {
+    invalid: "invalid quorum string",
+    low: "quorom cannot be negative",
+    large: "quorom too large",
+    zero: true,
+};
+const THRESHOLD: Words = Words {
+    invalid: "invalid threshold string",
+    low: "vote threshold must be positive",
+    large: "vote threshold too large",
+    zero: false,
+};
+const EXPEDITED_THRESHOLD: Words = Words {
+    invalid: "invalid expedited threshold string",
+    low: "expedited vote threshold must be positive",
+    large: "expedited vote threshold too large",
+    zero: false,
+};
+const VETO: Words = Words {
+    invalid: "invalid vetoThreshold string",
+    low: "veto threshold must be positive",
+    large: "veto threshold too large",
+    zero: false,
+};
+const INITIAL_DEPOSIT: Words = Words {
+    invalid: "invalid mininum initial deposit ratio of proposal",
+    low: "mininum initial deposit ratio of proposal must be positive",
+    large: "mininum initial deposit ratio of proposal is too large",
+    zero: true,
+};
+const CANCEL: Words = Words {
+    invalid: "invalid burn rate of cancel proposal",
+    low: "burn rate of cancel proposal must be positive",
+    large: "burn rate of cancel proposal is too large",
+    zero: true,
+};
+const MIN_DEPOSIT: Words = Words {
+    invalid: "invalid minimum deposit ratio",
+    low: "minimum deposit ratio must be positive",
+    large: "minimum deposit ratio is too large",
+    zero: true,
+};
+
+fn fraction(text: &str, words: &Words) -> Result<u128, String> {
+    let (negative, magnitude) = match text.strip_prefix('-') {
+        Some(magnitude) => (true, magnitude),
+        None => (false, text),
+    };
+    let share =
+        dec::parse(magnitude).map_err(|_| format!("{}: {}", words.invalid, dec::refusal(magnitude)))?;
+    if share == 0 && !words.zero {
+        return Err(format!("{}: {}", words.low, dec::show(0)));
     }
+    if negative && share > 0 {
+        return Err(format!("{}: -{}", words.low, dec::show(share)));
+    }
+    if share > dec::ONE {
+        // of the quorum the SDK prints the text, of others the number
+        let shown = match words.large == QUORUM.large {
+            true => text.to_owned(),
+            false => dec::show(share),
+        };
+        return Err(format!("{}: {shown}", words.large));
+    }
+    Ok(share)
 }
 
 fn period(duration: Option<&Duration>, name: &str) -> Result<(i64, i32), String> {
@@ -211,6 +278,61 @@ mod tests {
             let mut params = default();
             break_it(&mut params);
             assert!(validate(&params).is_err(), "case {i}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_the_sdks_letter_for_letter() {
+        type Break = fn(&mut Params);
+        let cases: [(Break, &str); 11] = [
+            (|p| p.quorum = "1.5".into(), "quorom too large: 1.5"),
+            (
+                |p| p.quorum = "-0.1".into(),
+                "quorom cannot be negative: -0.100000000000000000",
+            ),
+            (
+                |p| p.quorum = "x".into(),
+                "invalid quorum string: failed to set decimal string with base 10: x000000000000000000",
+            ),
+            (
+                |p| p.quorum = String::new(),
+                "invalid quorum string: decimal string cannot be empty",
+            ),
+            (
+                |p| p.quorum = "1.".into(),
+                "invalid quorum string: invalid decimal length",
+            ),
+            (
+                |p| p.quorum = "1.2.3".into(),
+                "invalid quorum string: invalid decimal string",
+            ),
+            (
+                |p| p.quorum = "0.1234567890123456789".into(),
+                "invalid quorum string: value '0.1234567890123456789' exceeds max precision by -1 decimal places: max \
+                 precision 18",
+            ),
+            (
+                |p| p.threshold = "0".into(),
+                "vote threshold must be positive: 0.000000000000000000",
+            ),
+            (
+                |p| p.veto_threshold = "2".into(),
+                "veto threshold too large: 2.000000000000000000",
+            ),
+            (
+                |p| p.expedited_threshold = p.threshold.clone(),
+                "expedited vote threshold 0.500000000000000000, must be greater than the regular threshold \
+                 0.500000000000000000",
+            ),
+            (
+                |p| p.min_initial_deposit_ratio = "1.1".into(),
+                "mininum initial deposit ratio of proposal is too large: 1.100000000000000000",
+            ),
+        ];
+        for (break_it, words) in cases {
+            let mut params = default();
+            break_it(&mut params);
+            assert_eq!(validate(&params), Err(words.to_owned()));
         }
     }
 }

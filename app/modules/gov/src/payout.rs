@@ -104,9 +104,11 @@ pub(crate) fn pay_out(cx: &Cx, budget: &mut u32) -> Result<()> {
         let deposits = of(cx, id, limit)?;
         *budget = budget.saturating_sub(u32::try_from(deposits.len()).unwrap_or(u32::MAX).max(1));
         let last = deposits.len() < limit;
-        for (depositor, amount) in deposits {
-            let to = (!burns(&how)).then_some(&depositor);
-            settle(cx, id, &depositor, &amount, to)?;
+        if !(burns(&how) && burn_together(cx, id, &deposits)?) {
+            for (depositor, amount) in deposits {
+                let to = (!burns(&how)).then_some(&depositor);
+                settle(cx, id, &depositor, &amount, to)?;
+            }
         }
         if last {
             cx.kv(MODULE).delete(&key)?;
@@ -126,6 +128,31 @@ fn of(cx: &Cx, id: u64, limit: usize) -> Result<Vec<(AccAddress, Coins)>> {
             Ok((depositor, convert::stored_coins(&deposit.amount)?))
         })
         .collect()
+}
+
+/// Removes deposits and burns their sum at once, as the SDK tells it. Whether governance holds all of it.
+fn burn_together(cx: &Cx, id: u64, deposits: &[(AccAddress, Coins)]) -> Result<bool> {
+    let mut sum = Coins::empty();
+    for (_, amount) in deposits {
+        let Ok(more) = sum.checked_add(amount) else {
+            return Ok(false);
+        };
+        sum = more;
+    }
+    if sum.is_empty() {
+        return Ok(false);
+    }
+    let fork = cx.fork().with_gas(quern_context::GasMeter::limited(PAYOUT_GAS));
+    match quern_bank::burn(&fork, &proposal::governance(), &sum) {
+        Ok(()) => cx.events.extend(fork.merge()),
+        Err(halt) if halt.is_halt() => return Err(halt),
+        Err(_) => return Ok(false),
+    }
+    for (depositor, amount) in deposits {
+        cx.kv(MODULE).delete(&keys::deposit(id, depositor))?;
+        release(cx, amount)?;
+    }
+    Ok(true)
 }
 
 /// Removes one deposit and sends its coins, or burns them. What governance does not hold any more is not paid:

@@ -81,7 +81,7 @@ pub(crate) fn dequeue(cx: &Cx, proposal: &Proposal) -> Result<()> {
     }
 }
 
-fn queue_key(proposal: &Proposal) -> Result<Option<Vec<u8>>> {
+pub(crate) fn queue_key(proposal: &Proposal) -> Result<Option<Vec<u8>>> {
     let (queue, end) = if is(proposal, ProposalStatus::DepositPeriod) {
         (keys::INACTIVE, &proposal.deposit_end_time)
     } else if is(proposal, ProposalStatus::VotingPeriod) {

@@ -2,10 +2,10 @@
 
 use quern_types::Registered;
 
-/// `distribution/6`
+/// `distribution/9`
 pub static BAD_DISTRIBUTION: Registered = Registered::new(
     "distribution",
-    6,
+    9,
     "community pool does not have sufficient coins to distribute",
 );
 /// `gov/13`

@@ -56,12 +56,13 @@ impl Msg {
     /// Executes the message.
     ///
     /// # Errors
-    /// `sdk/4` for a recipient that may not receive, `sdk/5`, `sdk/10`, `gov/13`, `distribution/6`.
+    /// `sdk/4` for a recipient that may not receive, `sdk/5`, `sdk/10`, `gov/13`, `distribution/9`.
     pub fn execute(self, cx: &Cx) -> Result<MsgOutput> {
         match self {
             Self::Fund(msg) => {
-                let depositor = AccAddress::from_bech32(&msg.depositor)
-                    .map_err(|e| errors::INVALID_ADDRESS.wrap(format!("invalid depositor address: {e}")))?;
+                let depositor = AccAddress::from_bech32(&msg.depositor).map_err(|e| {
+                    errors::INVALID_ADDRESS.wrap(format!("invalid depositor address: {}", e.contexts()))
+                })?;
                 let amount = positive(&msg.amount)?;
                 quern_auth::module_account(cx, ACCOUNT, &[])?;
                 quern_bank::send_coins(cx, &depositor, &address(), &amount)?;
@@ -98,6 +99,9 @@ fn spend(cx: &Cx, msg: &wire::MsgCommunityPoolSpend) -> Result<()> {
 
 /// Coins that must be valid and not empty.
 fn positive(wire: &[base::Coin]) -> Result<Coins> {
+    if wire.is_empty() {
+        return Err(errors::INVALID_COINS.wrap("amount cannot be nil"));
+    }
     let shown = || {
         let coins = wire.iter().map(|c| format!("{}{}", c.amount, c.denom));
         errors::INVALID_COINS.wrap(coins.collect::<Vec<_>>().join(","))
@@ -108,7 +112,7 @@ fn positive(wire: &[base::Coin]) -> Result<Coins> {
         .collect::<Result<Vec<_>>>()
         .and_then(Coins::try_from_sorted)
         .map_err(|_| shown())?;
-    if coins.is_empty() { Err(shown()) } else { Ok(coins) }
+    Ok(coins)
 }
 
 fn output<M: prost::Name>(response: &M) -> MsgOutput {

@@ -6,27 +6,26 @@ use quern_types::{AccAddress, BASE_DENOM, Coin, Error, Result, errors};
 
 /// The host of a validator's operator address in a message.
 pub(crate) fn operator(text: &str, what: &str) -> Result<AccAddress> {
-    AccAddress::from_validator_bech32(text).map_err(|e| wrong(what, &e))
+    AccAddress::from_validator_signer(text).map_err(|e| wrong(what, &e))
 }
 
 /// An account in a message.
 pub(crate) fn account(text: &str, what: &str) -> Result<AccAddress> {
-    AccAddress::from_bech32(text).map_err(|e| wrong(what, &e))
+    AccAddress::from_signer(text).map_err(|e| wrong(what, &e))
 }
 
 fn wrong(what: &str, error: &Error) -> Error {
-    // the SDK's codec names the cause alone
-    errors::INVALID_ADDRESS.wrap(format!("invalid {what} address: {}", error.contexts()))
+    errors::INVALID_ADDRESS.wrap(format!("invalid {what} address: {error}"))
 }
 
 /// The host of a validator's operator address in a query.
 pub(crate) fn asked_operator(text: &str) -> Result<AccAddress> {
-    asked(text, "validator", AccAddress::from_validator_bech32)
+    asked(text, "validator", AccAddress::from_validator_signer)
 }
 
 /// An account in a query.
 pub(crate) fn asked_account(text: &str) -> Result<AccAddress> {
-    asked(text, "delegator", AccAddress::from_bech32)
+    asked(text, "delegator", AccAddress::from_signer)
 }
 
 /// The caller's fault in every case, and said so.
@@ -34,15 +33,18 @@ fn asked(text: &str, what: &str, read: fn(&str) -> Result<AccAddress>) -> Result
     if text.is_empty() {
         return Err(errors::INVALID_REQUEST.wrap(format!("{what} address cannot be empty")));
     }
-    read(text).map_err(|e| errors::INVALID_REQUEST.wrap(e.to_string()))
+    read(text)
 }
 
-/// A positive amount of the chain's own coin.
-pub(crate) fn amount(coin: Option<&base::Coin>, what: &'static str) -> Result<Amount> {
-    let coin = coin
-        .and_then(|coin| Coin::parse(&coin.denom, &coin.amount).ok())
+/// A positive amount of any coin.
+pub(crate) fn positive(coin: Option<&base::Coin>, what: &'static str) -> Result<Coin> {
+    coin.and_then(|coin| Coin::parse(&coin.denom, &coin.amount).ok())
         .filter(|coin| coin.amount > 0)
-        .ok_or_else(|| errors::INVALID_REQUEST.wrap(what))?;
+        .ok_or_else(|| errors::INVALID_REQUEST.wrap(what))
+}
+
+/// The amount of a coin that must be the chain's own.
+pub(crate) fn staked(coin: &Coin) -> Result<Amount> {
     if coin.denom.as_str() != BASE_DENOM {
         return Err(errors::INVALID_REQUEST.wrap(format!(
             "invalid coin denomination: got {}, expected {BASE_DENOM}",

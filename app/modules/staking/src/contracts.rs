@@ -96,7 +96,8 @@ impl Contracts<'_> {
         };
         let own = self.cx.with_own_events();
         self.router.execute(&own, &msg).map_err(failure::translate)?;
-        let events = own.events.take();
+        let mut events = own.events.take();
+        events.iter_mut().for_each(as_bank_says);
         let said = events
             .iter()
             .find(|e| e.ty == "wasm" && e.get("_contract_address") == Some(contract.as_str()));
@@ -104,6 +105,21 @@ impl Contracts<'_> {
         self.cx.events.extend(events);
         said.ok_or_else(|| errors::LOGIC.wrap(format!("contract {name} said nothing")))
     }
+}
+
+/// Puts the attributes of the bank's events in the bank's order: behind a contract's message they are in that of their names,
+/// and a message of this module is none.
+fn as_bank_says(event: &mut Event) {
+    let order: &[&str] = match event.ty.as_str() {
+        "coin_spent" => &["spender", "amount"],
+        "coin_received" => &["receiver", "amount"],
+        "transfer" => &["recipient", "sender", "amount"],
+        _ => return,
+    };
+    let place = |key: &str| order.iter().position(|known| *known == key);
+    event
+        .attributes
+        .sort_by_key(|attribute| place(&attribute.key).unwrap_or(order.len()));
 }
 
 /// An integer that a contract's event names.

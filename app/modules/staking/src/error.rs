@@ -16,7 +16,11 @@ table! { "staking":
     KEY_EXISTS = 5, "validator already exist for this pubkey; must use new validator pubkey";
     KEY_TYPE = 6, "validator pubkey type is not supported";
     JAILED = 7, "validator for this address is currently jailed";
+    COMMISSION_NEGATIVE = 9, "commission must be positive";
     COMMISSION_HUGE = 10, "commission cannot be more than 100%";
+    COMMISSION_ABOVE_MAX = 11, "commission cannot be more than the max rate";
+    STEP_NEGATIVE = 13, "commission change rate must be positive";
+    STEP_ABOVE_MAX = 14, "commission change rate cannot be more than the max rate";
     COMMISSION_STEP = 15, "commission cannot be changed more than max change rate";
     SELF_DELEGATION = 16, "validator's self delegation must be greater than their minimum self delegation";
     NO_DELEGATION = 19, "no delegation for (address, validator) tuple";
@@ -28,7 +32,6 @@ table! { "staking":
 }
 
 table! { "distribution":
-    EMPTY_DELEGATION = 5, "no delegation distribution info";
     NO_COMMISSION = 7, "no validator commission to withdraw";
 }
 

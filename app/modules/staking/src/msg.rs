@@ -58,19 +58,19 @@ macro_rules! messages {
 }
 
 messages! {
-    CreateValidator(staking::MsgCreateValidator) by from_validator_bech32 validator_address => room::create;
-    EditValidator(staking::MsgEditValidator) by from_validator_bech32 validator_address => room::edit;
-    Delegate(staking::MsgDelegate) by from_bech32 delegator_address => room::delegate;
-    Undelegate(staking::MsgUndelegate) by from_bech32 delegator_address => room::undelegate;
-    BeginRedelegate(staking::MsgBeginRedelegate) by from_bech32 delegator_address => room::begin_redelegate;
-    CancelUnbonding(staking::MsgCancelUnbondingDelegation) by from_bech32 delegator_address => room::cancel_unbonding;
-    SetWithdrawAddress(rewards::MsgSetWithdrawAddress) by from_bech32 delegator_address
+    CreateValidator(staking::MsgCreateValidator) by from_validator_signer validator_address => room::create;
+    EditValidator(staking::MsgEditValidator) by from_validator_signer validator_address => room::edit;
+    Delegate(staking::MsgDelegate) by from_signer delegator_address => room::delegate;
+    Undelegate(staking::MsgUndelegate) by from_signer delegator_address => room::undelegate;
+    BeginRedelegate(staking::MsgBeginRedelegate) by from_signer delegator_address => room::begin_redelegate;
+    CancelUnbonding(staking::MsgCancelUnbondingDelegation) by from_signer delegator_address => room::cancel_unbonding;
+    SetWithdrawAddress(rewards::MsgSetWithdrawAddress) by from_signer delegator_address
         => distribution::set_withdraw_address;
-    WithdrawReward(rewards::MsgWithdrawDelegatorReward) by from_bech32 delegator_address
+    WithdrawReward(rewards::MsgWithdrawDelegatorReward) by from_signer delegator_address
         => distribution::withdraw_reward;
-    WithdrawCommission(rewards::MsgWithdrawValidatorCommission) by from_validator_bech32 validator_address
+    WithdrawCommission(rewards::MsgWithdrawValidatorCommission) by from_validator_signer validator_address
         => distribution::withdraw_commission;
-    Unjail(votes::MsgUnjail) by from_validator_bech32 validator_addr => slashing::unjail;
+    Unjail(votes::MsgUnjail) by from_validator_signer validator_addr => slashing::unjail;
     StakingParams(staking::MsgUpdateParams) by from_signer authority => parameters::staking;
     DistributionParams(rewards::MsgUpdateParams) by from_signer authority => parameters::distribution;
     SlashingParams(votes::MsgUpdateParams) by from_signer authority => parameters::slashing;

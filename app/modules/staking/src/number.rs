@@ -41,6 +41,20 @@ pub(crate) fn points(wire: &str) -> Option<u32> {
     u32::try_from(value / POINT).ok()
 }
 
+/// A number of the wire; what 128 bits do not hold is the largest or the least that they do, and none is zero.
+pub(crate) fn signed(wire: &str) -> i128 {
+    let bound = if wire.starts_with('-') {
+        i128::MIN
+    } else {
+        i128::MAX
+    };
+    if wire.is_empty() {
+        0
+    } else {
+        wire.parse().unwrap_or(bound)
+    }
+}
+
 /// Whether a decimal of the wire is more than one, or no number of 128 bits at all.
 pub(crate) fn exceeds_one(wire: &str) -> bool {
     wire.parse::<u128>().map_or(true, |value| value > ONE)
@@ -71,6 +85,12 @@ mod tests {
         assert_eq!(
             [ratio(1, 1), ratio(10_001, 10_000), "9".repeat(40)].map(|wire| exceeds_one(&wire)),
             [false, true, true]
+        );
+        assert_eq!(["", "-5", "7"].map(signed), [0, -5, 7]);
+        let nines = "9".repeat(40);
+        assert_eq!(
+            [signed(&nines), signed(&format!("-{nines}"))],
+            [i128::MAX, i128::MIN]
         );
         assert_eq!(
             (points(&bps(500)), points("1"), points("-100000000000000")),

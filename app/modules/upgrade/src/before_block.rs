@@ -1,12 +1,12 @@
 //! Whether this binary may execute a block, and what it changes before it does.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use quern_context::Cx;
+use quern_context::{Cx, Router};
 use quern_types::{Error, Result};
 use tendermint_proto::v0_38::types::VersionParams;
 
-use crate::{Handlers, Plan, needed, plan, versions};
+use crate::{Handlers, Plan, Upgrade, plan, versions};
 
 /// What is to be done before a block.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,40 +61,38 @@ pub fn check(cx: &Cx, height: u64, handlers: &Handlers, skipped: &BTreeSet<u64>)
     Ok(verdict)
 }
 
-/// Does what [`check`] says before a block of this binary, whose modules have these versions.
+/// Runs the plan's handler, and notes that this was done: what [`Verdict::Apply`] asks for. `module_versions` are those of
+/// this binary.
 ///
 /// # Errors
-/// Only halts. The plan that another binary is needed for has been handed to `wanted` then.
-pub fn before_block(
+/// Only halts: without the whole of it the block cannot be executed.
+pub fn apply(
     cx: &Cx,
+    router: &Arc<dyn Router>,
     handlers: &Handlers,
-    skipped: &BTreeSet<u64>,
+    plan: &Plan,
     module_versions: &[(&str, u64)],
-    wanted: impl FnOnce(&Plan) -> Result<()>,
 ) -> Result<()> {
     let height = cx.block.height;
-    match check(cx, height, handlers, skipped)? {
-        Verdict::GoOn => Ok(()),
-        Verdict::Refused(why) => Err(Error::halt(why)),
-        Verdict::Needed(plan) => {
-            wanted(&plan)?;
-            Err(Error::halt(needed(&plan)))
-        }
-        Verdict::Skip(plan) => {
-            tracing::info!("UPGRADE \"{}\" SKIPPED at {height}: {}", plan.name, plan.info);
-            plan::clear(cx)
-        }
-        Verdict::Apply(plan) => {
-            tracing::info!("applying upgrade \"{}\" at height: {height}", plan.name);
-            if let Some(handler) = handlers.get(&plan.name) {
-                handler(cx).map_err(|e| Error::halt(format!("upgrade \"{}\": {e}", plan.name)))?;
-            }
-            versions::set(cx, module_versions)?;
-            raise_app_version(cx)?;
-            plan::clear(cx)?;
-            plan::set_done(cx, &plan.name, height)
-        }
+    tracing::info!("applying upgrade \"{}\" at height: {height}", plan.name);
+    if let Some(handler) = handlers.get(&plan.name) {
+        let failed = |e: Error| Error::halt(format!("upgrade \"{}\": {e}", plan.name));
+        handler(&Upgrade { cx, plan, router }).map_err(failed)?;
     }
+    versions::set(cx, module_versions)?;
+    raise_app_version(cx)?;
+    plan::clear(cx)?;
+    plan::set_done(cx, &plan.name, height)
+}
+
+/// Drops the plan: what [`Verdict::Skip`] asks for.
+///
+/// # Errors
+/// Only a halt.
+pub fn skip(cx: &Cx, plan: &Plan) -> Result<()> {
+    let height = cx.block.height;
+    tracing::info!("UPGRADE \"{}\" SKIPPED at {height}: {}", plan.name, plan.info);
+    plan::clear(cx)
 }
 
 /// Block headers carry the version of the application's rules.

@@ -2,7 +2,7 @@
 //!
 //! Owns the plan, what was applied at which height, and the versions of the modules. A binary that has no
 //! handler for a plan stops before the plan's block and says so as Cosmovisor reads it; one that has a handler
-//! runs it before that block. [`before_block()`] is the only place that decides.
+//! runs it before that block. [`check()`] is the only place that decides.
 
 mod before_block;
 mod error;
@@ -15,10 +15,10 @@ mod plan;
 mod query;
 mod versions;
 
-pub use before_block::{Verdict, before_block, check};
+pub use before_block::{Verdict, apply, check, skip};
 pub use error::{INVALID_SIGNER, NO_PLAN};
 pub use genesis::{export_genesis, init_genesis};
-pub use handlers::{Handler, Handlers};
+pub use handlers::{Handler, Handlers, Upgrade};
 pub use info::info_json;
 pub use msg::Msg;
 pub use plan::{Plan, current, needed, schedule};

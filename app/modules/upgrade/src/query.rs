@@ -11,7 +11,14 @@ use crate::{plan, versions};
 pub fn query(cx: &Cx, path: &str, request: &[u8]) -> Option<Result<Vec<u8>>> {
     Some(match path.strip_prefix("/cosmos.upgrade.v1beta1.Query/")? {
         "CurrentPlan" => answer(request, |_: wire::QueryCurrentPlanRequest| {
-            let plan = plan::current(cx)?;
+            let mut plan = plan::current(cx)?;
+            // a field of old that the SDK always writes
+            if let Some(plan) = &mut plan {
+                plan.time.get_or_insert(prost_types::Timestamp {
+                    seconds: quern_proto::time::ZERO.seconds,
+                    nanos: 0,
+                });
+            }
             Ok(wire::QueryCurrentPlanResponse { plan })
         }),
         "AppliedPlan" => answer(request, |r: wire::QueryAppliedPlanRequest| {

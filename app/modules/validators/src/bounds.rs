@@ -102,10 +102,16 @@ pub fn step(current: &Powers, target: &Powers, most: usize) -> Powers {
 }
 
 /// The set without `convicts`, but never without its last validator: then the strongest stays (ties to
-/// the lower key).
+/// the lower key). Whom their leaving lifts above the cap of [`share`] falls to it, but not below half.
 pub fn without(current: &Powers, convicts: &[Key]) -> Powers {
     let mut left = current.clone();
     left.retain(|key, _| !convicts.contains(key));
+    if left.len() < current.len() {
+        let floors = left.iter().map(|(key, now)| (*key, now / 2)).collect();
+        let cap = share(left.len());
+        clip(&mut left, cap, &floors);
+        left.retain(|_, power| *power > 0);
+    }
     if left.is_empty() {
         let strongest = current.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
         left.extend(strongest.map(|(key, power)| (*key, *power)));

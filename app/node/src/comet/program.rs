@@ -3,7 +3,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::config::comet_keys;
+use crate::config::{comet_keys, edit};
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 
@@ -101,6 +101,41 @@ impl Comet {
             return Err(Failure::new(Exit::Failure, text));
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Whether this build keeps its data in the database that `config.toml` of a fresh home names. Its builds differ in
+    /// this, and only what opens a database tells, so one is opened in a folder that goes again.
+    ///
+    /// # Errors
+    /// If the folder cannot be made, or CometBFT writes no home.
+    pub fn keeps(&self, backend: &str) -> Outcome<bool> {
+        let folder = tempfile::tempdir().at(Exit::Failure, "a folder to try a database in")?;
+        let home = Home::new(folder.path())?;
+        self.run(home.root(), &["init"])?;
+        for database in ["blockstore.db", "state.db"] {
+            let path = home.root().join("data").join(database);
+            std::fs::create_dir_all(&path).at(Exit::Failure, path.display())?;
+        }
+        let mut config = edit::read(&home.config_toml())?;
+        edit::set(&mut config, "db_backend", backend.into())?;
+        edit::write(&home.config_toml(), config.to_string().as_bytes(), 0o600)?;
+        // It fails either way: what it could open is empty. Any other words leave the database that every build knows.
+        let words = self.run(home.root(), &["rollback"]).err();
+        Ok(words.is_some_and(|failure| failure.to_string().contains("no state found")))
+    }
+
+    /// Whether CometBFT can read the home's settings, before anything of the home is changed for a command of its own: it
+    /// is asked for a key that nobody uses.
+    ///
+    /// # Errors
+    /// [`Exit::BadFile`] with its words.
+    pub fn must_read(&self, home: &Home) -> Outcome {
+        self.run(home.root(), &["gen-validator"])
+            .map(drop)
+            .map_err(|failure| {
+                let text = format!("{}: {failure}. Nothing was changed", home.config_toml().display());
+                Failure::new(Exit::BadFile, text)
+            })
     }
 
     /// Runs a one-shot command over an initialised home.

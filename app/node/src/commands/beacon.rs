@@ -29,6 +29,7 @@ pub enum BeaconCommand {
 /// # Errors
 /// [`Exit::BadFile`] if the onions' file is damaged or, for `anchor`, missing.
 pub fn run(command: &BeaconCommand, home: &Home) -> Outcome<Value> {
+    home.must_exist()?;
     let path = home.beacon_onion();
     match command {
         BeaconCommand::Anchor => {
@@ -39,7 +40,6 @@ pub fn run(command: &BeaconCommand, home: &Home) -> Outcome<Value> {
             Ok(Value::String(STANDARD.encode(anchor)))
         }
         BeaconCommand::New { layers } => {
-            home.must_exist()?;
             let _lock = home.lock(ONION_LOCK, Duration::from_secs(10))?;
             let mut onions = Onions::load(&path)?;
             let anchor = onions.grow(*layers)?;

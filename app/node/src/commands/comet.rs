@@ -35,16 +35,20 @@ pub enum CometCommand {
 /// With the exit code for what is missing or in use.
 pub fn run(command: &CometCommand, home: &Home, comet_bin: Option<&PathBuf>) -> Outcome<Value> {
     let comet = || locate(comet_bin.map(PathBuf::as_path));
+    let key = || {
+        home.must_have(&home.validator_key())?;
+        validator_key(&home.validator_key())
+    };
     match command {
-        CometCommand::ShowNodeId => Ok(Value::String(comet()?.run_in(home, &["show-node-id"])?)),
+        CometCommand::ShowNodeId => {
+            let id = comet()?.run_in(home, &["show-node-id"]);
+            Ok(Value::String(id.at(Exit::BadFile, home.node_key().display())?))
+        }
         CometCommand::ShowValidator => {
-            let ConsensusKey::Ed25519 { value } = validator_key(&home.validator_key())?;
+            let ConsensusKey::Ed25519 { value } = key()?;
             Ok(json!({ "@type": "/cosmos.crypto.ed25519.PubKey", "key": STANDARD.encode(value) }))
         }
-        CometCommand::ShowAddress => {
-            let key = validator_key(&home.validator_key())?;
-            Ok(Value::String(consensus_bech32(&key.address())))
-        }
+        CometCommand::ShowAddress => Ok(Value::String(consensus_bech32(&key()?.address()))),
         CometCommand::UnsafeResetAll => reset(home, &comet()?),
         CometCommand::Version => Ok(Value::String(comet()?.version().to_string())),
     }
@@ -53,6 +57,7 @@ pub fn run(command: &CometCommand, home: &Home, comet_bin: Option<&PathBuf>) -> 
 fn reset(home: &Home, comet: &Comet) -> Outcome<Value> {
     home.must_exist()?;
     let _locks = home.exclusive()?;
+    comet.must_read(home)?;
     // The application first: interrupted here, CometBFT would replay its blocks into an empty state.
     let app = home.app_data();
     if app.exists() {

@@ -47,7 +47,9 @@ pub enum ConfigCommand {
 pub fn run(command: &ConfigCommand, home: &Home) -> Outcome<Value> {
     match command {
         ConfigCommand::Get { file, key } => {
-            let document = edit::read(&path(*file, home))?;
+            let path = path(*file, home);
+            home.must_have(&path)?;
+            let document = edit::read(&path)?;
             let value = edit::get(&document, key)?;
             Ok(Value::String(value.as_str().map_or_else(
                 || value.to_string().trim().to_owned(),
@@ -56,6 +58,7 @@ pub fn run(command: &ConfigCommand, home: &Home) -> Outcome<Value> {
         }
         ConfigCommand::Set { file, key, value } => {
             let path = path(*file, home);
+            home.must_have(&path)?;
             let mut document = edit::read(&path)?;
             let value = match file {
                 File::App => judge::read_app(&document, key, value)?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use quern_core::{App, Options};
 use serde_json::{Value, json};
 
+use super::export::{at_height, must_have_block};
 use crate::exit::{At, Exit, Outcome};
 use crate::home::{APP_LOCK, Home};
 
@@ -16,17 +17,19 @@ pub struct InvariantsArgs {
     pub height: u64,
 }
 
-/// Checks the state of a stopped node, as x/crisis does in the Cosmos SDK: the supply is the sum of all balances, and
-/// governance holds the deposits of its proposals.
+/// Checks the state of a stopped node, as x/crisis does in the Cosmos SDK: every module's books, and that those who
+/// owe coins hold them.
 ///
 /// # Errors
 /// The invariant that is broken; or if the node runs, or does not keep the height.
 pub fn invariants(args: &InvariantsArgs, home: &Home) -> Outcome<Value> {
-    home.must_exist()?;
+    home.must_have_state()?;
     let _app = home.lock(APP_LOCK, Duration::ZERO)?;
     let app = App::open(Options::new(home.app_data())).at(Exit::BadFile, home.app_data().display())?;
-    app.check_invariants(args.height)
-        .at(Exit::Failure, "invariants")?;
+    must_have_block(&app)?;
+    let held = app
+        .check_invariants(args.height)
+        .at(Exit::Failure, at_height(args.height, &app))?;
     let height = if args.height == 0 {
         app.last_height()
     } else {
@@ -34,6 +37,6 @@ pub fn invariants(args: &InvariantsArgs, home: &Home) -> Outcome<Value> {
     };
     Ok(json!({
         "height": height,
-        "held": ["bank/total-supply", "gov/module-account"],
+        "held": held,
     }))
 }

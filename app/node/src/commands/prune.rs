@@ -28,7 +28,7 @@ pub struct PruneArgs {
 /// # Errors
 /// If the node runs, or the method keeps too little.
 pub fn prune(args: &PruneArgs, home: &Home) -> Outcome<Value> {
-    home.must_exist()?;
+    home.must_have_state()?;
     let mut config = AppConfig::load(&home.app_toml())?;
     if let Some(method) = args.method {
         config.pruning = method;
@@ -41,7 +41,7 @@ pub fn prune(args: &PruneArgs, home: &Home) -> Outcome<Value> {
         return Err(Failure::new(Exit::Usage, text));
     }
     let _app = home.lock(APP_LOCK, Duration::ZERO)?;
-    let path = home.app_data().join("state");
+    let path = home.state();
     let Some(keep) = config.keep_recent() else {
         return Ok(json!({ "removed": 0, "kept": "all states" }));
     };

@@ -27,10 +27,11 @@ pub struct RollbackArgs {
 /// # Errors
 /// If the node runs, or either side has too few blocks to take back.
 pub fn rollback(args: RollbackArgs, home: &Home, comet_bin: Option<&PathBuf>) -> Outcome<Value> {
-    home.must_exist()?;
+    home.must_have_state()?;
     let _locks = home.exclusive()?;
     let comet = locate(comet_bin.map(PathBuf::as_path))?;
-    let path = home.app_data().join("state");
+    comet.must_read(home)?;
+    let path = home.state();
     let config = Config {
         path: path.clone(),
         pruning: Pruning::Nothing,

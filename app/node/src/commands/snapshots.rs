@@ -67,6 +67,9 @@ pub enum SnapshotsCommand {
 /// If the node runs (but for `list` and `dump`), or a snapshot is missing or broken.
 pub fn run(command: &SnapshotsCommand, home: &Home) -> Outcome<Value> {
     home.must_exist()?;
+    if let SnapshotsCommand::Export { .. } = command {
+        home.must_have_state()?;
+    }
     let place = home.snapshots();
     if let SnapshotsCommand::List = command {
         let found = Folder::view(place).list().or_fail()?;
@@ -81,11 +84,18 @@ pub fn run(command: &SnapshotsCommand, home: &Home) -> Outcome<Value> {
         return dump(&Folder::view(place), *height, *format, archive.clone());
     }
     let _app = home.lock(APP_LOCK, Duration::ZERO)?;
-    let folder = Folder::open(place).or_fail()?;
     let open = || App::open(Options::new(home.app_data())).at(Exit::BadFile, home.app_data().display());
+    // The folder is made for what is to lie in it, not for what there is not.
     match command {
-        SnapshotsCommand::Export { height } => Ok(describe(&open()?.snapshot(*height, &folder).or_fail()?)),
+        SnapshotsCommand::Export { height } => {
+            let app = open()?;
+            let folder = Folder::open(place).or_fail()?;
+            Ok(describe(&app.snapshot(*height, &folder).or_fail()?))
+        }
         SnapshotsCommand::Restore { height, format } => {
+            // before a state is made for it
+            Folder::view(&place).find(*height, *format).or_fail()?;
+            let folder = Folder::open(place).or_fail()?;
             let app = open()?;
             if app.last_height() > 0 {
                 let text = format!(
@@ -98,9 +108,13 @@ pub fn run(command: &SnapshotsCommand, home: &Home) -> Outcome<Value> {
             app.restore(*height, *format, &folder).or_fail()?;
             Ok(json!({ "height": height, "app_hash": hex::encode_upper(app.last_app_hash()) }))
         }
-        SnapshotsCommand::Load { archive } => load(&folder, archive),
+        SnapshotsCommand::Load { archive } => load(&place, archive),
         SnapshotsCommand::Delete { height, format } => {
-            folder.delete(*height, *format).or_fail()?;
+            Folder::view(&place).find(*height, *format).or_fail()?;
+            Folder::open(place)
+                .or_fail()?
+                .delete(*height, *format)
+                .or_fail()?;
             Ok(json!({ "deleted": height }))
         }
         SnapshotsCommand::List | SnapshotsCommand::Dump { .. } => Ok(Value::Null), // answered above
@@ -159,15 +173,23 @@ fn dump(folder: &Folder, height: u64, format: u32, archive: Option<PathBuf>) -> 
 }
 
 /// Nothing of an archive is believed: names, lengths and hashes are checked as it is unpacked.
-fn load(folder: &Folder, archive: &PathBuf) -> Outcome<Value> {
-    let at = |error: std::io::Error| Failure::new(Exit::BadFile, format!("{}: {error}", archive.display()));
+fn load(snapshots: &Path, archive: &Path) -> Outcome<Value> {
+    unpack(snapshots, archive).map_err(|failure| Failure {
+        message: format!("{}: {failure}", archive.display()),
+        ..failure
+    })
+}
+
+fn unpack(snapshots: &Path, archive: &Path) -> Outcome<Value> {
+    let at = |error: std::io::Error| Failure::new(Exit::BadFile, error.to_string());
     let file = File::open(archive).map_err(at)?;
     let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(file)));
     let mut entries = tar.entries().map_err(at)?;
     let broken = || SyncError::Malformed("the archive is not one that `quernd snapshots dump` wrote");
     let mut next = |name: &str, most: usize| -> Result<(String, Vec<u8>), SyncError> {
-        let entry = entries.next().ok_or_else(broken)??;
-        let path = entry.path()?.to_string_lossy().into_owned();
+        // what cannot be read is the archive, not the folder that it goes into
+        let entry = entries.next().and_then(Result::ok).ok_or_else(broken)?;
+        let path = entry.path().map_err(|_| broken())?.to_string_lossy().into_owned();
         let (place, last) = path.rsplit_once('/').ok_or_else(broken)?;
         let place = place.to_owned();
         if last != name {
@@ -175,7 +197,8 @@ fn load(folder: &Folder, archive: &PathBuf) -> Outcome<Value> {
         }
         let mut bytes = Vec::new();
         let limit = u64::try_from(most).unwrap_or(u64::MAX);
-        entry.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        let read = entry.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|_| broken())?;
         if bytes.len() > most {
             return Err(broken());
         }
@@ -197,7 +220,8 @@ fn load(folder: &Folder, archive: &PathBuf) -> Outcome<Value> {
     if !rest.is_empty() {
         return Err(Failure::new(Exit::BadFile, broken().to_string()));
     }
-    folder
+    Folder::open(snapshots)
+        .or_fail()?
         .take_in(&description, |index| Ok(next(&index.to_string(), CHUNK_BYTES)?.1))
         .or_fail()?;
     Ok(describe(&description))
@@ -261,7 +285,7 @@ mod tests {
         assert!(refused.message.contains("was left alone"), "{}", refused.message);
         assert_eq!(fs::read(&archive).unwrap(), whole);
         folder.delete(7, FORMAT).unwrap();
-        load(&folder, &archive).unwrap();
+        load(&dir.path().join("snapshots"), &archive).unwrap();
         assert_eq!(folder.list().unwrap(), [description]);
     }
 }

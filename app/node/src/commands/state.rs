@@ -23,9 +23,9 @@ pub struct StateArgs {
 /// # Errors
 /// If the node runs, or does not keep the height.
 pub fn state(args: &StateArgs, format: Format, home: &Home) -> Outcome {
-    home.must_exist()?;
+    home.must_have_state()?;
     let _app = home.lock(APP_LOCK, Duration::ZERO)?;
-    let path = home.app_data().join("state");
+    let path = home.state();
     let config = Config {
         path: path.clone(),
         pruning: Pruning::Nothing,

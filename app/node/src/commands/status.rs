@@ -22,7 +22,10 @@ pub struct StatusArgs {
 pub fn status(args: &StatusArgs, home: &Home) -> Outcome<Value> {
     let url = match &args.node {
         Some(url) => url.replacen("tcp://", "http://", 1),
-        None => rpc_url(home)?,
+        None => {
+            home.must_have(&home.config_toml())?;
+            rpc_url(home)?
+        }
     };
     let client =
         HttpClient::new(url.as_str()).at(Exit::Usage, format!("--node {url}: write http://HOST:PORT"))?;

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
+use quern_core::GasPrices;
 use serde::{Deserialize, Serialize};
 use toml_edit::DocumentMut;
 
-use crate::config::foreign;
+use crate::config::{edit, foreign};
 use crate::exit::{At, Exit, Failure, Outcome};
 
 /// Settings of the application.
@@ -36,6 +37,12 @@ pub struct AppConfig {
     /// Most gas that one query may use; 0 leaves the application's own limit.
     #[serde(deserialize_with = "number")]
     pub query_gas_limit: u64,
+    /// Most requests a second of one address to REST and gRPC; 0 for no bound.
+    #[serde(deserialize_with = "number")]
+    pub query_rate_limit: u32,
+    /// Requests that an address may make at once after a pause; 0 for those of a second.
+    #[serde(deserialize_with = "number")]
+    pub query_rate_burst: u32,
     /// Snapshots for nodes that join late.
     pub state_sync: StateSync,
     /// REST server.
@@ -230,6 +237,8 @@ impl Default for AppConfig {
             min_retain_blocks: 0,
             index_events: Vec::new(),
             query_gas_limit: 0,
+            query_rate_limit: 0,
+            query_rate_burst: 0,
             state_sync: StateSync::default(),
             api: Api::default(),
             grpc: Grpc::default(),
@@ -255,7 +264,9 @@ impl AppConfig {
     /// As [`AppConfig::load`].
     pub fn parse(text: &str) -> Outcome<Self> {
         Self::notes(text)?;
-        let config: Self = toml_edit::de::from_str(text).at(Exit::BadFile, "not valid")?;
+        let config: Self = toml_edit::de::from_str(text)
+            .map_err(|error| edit::at_line(text, error.span(), error.message()))
+            .at(Exit::BadFile, "not valid")?;
         config.validate()?;
         Ok(config)
     }
@@ -321,6 +332,13 @@ impl AppConfig {
             let text = "pruning = \"custom\" needs pruning-keep-recent of at least 2";
             fault(&["pruning", "pruning-keep-recent"], text.to_owned());
         }
+        if let Err(error) = self.minimum_gas_prices.parse::<GasPrices>() {
+            let text = format!(
+                "minimum-gas-prices: {:?}: {error}; write for example 0.01nqrn",
+                self.minimum_gas_prices
+            );
+            fault(&["minimum-gas-prices"], text);
+        }
         let split = |event: &String| {
             event
                 .split_once('.')
@@ -337,6 +355,14 @@ impl AppConfig {
             if value == 0 || value > 1 << 28 {
                 let text = format!("[api] {name} must be from 1 to {}", 1 << 28);
                 fault(&[&format!("api.{name}")], text);
+            }
+        }
+        for (name, value) in [
+            ("query-rate-limit", self.query_rate_limit),
+            ("query-rate-burst", self.query_rate_burst),
+        ] {
+            if value > 1_000_000 {
+                fault(&[name], format!("{name} must be from 0 to 1000000"));
             }
         }
         if !(1..=3_600).contains(&self.api.rpc_read_timeout) {
@@ -383,6 +409,12 @@ index-events = []
 
 # Most gas that one query may use, contracts included; 0 stands for 50000000.
 query-gas-limit = 0
+
+# Most requests a second of one address to REST, gRPC-web and gRPC together; 0 for no bound. More are refused with 429, or
+# gRPC's code 8, and retry-after. Behind a proxy all callers have the proxy's address: bound them there.
+query-rate-limit = 0
+# Requests that an address may make at once after a pause; 0 for as many as in a second.
+query-rate-burst = 0
 
 [state-sync]
 # Make a snapshot of the state every so many blocks, for nodes that join by state sync; 0 makes none.

@@ -15,7 +15,22 @@ use crate::exit::{At, Exit, Failure, Outcome};
 /// [`Exit::BadFile`] if it cannot be read or parsed.
 pub fn read(path: &Path) -> Outcome<DocumentMut> {
     let text = fs::read_to_string(path).at(Exit::BadFile, path.display())?;
-    text.parse::<DocumentMut>().at(Exit::BadFile, path.display())
+    text.parse::<DocumentMut>()
+        .map_err(|error| at_line(&text, error.span(), error.message()))
+        .at(Exit::BadFile, path.display())
+}
+
+/// What is wrong with a text, in one line.
+#[must_use]
+pub fn at_line(text: &str, place: Option<std::ops::Range<usize>>, message: &str) -> String {
+    let message = message.trim().replace('\n', ", ");
+    match place.and_then(|place| text.get(..place.start)) {
+        Some(before) => format!(
+            "line {}: {message}",
+            before.matches('\n').count().saturating_add(1)
+        ),
+        None => message,
+    }
 }
 
 /// Replaces the file in one step, so that a crash leaves the old or the new one.

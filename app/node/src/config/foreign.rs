@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, TableLike, Value};
 
-use crate::config::edit::unknown;
+use crate::config::edit::{self, unknown};
 use crate::exit::{At, Exit, Failure, Outcome};
 
 /// What becomes of a setting.
@@ -155,7 +155,9 @@ pub fn note(key: &str, value: &Value) -> Outcome<Option<String>> {
 /// # Errors
 /// [`Exit::BadFile`] with its line for a setting that nobody knows, or one that asks for what this node does not do.
 pub fn notes(text: &str, known: &[String]) -> Outcome<Vec<String>> {
-    let document = Document::parse(text).at(Exit::BadFile, "not valid")?;
+    let document = Document::parse(text)
+        .map_err(|error| edit::at_line(text, error.span(), error.message()))
+        .at(Exit::BadFile, "not valid")?;
     let mut walk = Walk {
         text,
         known,

@@ -4,7 +4,7 @@ use toml_edit::{DocumentMut, Value};
 
 use crate::config::app::AppConfig;
 use crate::config::comet_keys::{self, FIXED};
-use crate::config::edit::{get, parse_like, put, unknown};
+use crate::config::edit::{self, get, parse_like, put, unknown};
 use crate::config::foreign;
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::ABCI_SOCKET;
@@ -30,7 +30,9 @@ pub fn app(document: &DocumentMut, key: &str) -> Outcome<Option<String>> {
     if !keys.iter().any(|known| known == key) {
         return foreign::note(key, value).map_err(usage);
     }
-    alone(key, value).at(Exit::Usage, key)?;
+    alone(key, value)
+        .map_err(|error| edit::at_line("", None, error.message()))
+        .at(Exit::Usage, key)?;
     // beside the others, as far as these can be read
     let mut sound = DocumentMut::new();
     for key in &keys {
@@ -38,7 +40,9 @@ pub fn app(document: &DocumentMut, key: &str) -> Outcome<Option<String>> {
             put(&mut sound, key, value.clone())?;
         }
     }
-    let config: AppConfig = toml_edit::de::from_str(&sound.to_string()).at(Exit::Usage, key)?;
+    let config: AppConfig = toml_edit::de::from_str(&sound.to_string())
+        .map_err(|error| edit::at_line("", None, error.message()))
+        .at(Exit::Usage, key)?;
     let mut faults = config.faults().into_iter();
     match faults.find(|(about, _)| about.iter().any(|known| known == key)) {
         Some((_, text)) => Err(Failure::new(Exit::Usage, text)),
@@ -125,6 +129,8 @@ mod tests {
             ("telemetry.address", "0.0.0.0:1"),
             ("pruning", "sometimes"),
             ("pruning", "custom"),
+            ("minimum-gas-prices", "-1nqrn"),
+            ("minimum-gas-prices", "cheap"),
             ("no-such", "2"),
             ("nor-such", "1"),
             ("api.rpc-read-timeout", "0"),

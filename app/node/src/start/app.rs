@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quern_abci::{Address, Options, Server, Stop};
-use quern_api::{Api, Limits, Messages, RestOptions};
+use quern_api::{Api, Limits, Messages, Rate, RestOptions};
 use quern_context::AnyMsg;
-use quern_core::{App, Halt, Msg, Reveals, Snapshots};
+use quern_core::{App, Halt, Msg, Release, Reveals, Snapshots};
 use quern_store::{Pruning, statesync::Folder};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,7 +30,7 @@ fn limits() -> Limits {
 }
 
 /// Runs the application until a signal, or until it cannot go on.
-pub fn run(args: &StartArgs, home: &Home) -> Outcome {
+pub fn run(args: &StartArgs, home: &Home, release: Release) -> Outcome {
     let address: Address = args.listen.parse().at(Exit::Usage, "--listen")?;
     // A predecessor that was killed may still be closing its files.
     let _lock = home.lock(APP_LOCK, Duration::from_secs(10))?;
@@ -38,7 +38,7 @@ pub fn run(args: &StartArgs, home: &Home) -> Outcome {
     for note in AppConfig::notes(&std::fs::read_to_string(home.app_toml()).unwrap_or_default())? {
         tracing::warn!("{note}");
     }
-    let app = open(home, &config, args)?;
+    let app = open(home, &config, args, release)?;
     tracing::info!(height = app.last_height(), "application is open");
     app.check_upgrades()
         .map_err(|why| Failure::new(Exit::Planned, why.to_string()))?;
@@ -151,6 +151,7 @@ fn api(app: &App, home: &Home, config: &AppConfig) -> Outcome<Api> {
         limits: Limits {
             // Room for the longest body that the operator admits.
             bodies: limits.bodies.max(config.api.rpc_max_body_bytes),
+            per_client: rate(config),
             ..limits
         },
         messages: Messages::new(executes),
@@ -158,6 +159,15 @@ fn api(app: &App, home: &Home, config: &AppConfig) -> Outcome<Api> {
     let source = app.clone();
     let source = move |path: &str, data: &[u8], height: u64| source.query(path, data, height, false);
     Api::new(Arc::new(source), options).at(Exit::BadFile, "config.toml")
+}
+
+/// How often one address may ask.
+fn rate(config: &AppConfig) -> Option<Rate> {
+    let (per_second, burst) = (config.query_rate_limit, config.query_rate_burst);
+    (per_second > 0).then_some(Rate {
+        per_second,
+        burst: if burst > 0 { burst } else { per_second },
+    })
 }
 
 /// Whether the chain executes messages of this type. An empty message of any type decodes.
@@ -215,9 +225,11 @@ async fn until_stopped(server: Server) -> Outcome<Option<Stop>> {
     stop.at(Exit::Failure, "the ABCI thread")
 }
 
-fn open(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<App> {
+fn open(home: &Home, config: &AppConfig, args: &StartArgs, release: Release) -> Outcome<App> {
     let what = format!("cannot open {}", home.app_data().display());
-    App::open(options(home, config, args)?).at(Exit::BadFile, what)
+    let mut options = options(home, config, args)?;
+    options.release = release;
+    App::open(options).at(Exit::BadFile, what)
 }
 
 /// Bytes that a snapshot from peers may have: in the database it takes about three times its own, and CometBFT
@@ -245,7 +257,7 @@ fn options(home: &Home, config: &AppConfig, args: &StartArgs) -> Outcome<quern_c
     options.min_retain_blocks = config.min_retain_blocks;
     options.upgrades = args.upgrade_handler.iter().cloned().collect();
     options.skip_upgrades = args.unsafe_skip_upgrades.iter().copied().collect();
-    options.upgrade_info = home.data().join("upgrade-info.json");
+    options.upgrade_info = home.upgrade_info();
     options.halt = Halt {
         height: args.halt_height.unwrap_or(config.halt_height),
         time: args.halt_time.unwrap_or(config.halt_time),

@@ -5,8 +5,11 @@ mod child;
 mod indexed;
 mod metrics;
 mod supervisor;
+mod upgrade;
 
 use std::path::PathBuf;
+
+use quern_core::Release;
 
 use crate::cli::LogArgs;
 use crate::comet::locate;
@@ -63,7 +66,7 @@ pub struct StartArgs {
 ///
 /// # Errors
 /// Why it could not start or go on, with the exit code for it.
-pub fn start(args: &StartArgs, log: &LogArgs, home: &Home) -> Outcome {
+pub fn start(args: &StartArgs, log: &LogArgs, home: &Home, release: Release) -> Outcome {
     home.must_exist()?;
     if let Some(parent) = args.parent {
         child::die_with(parent)?;
@@ -72,7 +75,7 @@ pub fn start(args: &StartArgs, log: &LogArgs, home: &Home) -> Outcome {
     std::env::set_current_dir(home.root())
         .map_err(|error| Failure::new(Exit::BadFile, format!("{}: {error}", home.root().display())))?;
     if args.app_only || !args.with_comet {
-        return app::run(args, home);
+        return app::run(args, home, release);
     }
     let comet = locate(args.comet_bin.as_deref())?;
     supervisor::run(args, log, home, &comet)

@@ -19,6 +19,7 @@ use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::{COMET_LOCK, Home, SUPERVISOR_LOCK};
 use crate::start::StartArgs;
 use crate::start::child::Supervised;
+use crate::start::upgrade::Upgrade;
 
 /// How long CometBFT may take to write its last block and close its databases.
 const COMET_PATIENCE: Duration = Duration::from_secs(20);
@@ -59,6 +60,7 @@ async fn supervise(args: &StartArgs, log: &LogArgs, home: &Home, comet: &Comet) 
     let mut crashes = 0_u32;
     loop {
         let started = Instant::now();
+        let upgrade = Upgrade::watch(home);
         let end = run_once(args, log, home, comet, &mut signals).await?;
         let End::Crashed { who, status } = end else {
             return Ok(());
@@ -67,6 +69,9 @@ async fn supervise(args: &StartArgs, log: &LogArgs, home: &Home, comet: &Comet) 
             .code()
             .filter(|code| who == "application" && Exit::is_permanent(*code))
         {
+            if upgrade.was_asked_for() {
+                upgrade.wait_for_cosmovisor(&mut signals).await;
+            }
             return Err(permanent(code));
         }
         crashes = if started.elapsed() >= STEADY {
@@ -282,7 +287,7 @@ fn permanent(code: i32) -> Failure {
 }
 
 /// SIGTERM and SIGINT.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -296,7 +301,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// Waits for one of them.
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -1,7 +1,7 @@
 //! Hosts that begin a chain by gentx, with the shipped contracts.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,14 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 fn contracts() -> &'static str {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/artifacts")
+}
+
+/// The release after this one, which carries the upgrade `v2`: `examples/quernd-next.rs`.
+pub fn next_release() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_quernd")).with_file_name("examples/quernd-next");
+    let built = "run `cargo build --locked --workspace --bins --examples` first";
+    assert!(program.is_file(), "{}: {built}", program.display());
+    program
 }
 
 /// A home with free ports.
@@ -77,6 +85,10 @@ pub fn key(node: &Devnet) -> String {
 
 /// A host's transaction, signed.
 pub fn gentx(node: &Devnet, amount: &str) -> Result<String, String> {
+    gentx_with(node, amount, &[])
+}
+
+fn gentx_with(node: &Devnet, amount: &str, more: &[&str]) -> Result<String, String> {
     let home = node.home().root();
     let _ = quernd(home, &["keys", "add", "warm"]); // there already the second time
     let warm_key = quernd(home, &["keys", "show", "warm", "-p"]).unwrap();
@@ -92,7 +104,7 @@ pub fn gentx(node: &Devnet, amount: &str) -> Result<String, String> {
         "https://127.0.0.1:8443",
     ];
     let keys = ["--transport-key", &transport_key, "--warm-key", warm_key];
-    quernd(home, &[&arguments[..], &keys[..]].concat())
+    quernd(home, &[&arguments[..], &keys[..], more].concat())
 }
 
 /// Gives every node the genesis document of the first.
@@ -103,7 +115,7 @@ pub fn share(nodes: &[Devnet]) {
     }
 }
 
-/// Two hosts up to their signed transactions, which lie in the first one's folder.
+/// Two hosts up to their signed transactions, which lie in the first one's folder. The first keeps a tenth of its rewards.
 pub fn two_hosts() -> (Vec<Devnet>, Vec<String>) {
     let nodes = vec![node("north"), node("south")];
     let first = nodes[0].home().root().to_owned();
@@ -121,9 +133,8 @@ pub fn two_hosts() -> (Vec<Devnet>, Vec<String>) {
     ];
     json_of(&first, &[&system[..], &["--contracts", contracts()]].concat());
     share(&nodes);
-    for (node, amount) in nodes.iter().zip(["200qrn", "100qrn"]) {
-        gentx(node, amount).unwrap();
-    }
+    gentx_with(&nodes[0], "200qrn", &["--commission-rate", "0.1"]).unwrap();
+    gentx(&nodes[1], "100qrn").unwrap();
     for node in &nodes[1..] {
         for file in fs::read_dir(node.home().gentx()).unwrap() {
             let file = file.unwrap();

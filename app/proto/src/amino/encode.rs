@@ -192,6 +192,7 @@ fn write_field(
             let text = std::str::from_utf8(bytes).map_err(|_| AminoError::new("malformed decimal"))?;
             text::decimal(out, text)?;
         }
+        (Rule::Unseen, Value::Message(_)) => out.push_str("{}"),
         (Rule::Kind, Value::List(items)) if items.is_empty() => out.push_str("null"),
         (Rule::Kind, value) => write_value(out, value, depth)?,
         _ => {

@@ -2,8 +2,7 @@
 //!
 //! The rules (names, order, what is left out) stand as options in the descriptors; `plan` reads them into
 //! one table, `encode` walks a message by it. So every message whose descriptor carries the options is
-//! covered, and none needs code of its own. Golden vectors from the Cosmos SDK's own encoder are under
-//! `tests/vectors`.
+//! covered, and none needs code of its own. Golden vectors that wasmd itself signed are under `tests/vectors`.
 
 mod encode;
 mod inline;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use prost_reflect::{FieldDescriptor, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, FileDescriptor, Kind, MessageDescriptor};
 
 use crate::{
     options::{Options, camel},
@@ -49,6 +49,8 @@ pub(super) enum Rule {
     InlineJson,
     Int,
     Dec,
+    /// A message of which nothing is seen: `{}`, whatever it holds.
+    Unseen,
 }
 
 static PLANS: LazyLock<BTreeMap<String, Plan>> = LazyLock::new(|| {
@@ -110,6 +112,7 @@ fn read_field(field: &FieldDescriptor) -> FieldPlan {
         (Some("inline_json"), _) => Rule::InlineJson,
         (_, Some("cosmos.Int")) => Rule::Int,
         (_, Some("cosmos.Dec")) if legacy_dec() => Rule::Dec,
+        _ if is_unseen(field) => Rule::Unseen,
         _ => Rule::Kind,
     };
     FieldPlan {
@@ -126,4 +129,24 @@ fn read_field(field: &FieldDescriptor) -> FieldPlan {
         rule,
         field: field.clone(),
     }
+}
+
+/// Whether the SDK's encoder knows nothing of the message in a field.
+///
+/// It reads the descriptors of `cosmos.*` from the complete ones of cosmossdk.io/api. Those of wasmd it has from
+/// gogoproto alone, whose generated files register themselves one after another as Go starts a package: in the order
+/// of their names. A file that is registered before one that it imports from its own package gets placeholders for
+/// the messages in there, and a placeholder has no fields: `tx.proto` and `authz.proto` come before `types.proto`.
+fn is_unseen(field: &FieldDescriptor) -> bool {
+    let go_package = |file: &FileDescriptor| {
+        let options = file.file_descriptor_proto().options.as_ref();
+        options.and_then(|o| o.go_package.clone())
+    };
+    let Kind::Message(message) = field.kind() else {
+        return false;
+    };
+    let (from, to) = (field.parent_file(), message.parent_file());
+    from.package_name().starts_with("cosmwasm.")
+        && go_package(&from) == go_package(&to)
+        && from.name() < to.name()
 }

@@ -60,13 +60,11 @@ pub(super) fn duration(out: &mut String, seconds: i64, nanos: i64) -> Result<(),
     Ok(())
 }
 
-/// A decimal with 18 places from the integer that the wire holds.
+/// A decimal with 18 places from the integer that the wire holds. Where it holds none that is zero: wasmd writes a message
+/// again before it signs, with a zero there.
 pub(super) fn decimal(out: &mut String, wire: &str) -> Result<(), AminoError> {
     const PLACES: usize = 18;
-    if wire.is_empty() {
-        out.push_str("\"0\"");
-        return Ok(());
-    }
+    let wire = if wire.is_empty() { "0" } else { wire };
     let (sign, digits) = match wire.strip_prefix('-') {
         Some(digits) => ("-", digits),
         None => ("", wire),
@@ -98,6 +96,7 @@ mod tests {
         assert_eq!(dec("20000000000000000"), r#""0.020000000000000000""#);
         assert_eq!(dec("-1500000000000000000"), r#""-1.500000000000000000""#);
         assert_eq!(dec("0"), r#""0.000000000000000000""#);
+        assert_eq!(dec(""), dec("0"));
         assert!(dec("1.5").contains("Dec"));
     }
 

@@ -5,7 +5,7 @@ use prost::Message;
 use quern_proto::{
     Any,
     cosmos::{
-        base::abci::v1beta1::TxResponse,
+        base::abci::v1beta1::{SearchTxsResult, TxResponse},
         consensus::v1::{QueryParamsRequest, QueryParamsResponse},
         tx::v1beta1::{AuthInfo, Tx, TxBody, TxRaw},
     },
@@ -85,8 +85,60 @@ pub(super) async fn tx(node: &Node, hash: &str) -> Result<String> {
     crate::json::print(&tx_response(node, found).await?)
 }
 
-pub(super) async fn block(node: &Node, height: Option<u64>) -> Result<String> {
-    serde_json::to_string(&node.block(height).await?).map_err(usage)
+/// Waits for a transaction as long as a text such as `15s` says.
+pub(super) async fn wait_tx(node: &Node, hash: &str, timeout: &str) -> Result<String> {
+    let (number, unit) = timeout.split_at(timeout.trim_end_matches(['s', 'm']).len());
+    let factor = match unit {
+        "s" | "" => Some(1),
+        "m" => Some(60),
+        _ => None,
+    };
+    let seconds = number.parse().ok().zip(factor);
+    let seconds = seconds.and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
+    let seconds =
+        seconds.ok_or_else(|| Failure::Usage(format!("--timeout {timeout:?}: write for example 15s")))?;
+    let found = node.wait_for(hash, seconds).await?;
+    crate::json::print(&tx_response(node, found).await?)
+}
+
+/// Transactions by their events, as the SDK lists them.
+pub(super) async fn txs(node: &Node, query: &str, (page, limit): (u32, u8), newest: bool) -> Result<String> {
+    if page == 0 || limit == 0 || limit > 100 {
+        return Err(Failure::Usage("--page counts from 1, --limit is 1 to 100".into()));
+    }
+    let found = node.search(query, page, limit, newest).await?;
+    let total = u64::from(found.total_count);
+    let mut txs = Vec::with_capacity(found.txs.len());
+    for tx in found.txs {
+        txs.push(tx_response(node, tx).await?);
+    }
+    crate::json::print(&SearchTxsResult {
+        total_count: total,
+        count: u64::try_from(txs.len()).map_err(usage)?,
+        page_number: page.into(),
+        page_total: total.div_ceil(limit.into()),
+        limit: limit.into(),
+        txs,
+    })
+}
+
+pub(super) async fn block(node: &Node, block: Option<String>, by_hash: bool) -> Result<String> {
+    let found = match (block, by_hash) {
+        (Some(hash), true) => node.block_by_hash(&hash).await?,
+        (None, true) => return Err(Failure::Usage("--type hash needs the block's hash".into())),
+        (Some(height), false) => {
+            let height = height
+                .parse()
+                .map_err(|_| Failure::Usage(format!("{height:?} is no height; a hash needs --type hash")))?;
+            node.block(Some(height)).await?
+        }
+        (None, false) => node.block(None).await?,
+    };
+    serde_json::to_string(&found).map_err(usage)
+}
+
+pub(super) async fn block_results(node: &Node, height: Option<u32>) -> Result<String> {
+    serde_json::to_string(&node.block_results(height).await?).map_err(usage)
 }
 
 pub(super) async fn store(node: &Node, store: &str, key: &str, height: u64, prove: bool) -> Result<String> {

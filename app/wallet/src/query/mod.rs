@@ -8,6 +8,7 @@ mod chain;
 mod gov;
 mod hosts;
 mod list;
+mod modules;
 mod prices;
 mod rewards;
 mod sessions;
@@ -18,6 +19,7 @@ mod weights;
 use std::path::Path;
 
 pub(crate) use chain::tx_response;
+use modules::Module;
 pub(crate) use sessions::status;
 
 use crate::{
@@ -110,11 +112,56 @@ pub enum Command {
         #[command(subcommand)]
         command: gov::UpgradeCommand,
     },
+    /// Hosts as validators, delegations
+    #[command(after_help = modules::Module::Staking.help())]
+    Staking(modules::ModuleArgs),
+    /// Rewards, commission, slashes of a validator
+    #[command(after_help = modules::Module::Distribution.help())]
+    Distribution(modules::ModuleArgs),
+    /// Who signs, and who is in jail
+    #[command(after_help = modules::Module::Slashing.help())]
+    Slashing(modules::ModuleArgs),
+    /// What is minted
+    #[command(after_help = modules::Module::Mint.help())]
+    Mint(modules::ModuleArgs),
+    /// Double votes
+    #[command(name = "misbehavior", after_help = modules::Module::Evidence.help())]
+    Misbehaviour(modules::ModuleArgs),
+    /// Grants of messages
+    #[command(after_help = modules::Module::Authz.help())]
+    Authz(modules::ModuleArgs),
+    /// Allowances for fees
+    #[command(after_help = modules::Module::Feegrant.help())]
+    Feegrant(modules::ModuleArgs),
     /// Consensus parameters
     Consensus {
         /// What to ask.
         #[command(subcommand)]
         command: chain::ConsensusCommand,
+    },
+    /// A transaction, once it is in a block
+    #[command(alias = "event-query-tx-for")]
+    WaitTx {
+        /// 64 hexadecimal digits
+        hash: String,
+        /// Longest wait, for example 15s
+        #[arg(long, default_value = "15s")]
+        timeout: String,
+    },
+    /// Transactions by their events
+    Txs {
+        /// For example "message.sender='quern1...' AND tx.height>5"
+        #[arg(long)]
+        query: String,
+        /// Page, from 1
+        #[arg(long, default_value_t = 1)]
+        page: u32,
+        /// Transactions of a page, up to 100
+        #[arg(long, default_value_t = 30)]
+        limit: u8,
+        /// asc or desc
+        #[arg(long, alias = "order_by", default_value = "asc", value_parser = ["asc", "desc"])]
+        order_by: String,
     },
     /// A transaction by its hash
     Tx {
@@ -123,8 +170,16 @@ pub enum Command {
     },
     /// A block
     Block {
+        /// Height, else the latest; with --type hash 64 hexadecimal digits
+        block: Option<String>,
+        /// What names the block
+        #[arg(long = "type", default_value = "height", value_parser = ["height", "hash"])]
+        by: String,
+    },
+    /// What a block's execution answered: events, updates of validators
+    BlockResults {
         /// Height, else the latest
-        block: Option<u64>,
+        block: Option<u32>,
     },
     /// A value of the state by its key, with a proof on request
     Store {
@@ -208,9 +263,24 @@ impl QueryCommand {
             Command::Wasm { command } => command.run(&node, self.height).await?,
             Command::Gov { command } => command.run(&node, self.height).await?,
             Command::Upgrade { command } => command.run(&node, self.height).await?,
+            Command::Staking(args) => args.run(Module::Staking, &node, self.height).await?,
+            Command::Distribution(args) => args.run(Module::Distribution, &node, self.height).await?,
+            Command::Slashing(args) => args.run(Module::Slashing, &node, self.height).await?,
+            Command::Mint(args) => args.run(Module::Mint, &node, self.height).await?,
+            Command::Misbehaviour(args) => args.run(Module::Evidence, &node, self.height).await?,
+            Command::Authz(args) => args.run(Module::Authz, &node, self.height).await?,
+            Command::Feegrant(args) => args.run(Module::Feegrant, &node, self.height).await?,
             Command::Consensus { command } => command.run(&node, self.height).await?,
             Command::Tx { hash } => chain::tx(&node, &hash).await?,
-            Command::Block { block } => chain::block(&node, block).await?,
+            Command::WaitTx { hash, timeout } => chain::wait_tx(&node, &hash, &timeout).await?,
+            Command::Txs {
+                query,
+                page,
+                limit,
+                order_by,
+            } => chain::txs(&node, &query, (page, limit), order_by == "desc").await?,
+            Command::Block { block, by } => chain::block(&node, block, by == "hash").await?,
+            Command::BlockResults { block } => chain::block_results(&node, block).await?,
             Command::Store { store, key, prove } => {
                 chain::store(&node, &store, &key, self.height, prove).await?
             }

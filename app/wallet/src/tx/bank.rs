@@ -111,7 +111,8 @@ fn scaled(coins: &Coins, scale: impl Fn(u128) -> Option<u128>) -> Result<Coins> 
     Coins::try_from_sorted(scaled).map_err(usage)
 }
 
-fn pack<M: Message + Name>(message: &M) -> Any {
+/// A message as `Any`.
+pub(super) fn pack<M: Message + Name>(message: &M) -> Any {
     Any {
         type_url: M::type_url(),
         value: message.encode_to_vec(),

@@ -135,6 +135,23 @@ fn rate(text: &str) -> std::result::Result<u32, String> {
     (bps <= 10_000).then_some(bps).ok_or_else(wrong)
 }
 
+/// As [`rate`], or the fraction of one that tools of the Cosmos SDK write, such as 0.05.
+pub(super) fn rate_or_fraction(text: &str) -> std::result::Result<u32, String> {
+    let wrong =
+        || "give a percentage such as 5%, or a fraction such as 0.05, in hundredths of a percent".to_owned();
+    if text.ends_with('%') {
+        return rate(text);
+    }
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let places = part.trim_end_matches('0');
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !["0", "1"].contains(&whole) || part.is_empty() || places.len() > 4 || !digits(part) {
+        return Err(wrong());
+    }
+    let bps: u32 = format!("{whole}{places:0<4}").parse().map_err(|_| wrong())?;
+    (bps <= 10_000).then_some(bps).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +166,20 @@ mod tests {
             ("0.5%", 50),
         ] {
             assert_eq!(rate(text), Ok(bps), "{text}");
+        }
+        for (text, bps) in [
+            ("0.05", 500),
+            ("0.100000000000000000", 1_000),
+            ("1", 10_000),
+            ("0", 0),
+            ("12.25%", 1_225),
+        ] {
+            assert_eq!(rate_or_fraction(text), Ok(bps), "{text}");
+        }
+        for text in [
+            "5", "1.01", "0.00001", "0.", ".5", "-0.1", "+1", "0.1e1", "", "101%",
+        ] {
+            assert!(rate_or_fraction(text).is_err(), "{text}");
         }
         for text in [
             "5", "", "%", "100.01%", "-1%", "1.234%", "1.%", ".5%", "+1%", "1e1%", "0x5%", "9999%",

@@ -18,6 +18,7 @@ use quern_types::{AccAddress, Coins};
 use serde::Serialize;
 
 use super::{
+    bonding::rate_or_fraction,
     factory::{fee, wire_coins},
     flags::Mode,
     host::OfferArg,
@@ -46,6 +47,9 @@ pub struct GentxArgs {
     /// Secp256k1 key that signs receipts and the worker's transactions
     #[arg(long, value_name = "KEY", value_parser = key_bytes::bytes::<33>)]
     pub warm_key: PublicKey,
+    /// What the host keeps of its rewards before its funders share the rest, such as 5% or 0.05 [default: all]
+    #[arg(long, value_name = "RATE", value_parser = rate_or_fraction)]
+    pub commission_rate: Option<u32>,
     /// Name for people [default: the node's moniker]
     #[arg(long)]
     pub moniker: Option<String>,
@@ -103,11 +107,16 @@ impl GentxArgs {
         let host = signer.address.to_string();
         let details = registry::ExecuteMsg::RegisterHost(self.details(ground)?);
         let bond = bonding::ExecuteMsg::Bond { host: host.clone() };
+        let mut messages = vec![
+            execute(&host, &ground.registry, &details, ground.entry_fee)?,
+            execute(&host, &ground.bonding, &bond, self.amount)?,
+        ];
+        if let Some(rate_bps) = self.commission_rate {
+            let rate = bonding::ExecuteMsg::SetCommission { rate_bps };
+            messages.push(execute(&host, &ground.bonding, &rate, Amount::ZERO)?);
+        }
         let body = TxBody {
-            messages: vec![
-                execute(&host, &ground.registry, &details, ground.entry_fee)?,
-                execute(&host, &ground.bonding, &bond, self.amount)?,
-            ],
+            messages,
             memo: self.moniker.as_ref().unwrap_or(&ground.moniker).clone(),
             ..TxBody::default()
         };
@@ -199,7 +208,7 @@ pub struct Gentx {
     pub amount: u128,
 }
 
-/// Reads a transaction of genesis from its JSON and checks that it registers and bonds, nothing else.
+/// Reads a transaction of genesis from its JSON and checks that it registers, bonds and may set a commission, nothing else.
 /// Whether its signature is good, the chain says.
 ///
 /// # Errors
@@ -209,10 +218,14 @@ pub fn read_gentx(text: &str, registry: &AccAddress, bonding: &AccAddress) -> Re
     let (Some(body), Some(auth_info)) = (tx.body, tx.auth_info) else {
         return Err(Failure::Usage("body or auth_info is missing".into()));
     };
-    let [register, bond] = body.messages.as_slice() else {
-        return Err(Failure::Usage(
-            "expected two messages: register_host and bond".into(),
-        ));
+    let (register, bond, rate) = match body.messages.as_slice() {
+        [register, bond] => (register, bond, None),
+        [register, bond, rate] => (register, bond, Some(call(rate, bonding)?)),
+        _ => {
+            return Err(Failure::Usage(
+                "expected two messages, register_host and bond, and perhaps set_commission".into(),
+            ));
+        }
     };
     let (register, bond) = (call(register, registry)?, call(bond, bonding)?);
     let (Ok(registry::ExecuteMsg::RegisterHost(details)), Ok(bonding::ExecuteMsg::Bond { host })) = (
@@ -221,6 +234,15 @@ pub fn read_gentx(text: &str, registry: &AccAddress, bonding: &AccAddress) -> Re
     ) else {
         return Err(Failure::Usage("expected register_host and then bond".into()));
     };
+    if let Some(rate) = &rate {
+        let set = serde_json::from_slice(&rate.msg);
+        let sets = matches!(set, Ok(bonding::ExecuteMsg::SetCommission { .. }));
+        if !sets || rate.sender != host || !rate.funds.is_empty() {
+            return Err(Failure::Usage(
+                "expected the host's own set_commission last".into(),
+            ));
+        }
+    }
     if register.sender != bond.sender || bond.sender != host {
         return Err(Failure::Usage("a host registers and bonds for itself".into()));
     }

@@ -2,15 +2,19 @@
 
 mod append;
 mod audits;
+mod authz;
 mod auxiliary;
 mod bank;
 mod bonding;
 mod call;
 mod factory;
+mod feegrant;
 mod file;
 mod flags;
 pub(crate) mod gentx;
 mod gov;
+#[cfg(test)]
+mod grants_offline;
 mod host;
 mod multisign;
 mod multisign_batch;
@@ -24,7 +28,10 @@ mod sign;
 mod sign_doc;
 mod signer;
 mod signers;
+mod staking;
+mod terms;
 mod validate;
+mod vesting;
 mod wasm;
 
 use std::path::Path;
@@ -92,6 +99,42 @@ pub enum Command {
         #[command(subcommand)]
         command: gov::Command,
     },
+    /// Delegate and undelegate, as in the Cosmos SDK
+    Staking {
+        /// What to do.
+        #[command(subcommand)]
+        command: staking::StakingCommand,
+    },
+    /// Withdraw rewards and commission, as in the Cosmos SDK
+    Distribution {
+        /// What to do.
+        #[command(subcommand)]
+        command: staking::DistributionCommand,
+    },
+    /// Unjail, as in the Cosmos SDK
+    Slashing {
+        /// What to do.
+        #[command(subcommand)]
+        command: staking::SlashingCommand,
+    },
+    /// Let others send messages for the signer, and send messages for others, as in the Cosmos SDK
+    Authz {
+        /// What to do.
+        #[command(subcommand)]
+        command: authz::Command,
+    },
+    /// Pay the fees of others, as in the Cosmos SDK
+    Feegrant {
+        /// What to do.
+        #[command(subcommand)]
+        command: feegrant::Command,
+    },
+    /// Make accounts whose coins become free over time, as in the Cosmos SDK
+    Vesting {
+        /// What to do.
+        #[command(subcommand)]
+        command: vesting::Command,
+    },
     /// Sign a transaction made with --generate-only
     Sign(sign::SignArgs),
     /// Sign many transactions, one on each line
@@ -128,8 +171,10 @@ impl TxCommand {
     /// # Errors
     /// With the exit code of [`crate::Failure::exit_code`].
     pub async fn run(mut self, home: &Path) -> Result<String> {
-        if let Command::Bank { command } = &mut self.command {
-            command.take_from(&mut self.flags.from);
+        match &mut self.command {
+            Command::Bank { command } => command.take_from(&mut self.flags.from),
+            Command::Feegrant { command } => command.take_from(&mut self.flags.from),
+            _ => {}
         }
         let flags = &self.flags;
         match &self.command {
@@ -161,6 +206,12 @@ impl TxCommand {
         };
         let from = &signer.address;
         let message = match &self.command {
+            Command::Distribution { command } => {
+                let messages = command.messages(from)?;
+                return send::send(flags, home, node.as_ref(), &signer, messages)
+                    .await?
+                    .show(flags);
+            }
             Command::Bonding(command) => command.call()?.message(&contracts, from)?,
             Command::Audits(command) => command.call()?.message(&contracts, from)?,
             Command::Quote(command) => command.call()?.message(&contracts, from)?,
@@ -170,6 +221,11 @@ impl TxCommand {
             Command::Bank { command } => command.message(from)?,
             Command::Wasm { command } => command.message(from)?,
             Command::Gov { command } => command.message(from)?,
+            Command::Staking { command } => command.message(from)?,
+            Command::Slashing { command } => command.message(from),
+            Command::Authz { command } => command.message(from, terms::now())?,
+            Command::Feegrant { command } => command.message(from, terms::now())?,
+            Command::Vesting { command } => command.message(from, terms::now())?,
             _ => return Err(Failure::Usage("this command sends no messages".into())),
         };
         let sent = send::send(flags, home, node.as_ref(), &signer, vec![message]).await?;

@@ -58,6 +58,35 @@ w tx bank send a "$to" 500nqrn --fees 10nqrn --fee-payer "$to" --generate-only -
 w tx sign "$work/paid.json" --from a --sign-mode direct-aux "${facts[@]}" >"$work/half.json"
 w tx bank send a "$to" 500nqrn --aux "${facts[@]}" >"$work/aux.json"
 
+# a contract's message is JSON within the transaction's JSON, and stays as somebody wrote it
+w tx wasm execute "$to" '{ "z": {"amount": 340282366920938463463374607431768211455, "to": "<b> & \"c\""}, "a": [1.0, null] }' \
+    --amount 5nqrn --fees 10nqrn --from a --generate-only --offline -a 7 -s 3 >"$work/execute.json"
+for mode in direct amino-json; do
+    w tx sign "$work/execute.json" --from a --sign-mode "$mode" "${facts[@]}" >"$work/execute-$mode.json"
+    w tx encode "$work/execute-$mode.json" >"$work/execute-$mode.txt"
+done
+w tx wasm instantiate 3 '{"name":"x"}' --label label --admin "$to" --from a --fees 10nqrn --generate-only --offline \
+    -a 7 -s 3 >"$work/instantiate.json"
+w tx encode "$work/instantiate.json" >"$work/instantiate.txt"
+
+# what operators type of x/staking, x/distribution and x/slashing
+host=$(w keys show b -a --bech val)
+other=$(w keys show c -a --bech val)
+{
+    echo "staking delegate $host 5nqrn"
+    echo "staking unbond $host 5nqrn"
+    echo "staking redelegate $host $other 5nqrn"
+    echo "staking cancel-unbond $host 5nqrn 7"
+    echo "distribution withdraw-rewards $host"
+    echo "distribution withdraw-rewards $(w keys show a -a --bech val) --commission"
+    echo "distribution set-withdraw-addr $to"
+    echo "slashing unjail"
+} >"$work/typed.txt"
+while read -r line; do
+    # shellcheck disable=SC2086 # words
+    w tx $line --from a --fees 10nqrn --generate-only --offline -a 7 -s 3
+done <"$work/typed.txt" >"$work/typed.jsonl"
+
 python3 - "$work" "$(w keys show treasury -a)" "$(w keys show treasury -p)" "${words[@]}" >sdk_cli.json <<'PY'
 import json, pathlib, sys
 work, address, key, *words = sys.argv[1:]
@@ -71,6 +100,10 @@ print(json.dumps({
     "batch": lines("batch.jsonl"), "batch_signatures": [lines(f"{name}.batch") for name in "ac"],
     "batch_joined": lines("joined.jsonl"), "parts": lines("parts.jsonl"), "appended": read("append.json"),
     "paid": read("paid.json"), "half": read("half.json"), "aux": read("aux.json"),
+    "execute": text("execute.json"), "execute_signed": [text(f"execute-{mode}.json") for mode in ("direct", "amino-json")],
+    "execute_bytes": [text(f"execute-{mode}.txt") for mode in ("direct", "amino-json")],
+    "instantiate": text("instantiate.json"), "instantiate_bytes": text("instantiate.txt"),
+    "typed": dict(zip(text("typed.txt").splitlines(), text("typed.jsonl").splitlines(), strict=True)),
     "single": read("single.json"), "direct_bytes": text("direct.txt"), "amino_bytes": text("amino-json.txt"),
 }, indent=1))
 PY

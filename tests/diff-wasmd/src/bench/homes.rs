@@ -1,4 +1,5 @@
-//! Homes of both nodes: the same accounts, the same limits of blocks, the same config.toml but for its ports.
+//! Homes of both nodes: the same accounts, the same limits of blocks, the same config.toml but for its ports and the
+//! database, of which wasmd as it is released knows goleveldb alone.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use serde_json::json;
 use toml_edit::{DocumentMut, Value, value};
 
 use super::node::{Node, free};
-use crate::wasmd::Program;
+use crate::wasmd::{GO_RUNTIME, Program};
 
 /// What both chains are made of.
 pub struct Plan<'a> {
@@ -72,6 +73,9 @@ impl Plan<'_> {
         let (rest, grpc) = (free(), free());
         let text = fs::read_to_string(other.join("config/config.toml")).expect("a configuration");
         configure(&home, &text, [rpc, free()]);
+        edit(&home.join("config/config.toml"), |config| {
+            config["db_backend"] = value("goleveldb");
+        });
         let mut command = self.program.command(&home);
         command
             .args(["start", "--minimum-gas-prices", "0nqrn", "--api.enable"])
@@ -116,12 +120,14 @@ pub fn comet(folder: &Path, application: &str) -> Node {
     let rpc = free();
     let text = fs::read_to_string(home.join("config/config.toml")).expect("a configuration");
     configure(&home, &text, [rpc, free()]);
+    edit(&home.join("config/config.toml"), |config| {
+        config["db_backend"] = value("pebbledb");
+    });
     let mut command = Command::new("cometbft");
     command
         .args(["start", "--proxy_app", application, "--home"])
         .arg(&home)
-        // As our node starts it.
-        .envs([("GOGC", "400"), ("GOMEMLIMIT", "2GiB")]);
+        .envs(GO_RUNTIME);
     Node::start("CometBFT", &command, &home, [rpc, rpc], 0)
 }
 

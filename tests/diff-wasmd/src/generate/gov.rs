@@ -1,12 +1,16 @@
-//! Proposals, deposits and votes. Nobody has voting power on either chain, so none passes.
+//! Proposals, deposits and votes. Nobody has voting power in the run of all messages, so none passes there; where operators
+//! vote, their proposals are resolutions.
 
+use prost_types::{Duration, Timestamp};
 use quern_proto::Any;
-use quern_proto::cosmos::bank::v1beta1::{MsgSend, MsgSetSendEnabled};
+use quern_proto::cosmos::auth::v1beta1 as auth;
+use quern_proto::cosmos::bank::v1beta1::{self as bank, MsgSend, MsgSetSendEnabled, SendEnabled};
 use quern_proto::cosmos::gov::v1::{
-    MsgCancelProposal, MsgDeposit, MsgSubmitProposal, MsgUpdateParams, MsgVote, MsgVoteWeighted, Params,
-    WeightedVoteOption,
+    MsgCancelProposal, MsgDeposit, MsgExecLegacyContent, MsgSubmitProposal, MsgUpdateParams, MsgVote,
+    MsgVoteWeighted, Params, WeightedVoteOption,
 };
 use quern_proto::cosmos::gov::v1beta1 as old;
+use quern_proto::cosmos::upgrade::v1beta1::{MsgCancelUpgrade, MsgSoftwareUpgrade, Plan};
 use quern_testkit::any;
 use rand::Rng;
 use serde_json::{Value, json};
@@ -122,6 +126,173 @@ impl Generator {
         }
     }
 
+    /// A proposal that operators may pass, with enough of a deposit; most of what it does can be done.
+    pub fn resolution(&mut self, user: usize) -> Any {
+        let expedited = self.rng.gen_bool(0.4);
+        let count = self.rng.gen_range(0..4);
+        let messages = (0..count).map(|_| self.resolved()).collect();
+        let deposit: u32 = if expedited { 3_000 } else { 1_100 };
+        any(&MsgSubmitProposal {
+            messages,
+            initial_deposit: vec![coin("nqrn", &(deposit + self.rng.gen_range(0..9)).to_string())],
+            proposer: self.of(user),
+            metadata: "why".into(),
+            title: "a title".into(),
+            summary: "a summary".into(),
+            expedited,
+        })
+    }
+
+    /// What governance does when it passes.
+    fn resolved(&mut self) -> Any {
+        let authority = quern_types::module_address("gov").to_string();
+        let send_enabled = |enabled| SendEnabled {
+            denom: "other".into(),
+            enabled,
+        };
+        match self.rng.gen_range(0..16) {
+            0 => any(&MsgSetSendEnabled {
+                authority,
+                send_enabled: vec![send_enabled(self.rng.gen_bool(0.5))],
+                use_default_for: vec![],
+            }),
+            1 => any(&MsgSetSendEnabled {
+                authority,
+                send_enabled: vec![],
+                use_default_for: vec!["other".into()],
+            }),
+            2 => any(&MsgUpdateParams {
+                authority,
+                params: Some(self.governing()),
+            }),
+            3 => any(&bank::MsgUpdateParams {
+                authority,
+                params: Some(bank::Params {
+                    default_send_enabled: true,
+                    ..bank::Params::default()
+                }),
+            }),
+            4 => any(&auth::MsgUpdateParams {
+                authority,
+                params: Some(auth::Params {
+                    max_memo_characters: self.rng.gen_range(200..300),
+                    tx_sig_limit: 7,
+                    tx_size_cost_per_byte: 10,
+                    sig_verify_cost_ed25519: 590,
+                    sig_verify_cost_secp256k1: self.rng.gen_range(0..2) * 1_000,
+                }),
+            }),
+            #[allow(deprecated, reason = "the wire still has it")]
+            5 => any(&MsgSoftwareUpgrade {
+                authority,
+                plan: Some(Plan {
+                    name: "later".into(),
+                    height: self.rng.gen_range(0..2) * 1_000_000,
+                    info: "how".into(),
+                    // Go's clients always write it.
+                    time: Some(Timestamp {
+                        seconds: -62_135_596_800,
+                        nanos: 0,
+                    }),
+                    ..Plan::default()
+                }),
+            }),
+            6 => any(&MsgCancelUpgrade { authority }),
+            7 => {
+                let content = old::TextProposal {
+                    title: "a text".into(),
+                    description: "what it says".into(),
+                };
+                any(&MsgExecLegacyContent {
+                    content: Some(any(&content)),
+                    authority,
+                })
+            }
+            8 => any(&MsgDeposit {
+                proposal_id: self.proposal(),
+                depositor: authority,
+                amount: self.small(),
+            }),
+            9 => any(&MsgVote {
+                proposal_id: self.proposal(),
+                voter: authority,
+                option: 1,
+                metadata: String::new(),
+            }),
+            10 => any(&MsgSend {
+                from_address: authority,
+                to_address: self.address(),
+                amount: vec![coin("nqrn", "900000000000000000")],
+            }),
+            11 => any(&MsgSend {
+                from_address: authority,
+                to_address: self.address(),
+                amount: self.limit(),
+            }),
+            _ => any(&MsgSend {
+                from_address: authority,
+                to_address: self.someone(),
+                amount: self.small(),
+            }),
+        }
+    }
+
+    /// Governance's parameters of [`params`] with a deposit of another size, and at times a number that is none.
+    fn governing(&mut self) -> Params {
+        let seconds = |seconds| Some(Duration { seconds, nanos: 0 });
+        let quorum = ["0.334000000000000000", "0.400000000000000000", "1.5", "x"];
+        Params {
+            min_deposit: vec![coin("nqrn", &self.rng.gen_range(900..1_100_u32).to_string())],
+            max_deposit_period: seconds(30),
+            voting_period: seconds(40),
+            quorum: quorum[self.rng.gen_range(0..quorum.len())].into(),
+            threshold: "0.500000000000000000".into(),
+            veto_threshold: "0.334000000000000000".into(),
+            min_initial_deposit_ratio: "0.100000000000000000".into(),
+            proposal_cancel_ratio: "0.500000000000000000".into(),
+            expedited_voting_period: seconds(20),
+            expedited_threshold: "0.667000000000000000".into(),
+            expedited_min_deposit: vec![coin("nqrn", "3000")],
+            burn_vote_veto: true,
+            min_deposit_ratio: "0.010000000000000000".into(),
+            ..Params::default()
+        }
+    }
+
+    /// A vote on one of the last proposals that most voters agree with; at times any other.
+    pub fn considered_vote(&mut self, user: usize) -> Any {
+        let proposal_id = self.known.proposals.saturating_sub(self.rng.gen_range(0..12));
+        let option = match (self.rng.gen_range(0..10), proposal_id % 7) {
+            (0, _) => return self.vote(user),
+            (1, _) => {
+                let options = ["0.250000000000000000", "0.750000000000000000"]
+                    .iter()
+                    .zip([1, 3]);
+                return any(&MsgVoteWeighted {
+                    proposal_id,
+                    voter: self.of(user),
+                    options: options
+                        .map(|(weight, option)| WeightedVoteOption {
+                            option,
+                            weight: (*weight).into(),
+                        })
+                        .collect(),
+                    metadata: String::new(),
+                });
+            }
+            (_, 5) => 3,
+            (2..=5, 6) => 4,
+            (_, 6) => 2,
+            _ => 1,
+        };
+        any(&MsgVote {
+            proposal_id,
+            voter: self.of(user),
+            option,
+            metadata: String::new(),
+        })
+    }
+
     fn propose_text(&mut self, user: usize) -> Any {
         let content = old::TextProposal {
             title: self.text(140),
@@ -134,7 +305,7 @@ impl Generator {
         })
     }
 
-    fn deposit(&mut self, user: usize) -> Any {
+    pub(crate) fn deposit(&mut self, user: usize) -> Any {
         let proposal_id = self.proposal();
         let amount = match self.rng.gen_range(0..4) {
             0 => self.amount(),
@@ -177,7 +348,7 @@ impl Generator {
                 let options = (0..self.rng.gen_range(0..3))
                     .map(|index| old::WeightedVoteOption {
                         option: index + 1,
-                        weight: weights[self.rng.gen_range(0..12).min(4) % 5].into(),
+                        weight: weights[self.rng.gen_range(0..weights.len())].into(),
                     })
                     .collect();
                 any(&old::MsgVoteWeighted {

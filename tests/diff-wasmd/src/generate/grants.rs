@@ -7,13 +7,21 @@ use quern_proto::cosmos::bank::v1beta1::SendAuthorization;
 use quern_proto::cosmos::feegrant::v1beta1::{
     AllowedMsgAllowance, BasicAllowance, MsgGrantAllowance, MsgRevokeAllowance, PeriodicAllowance,
 };
+use quern_proto::cosmwasm::wasm::v1::{
+    AcceptedMessageKeysFilter, AcceptedMessagesFilter, AllowAllMessagesFilter, CodeGrant, CombinedLimit,
+    ContractExecutionAuthorization, ContractGrant, ContractMigrationAuthorization, MaxCallsLimit,
+    MaxFundsLimit, StoreCodeAuthorization,
+};
 use quern_testkit::{GENESIS_TIME, any};
 use rand::Rng;
+use sha2::{Digest, Sha256};
 
 use super::Generator;
 
 const SEND: &str = "/cosmos.bank.v1beta1.MsgSend";
 const EXECUTE: &str = "/cosmwasm.wasm.v1.MsgExecuteContract";
+const MIGRATE: &str = "/cosmwasm.wasm.v1.MsgMigrateContract";
+const STORE: &str = "/cosmwasm.wasm.v1.MsgStoreCode";
 
 impl Generator {
     pub(super) fn grants(&mut self, user: usize) -> (&'static str, Vec<Any>) {
@@ -42,8 +50,10 @@ impl Generator {
     }
 
     fn kind(&mut self) -> String {
-        match self.rng.gen_range(0..8) {
+        match self.rng.gen_range(0..10) {
             0 => EXECUTE.into(),
+            4 => MIGRATE.into(),
+            5 => STORE.into(),
             1 => "/cosmos.bank.v1beta1.MsgMultiSend".into(),
             2 => "/no.such.Msg".into(),
             3 => String::new(),
@@ -53,8 +63,10 @@ impl Generator {
 
     fn grant(&mut self, user: usize) -> Any {
         let grantee = self.neighbour(user);
-        let authorization = if self.rng.gen_bool(0.5) {
+        let authorization = if self.rng.gen_bool(0.35) {
             any(&GenericAuthorization { msg: self.kind() })
+        } else if self.rng.gen_bool(0.5) {
+            self.contract_authorization()
         } else {
             let allow_list = (0..self.rng.gen_range(0..3_usize).saturating_sub(1)).map(|_| self.address());
             let allow_list = allow_list.collect();
@@ -74,12 +86,83 @@ impl Generator {
         })
     }
 
+    /// Leave to act on contracts.
+    fn contract_authorization(&mut self) -> Any {
+        let count = self.rng.gen_range(0..6_usize).clamp(1, 3) - usize::from(self.rng.gen_bool(0.05));
+        let kind = self.rng.gen_range(0..8);
+        if kind == 0 {
+            let grants = (0..count).map(|_| self.code_grant()).collect();
+            return any(&StoreCodeAuthorization { grants });
+        }
+        let grants = (0..count).map(|_| self.contract_grant()).collect();
+        match kind {
+            1 => any(&ContractMigrationAuthorization { grants }),
+            _ => any(&ContractExecutionAuthorization { grants }),
+        }
+    }
+
+    fn code_grant(&mut self) -> CodeGrant {
+        let code_hash = match self.rng.gen_range(0..4) {
+            0 => b"*".to_vec(),
+            1 => Sha256::digest(&self.artifacts.probe).to_vec(),
+            2 => vec![],
+            _ => vec![7; 32],
+        };
+        CodeGrant {
+            code_hash,
+            instantiate_permission: self.rng.gen_bool(0.3).then(|| self.access()),
+        }
+    }
+
+    fn contract_grant(&mut self) -> ContractGrant {
+        let token = self.rng.gen_bool(0.6);
+        let limit = match self.rng.gen_range(0..12) {
+            0 => None,
+            1 => Some(any(&AllowAllMessagesFilter {})),
+            2..=5 => Some(any(&MaxCallsLimit {
+                remaining: self.rng.gen_range(0..4),
+            })),
+            6..=8 => Some(any(&MaxFundsLimit {
+                amounts: self.limit(),
+            })),
+            _ => Some(any(&CombinedLimit {
+                calls_remaining: self.rng.gen_range(0..4),
+                amounts: self.limit(),
+            })),
+        };
+        let keys = ["transfer", "echo", "sub", "burn", "", " x"];
+        let filter = match self.rng.gen_range(0..12) {
+            0 => None,
+            1 => Some(any(&MaxCallsLimit { remaining: 1 })),
+            2..=4 => Some(any(&AcceptedMessageKeysFilter {
+                keys: (0..self.rng.gen_range(0..3))
+                    .map(|_| keys[self.rng.gen_range(0..keys.len())].to_owned())
+                    .collect(),
+            })),
+            5 => Some(any(&AcceptedMessagesFilter {
+                messages: (0..self.rng.gen_range(0..3))
+                    .map(|_| [&b"{\"fail\":{}}"[..], b"{", b"", b"{}"][self.rng.gen_range(0..4)].to_vec())
+                    .collect(),
+            })),
+            _ => Some(any(&AllowAllMessagesFilter {})),
+        };
+        ContractGrant {
+            contract: self.contract(token),
+            limit,
+            filter,
+        }
+    }
+
     fn exec(&mut self, user: usize) -> Any {
         let granter = (user + self.users.len() - self.rng.gen_range(0..4)) % self.users.len();
         let msgs = (0..self.rng.gen_range(0..3))
             .map(|_| match self.rng.gen_range(0..10) {
                 0 => self.exec_of_nothing(user),
                 1 => self.revoke(granter),
+                2 | 3 => self.token(granter),
+                4 => self.probe(granter),
+                5 if self.rng.gen_bool(0.5) => self.administer(granter),
+                5 => self.rubbish_code(granter),
                 _ => self.send(granter),
             })
             .collect();

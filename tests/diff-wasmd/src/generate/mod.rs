@@ -3,6 +3,8 @@
 mod bank;
 mod gov;
 mod grants;
+mod signing;
+mod staking;
 mod vesting;
 mod wasm;
 mod wrong;
@@ -13,6 +15,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 pub use gov::params as governance_params;
+pub use signing::{Signing, fund_groups};
+pub use staking::{Leaving, Roles, consensus_key};
 
 /// Users with coins.
 pub const FUNDED: usize = 40;
@@ -27,6 +31,8 @@ pub struct Draft {
     pub tx: TxBuilder,
     /// What is wrong with its envelope.
     pub mangle: Mangle,
+    /// How it is signed, if nothing is wrong.
+    pub signing: Signing,
     /// What it is, for the report.
     pub what: &'static str,
 }
@@ -44,6 +50,10 @@ pub struct Known {
     pub probe_contracts: Vec<String>,
     /// The last proposal.
     pub proposals: u64,
+    /// Who stakes; nobody in a run of the other messages.
+    pub roles: Roles,
+    /// What began to leave.
+    pub leaving: Vec<Leaving>,
     /// Names of new accounts that were used.
     fresh: usize,
 }
@@ -59,6 +69,7 @@ pub struct Generator {
 }
 
 /// Contracts to upload.
+#[derive(Default)]
 pub struct Artifacts {
     /// cw20-base.
     pub token: Vec<u8>,
@@ -75,6 +86,19 @@ impl Generator {
             users: (0..FUNDED + POOR).map(name).collect(),
             known: Known::default(),
             artifacts,
+        }
+    }
+
+    /// The generator of a seed for these stakers.
+    pub fn of_stakes(seed: u64, users: Vec<User>, roles: Roles) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(seed),
+            users,
+            known: Known {
+                roles,
+                ..Known::default()
+            },
+            artifacts: Artifacts::default(),
         }
     }
 
@@ -96,8 +120,10 @@ impl Generator {
         for index in (1..order.len()).rev() {
             order.swap(index, self.rng.gen_range(0..=index));
         }
-        let users: Vec<usize> = order.into_iter().take(count).collect();
-        users.into_iter().map(|user| self.draft(user)).collect()
+        let others = order.split_off(count.min(order.len()));
+        let mut drafts: Vec<Draft> = order.into_iter().map(|user| self.draft(user)).collect();
+        self.pair(&mut drafts, others);
+        drafts
     }
 
     /// Its source of chance.
@@ -107,7 +133,12 @@ impl Generator {
 
     fn draft(&mut self, user: usize) -> Draft {
         let (what, messages) = self.messages(user);
-        let mut tx = TxBuilder::new(0, 0).gas(4_000_000);
+        let gas = if self.known.roles == Roles::default() {
+            4_000_000
+        } else {
+            40_000_000
+        };
+        let mut tx = TxBuilder::new(0, 0).gas(gas);
         tx.body.messages = messages;
         // Now and then several things in one transaction, which fail or pass together.
         for _ in 0..self.rng.gen_range(0..12_usize).saturating_sub(9) {
@@ -119,15 +150,20 @@ impl Generator {
             tx.body.memo = "m".repeat(self.rng.gen_range(0..300));
         }
         let mangle = self.mangle(&mut tx);
+        let signing = self.signing(user);
         Draft {
             user,
             tx,
             mangle,
+            signing,
             what,
         }
     }
 
     fn messages(&mut self, user: usize) -> (&'static str, Vec<Any>) {
+        if self.known.roles != Roles::default() {
+            return self.staking(user);
+        }
         match self.rng.gen_range(0..100) {
             0..=24 => self.bank(user),
             25..=42 => self.grants(user),
@@ -138,6 +174,10 @@ impl Generator {
     }
 
     fn fee(&mut self) -> Vec<Coin> {
+        if self.known.roles != Roles::default() {
+            // wasmd gives fees to those who stake, this chain to those who serve.
+            return vec![];
+        }
         match self.rng.gen_range(0..40) {
             0 | 1 => vec![],
             2 | 3 => coins("999999999999999999nqrn"),
@@ -209,6 +249,11 @@ impl Generator {
             coin.amount = u128::MAX.to_string();
         }
         limit
+    }
+
+    /// Up to so many of the chain's coin, at least a tenth of them.
+    pub fn some(&mut self, most: u64) -> Vec<Coin> {
+        vec![coin("nqrn", &self.rng.gen_range(most / 10..=most).to_string())]
     }
 
     fn small(&mut self) -> Vec<Coin> {

@@ -11,7 +11,7 @@ use quern_testkit::{Mangle, TxBuilder, any, coins};
 use rand::Rng;
 use serde_json::{Value, json};
 
-use super::{Draft, Generator};
+use super::{Draft, Generator, Signing};
 
 impl Generator {
     /// Uploads one of the two contracts.
@@ -48,7 +48,7 @@ impl Generator {
         }
     }
 
-    fn rubbish_code(&mut self, user: usize) -> Any {
+    pub(super) fn rubbish_code(&mut self, user: usize) -> Any {
         let length = self.rng.gen_range(0..200);
         let mut code: Vec<u8> = (0..length).map(|_| self.rng.r#gen()).collect();
         if self.rng.gen_bool(0.5) {
@@ -69,7 +69,7 @@ impl Generator {
         })
     }
 
-    fn access(&mut self) -> AccessConfig {
+    pub(super) fn access(&mut self) -> AccessConfig {
         match self.rng.gen_range(0..4) {
             0 => AccessConfig {
                 permission: AccessType::Nobody.into(),
@@ -152,7 +152,7 @@ impl Generator {
         }
     }
 
-    fn contract(&mut self, token: bool) -> String {
+    pub(super) fn contract(&mut self, token: bool) -> String {
         let known = if token {
             &self.known.token_contracts
         } else {
@@ -165,10 +165,10 @@ impl Generator {
         }
     }
 
-    fn administer(&mut self, user: usize) -> Any {
+    pub(super) fn administer(&mut self, user: usize) -> Any {
         let token = self.rng.gen_bool(0.5);
         let (sender, contract) = (self.mine(user), self.contract(token));
-        match self.rng.gen_range(0..9) {
+        match self.rng.gen_range(0..10) {
             0 => any(&MsgUpdateAdmin {
                 sender,
                 new_admin: self.address(),
@@ -189,6 +189,16 @@ impl Generator {
                 authority: sender,
                 code_ids: vec![1],
             }),
+            // The same numbers one by one, as writers of proto2 have them.
+            6 => Any {
+                type_url: "/cosmwasm.wasm.v1.MsgUnpinCodes".into(),
+                value: [
+                    &[0x0a, sender.len() as u8],
+                    sender.as_bytes(),
+                    &[0x10, 1, 0x10, 2],
+                ]
+                .concat(),
+            },
             5 => any(&MsgSudoContract {
                 authority: sender,
                 contract,
@@ -222,7 +232,7 @@ impl Generator {
         })
     }
 
-    fn token(&mut self, user: usize) -> Any {
+    pub(super) fn token(&mut self, user: usize) -> Any {
         let contract = self.contract(true);
         let (someone, amount) = (self.address(), self.rng.gen_range(0..3_000_u32).to_string());
         let probe = self.contract(false);
@@ -242,7 +252,7 @@ impl Generator {
         self.execute(user, contract, &msg)
     }
 
-    fn probe(&mut self, user: usize) -> Any {
+    pub(super) fn probe(&mut self, user: usize) -> Any {
         let contract = self.contract(false);
         let msg = self.order(&contract, 2);
         self.execute(user, contract, &msg)
@@ -326,6 +336,7 @@ fn alone(user: usize, message: Any, what: &'static str) -> Draft {
         user,
         tx,
         mangle: Mangle::None,
+        signing: Signing::Direct,
         what,
     }
 }

@@ -30,8 +30,50 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        reason: "REST: amounts have 128 bits here and 256 there; no supply reaches either",
+        covers: |d| {
+            let short = message(&d.theirs).contains("spendable balance") && is_refusal(d);
+            let ours = message(&d.ours);
+            short
+                && (ours.contains("no balance reaches")
+                    || ours.contains(": 340282366920938463463374607431768211456nqrn: invalid coins"))
+        },
+    },
+    Rule {
+        reason: "REST: a simulation, too, says what is missing where wasmd panics at a fee or a content that is not there",
+        covers: |d| {
+            d.what.starts_with("POST /cosmos/tx/v1beta1/simulate ")
+                && message(&d.theirs).contains("nil pointer dereference")
+                && message(&d.ours).contains("missing")
+        },
+    },
+    Rule {
+        reason: "REST: a submessage of almost no gas runs out in a simulation, too, where wasmd asks its circuit breaker before it",
+        covers: |d| {
+            let failed = "failed to execute message; message index: ";
+            d.kind == Kind::RestStatus
+                && d.what.starts_with("POST /cosmos/tx/v1beta1/simulate ")
+                && (status(&d.ours), status(&d.theirs)) == (400, 500)
+                && message(&d.ours).starts_with(failed)
+                && message(&d.theirs).starts_with(failed)
+                && message(&d.theirs).contains(": SubMsg hit gas limit: out of gas [")
+        },
+    },
+    Rule {
         reason: "REST: a simulation uses other gas, as records are laid out otherwise, and marks events for the index",
         covers: |d| d.kind == Kind::RestBody && without(d, &["gas_info", "index"]).unwrap_or(false),
+    },
+    Rule {
+        reason: "REST: both print the raw bytes of a key in a simulation; what is no UTF-8 in them is replaced otherwise",
+        covers: |d| {
+            let parts = |answer: &str| -> Option<(String, String)> {
+                let text = simulation(&message(answer));
+                let (before, key) = text.split_once("failed to delete grant with key ")?;
+                Some((before.to_owned(), key.rsplit_once('/')?.1.to_owned()))
+            };
+            let same = parts(&d.ours).is_some_and(|ours| Some(ours) == parts(&d.theirs));
+            is_refusal(d) && d.what.starts_with("POST /cosmos/tx/v1beta1/simulate ") && same
+        },
     },
     Rule {
         reason: "REST: raw bytes of addresses that wasmd prints",
@@ -56,14 +98,6 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
-        reason: "REST: a height that is none is refused as any wrong parameter",
-        covers: |d| {
-            is_refusal(d)
-                && d.what.contains("x-cosmos-block-height")
-                && message(&d.ours).contains("must be a height")
-        },
-    },
-    Rule {
         reason: "REST: what wasmd's Go types keep it from reading, names of statuses in gov v1beta1, is read here",
         covers: |d| {
             d.what.contains("/cosmos/gov/v1beta1/proposals?")
@@ -83,8 +117,24 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
-        reason: "REST: wasmd's `bech32/{address_string}` is hidden behind `bech32/{address_bytes}`; here it is the other way",
-        covers: |d| d.what.contains("/auth/v1beta1/bech32/"),
+        reason: "REST: wasmd's `bech32/{address_string}` is hidden behind `bech32/{address_bytes}`, which reads the letters of \
+                 an address as base64; here it is the other way",
+        covers: |d| {
+            let texts = |ours: &str, theirs: &str| {
+                message(&d.ours).contains(ours) && message(&d.theirs).contains(theirs)
+            };
+            let read = status(&d.ours) == 200 && d.ours.contains("{\"address_bytes\":");
+            d.what.contains("/auth/v1beta1/bech32/")
+                && (read && (d.theirs.contains("{\"address_string\":") || texts("", "illegal base64 data"))
+                    || message(&d.ours).contains("decoding bech32 failed")
+                        && d.theirs.contains("{\"address_string\":")
+                    || texts("decoding bech32 failed", "illegal base64 data")
+                    || texts("invalid Bech32 prefix", "illegal base64 data")
+                    || texts(
+                        "empty address string is not allowed",
+                        "empty address bytes is not allowed",
+                    ))
+        },
     },
     Rule {
         reason: "REST: what was not asked over gRPC, as wasmd's broadcasts, tells no content of gRPC",
@@ -110,27 +160,34 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         reason: "REST: modules and the validator of wasmd's genesis have accounts and coins of their own",
+        covers: super::lists::same,
+    },
+    Rule {
+        reason: "REST: other accounts have the first numbers",
         covers: |d| {
-            let lists = [
-                "/cosmos/auth/v1beta1/accounts ",
-                "/cosmos/auth/v1beta1/module_accounts",
-                "/cosmos/auth/v1beta1/address_by_id/",
-                "/cosmos/bank/v1beta1/supply ",
-                "/cosmos/bank/v1beta1/denom",
-                "/cosmos/upgrade/v1beta1/module_versions",
-            ];
-            lists.iter().any(|list| d.what.contains(list))
-                && (d.kind == Kind::RestBody
-                    || matches!((status(&d.ours), status(&d.theirs)), (200, 404) | (404, 200)))
+            let address = |answer: &str| {
+                let json = json(answer)?;
+                let only = json.as_object()?.len() == 1;
+                let address = json.get("account_address")?.as_str()?;
+                Some(only && address.starts_with("quern1"))
+            };
+            d.kind == Kind::RestBody
+                && d.what.contains("/cosmos/auth/v1beta1/address_by_id/")
+                && address(&d.ours) == Some(true)
+                && address(&d.theirs) == Some(true)
         },
     },
     Rule {
         reason: "REST: bodies that do not fit are refused in the words of other readers of JSON, amino and protobuf",
         covers: |d| {
+            // A body whose transaction wasmd ran does fit.
+            let theirs = message(&d.theirs);
+            let ran = theirs.contains(" with gas used: ") && !theirs.contains("tx parse error");
             is_refusal(d)
                 && d.what.starts_with("POST ")
                 && status(&d.ours) == 400
                 && matches!(status(&d.theirs), 400 | 500)
+                && !ran
         },
     },
     Rule {
@@ -150,21 +207,45 @@ pub const RULES: &[Rule] = &[
         covers: |d| d.kind == Kind::RestShape && d.ours.contains("tx already exists in cache"),
     },
     Rule {
-        reason: "REST: what CometBFT refuses has code 3 and CometBFT's text",
+        reason: "REST: what CometBFT refuses is the caller's fault, in CometBFT's words",
         covers: |d| {
-            let routes = ["/cosmos/tx/v1beta1/txs", "/cosmos/base/tendermint/"];
+            let texts = [
+                (
+                    "tx/v1beta1/txs/block/",
+                    "codespace sdk code 26: invalid height: requested height ",
+                    "codespace sdk code 26",
+                ),
+                (
+                    "tendermint/v1beta1/",
+                    "requested block height is bigger",
+                    "requested block height is bigger",
+                ),
+                (
+                    "tendermint/v1beta1/abci_query",
+                    "unsupported ABCI query path: ",
+                    "codespace sdk code 26: invalid height",
+                ),
+            ];
             is_refusal(d)
                 && status(&d.ours) == 400
-                && status(&d.theirs) >= 400
-                && routes.iter().any(|route| d.what.contains(route))
+                && texts.iter().any(|(route, ours, theirs)| {
+                    d.what.contains(route)
+                        && message(&d.ours).starts_with(ours)
+                        && message(&d.theirs).starts_with(theirs)
+                })
         },
     },
     Rule {
-        reason: "REST: the older parameter `events` of a search is read too",
-        covers: |d| d.what.contains("/cosmos/tx/v1beta1/txs?events="),
+        reason: "REST: a search without `query` reads the older parameter `events`",
+        covers: |d| {
+            d.what.contains("/cosmos/tx/v1beta1/txs?events=")
+                && !d.what.contains("&query=")
+                && message(&d.theirs) == "query cannot be empty"
+        },
     },
     Rule {
-        reason: "REST: what CometBFT knows is not asked of a state, so that a height in the header says nothing",
+        reason: "REST: what CometBFT knows is not asked of a state, so that a height in the header that is yet to come is not \
+                 refused",
         covers: |d| {
             let routes = [
                 "/cosmos/tx/v1beta1/",
@@ -173,28 +254,82 @@ pub const RULES: &[Rule] = &[
             ];
             routes.iter().any(|route| d.what.contains(route))
                 && d.what.contains("x-cosmos-block-height")
-                && d.theirs.contains("height")
+                && status(&d.ours) == 200
+                && [
+                    "cannot query with height in the future",
+                    "or greater than the current height 1",
+                ]
+                .iter()
+                .any(|text| message(&d.theirs).contains(text))
         },
     },
     Rule {
-        reason: "REST: a page of CometBFT's has bounds of its own",
+        reason: "REST: a page behind the last transaction of a block is the caller's fault, and the block's reveal is counted, too",
         covers: |d| {
-            let routes = ["/cosmos/tx/v1beta1/txs/block/", "/validatorsets/"];
-            routes.iter().any(|route| d.what.contains(route)) && d.what.contains("pagination.")
+            let counted = |text: &str| -> Option<(u64, String)> {
+                let (_, rest) = text.split_once("out of range: cannot paginate ")?;
+                let (count, rest) = rest.split_once(" txs")?;
+                Some((count.parse().ok()?, rest.to_owned()))
+            };
+            let found = counted(&message(&d.ours)).zip(counted(&message(&d.theirs)));
+            d.kind == Kind::RestStatus
+                && d.what.contains("/cosmos/tx/v1beta1/txs/block/")
+                && (status(&d.ours), status(&d.theirs)) == (400, 500)
+                && found.is_some_and(|(ours, theirs)| ours.1 == theirs.1)
         },
     },
     Rule {
-        reason: "REST: the first transaction of each block is its reveal, and the first block's header has no application hash",
+        reason: "REST: a page of the largest limit has entries, where wasmd adds one to it and finds none",
         covers: |d| {
-            let routes = ["/blocks/", "/txs/block/", "/txs?"];
-            d.kind == Kind::RestShape && routes.iter().any(|route| d.what.contains(route))
+            let lists = [
+                ("/authz/v1beta1/grants/", "200 {\"grants\":[],"),
+                ("/feegrant/v1beta1/issued/", "200 {\"allowances\":[],"),
+            ];
+            d.kind == Kind::RestBody
+                && lists
+                    .iter()
+                    .any(|(route, none)| d.what.contains(route) && d.theirs.starts_with(none))
+                && d.what.ends_with("pagination.limit=18446744073709551615 ")
+        },
+    },
+    Rule {
+        reason: "REST: the largest limit is no negative one, as which Go takes it",
+        covers: |d| {
+            d.what.contains("/validatorsets/")
+                && d.what.contains("pagination.limit=18446744073709551615")
+                && message(&d.theirs) == "limit must greater than 0"
+        },
+    },
+    Rule {
+        reason: "REST: a header is read before the query, where both are wrong",
+        covers: |d| {
+            is_refusal(d)
+                && d.what.contains("evidence_hash=x x-cosmos-block-height: ")
+                && message(&d.theirs).starts_with("illegal base64 data")
+        },
+    },
+    Rule {
+        reason: "REST: pages of a block and of a search count the reveal of each block, too",
+        covers: |d| {
+            let pages = ["pagination.", "limit=", "page="];
+            let routes = ["/txs/block/", "/txs?"];
+            d.kind == Kind::RestShape
+                && routes.iter().any(|route| d.what.contains(route))
+                && pages.iter().any(|page| d.what.contains(page))
+                && same_shape(d, &["txs", "tx_responses"])
         },
     },
     Rule {
         reason: "REST: programs tell their own names, settings and stores",
         covers: |d| {
-            let routes = ["/node_info", "/base/node/v1beta1/"];
-            d.kind == Kind::RestShape && routes.iter().any(|route| d.what.contains(route))
+            let routes = [
+                ("/node_info", "application_version"),
+                ("/base/node/v1beta1/config", "minimum_gas_price"),
+            ];
+            d.kind == Kind::RestShape
+                && routes
+                    .iter()
+                    .any(|(route, own)| d.what.contains(route) && same_shape(d, &[own]))
         },
     },
     Rule {
@@ -225,10 +360,6 @@ pub const RULES: &[Rule] = &[
                 && d.what.contains("/cosmwasm/wasm/v1/")
                 && without(d, &["tx_index", "next_key"]).unwrap_or(false)
         },
-    },
-    Rule {
-        reason: "REST: the native coin has metadata in this chain's genesis",
-        covers: |d| d.kind == Kind::RestBody && d.what.contains("resolve_denom="),
     },
     Rule {
         reason: "REST: two keys or offsets at once are refused before what a module would say of its own list",
@@ -266,7 +397,8 @@ fn status(answer: &str) -> u16 {
     first.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-fn json(answer: &str) -> Option<Value> {
+/// An answer's JSON.
+pub fn json(answer: &str) -> Option<Value> {
     serde_json::from_str(answer.lines().last()?.trim().split_once(' ')?.1).ok()
 }
 
@@ -277,7 +409,8 @@ fn message(answer: &str) -> String {
 }
 
 /// Whether messages say the same: over gRPC wasmd puts the registered text of a module's error first, with its code.
-fn same_words(ours: &str, theirs: &str) -> bool {
+/// Also for calls over gRPC.
+pub fn same_words(ours: &str, theirs: &str) -> bool {
     fn words(text: &str) -> Vec<&str> {
         let plain = text
             .strip_prefix("codespace ")
@@ -304,18 +437,30 @@ fn simulation(text: &str) -> String {
     }
 }
 
+fn strip(value: &mut Value, names: &[&str]) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|name, _| !names.contains(&name.as_str()));
+            members.values_mut().for_each(|value| strip(value, names));
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| strip(value, names)),
+        _ => {}
+    }
+}
+
+/// Whether shapes of answers have the same members, and are the same without those of these names.
+fn same_shape(d: &Difference, names: &[&str]) -> bool {
+    let read = |text: &str| -> Option<(Vec<String>, Value)> {
+        let mut shape: Value = serde_json::from_str(text.lines().next()?.split_once(' ')?.1).ok()?;
+        let members = shape.as_object()?.keys().cloned().collect();
+        strip(&mut shape, names);
+        Some((members, shape))
+    };
+    read(&d.ours).is_some_and(|ours| Some(ours) == read(&d.theirs))
+}
+
 /// Whether the answers are the same without the members of these names.
 fn without(d: &Difference, names: &[&str]) -> Option<bool> {
-    fn strip(value: &mut Value, names: &[&str]) {
-        match value {
-            Value::Object(members) => {
-                members.retain(|name, _| !names.contains(&name.as_str()));
-                members.values_mut().for_each(|value| strip(value, names));
-            }
-            Value::Array(list) => list.iter_mut().for_each(|value| strip(value, names)),
-            _ => {}
-        }
-    }
     let (mut ours, mut theirs) = (json(&d.ours)?, json(&d.theirs)?);
     strip(&mut ours, names);
     strip(&mut theirs, names);

@@ -34,6 +34,23 @@ struct Side {
     known: Known,
 }
 
+/// What stands for a height in requests, and for hashes, until a chain's own are put there.
+const HEIGHT: u64 = 424_242;
+const HASHES: [&str; 2] = [
+    "0000000000000000000000000000000000000000000000000000000000000A11",
+    "0000000000000000000000000000000000000000000000000000000000000B22",
+];
+
+/// What requests are made of.
+fn anybody(users: &[User]) -> Known {
+    Known {
+        users: users.iter().map(|user| user.address().to_string()).collect(),
+        hashes: HASHES.map(str::to_owned).to_vec(),
+        height: HEIGHT,
+        ..Known::default()
+    }
+}
+
 /// Starts both and asks them. Returns how much was asked, and what differs.
 pub fn compare(program: &Program, entries: &[quern_api::Entry]) -> (usize, Vec<Difference>) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -59,28 +76,60 @@ pub fn compare(program: &Program, entries: &[quern_api::Entry]) -> (usize, Vec<D
         differences.extend(difference(case, ours, theirs));
     }
     for side in &mut sides {
-        side.learn(&users);
+        side.learn();
     }
     for entry in entries
         .iter()
         .filter(|entry| SERVICES.contains(&entry.service.as_str()))
     {
-        let [ours, theirs] = sides.each_ref().map(|side| cases::of(entry, &side.known));
-        for (ours, theirs) in ours.iter().zip(&theirs) {
+        for case in cases::of(entry, &anybody(&users)) {
             asked += 1;
-            let answer = |side: &Side, case| ask(side.node.rest, case).expect("an answer");
-            let answers = (answer(&sides[0], ours), answer(&sides[1], theirs));
-            differences.extend(difference(ours, &answers.0, &answers.1));
+            let [ours, theirs] = sides.each_ref().map(|side| {
+                let case = side.of_its_own(&case);
+                let answer = ask(side.node.rest, &case).expect("an answer");
+                (case, answer)
+            });
+            differences.extend(difference(&ours.0, &ours.1, &theirs.1));
         }
     }
     (asked, differences)
 }
 
 impl Side {
+    /// A request about this chain's own blocks and transactions.
+    fn of_its_own(&self, case: &Case) -> Case {
+        let own = |text: &str| {
+            let mut text = text.to_owned();
+            // Those that requests have of a height, as [`cases::of`] makes them.
+            for (of, height) in [
+                (HEIGHT, self.known.height),
+                (HEIGHT - 3, self.known.height - 3),
+                (HEIGHT + 1_000, self.known.height + 1_000),
+            ] {
+                text = text.replace(&of.to_string(), &height.to_string());
+            }
+            for (of, hash) in HASHES.iter().zip(&self.known.hashes) {
+                text = text.replace(of, hash);
+            }
+            text
+        };
+        let mut case = case.clone();
+        case.target = own(&case.target);
+        for (_, value) in &mut case.headers {
+            *value = own(value);
+        }
+        case
+    }
+
     /// Transactions right and wrong, by every mode.
     fn broadcast(&mut self, users: &[User]) -> Vec<(Case, Answer)> {
         self.node
             .wait("its REST server", |node| account(node, &users[0]).is_some());
+        // What is sent is in none of the first blocks, which have nothing on either chain.
+        let third = Case::get("", "/cosmos/base/tendermint/v1beta1/blocks/3".to_owned());
+        self.node.wait("its third block", |node| {
+            ask(node.rest, &third).is_ok_and(|answer| answer.status == 200)
+        });
         let mut bodies = vec![
             json!({}),
             json!({"mode": "BROADCAST_MODE_SYNC"}),
@@ -128,7 +177,7 @@ impl Side {
     }
 
     /// Waits until its transactions are in blocks, and takes down what to ask about.
-    fn learn(&mut self, users: &[User]) {
+    fn learn(&mut self) {
         assert_eq!(self.known.hashes.len(), 2, "{}", self.node.name);
         let started = Instant::now();
         for hash in self.known.hashes.clone() {
@@ -142,8 +191,42 @@ impl Side {
                 std::thread::sleep(Duration::from_millis(200));
             }
         }
-        self.known.users = users.iter().map(|user| user.address().to_string()).collect();
-        self.known.height = 2;
+        // That of the first, so that the blocks asked for have transactions on both chains.
+        let case = Case::get("", format!("/cosmos/tx/v1beta1/txs/{}", self.known.hashes[0]));
+        let answer = ask(self.node.rest, &case).expect("an answer");
+        let found: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let height = found.pointer("/tx_response/height").and_then(Value::as_str);
+        self.known.height = height.and_then(|text| text.parse().ok()).expect("a height");
+        // Nothing is in the latest block then.
+        let later = format!("/cosmos/base/tendermint/v1beta1/blocks/{}", self.known.height + 3);
+        let later = Case::get("", later);
+        self.node.wait("a later block", |node| {
+            ask(node.rest, &later).is_ok_and(|answer| answer.status == 200)
+        });
+    }
+}
+
+/// This chain's answer without the reveals, which are the first transactions of its blocks and have no message.
+fn unrevealed(answer: &Answer) -> Answer {
+    let Ok(mut json) = serde_json::from_slice::<Value>(&answer.body) else {
+        return answer.clone();
+    };
+    let unsigned = |tx: &Value| tx.get("signatures").is_some_and(|all| *all == json!([]));
+    for (list, tx) in [("txs", ""), ("tx_responses", "/tx")] {
+        if let Some(entries) = json.get_mut(list).and_then(Value::as_array_mut) {
+            entries.retain(|entry| !entry.pointer(tx).is_some_and(unsigned));
+        }
+    }
+    for path in ["/block/data/txs", "/sdk_block/data/txs"] {
+        if let Some(entries) = json.pointer_mut(path).and_then(Value::as_array_mut)
+            && !entries.is_empty()
+        {
+            entries.remove(0);
+        }
+    }
+    Answer {
+        body: json.to_string().into_bytes(),
+        ..answer.clone()
     }
 }
 
@@ -156,7 +239,7 @@ fn difference(case: &Case, ours: &Answer, theirs: &Answer) -> Option<Difference>
             ..answer.clone()
         })
     };
-    let (Some(mut ours_shape), Some(mut theirs_shape)) = (shaped(ours), shaped(theirs)) else {
+    let (Some(mut ours_shape), Some(mut theirs_shape)) = (shaped(&unrevealed(ours)), shaped(theirs)) else {
         return Sides::difference(case, ours, theirs);
     };
     // Heights are each chain's own too.

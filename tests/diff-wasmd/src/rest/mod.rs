@@ -4,6 +4,7 @@
 mod cases;
 mod client;
 mod excuses;
+mod lists;
 mod live;
 mod posts;
 mod shape;
@@ -20,13 +21,13 @@ use serde_json::Value;
 use crate::compare::{Difference, Kind};
 use cases::Case;
 use client::{Answer, ask};
-pub use excuses::RULES;
+pub use excuses::{RULES, same_words};
 pub use live::compare as compare_live;
 pub use posts::Samples;
 pub use values::Known;
 
 /// Services whose answers are compared value by value: both chains have the same state of them.
-const SAME: [&str; 11] = [
+pub const SAME: [&str; 11] = [
     "cosmos.auth.v1beta1.Query",
     "cosmos.authz.v1beta1.Query",
     "cosmos.bank.v1beta1.Query",
@@ -47,6 +48,8 @@ const PAGES: usize = 3;
 pub struct Sides {
     ours: SocketAddr,
     theirs: SocketAddr,
+    /// This chain's gRPC.
+    pub grpc: SocketAddr,
     /// Every RPC.
     pub entries: Vec<Entry>,
     /// Requests sent to each.
@@ -67,25 +70,37 @@ impl Sides {
             limits: Limits::for_cores(4),
             messages: Messages::new(executes),
         };
+        let (ours, grpc) = serve(Api::new(source, options).expect("an address"));
         Self {
-            ours: serve(Api::new(source, options).expect("an address")),
+            ours,
             theirs,
+            grpc,
             entries,
             asked: 0,
             differences: Vec::new(),
         }
     }
 
-    /// Asks everything. Returns what differs.
-    pub fn compare(mut self, known: &Known, samples: &Samples) -> (usize, Vec<Difference>) {
+    /// Asks all methods of these services alone. Returns what differs.
+    pub fn compare_services(mut self, services: &[&str], known: &Known) -> (usize, Vec<Difference>) {
+        self.ask(services, known);
+        (self.asked, self.differences)
+    }
+
+    fn ask(&mut self, services: &[&str], known: &Known) {
         let served = |entry: &&Entry| !matches!(entry.verdict, Verdict::Refused(_) | Verdict::NotYet);
-        let same = |entry: &&Entry| SAME.contains(&entry.service.as_str());
+        let named = |entry: &&Entry| services.contains(&entry.service.as_str());
         let entries = self.entries.clone();
-        for entry in entries.iter().filter(served).filter(same) {
+        for entry in entries.iter().filter(served).filter(named) {
             for case in cases::of(entry, known) {
                 self.pages(case);
             }
         }
+    }
+
+    /// Asks everything. Returns what differs.
+    pub fn compare(mut self, known: &Known, samples: &Samples) -> (usize, Vec<Difference>) {
+        self.ask(&SAME, known);
         for case in cases::unknown() {
             self.send(&case);
         }
@@ -169,21 +184,24 @@ fn executes(type_url: &str) -> bool {
     Msg::decode(&message).is_ok()
 }
 
-/// Serves on a port of its own until the program ends.
-fn serve(api: Api) -> SocketAddr {
+/// Serves REST and gRPC on ports of their own until the program ends.
+fn serve(api: Api) -> (SocketAddr, SocketAddr) {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("threads");
         runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-                .await
-                .expect("a port");
-            sender
-                .send(listener.local_addr().expect("an address"))
-                .expect("a listener");
-            api.serve_rest(listener, RestOptions::default(), std::future::pending())
-                .await
-                .expect("loopback");
+            let bind = || async {
+                tokio::net::TcpListener::bind("127.0.0.1:0")
+                    .await
+                    .expect("a port")
+            };
+            let (rest, grpc) = (bind().await, bind().await);
+            let at = |listener: &tokio::net::TcpListener| listener.local_addr().expect("an address");
+            sender.send((at(&rest), at(&grpc))).expect("a listener");
+            let rest = api.serve_rest(rest, RestOptions::default(), std::future::pending());
+            let grpc = api.serve_grpc(grpc, std::future::pending());
+            let (rest, grpc) = tokio::join!(rest, grpc);
+            rest.and(grpc).expect("loopback");
         });
     });
     receiver.recv().expect("an address")

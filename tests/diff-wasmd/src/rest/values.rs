@@ -29,7 +29,17 @@ const MALFORMED: [&str; 3] = [
     "x",
 ];
 
-const NUMBERS: [&str; 6] = ["0", "999999", "18446744073709551616", "-1", "abc", "1.5"];
+const NUMBERS: [&str; 9] = [
+    "0",
+    "999999",
+    "18446744073709551616",
+    "100000000000000000000000000000000000000000",
+    "18446744073709551616x",
+    "0x_1",
+    "-1",
+    "abc",
+    "1.5",
+];
 
 impl Known {
     /// Values for a field of a service's request, the best first.

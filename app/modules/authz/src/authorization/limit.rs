@@ -2,9 +2,10 @@
 
 use quern_proto::{
     Any,
+    cosmos::base::v1beta1::Coin,
     cosmwasm::wasm::v1::{CombinedLimit, MaxCallsLimit, MaxFundsLimit},
 };
-use quern_types::{Result, errors};
+use quern_types::{Error, Result, coins_fault, errors};
 
 use super::{coins, contract::Call, decode, pack, to_wire};
 use crate::error::WASM_EMPTY;
@@ -37,16 +38,31 @@ pub(super) fn read(any: Option<&Any>) -> Option<Limit> {
     }
 }
 
+/// Whether coins are sorted, distinct and positive, in the SDK's words, for which it has no code here.
+fn valid(amounts: &[Coin]) -> Result<()> {
+    let pairs = amounts.iter().map(|c| (c.denom.as_str(), c.amount.as_str()));
+    match coins_fault(pairs) {
+        Some(fault) => Err(Error::unregistered(fault)),
+        None => coins(amounts).map(drop),
+    }
+}
+
 impl Limit {
     pub(super) fn validate(&self) -> Result<()> {
         match self {
             Self::Calls(l) if l.remaining == 0 => Err(WASM_EMPTY.wrap("remaining calls")),
             Self::Calls(_) => Ok(()),
             Self::Funds(l) if l.amounts.is_empty() => Err(WASM_EMPTY.wrap("amounts")),
-            Self::Funds(l) => coins(&l.amounts).map(drop),
+            Self::Funds(l) => valid(&l.amounts),
             Self::Combined(l) if l.calls_remaining == 0 => Err(WASM_EMPTY.wrap("remaining calls")),
-            Self::Combined(l) if l.amounts.is_empty() => Err(WASM_EMPTY.wrap("amounts")),
-            Self::Combined(l) => coins(&l.amounts).map(drop).map_err(|e| e.wrap("amounts")),
+            Self::Combined(l)
+                if l.amounts
+                    .iter()
+                    .all(|coin| matches!(coin.amount.as_str(), "" | "0")) =>
+            {
+                Err(WASM_EMPTY.wrap("amounts"))
+            }
+            Self::Combined(l) => valid(&l.amounts).map_err(|e| e.wrap("amounts")),
         }
     }
 

@@ -191,6 +191,17 @@ fn grants_that_mean_nothing_are_refused_with_wasmds_codes() {
         "position 0: limit: undefined limit: invalid type"
     );
     assert!(bad(Some(calls(0)), Some(all())).is(&WASM_EMPTY));
+    // coins that are none have no code there
+    let limit = pack(&MaxFundsLimit { amounts: wire(0) });
+    let refused = bad(Some(limit), Some(all()));
+    assert_eq!((refused.codespace(), refused.code()), ("undefined", 1));
+    let text = refused.to_string();
+    assert!(text.ends_with("coin 0nqrn amount is not positive"), "{text}");
+    let limit = pack(&CombinedLimit {
+        calls_remaining: 1,
+        amounts: wire(0),
+    });
+    assert!(bad(Some(limit), Some(all())).is(&WASM_EMPTY));
     let twice = pack(&AcceptedMessageKeysFilter {
         keys: vec!["a".into(), "a".into()],
     });

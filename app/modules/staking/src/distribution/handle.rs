@@ -1,5 +1,6 @@
 //! What the messages of x/distribution do.
 
+use quern_context::Gas;
 use quern_interface::bonding::ExecuteMsg;
 use quern_proto::cosmos::distribution::v1beta1 as wire;
 use quern_protocol::Amount;
@@ -12,6 +13,10 @@ use crate::{
     contracts::{Contracts, number},
     error, failure,
 };
+
+/// What a payment takes more than finding that nothing was earned. It is charged then too: a wallet estimates before an
+/// epoch's end what is delivered after it, and an estimate that holds is worth more than gas that is hardly paid for.
+const PAYMENT: Gas = 100_000;
 
 /// `MsgSetWithdrawAddress`. It is for rewards of coins; an operator's commission goes to the payout address of
 /// its host's record.
@@ -85,7 +90,10 @@ fn pay(to: Contracts<'_>, host: &AccAddress, delegator: &AccAddress) -> Result<O
     };
     match to.call(BONDING, delegator, &msg, Amount::ZERO) {
         Ok(said) => number(&said, "amount").map(Some),
-        Err(error) if failure::name(&error) == Some("nothing_earned") => Ok(None),
+        Err(error) if failure::name(&error) == Some("nothing_earned") => {
+            to.cx.gas.consume(PAYMENT, "payment of rewards")?;
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -97,14 +105,14 @@ fn paid(amount: Amount, validator: &str, delegator: &str) -> Event {
         .with("delegator", delegator)
 }
 
-/// Whether there is a position that could have earned.
+/// Whether there is a delegation that could have earned.
 fn check_position(to: Contracts<'_>, host: &AccAddress, delegator: &AccAddress) -> Result<()> {
     if to.host(host)?.is_none() {
         return Err((&error::NO_VALIDATOR).into());
     }
     match crate::staking::position(to, host, delegator)? {
-        Some(_) => Ok(()),
-        None => Err((&error::EMPTY_DELEGATION).into()),
+        Some(held) if crate::staking::is_delegation(&held) => Ok(()),
+        _ => Err((&error::NO_DELEGATION).into()),
     }
 }
 

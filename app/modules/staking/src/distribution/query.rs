@@ -12,11 +12,12 @@ use quern_types::{AccAddress, BASE_DENOM, Error, Result, errors, module_address}
 
 use super::withdraw_address;
 use crate::{
+    NO_DELEGATION, NO_VALIDATOR,
     address::{asked_account, asked_operator},
     contracts::Contracts,
     listing::{self, Source, entries},
     number as dec,
-    staking::{delegations_of, position, require, valoper},
+    staking::{delegations_of, fetch_of, is_delegation, position, valoper},
 };
 
 /// Positions of one delegator that answers without pages list.
@@ -30,7 +31,7 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
             Ok(wire::QueryParamsResponse { params })
         }),
         "ValidatorDistributionInfo" => answer(request, |r: wire::QueryValidatorDistributionInfoRequest| {
-            let host = asked_operator(&r.validator_address)?;
+            let host = validator(&r.validator_address)?;
             let income = income(to, &host)?;
             Ok(wire::QueryValidatorDistributionInfoResponse {
                 operator_address: host.to_string(),
@@ -40,7 +41,7 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
         }),
         "ValidatorOutstandingRewards" => {
             answer(request, |r: wire::QueryValidatorOutstandingRewardsRequest| {
-                let income = income(to, &asked_operator(&r.validator_address)?)?;
+                let income = income(to, &validator(&r.validator_address)?)?;
                 let all =
                     Amount::sum([income.commission, income.own, income.funders]).ok_or_else(too_large)?;
                 let rewards = Some(wire::ValidatorOutstandingRewards { rewards: coins(all) });
@@ -48,33 +49,33 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
             })
         }
         "ValidatorCommission" => answer(request, |r: wire::QueryValidatorCommissionRequest| {
-            let commission = coins(income(to, &asked_operator(&r.validator_address)?)?.commission);
+            let commission = coins(income(to, &validator(&r.validator_address)?)?.commission);
             Ok(wire::QueryValidatorCommissionResponse {
                 commission: Some(wire::ValidatorAccumulatedCommission { commission }),
             })
         }),
         "ValidatorSlashes" => answer(request, |r| slashes(to, &r)),
         "DelegationRewards" => answer(request, |r: wire::QueryDelegationRewardsRequest| {
-            let delegator = asked_account(&r.delegator_address)?;
-            let host = asked_operator(&r.validator_address)?;
-            require(to, &host)?;
-            let earned = earned(to, &delegator, &host)?;
-            let earned = earned.ok_or_else(|| errors::KEY_NOT_FOUND.wrap("delegation does not exist"))?;
+            named("delegator", &r.delegator_address)?;
+            let host = validator(&r.validator_address)?;
+            known(to, &host)?;
+            let delegator = delegator(&r.delegator_address)?;
+            let earned = earned(to, &delegator, &host)?.ok_or(&NO_DELEGATION)?;
             Ok(wire::QueryDelegationRewardsResponse {
                 rewards: coins(earned),
             })
         }),
         "DelegationTotalRewards" => answer(request, |r: wire::QueryDelegationTotalRewardsRequest| {
-            total(to, &asked_account(&r.delegator_address)?)
+            total(to, &delegator(&r.delegator_address)?)
         }),
         "DelegatorValidators" => answer(request, |r: wire::QueryDelegatorValidatorsRequest| {
-            let delegator = asked_account(&r.delegator_address)?;
+            let delegator = delegator(&r.delegator_address)?;
             let held = delegations_of(to, &delegator, MAX_POSITIONS)?;
             let validators = held.iter().map(|p| valoper(&p.host)).collect();
             Ok(wire::QueryDelegatorValidatorsResponse { validators })
         }),
         "DelegatorWithdrawAddress" => answer(request, |r: wire::QueryDelegatorWithdrawAddressRequest| {
-            let delegator = asked_account(&r.delegator_address)?;
+            let delegator = delegator(&r.delegator_address)?;
             Ok(wire::QueryDelegatorWithdrawAddressResponse {
                 withdraw_address: withdraw_address::get(to.cx, &delegator)?.to_string(),
             })
@@ -91,6 +92,32 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
         }),
         _ => return None,
     })
+}
+
+/// A delegator that is asked about.
+fn delegator(text: &str) -> Result<AccAddress> {
+    named("delegator", text)?;
+    asked_account(text)
+}
+
+/// The host of a validator that is asked about.
+fn validator(text: &str) -> Result<AccAddress> {
+    named("validator", text)?;
+    asked_operator(text)
+}
+
+/// Whether a request names an address at all, in this module's own words.
+fn named(what: &str, text: &str) -> Result<()> {
+    if text.is_empty() {
+        return Err(errors::INVALID_REQUEST.wrap(format!("empty {what} address")));
+    }
+    Ok(())
+}
+
+/// Whether a host is registered.
+fn known(to: Contracts<'_>, host: &AccAddress) -> Result<()> {
+    to.host(host)?.ok_or(&NO_VALIDATOR)?;
+    Ok(())
 }
 
 fn too_large() -> Error {
@@ -120,7 +147,7 @@ pub(crate) fn params(to: Contracts<'_>) -> Result<wire::Params> {
 
 /// What a host and its funders are owed.
 fn income(to: Contracts<'_>, host: &AccAddress) -> Result<HostIncome> {
-    require(to, host)?;
+    known(to, host)?;
     let question = QueryMsg::Commission {
         host: host.to_string(),
     };
@@ -133,13 +160,15 @@ fn slashes(
     to: Contracts<'_>,
     r: &wire::QueryValidatorSlashesRequest,
 ) -> Result<wire::QueryValidatorSlashesResponse> {
-    let host = asked_operator(&r.validator_address)?;
+    named("validator", &r.validator_address)?;
     if r.ending_height < r.starting_height {
         return Err(errors::INVALID_REQUEST.wrap(format!(
             "starting height greater than ending height ({} > {})",
             r.starting_height, r.ending_height
         )));
     }
+    let host = asked_operator(&r.validator_address);
+    let host = host.map_err(|_| errors::INVALID_REQUEST.wrap("invalid validator address"))?;
     let fetch = |start_after: Option<String>, limit| {
         let bad = |_| errors::INVALID_REQUEST.wrap("invalid key");
         let question = QueryMsg::Slashes {
@@ -164,11 +193,11 @@ fn slashes(
     })
 }
 
-/// What a position earned and was not paid yet; `None` where there is no position.
+/// What a position earned and was not paid yet; `None` where there is no delegation.
 pub(crate) fn earned(to: Contracts<'_>, delegator: &AccAddress, host: &AccAddress) -> Result<Option<Amount>> {
     let owed = owed(to, delegator, host)?;
     // what earned may be gone before it is paid
-    let found = !owed.is_zero() || position(to, host, delegator)?.is_some();
+    let found = !owed.is_zero() || position(to, host, delegator)?.is_some_and(|held| is_delegation(&held));
     Ok(found.then_some(owed))
 }
 
@@ -194,22 +223,36 @@ fn total(to: Contracts<'_>, delegator: &AccAddress) -> Result<wire::QueryDelegat
     })
 }
 
-/// What the first `most` of a delegator's positions earned and were not paid yet, and the sum of it.
+/// What the first `most` of a delegator's positions earned and were not paid yet, and the sum of it. As the SDK, without
+/// those that coins only leave, unless something is owed to them still.
 pub(crate) fn rewards_of(
     to: Contracts<'_>,
     delegator: &AccAddress,
     most: usize,
 ) -> Result<(Vec<FunderRewards>, Amount)> {
-    let fetch = |start_after, limit| {
+    let fetch = |start_after: Option<String>, limit| {
         let question = QueryMsg::RewardsOf {
             funder: delegator.to_string(),
-            start_after,
+            start_after: start_after.clone(),
             limit: Some(limit),
         };
-        Ok(to.bonding(&question)?.unwrap_or_default())
+        let found: Vec<FunderRewards> = to.bonding(&question)?.unwrap_or_default();
+        let unpaid = |rewards: &FunderRewards| !rewards.amount.is_zero();
+        let held = match found.iter().all(unpaid) {
+            true => Vec::new(),
+            false => fetch_of(to, delegator, start_after, limit)?,
+        };
+        let delegated = |host: &String| held.iter().any(|held| held.host == *host && is_delegation(held));
+        let listed = |rewards: FunderRewards| {
+            let kept = unpaid(&rewards) || delegated(&rewards.host);
+            (rewards, kept)
+        };
+        Ok(found.into_iter().map(listed).collect::<Vec<_>>())
     };
-    let name = |rewards: &FunderRewards| rewards.host.clone();
-    let found = entries(fetch, &name, None).take(most);
+    let name = |(rewards, _): &(FunderRewards, bool)| rewards.host.clone();
+    let found = entries(fetch, &name, None)
+        .take(most)
+        .filter_map(|found| found.map(|(rewards, kept)| kept.then_some(rewards)).transpose());
     let found = found.collect::<Result<Vec<_>>>()?;
     let sum = Amount::sum(found.iter().map(|rewards| rewards.amount)).ok_or_else(too_large)?;
     Ok((found, sum))

@@ -71,7 +71,7 @@ pub(crate) fn delegations_of(to: Contracts<'_>, funder: &AccAddress, most: usize
 }
 
 /// What `bonding` lists of a funder's positions.
-fn fetch_of(
+pub(crate) fn fetch_of(
     to: Contracts<'_>,
     funder: &AccAddress,
     start_after: Option<String>,

@@ -10,7 +10,9 @@ use crate::{MODULE, keys};
 /// What a client leaves of a description as it is.
 pub(super) const KEEP: &str = "[do-not-modify]";
 /// Most bytes of each text, as in the SDK.
+const MONIKER: usize = 70;
 const IDENTITY: usize = 3_000;
+const WEBSITE: usize = 140;
 const SECURITY_CONTACT: usize = 140;
 const DETAILS: usize = 280;
 
@@ -20,6 +22,23 @@ pub(crate) fn get(cx: &Cx, host: &AccAddress) -> Result<Description> {
         Some(bytes) => Description::decode(bytes.as_slice()).map_err(Error::halt),
         None => Ok(Description::default()),
     }
+}
+
+/// Whether every text is as short as the SDK asks.
+///
+/// # Errors
+/// `sdk/18` for one that is too long.
+pub(super) fn check(said: &Description) -> Result<()> {
+    for (name, text, max) in [
+        ("moniker", &said.moniker, MONIKER),
+        ("identity", &said.identity, IDENTITY),
+        ("website", &said.website, WEBSITE),
+        ("security contact", &said.security_contact, SECURITY_CONTACT),
+        ("details", &said.details, DETAILS),
+    ] {
+        within(name, text, max)?;
+    }
+    Ok(())
 }
 
 /// Keeps identity, security contact and details of what is given.
@@ -45,6 +64,7 @@ pub(crate) fn set(cx: &Cx, host: &AccAddress, said: &Description) -> Result<()> 
 /// # Errors
 /// As [`set`].
 pub(super) fn update(cx: &Cx, host: &AccAddress, said: &Description) -> Result<()> {
+    check(said)?;
     let mut kept = get(cx, host)?;
     for (old, new) in [
         (&mut kept.identity, &said.identity),

@@ -11,6 +11,7 @@ use super::{
     validators::{self, Look, require},
 };
 use crate::{
+    NO_DELEGATION,
     address::{asked_account, asked_operator},
     contracts::Contracts,
 };
@@ -77,7 +78,7 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
         "DelegatorValidator" => answer(request, |r: wire::QueryDelegatorValidatorRequest| {
             let (delegator, host) = pair(&r.delegator_addr, &r.validator_addr)?;
             let found = position(to, &host, &delegator)?.filter(is_delegation);
-            found.ok_or_else(|| missing("delegation", &delegator, &host))?;
+            found.ok_or_else(|| errors::KEY_NOT_FOUND.wrap(NO_DELEGATION.text))?;
             let validator = Some(Look::now(to)?.validator(&require(to, &host)?)?);
             Ok(wire::QueryDelegatorValidatorResponse { validator })
         }),
@@ -94,6 +95,10 @@ pub(crate) fn query(to: Contracts<'_>, method: &str, request: &[u8]) -> Option<R
 }
 
 fn pair(delegator: &str, validator: &str) -> Result<(AccAddress, AccAddress)> {
+    // whether both are there, before either is read
+    if !delegator.is_empty() && validator.is_empty() {
+        asked_operator(validator)?;
+    }
     Ok((asked_account(delegator)?, asked_operator(validator)?))
 }
 
@@ -155,43 +160,59 @@ fn unbonding_of(
     })
 }
 
-/// Of a delegator, or of all who leave a host; from one host or to one where the request names them.
+/// As the SDK finds them: one where the request names all three, without a page; all that leave a host where it names that
+/// alone; else all of the delegator, whatever it names besides.
 fn redelegations(
     to: Contracts<'_>,
     r: &wire::QueryRedelegationsRequest,
 ) -> Result<wire::QueryRedelegationsResponse> {
-    let named = |text: &str| (!text.is_empty()).then(|| asked_operator(text)).transpose();
-    let (source, target) = (named(&r.src_validator_addr)?, named(&r.dst_validator_addr)?);
-    let target = target.map(|target| target.to_validator_bech32());
-    let Some(clock) = Clock::now(to)? else {
-        return Ok(Default::default());
-    };
-    let source_text = source.as_ref().map(ToString::to_string);
-    let moving = |p: &_| {
-        let mut moving = clock.moving(p);
-        moving.retain(|entry| {
-            let to = entry.redelegation.as_ref().map(|r| &r.validator_dst_address);
-            target.is_none() || to == target.as_ref()
-        });
-        moving
-    };
-    let from = |p: &quern_interface::bonding::Position| source_text.as_ref().is_none_or(|s| *s == p.host);
-    let keep = |p: &_| from(p) && !moving(p).is_empty();
+    let (delegator, source, target) = (&r.delegator_addr, &r.src_validator_addr, &r.dst_validator_addr);
+    if !delegator.is_empty() && !source.is_empty() && !target.is_empty() {
+        return redelegation(to, r);
+    }
     let page = r.pagination.as_ref();
-    let build = |p| Ok(moving(&p));
-    let (found, pagination) = match (&source, r.delegator_addr.is_empty()) {
-        (Some(source), true) => positions_at(to, source, page, keep, build)?,
-        _ => positions_of(to, &asked_account(&r.delegator_addr)?, page, keep, build)?,
+    let (found, pagination) = if delegator.is_empty() && !source.is_empty() && target.is_empty() {
+        let host = asked_operator(source)?;
+        let Some(clock) = Clock::now(to)? else {
+            return Ok(Default::default());
+        };
+        let keep = |p: &_| !clock.moving(p).is_empty();
+        positions_at(to, &host, page, keep, |p| Ok(clock.moving(&p)))?
+    } else {
+        let delegator = AccAddress::from_signer(delegator)?;
+        let Some(clock) = Clock::now(to)? else {
+            return Ok(Default::default());
+        };
+        let keep = |p: &_| !clock.moving(p).is_empty();
+        positions_of(to, &delegator, page, keep, |p| Ok(clock.moving(&p)))?
     };
-    let all_named = source.is_some() && target.is_some() && !r.delegator_addr.is_empty();
-    if all_named && found.is_empty() {
+    Ok(wire::QueryRedelegationsResponse {
+        redelegation_responses: found.into_iter().flatten().collect(),
+        pagination: Some(pagination),
+    })
+}
+
+fn redelegation(
+    to: Contracts<'_>,
+    r: &wire::QueryRedelegationsRequest,
+) -> Result<wire::QueryRedelegationsResponse> {
+    let delegator = AccAddress::from_signer(&r.delegator_addr)?;
+    let source = asked_operator(&r.src_validator_addr)?;
+    let target = asked_operator(&r.dst_validator_addr)?.to_validator_bech32();
+    let held = position(to, &source, &delegator)?.zip(Clock::now(to)?);
+    let mut found = held.map_or_else(Vec::new, |(held, clock)| clock.moving(&held));
+    found.retain(|entry| {
+        let route = entry.redelegation.as_ref();
+        route.is_some_and(|route| route.validator_dst_address == target)
+    });
+    if found.is_empty() {
         return Err(errors::KEY_NOT_FOUND.wrap(format!(
             "redelegation not found for delegator address {} from validator address {}",
             r.delegator_addr, r.src_validator_addr
         )));
     }
     Ok(wire::QueryRedelegationsResponse {
-        redelegation_responses: found.into_iter().flatten().collect(),
-        pagination: Some(pagination),
+        redelegation_responses: found,
+        pagination: None,
     })
 }

@@ -6,10 +6,12 @@
 
 use quern_interface::bonding::{Params, Position, QueryMsg, UnbondingEntry};
 use quern_proto::cosmos::staking::v1beta1 as wire;
-use quern_types::{AccAddress, Result, errors};
+use quern_protocol::Amount;
+use quern_types::{AccAddress, Error, Result, errors};
 
 use super::delegations::position;
 use crate::{
+    NO_VALIDATOR,
     contracts::Contracts,
     number as dec,
     pace::{Pace, wire as wire_time},
@@ -43,7 +45,6 @@ impl Clock {
 
     /// What of a position is to be paid out.
     pub fn unbonding(&self, position: &Position) -> Option<wire::UnbondingDelegation> {
-        let paid = |entry: &UnbondingEntry| entry.amount.saturating_sub(entry.moving);
         let leaving = position.unbonding.iter().filter(|entry| !paid(entry).is_zero());
         let entries: Vec<_> = leaving
             .map(|entry| wire::UnbondingDelegationEntry {
@@ -98,29 +99,43 @@ impl Clock {
     }
 }
 
-/// The bucket of the entry that has this height of creation.
+/// What of an entry is paid out and does not move.
+pub(super) fn paid(entry: &UnbondingEntry) -> Amount {
+    entry.amount.saturating_sub(entry.moving)
+}
+
+/// The entry that has this height of creation.
 ///
 /// # Errors
-/// `sdk/38` if there is none.
-pub(super) fn bucket_of(
+/// As the SDK: `staking/3` for nobody's validator, `undefined/1` where nothing leaves, `sdk/38` where nothing began to leave at
+/// that height.
+pub(super) fn entry_of(
     to: Contracts<'_>,
     host: &AccAddress,
     delegator: &AccAddress,
     height: i64,
-) -> Result<u64> {
+) -> Result<UnbondingEntry> {
     let none = || {
         errors::NOT_FOUND.wrap(format!(
             "unbonding delegation entry is not found at block height {height}"
         ))
     };
     let clock = Clock::now(to)?.ok_or_else(none)?;
-    let position = position(to, host, delegator)?.ok_or_else(none)?;
-    let leaves = |entry: &&UnbondingEntry| entry.amount > entry.moving && clock.created(entry) == height;
-    position
-        .unbonding
-        .iter()
-        .find(leaves)
-        .map(|entry| entry.bucket)
+    let unbonding = position(to, host, delegator)?.map(|position| position.unbonding);
+    let leaving = |entry: &UnbondingEntry| entry.amount > entry.moving;
+    let Some(unbonding) = unbonding.filter(|entries| entries.iter().any(leaving)) else {
+        if to.host(host)?.is_none() {
+            return Err((&NO_VALIDATOR).into());
+        }
+        // a gRPC status, which the SDK has no code for in a transaction
+        return Err(Error::unregistered(format!(
+            "rpc error: code = NotFound desc = unbonding delegation with delegator {delegator} not found for validator {}",
+            host.to_validator_bech32()
+        )));
+    };
+    unbonding
+        .into_iter()
+        .find(|entry| leaving(entry) && clock.created(entry) == height)
         .ok_or_else(none)
 }
 

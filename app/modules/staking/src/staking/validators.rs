@@ -8,7 +8,7 @@ use prost::Message;
 use quern_interface::{
     BPS,
     bonding::{Backing, Params, QueryMsg},
-    registry::{self, HostInfo, HostStatus},
+    registry::{self, HostInfo},
 };
 use quern_proto::{
     Any,
@@ -25,6 +25,7 @@ use quern_validators::Powers;
 use super::{description, unbonding::valoper};
 use crate::{
     contracts::Contracts,
+    jail::is_jailed,
     listing::{self, Source},
     number as dec,
 };
@@ -84,7 +85,7 @@ impl<'a> Look<'a> {
                 type_url: quern_proto::type_url::<PubKey>(),
                 value: key.encode_to_vec(),
             }),
-            jailed: host.status != HostStatus::Active,
+            jailed: is_jailed(host),
             status: self.status(host).into(),
             tokens: active.to_string(),
             delegator_shares: dec::whole(active),
@@ -185,16 +186,35 @@ pub(crate) fn voters(to: Contracts<'_>, powers: &Powers) -> Result<Vec<String>> 
         .map(|(key, power)| (Reverse(*power), quern_validators::consensus_address(key)))
         .collect();
     keys.sort_unstable();
-    let mut found = Vec::with_capacity(keys.len());
-    for keys in keys.chunks(BATCH) {
-        let consensus_addresses = keys.iter().map(|(_, key)| hex::encode_upper(key)).collect();
+    let addresses: Vec<_> = keys.into_iter().map(|(_, address)| address).collect();
+    // a validator of genesis may be no host
+    Ok(owners(to, &addresses)?.into_iter().flatten().collect())
+}
+
+/// The hosts whose validators have these addresses, in their order.
+pub(crate) fn owners(
+    to: Contracts<'_>,
+    addresses: &[quern_validators::Address],
+) -> Result<Vec<Option<String>>> {
+    let mut found = Vec::with_capacity(addresses.len());
+    for addresses in addresses.chunks(BATCH) {
+        let consensus_addresses = addresses.iter().map(hex::encode_upper).collect();
         let question = registry::QueryMsg::ConsensusOwners { consensus_addresses };
-        let owners: Option<Vec<Option<String>>> = to.registry(&question)?;
-        let owners = owners.unwrap_or_else(|| vec![None; keys.len()]);
-        // a validator of genesis may be no host
-        found.extend(agreement::owners(keys.len(), owners)?.into_iter().flatten());
+        let told: Option<Vec<Option<String>>> = to.registry(&question)?;
+        let told = told.unwrap_or_else(|| vec![None; addresses.len()]);
+        found.extend(agreement::owners(addresses.len(), told)?);
     }
     Ok(found)
+}
+
+/// The operator's coins behind its host, and what they must be at least.
+pub(crate) fn own_part(to: Contracts<'_>, host: &HostInfo) -> Result<(Amount, Amount)> {
+    let look = Look::now(to)?;
+    let backing = backings(to, std::slice::from_ref(&host.host))?;
+    let (active, own) = backing.first().map_or((Amount::ZERO, Amount::ZERO), |backing| {
+        (backing.active, backing.operator)
+    });
+    Ok((own, look.min_operator(active.saturating_sub(own))))
 }
 
 /// The validators that vote, in the same order.

@@ -9,6 +9,9 @@ use quern_genesis::{BeaconGenesis, GenesisError};
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 
+/// Most blocks of an epoch: some years of them.
+const LONGEST_EPOCH: u64 = 100_000_000;
+
 /// Arguments of `quernd genesis add-system`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AddSystemArgs {
@@ -23,7 +26,7 @@ pub struct AddSystemArgs {
     #[arg(long, value_name = "FILE")]
     pub models: Option<PathBuf>,
     /// Blocks per epoch [default: the profile's]
-    #[arg(long, value_name = "BLOCKS")]
+    #[arg(long, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..=LONGEST_EPOCH))]
     pub epoch_blocks: Option<u64>,
     /// Replace contracts and gentx transactions that are there
     #[arg(long)]

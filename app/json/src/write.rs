@@ -3,28 +3,30 @@ use prost_reflect::{
     DynamicMessage, EnumDescriptor, EnumValueDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage,
     Value,
 };
-use tonic::Status;
 
 use super::fields::{self, Field, Form};
 use super::text::{compact, quote};
 use super::{MAX_DEPTH, any, forms};
 
+/// Why a message has no JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoJson(pub String);
+
 /// A message as JSON.
 ///
 /// # Errors
-/// `Internal`, as in the SDK, for what has no JSON: bytes that should be JSON and are not, and messages
+/// For what has no JSON: bytes that should be JSON and are not, and messages
 /// nested too deep.
-pub(crate) fn write(message: &DynamicMessage) -> Result<String, Status> {
+pub fn write(message: &DynamicMessage) -> Result<String, NoJson> {
     let mut out = String::new();
     self::message(&mut out, message, 0)?;
     Ok(out)
 }
 
-fn message(out: &mut String, message: &DynamicMessage, depth: usize) -> Result<(), Status> {
+fn message(out: &mut String, message: &DynamicMessage, depth: usize) -> Result<(), NoJson> {
     if depth > MAX_DEPTH {
-        return Err(Status::internal(format!(
-            "a message is nested deeper than {MAX_DEPTH}"
-        )));
+        return Err(NoJson(format!("a message is nested deeper than {MAX_DEPTH}")));
     }
     let descriptor = message.descriptor();
     if let Some(text) = well_known(message, &descriptor) {
@@ -45,7 +47,7 @@ fn members(
     message: &DynamicMessage,
     descriptor: &MessageDescriptor,
     depth: usize,
-) -> Result<(), Status> {
+) -> Result<(), NoJson> {
     for field in fields::of(descriptor).iter() {
         let present = message.has_field(&field.descriptor);
         if field.one_of && !present {
@@ -65,7 +67,7 @@ fn members(
     Ok(())
 }
 
-fn absent(out: &mut String, field: &Field, depth: usize) -> Result<(), Status> {
+fn absent(out: &mut String, field: &Field, depth: usize) -> Result<(), NoJson> {
     let descriptor = &field.descriptor;
     if descriptor.is_list() {
         out.push_str("[]");
@@ -90,7 +92,7 @@ fn absent(out: &mut String, field: &Field, depth: usize) -> Result<(), Status> {
     Ok(())
 }
 
-fn value(out: &mut String, field: &Field, value: &Value, depth: usize) -> Result<(), Status> {
+fn value(out: &mut String, field: &Field, value: &Value, depth: usize) -> Result<(), NoJson> {
     match value {
         Value::List(items) => {
             out.push('[');
@@ -105,11 +107,11 @@ fn value(out: &mut String, field: &Field, value: &Value, depth: usize) -> Result
         Value::Map(entries) => {
             let kind = field.descriptor.kind();
             let Some(entry) = kind.as_message() else {
-                return Err(Status::internal("a map without entries"));
+                return Err(NoJson("a map without entries".to_owned()));
             };
             let inner = fields::of(entry);
             let inner = inner.iter().find(|field| field.descriptor.number() == 2);
-            let inner = inner.ok_or_else(|| Status::internal("a map without values"))?;
+            let inner = inner.ok_or_else(|| NoJson("a map without values".to_owned()))?;
             let mut entries: Vec<_> = entries
                 .iter()
                 .map(|(key, value)| (key_text(key), value))
@@ -149,7 +151,7 @@ fn value(out: &mut String, field: &Field, value: &Value, depth: usize) -> Result
 }
 
 /// How a value of an enumeration reads: by its name, but for wasmd's permissions, which have words of their own.
-pub(crate) fn word_of(value: &EnumValueDescriptor) -> &str {
+pub fn word_of(value: &EnumValueDescriptor) -> &str {
     let own = WORDS.iter().find(|(name, _)| *name == value.name());
     own.map_or(value.name(), |(_, word)| *word)
 }
@@ -169,7 +171,7 @@ fn enumeration(out: &mut String, kind: Option<&EnumDescriptor>, number: i32) {
     }
 }
 
-fn bytes(out: &mut String, form: Form, bytes: &[u8]) -> Result<(), Status> {
+fn bytes(out: &mut String, form: Form, bytes: &[u8]) -> Result<(), NoJson> {
     match form {
         Form::Json => {
             let text = std::str::from_utf8(bytes).map_err(|error| not_json(&error))?;
@@ -184,8 +186,8 @@ fn bytes(out: &mut String, form: Form, bytes: &[u8]) -> Result<(), Status> {
     Ok(())
 }
 
-fn not_json(error: &dyn std::fmt::Display) -> Status {
-    Status::internal(format!("the contract's message is not JSON: {error}"))
+fn not_json(error: &dyn std::fmt::Display) -> NoJson {
+    NoJson(format!("the contract's message is not JSON: {error}"))
 }
 
 /// JSON has no word for what is not finite: as text, then.
@@ -223,7 +225,7 @@ fn well_known(message: &DynamicMessage, descriptor: &MessageDescriptor) -> Optio
 }
 
 /// `{"@type": ..., fields}`; of a type that nobody knows, the bytes as they are.
-fn any_message(out: &mut String, any: &DynamicMessage, depth: usize) -> Result<(), Status> {
+fn any_message(out: &mut String, any: &DynamicMessage, depth: usize) -> Result<(), NoJson> {
     let (url, bytes) = any::parts(any);
     out.push_str("{\"@type\":");
     quote(out, &url);
@@ -240,9 +242,7 @@ fn any_message(out: &mut String, any: &DynamicMessage, depth: usize) -> Result<(
                 out.push_str(",\"value\":");
                 message(out, &inner, depth + 1)?;
             } else if depth >= MAX_DEPTH {
-                return Err(Status::internal(format!(
-                    "a message is nested deeper than {MAX_DEPTH}"
-                )));
+                return Err(NoJson(format!("a message is nested deeper than {MAX_DEPTH}")));
             } else {
                 members(out, &inner, &descriptor, depth + 1)?;
             }

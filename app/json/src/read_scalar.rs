@@ -25,7 +25,7 @@ pub(crate) fn base64(text: &str) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// What is wrong with the text, for people.
-pub(crate) fn decode(field: &Field, text: &str) -> Result<Value, String> {
+pub fn decode(field: &Field, text: &str) -> Result<Value, String> {
     let bad = |what: &str| format!("parsing {text:?}: invalid {what}");
     Ok(match field.descriptor.kind() {
         Kind::String => Value::String(string(field.form, text)?),
@@ -49,34 +49,63 @@ pub(crate) fn decode(field: &Field, text: &str) -> Result<Value, String> {
     })
 }
 
+/// What Go says of text that is no integer, or of none that fits.
+const SYNTAX: &str = "invalid syntax";
+const RANGE: &str = "value out of range";
+
 /// An integer that fits, or what Go says of it.
 fn whole<T: TryFrom<i128>>(text: &str, function: &str) -> Result<T, String> {
-    let wrong = |what: &str| format!("strconv.{function}: parsing {text:?}: {what}");
     let signed = text.starts_with(['-', '+']);
-    let number = integer(text).filter(|_| !signed || function == "ParseInt");
-    let number = number.ok_or_else(|| wrong("invalid syntax"))?;
-    number.try_into().map_err(|_| wrong("value out of range"))
+    let number = match signed && function == "ParseUint" {
+        true => Err(SYNTAX),
+        false => integer(text, most::<T>()),
+    };
+    let number = number.and_then(|number| number.try_into().map_err(|_| RANGE));
+    number.map_err(|what| format!("strconv.{function}: parsing {text:?}: {what}"))
 }
 
-/// An integer in base 10, or with a prefix in 16, 8 or 2, as Go reads them.
-fn integer(text: &str) -> Option<i128> {
-    let (sign, digits) = match text.as_bytes().first()? {
-        b'-' => (-1, text.get(1..)?),
-        b'+' => (1, text.get(1..)?),
-        _ => (1, text),
-    };
-    let lower = digits.to_ascii_lowercase();
-    let (radix, digits) = match lower.get(..2) {
-        Some("0x") => (16, lower.get(2..)?),
-        Some("0b") => (2, lower.get(2..)?),
-        Some("0o") => (8, lower.get(2..)?),
-        _ if lower.len() > 1 && lower.starts_with('0') => (8, lower.get(1..)?),
-        _ => (10, lower.as_str()),
-    };
-    if !digits.starts_with(|first: char| first.is_ascii_hexdigit()) {
-        return None;
+/// The largest integer without a sign that has the bits of this type.
+const fn most<T>() -> i128 {
+    match size_of::<T>() {
+        4 => 0xffff_ffff,
+        _ => 0xffff_ffff_ffff_ffff,
     }
-    i128::from_str_radix(digits, radix).ok()?.checked_mul(sign)
+}
+
+/// An integer in base 10, or with a prefix in 16, 8 or 2, as Go reads them: digit by digit, until one is none or what they
+/// make is more than `most`.
+fn integer(text: &str, most: i128) -> Result<i128, &'static str> {
+    let (sign, unsigned) = match text.as_bytes() {
+        [b'-', rest @ ..] => (-1, rest),
+        [b'+', rest @ ..] => (1, rest),
+        all => (1, all),
+    };
+    let (radix, digits) = match unsigned {
+        [] => return Err(SYNTAX),
+        [b'0', b'x' | b'X', digits @ ..] if !digits.is_empty() => (16, digits),
+        [b'0', b'b' | b'B', digits @ ..] if !digits.is_empty() => (2, digits),
+        [b'0', b'o' | b'O', digits @ ..] if !digits.is_empty() => (8, digits),
+        [b'0', digits @ ..] => (8, digits),
+        digits => (10, digits),
+    };
+    let mut number: i128 = 0;
+    for digit in digits.iter().filter(|digit| **digit != b'_') {
+        let digit = char::from(*digit).to_digit(radix).ok_or(SYNTAX)?;
+        number = number * i128::from(radix) + i128::from(digit);
+        if number > most {
+            return Err(RANGE);
+        }
+    }
+    match separates(digits, radix == 10) {
+        true => Ok(sign * number),
+        false => Err(SYNTAX),
+    }
+}
+
+/// Whether each underscore stands between digits; a prefix counts as one.
+fn separates(digits: &[u8], decimal: bool) -> bool {
+    let first = decimal && digits.first() == Some(&b'_');
+    !first && digits.last() != Some(&b'_') && !digits.windows(2).any(|pair| pair == b"__")
 }
 
 /// An enumeration's number from a name or a number that it has.
@@ -154,7 +183,7 @@ mod tests {
         ] {
             assert_eq!(super::enumeration(&kind, word), Ok(number));
             assert_eq!(super::enumeration(&kind, name), Ok(number));
-            assert_eq!(crate::json::word_of(&kind.get_value(number).unwrap()), word);
+            assert_eq!(crate::word_of(&kind.get_value(number).unwrap()), word);
         }
         let status = quern_proto::pool()
             .get_enum_by_name("cosmos.gov.v1.ProposalStatus")
@@ -177,7 +206,30 @@ mod tests {
     }
 
     #[test]
+    fn of_more_digits_than_fit_the_range_is_what_is_wrong() {
+        let range = |text: &str| format!("parsing {text:?}: value out of range");
+        let long = "9".repeat(60);
+        for text in [long.as_str(), "18446744073709551616x", "0x10000000000000000"] {
+            let found = super::whole::<u64>(text, "ParseUint").unwrap_err();
+            assert_eq!(found, format!("strconv.ParseUint: {}", range(text)));
+        }
+        for text in [&format!("-{long}"), "9223372036854775808", "-9223372036854775809"] {
+            let found = super::whole::<i64>(text, "ParseInt").unwrap_err();
+            assert_eq!(found, format!("strconv.ParseInt: {}", range(text)));
+        }
+        let small = super::whole::<u32>("4294967296", "ParseUint").unwrap_err();
+        assert!(small.ends_with(&range("4294967296")), "{small}");
+        let bad = super::whole::<u64>("1844674407370955161x", "ParseUint").unwrap_err();
+        assert!(bad.ends_with("invalid syntax"), "{bad}");
+        assert_eq!(
+            super::whole::<i64>("-9223372036854775808", "ParseInt"),
+            Ok(i64::MIN)
+        );
+    }
+
+    #[test]
     fn integers_are_read_as_go_reads_them() {
+        let most = super::most::<u64>();
         for (text, expected) in [
             ("10", 10),
             ("-3", -3),
@@ -186,20 +238,17 @@ mod tests {
             ("010", 8),
             ("0", 0),
             ("0b11", 3),
+            ("0O17", 15),
+            ("1_000", 1_000),
+            ("0x_f", 15),
+            ("0_7", 7),
         ] {
-            assert_eq!(integer(text), Some(expected), "{text}");
+            assert_eq!(integer(text, most), Ok(expected), "{text}");
         }
         for wrong in [
-            "",
-            "-",
-            "1.5",
-            "ten",
-            "0x",
-            "--1",
-            "0x-1",
-            "99999999999999999999999999999999999999999",
+            "", "-", "1.5", "ten", "0x", "--1", "0x-1", "_1", "1_", "1__0", "08", "é",
         ] {
-            assert_eq!(integer(wrong), None, "{wrong}");
+            assert_eq!(integer(wrong, most), Err(super::SYNTAX), "{wrong}");
         }
     }
 }

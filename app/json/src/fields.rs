@@ -7,7 +7,7 @@ use prost_reflect::{ExtensionDescriptor, FieldDescriptor, MessageDescriptor};
 
 /// How a field's value is written, where its type alone does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// As its type says.
     Plain,
     /// Integer in a string; absent is `"0"`.
@@ -22,17 +22,19 @@ pub(crate) enum Form {
 
 /// A field and its form.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
-    pub(crate) descriptor: FieldDescriptor,
-    pub(crate) form: Form,
+pub struct Field {
+    /// The field.
+    pub descriptor: FieldDescriptor,
+    /// What its value looks like.
+    pub form: Form,
     /// Go holds the message by value: when it is absent, its defaults are written.
-    pub(crate) by_value: bool,
+    pub by_value: bool,
     /// Go holds a `time.Time`, whose zero lies in year 1.
-    pub(crate) std_time: bool,
+    pub std_time: bool,
     /// Member of a `oneof`: left out unless set.
-    pub(crate) one_of: bool,
+    pub one_of: bool,
     /// Declared `optional`: `null` unless set.
-    pub(crate) optional: bool,
+    pub optional: bool,
 }
 
 type Known = BTreeMap<String, Arc<[Field]>>;
@@ -60,7 +62,7 @@ impl Options {
 }
 
 /// The fields of a message in the order of their declaration.
-pub(crate) fn of(message: &MessageDescriptor) -> Arc<[Field]> {
+pub fn of(message: &MessageDescriptor) -> Arc<[Field]> {
     let name = message.full_name();
     if let Some(fields) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name) {
         return Arc::clone(fields);
@@ -71,7 +73,7 @@ pub(crate) fn of(message: &MessageDescriptor) -> Arc<[Field]> {
 }
 
 /// The field called `name`, by its own name or in camel case.
-pub(crate) fn named(message: &MessageDescriptor, name: &str) -> Option<Field> {
+pub fn named(message: &MessageDescriptor, name: &str) -> Option<Field> {
     let found = message
         .get_field_by_name(name)
         .or_else(|| message.get_field_by_json_name(name))?;

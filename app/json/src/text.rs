@@ -2,7 +2,7 @@
 
 /// Appends a JSON string. `<`, `>`, `&` and the two line separators are escaped, so that the text is safe
 /// inside a web page.
-pub(crate) fn quote(out: &mut String, text: &str) {
+pub fn quote(out: &mut String, text: &str) {
     out.push('"');
     escape(out, text, true);
     out.push('"');
