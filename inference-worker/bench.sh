@@ -34,7 +34,7 @@ busy() {
     { echo "$before"; head -n 1 /proc/stat; } | awk '
         { idle = $5 + $6; all = 0; for (i = 2; i <= 9; i++) all += $i }
         NR == 1 { idle_before = idle; all_before = all }
-        END { all -= all_before; print all > 0 ? int(100 - 100 * (idle - idle_before) / all) : 0 }'
+        END { all -= all_before; print (all > 0 ? int(100 - 100 * (idle - idle_before) / all) : 0) }'
 }
 
 model() {
@@ -46,8 +46,8 @@ model() {
 cargo build --quiet --locked --workspace --bins --examples
 
 if wanted decode; then
-    model random-250m --random-250m
-    model random-250m-bf16 --random-250m --bfloat16
+    model random-261m --random-261m
+    model random-261m-bf16 --random-261m --bfloat16
     decode() {
         target/debug/examples/bench_decode "${threads[@]}" --rounds "${BENCH_ROUNDS:-5}" "$@"
     }
@@ -68,20 +68,20 @@ if wanted decode; then
     fi
     part "decode: packaged model"
     decode --model "$root/models/quern-small" --target 1.5,1.5 --prefill 256 "${llama[@]}" --report "$reports/decode-small.json"
-    part "decode: 250 M parameters, fp32"
-    decode --model "$models/random-250m" --target 1.0,2.0 --tokens 24 --prefill 512 "${llama[@]}" --bandwidth true \
-        --report "$reports/decode-250m.json"
-    part "decode: 250 M parameters, bf16"
-    decode --model "$models/random-250m-bf16" --target 1.5,2.0 --tokens 24 --prefill 512 \
-        --report "$reports/decode-250m-bf16.json"
+    part "decode: 261 M parameters, fp32"
+    decode --model "$models/random-261m" --target 1.0,2.0 --tokens 24 --prefill 512 "${llama[@]}" --bandwidth true \
+        --report "$reports/decode-261m.json"
+    part "decode: 261 M parameters, bf16"
+    decode --model "$models/random-261m-bf16" --target 1.5,2.0 --tokens 24 --prefill 512 \
+        --report "$reports/decode-261m-bf16.json"
     drafts() {
         target/debug/examples/bench_drafts "${threads[@]}" --rounds "${BENCH_ROUNDS:-5}" --model "$1" \
             --tokenizer "$root/models/quern-small" --text "$root/docs/concepts.md" --report "$2"
     }
     part "drafts: packaged model"
     drafts "$root/models/quern-small" "$reports/drafts-quern-small.json"
-    part "drafts: 250 M parameters, fp32"
-    drafts "$models/random-250m" "$reports/drafts-random-250m.json"
+    part "drafts: 261 M parameters, fp32"
+    drafts "$models/random-261m" "$reports/drafts-random-261m.json"
 fi
 if wanted long-prompt; then
     part "a long prompt beside short ones"

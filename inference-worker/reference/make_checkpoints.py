@@ -56,12 +56,12 @@ VARIANTS = {
     "bfloat16": {"dtype": torch.bfloat16},
     "sharded": {"tie_word_embeddings": False, "shard": "100KB"},
 }
-# 18 layers over a 32,000-token vocabulary: 1 GB in float32, beyond any processor cache.
+# 19 layers over a 32,000-token vocabulary, 261 M parameters: 1 GB in float32, beyond any processor cache.
 LARGE = BASE | {
     "vocab_size": 32000,
     "hidden_size": 1024,
     "intermediate_size": 2880,
-    "num_hidden_layers": 18,
+    "num_hidden_layers": 19,
     "num_attention_heads": 16,
     "num_key_value_heads": 8,
     "max_position_embeddings": 2048,
@@ -150,12 +150,12 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
     parser.add_argument("--only", choices=VARIANTS, help="write this variant alone")
     parser.add_argument("--random-4k", action="store_true", help="write only a small model with a long context")
-    parser.add_argument("--random-250m", action="store_true", help="write only the 1 GB model, for benchmarks")
+    parser.add_argument("--random-261m", action="store_true", help="write only the 1 GB model, for benchmarks")
     parser.add_argument("--bfloat16", action="store_true", help="store its weights in bfloat16")
     args = parser.parse_args()
-    if args.random_250m or args.random_4k:
+    if args.random_261m or args.random_4k:
         dtype = torch.bfloat16 if args.bfloat16 else torch.float32
-        config = write(args.out, (LARGE if args.random_250m else LONG) | {"dtype": dtype}, seed=250, spread=0.02)
+        config = write(args.out, (LARGE if args.random_261m else LONG) | {"dtype": dtype}, seed=250, spread=0.02)
         size = (args.out / "model.safetensors").stat().st_size / dtype.itemsize
         print(f"{args.out}: {size / 1e6:.0f} M parameters, vocabulary {config.vocab_size}")
         return

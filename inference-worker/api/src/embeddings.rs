@@ -50,12 +50,7 @@ impl EmbeddingsRequest {
     /// # Errors
     /// The first parameter that is wrong, unsupported or unknown, by name.
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|e| ApiError::body(format!("We could not parse the JSON body of your request: {e}")))?;
-        let Value::Object(mut fields) = value else {
-            return Err(ApiError::body("The request body must be a JSON object."));
-        };
-        fields.retain(|_, value| !value.is_null());
+        let mut fields = crate::json::fields(body)?;
         let model = text(&mut fields, "model")?.ok_or_else(|| ApiError::missing("model"))?;
         let inputs = inputs(&mut fields)?;
         let encoding = match text(&mut fields, "encoding_format")?.as_deref() {

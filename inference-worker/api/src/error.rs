@@ -125,10 +125,19 @@ impl ApiError {
 
     /// Prompt, or prompt and output together, exceed the context.
     pub fn context(param: &str, context: usize, prompt: usize, output: usize) -> Self {
+        Self::beyond(param, context, "", (prompt, output))
+    }
+
+    /// The same of a prompt of which no more is known than how many tokens it has at least.
+    pub fn context_at_least(param: &str, context: usize, prompt: usize, output: usize) -> Self {
+        Self::beyond(param, context, "at least ", (prompt, output))
+    }
+
+    fn beyond(param: &str, context: usize, least: &str, (prompt, output): (usize, usize)) -> Self {
+        let all = prompt.saturating_add(output);
         let message = format!(
-            "This model's maximum context length is {context} tokens. However, you requested {} tokens ({prompt} in \
-             the prompt, {output} for the output). Please shorten the prompt or the output.",
-            prompt + output,
+            "This model's maximum context length is {context} tokens. However, you requested {least}{all} tokens \
+             ({least}{prompt} in the prompt, {output} for the output). Please shorten the prompt or the output.",
         );
         Self {
             code: Some("context_length_exceeded"),
@@ -147,6 +156,38 @@ impl ApiError {
         }
     }
 
+    /// The model is of another kind than what is asked of it.
+    fn not_of(model: &str, what: &str) -> Self {
+        let error = Self::invalid("model", format!("The model `{model}` cannot be used: {what}."));
+        Self {
+            code: Some("unsupported_model"),
+            ..error
+        }
+    }
+
+    /// Vectors are asked of a model that generates text.
+    pub fn no_vectors(model: &str) -> Self {
+        Self::not_of(
+            model,
+            "it generates text, and only sentence encoders make vectors",
+        )
+    }
+
+    /// Text is asked of a sentence encoder.
+    pub fn no_text(model: &str) -> Self {
+        Self::not_of(
+            model,
+            "it is a sentence encoder, which makes vectors and no text; see /v1/embeddings",
+        )
+    }
+
+    /// Vectors are asked of hosts that are paid.
+    pub fn no_paid_vectors(model: &str) -> Self {
+        let what = "hosts of this chain are paid for text, and for vectors there is neither a price nor a receipt; ask a \
+                    worker that serves a sentence encoder, or a router in front of one";
+        Self::not_of(model, what)
+    }
+
     /// No such endpoint or method.
     pub fn no_route(method: &str, path: &str) -> Self {
         let message =
@@ -156,6 +197,27 @@ impl ApiError {
             "invalid_request_error",
             Some("unknown_url"),
             message,
+        )
+    }
+
+    /// The endpoint is there, and takes another method.
+    pub fn no_method(method: &str, path: &str) -> Self {
+        let message = format!("Not allowed to {method} on {path}; see the Allow header.");
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request_error",
+            Some("method_not_supported"),
+            message,
+        )
+    }
+
+    /// A header says that the body is something that is not read.
+    pub fn unread(name: &str, what: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_request_error",
+            Some("unsupported_media_type"),
+            format!("The body cannot be read by its '{name}': {what}."),
         )
     }
 

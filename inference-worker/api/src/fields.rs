@@ -49,12 +49,19 @@ pub(crate) fn is_neutral(name: &str, value: &Value) -> Option<bool> {
     let neutral = match name {
         "echo" | "store" | "ignore_eos" | "continue_final_message" | "include_reasoning" => *value == false,
         "add_generation_prompt" | "skip_special_tokens" => *value == true,
-        "min_tokens" | "priority" => value.as_f64() == Some(0.0),
+        "min_tokens" | "priority" | "top_a" => value.as_f64() == Some(0.0),
         "functions" | "suffix" | "stop_token_ids" | "bad_words" => empty(),
         "function_call" => value == "none" || value == "auto",
         "service_tier" => value == "auto" || value == "default",
         "modalities" => *value == serde_json::json!(["text"]),
         "prompt_cache_retention" => value == "in_memory" || value == "in-memory",
+        // Prompts are cached by themselves; how long is not promised.
+        "prompt_cache_options" => {
+            let is_default = |(name, value): (&String, &Value)| name == "mode" && value == "implicit";
+            value
+                .as_object()
+                .is_some_and(|options| options.iter().all(is_default))
+        }
         "verbosity" => value == "medium",
         // The parameters of chats that completions do not have.
         "tools" => empty(),
@@ -72,7 +79,6 @@ pub(crate) fn is_neutral(name: &str, value: &Value) -> Option<bool> {
         | "reasoning_effort"
         | "thinking"
         | "thinking_token_budget"
-        | "top_a"
         | "top_logprobs"
         | "web_search_options" => false,
         _ => return None,

@@ -1,6 +1,7 @@
 //! What an output has to match.
 
 use crate::error::ApiError;
+use crate::json;
 use serde_json::{Map, Value};
 
 /// Most texts to choose from.
@@ -68,13 +69,18 @@ pub(crate) fn take(fields: &mut Map<String, Value>) -> Result<Option<Asked>, Api
 fn named(name: &str, value: Value, param: &str) -> Result<Asked, ApiError> {
     let text = |value: Value| match value {
         Value::String(text) if !text.is_empty() => Ok(text),
-        _ => Err(ApiError::invalid(param, format!("'{param}' must be a string."))),
+        _ => {
+            let message = format!("'{param}' must be a string that is not empty.");
+            Err(ApiError::invalid(param, message))
+        }
     };
     let format = match name {
         "json" => Format::JsonSchema(match value {
             // Some clients send the schema as text.
-            Value::String(text) => serde_json::from_str(&text)
-                .map_err(|e| ApiError::invalid(param, format!("'{param}' is not JSON: {e}.")))?,
+            Value::String(text) => json::value(text.as_bytes()).map_err(|error| {
+                let message = format!("'{param}' cannot be read: {}", error.message);
+                ApiError::invalid(param, message)
+            })?,
             schema => schema,
         }),
         "json_object" if value == true => Format::JsonObject,

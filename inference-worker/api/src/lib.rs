@@ -9,6 +9,7 @@
 //! - [`dialect`]: Responses and Messages, as chats;
 //! - [`tokens`]: texts as tokens, without an answer;
 //! - [`mod@timeout`]: how long a request may take;
+//! - [`pace`]: how long until there is room;
 //! - [`error`]: OpenAI's error shape with stable codes;
 //! - [`paid`]: vouchers, top-ups, refusals and receipts between router and worker;
 //! - [`origins`]: which web pages may use a server;
@@ -21,6 +22,7 @@ pub mod embeddings;
 pub mod error;
 mod fields;
 pub mod format;
+mod json;
 pub mod listing;
 pub mod logprobs;
 pub mod many;
@@ -28,6 +30,7 @@ mod messages;
 pub mod openapi;
 pub mod openrouter;
 pub mod origins;
+pub mod pace;
 pub mod paid;
 mod params;
 pub mod reasoning;
@@ -42,7 +45,7 @@ pub mod tools;
 pub use body::read_body;
 pub use error::ApiError;
 pub use request::{Endpoint, Input, Message, Request};
-pub use routes::with_fallbacks;
+pub use routes::{REQUEST_ID, name_answer, name_for, with_fallbacks, with_ids};
 
 /// Largest request body, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;

@@ -10,6 +10,9 @@ pub const TIERS: [&str; 3] = ["unaudited", "logprob", "seeded"];
 /// The tier of the worker's own engine, and of everything that is paid.
 pub const SEEDED: &str = TIERS[2];
 
+/// Precisions of checkpoints in OpenRouter's words, rising.
+pub const PRECISIONS: [&str; 3] = ["bf16", "fp16", "fp32"];
+
 /// Sampling parameters in OpenRouter's words that the engine honours.
 const SAMPLING: &[&str] = &[
     "temperature",
@@ -39,9 +42,20 @@ pub struct Pricing {
     /// A request, whatever its length.
     #[serde(default = "zero")]
     pub request: String,
-    /// A token of the prompt that was found in a cache.
-    #[serde(default = "zero")]
-    pub input_cache_read: String,
+    /// A token of the prompt that was found in a cache; as any other where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_cache_read: Option<String>,
+}
+
+impl Pricing {
+    /// Whether nothing costs anything.
+    pub fn is_nothing(&self) -> bool {
+        let cached = self.input_cache_read.as_ref();
+        [&self.prompt, &self.completion, &self.image, &self.request]
+            .into_iter()
+            .chain(cached)
+            .all(|price| !price.bytes().any(|byte| matches!(byte, b'1'..=b'9')))
+    }
 }
 
 /// What a token costs on the chain now, in its smallest coin as decimal text. It changes with demand.
@@ -139,7 +153,7 @@ pub struct Listing {
     /// `text`, or `embeddings`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub output_modalities: Vec<String>,
-    /// How the weights are computed with.
+    /// How the checkpoint stores its weights: one of [`PRECISIONS`] of the worker's own engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantization: Option<String>,
     /// Most tokens of an output.
@@ -185,7 +199,6 @@ impl Listing {
         Self {
             input_modalities: words(&["text"]),
             output_modalities: words(&["text"]),
-            quantization: Some("fp32".into()),
             max_output_length: Some(context.saturating_sub(1)),
             supported_sampling_parameters: words(SAMPLING),
             supported_features: features,
@@ -200,7 +213,6 @@ impl Listing {
         Self {
             input_modalities: words(&["text"]),
             output_modalities: words(&["embeddings"]),
-            quantization: Some("fp32".into()),
             is_ready: Some(true),
             ..Self::default()
         }
@@ -213,6 +225,13 @@ impl Listing {
         self
     }
 
+    /// The same of a checkpoint whose weights are stored so.
+    #[must_use]
+    pub fn stored(mut self, precision: Option<&str>) -> Self {
+        self.quantization = precision.map(str::to_owned);
+        self
+    }
+
     /// The same without a price.
     #[must_use]
     pub fn free(self) -> Self {
@@ -221,7 +240,7 @@ impl Listing {
             completion: zero(),
             image: zero(),
             request: zero(),
-            input_cache_read: zero(),
+            input_cache_read: Some(zero()),
         };
         Self {
             pricing: Some(none),
@@ -230,9 +249,14 @@ impl Listing {
         }
     }
 
-    /// What another says counts, where it says something.
+    /// What another says counts, where it says something. What has a price is not free.
     #[must_use]
     pub fn with(self, other: &Self) -> Self {
+        let pricing = other.pricing.clone().or(self.pricing);
+        let is_free = match &pricing {
+            Some(pricing) if !pricing.is_nothing() => Some(false),
+            _ => other.is_free.or(self.is_free),
+        };
         let list = |own: Vec<String>, other: &[String]| {
             if other.is_empty() { own } else { other.to_vec() }
         };
@@ -245,14 +269,14 @@ impl Listing {
             output_modalities: list(self.output_modalities, &other.output_modalities),
             quantization: text(self.quantization, &other.quantization),
             max_output_length: other.max_output_length.or(self.max_output_length),
-            pricing: other.pricing.clone().or(self.pricing),
+            pricing,
             supported_sampling_parameters: list(
                 self.supported_sampling_parameters,
                 &other.supported_sampling_parameters,
             ),
             supported_features: list(self.supported_features, &other.supported_features),
             is_ready: other.is_ready.or(self.is_ready),
-            is_free: other.is_free.or(self.is_free),
+            is_free,
             trust_tier: self.trust_tier,
             chain_price: self.chain_price,
             told: other.told.clone(),
@@ -275,6 +299,15 @@ impl Listing {
             &other.supported_sampling_parameters,
         );
         both(&mut self.supported_features, &other.supported_features);
+        let precision = |listing: &Self| {
+            let stored = listing.quantization.as_deref();
+            stored.and_then(|stored| PRECISIONS.iter().position(|known| *known == stored))
+        };
+        if self.quantization != other.quantization {
+            let least = precision(self).zip(precision(other));
+            let least = least.and_then(|(own, other)| PRECISIONS.get(own.min(other)));
+            self.quantization = least.map(|known| (*known).to_owned());
+        }
         if other.is_ready == Some(true) {
             self.is_ready = other.is_ready;
         }
@@ -353,9 +386,47 @@ mod tests {
                 assert_eq!(first.max_output_length, Some(99));
             }
         }
+        for (own, other, least) in [
+            (Some("fp32"), Some("bf16"), Some("bf16")),
+            (Some("bf16"), Some("fp16"), Some("bf16")),
+            (Some("int8"), Some("int8"), Some("int8")),
+            (Some("fp32"), None, None),
+            (Some("int8"), Some("fp32"), None),
+        ] {
+            for (own, other) in [(own, other), (other, own)] {
+                let mut listing = Listing::encoder().stored(own);
+                listing.join(&Listing::encoder().stored(other));
+                assert_eq!(listing.quantization.as_deref(), least);
+            }
+        }
         // Who says nothing of a tier proves nothing.
         let mut listing = Listing::decoder(512, false);
         listing.join(&Listing::default());
         assert_eq!(listing.trust_tier, None);
+    }
+
+    #[test]
+    fn what_has_a_price_is_not_free_and_a_price_that_nobody_told_is_not_zero() {
+        let told = |pricing: &str| {
+            let text = format!(r#"{{"pricing": {pricing}}}"#);
+            Listing::decoder(512, false)
+                .free()
+                .with(&serde_json::from_str(&text).unwrap())
+        };
+        let listing = told(r#"{"prompt": "0.0000001", "completion": "0"}"#);
+        assert_eq!(listing.is_free, Some(false));
+        let shown = serde_json::to_value(&listing).unwrap();
+        assert_eq!(shown["pricing"].get("input_cache_read"), None);
+        let cached = told(r#"{"prompt": "0", "completion": "0.00", "input_cache_read": "0.5"}"#);
+        assert_eq!(cached.is_free, Some(false));
+        assert_eq!(
+            told(r#"{"prompt": "0", "completion": "0.00"}"#).is_free,
+            Some(true)
+        );
+        // Prices in dollars of a model that is paid for in coins.
+        let paid = Listing::decoder(512, false).with(&listing);
+        assert_eq!(paid.is_free, Some(false));
+        let untold = Listing::decoder(512, false).with(&Listing::default());
+        assert_eq!((untold.is_free, untold.pricing), (None, None));
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! [`split`] makes the bodies of the single ones, [`merge`] makes one answer of theirs.
 
+mod paid;
+
+pub use paid::{error_of, forbid_retry, merge_paid};
+
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::sse::{Event, Splitter};
@@ -11,7 +15,7 @@ use bytes::Bytes;
 use http::header;
 use http_body::Frame;
 use http_body_util::{BodyExt, Limited};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -19,6 +23,8 @@ use std::task::{Context, Poll};
 
 /// Longest whole answer of one of them, in bytes.
 const MAX_ANSWER: usize = 16 << 20;
+/// Longest whole answer of all of them, which are held until the last is there.
+pub const MAX_ANSWERS: usize = 64 << 20;
 
 /// Answers that are awaited.
 type Answers<'a> = Vec<Pin<Box<dyn Future<Output = Response> + Send + 'a>>>;
@@ -76,32 +82,44 @@ async fn gather(answers: Answers<'_>, most: usize, stream: bool) -> Result<Gathe
     let count = answers.len();
     let mut waiting = answers.into_iter().enumerate();
     let mut running = Vec::new();
-    let mut done: Vec<Option<(Response, Bytes)>> = (0..count).map(|_| None).collect();
-    let mut left = count;
-    while left > 0 {
+    let mut done: Vec<_> = (0..count).map(|_| None).collect();
+    let mut bytes = 0_usize;
+    for _ in 0..count {
         while running.len() < most
             && let Some((index, answer)) = waiting.next()
         {
             running.push((index, Box::pin(read(answer, stream))));
         }
-        let (index, answer) = std::future::poll_fn(|context| {
-            for at in 0..running.len() {
-                if let Some((_, answer)) = running.get_mut(at)
-                    && let Poll::Ready(answer) = answer.as_mut().poll(context)
-                {
-                    let (index, _) = running.swap_remove(at);
-                    return Poll::Ready((index, answer));
-                }
-            }
-            Poll::Pending
-        })
-        .await;
-        if let Some(place) = done.get_mut(index) {
-            *place = Some(answer?);
+        let (index, answer) = next(&mut running).await;
+        let answer = answer?;
+        bytes = bytes.saturating_add(answer.1.len());
+        if bytes > MAX_ANSWERS {
+            let message = format!(
+                "The answers to all prompts together are longer than {MAX_ANSWERS} bytes; send fewer at once."
+            );
+            return Err(Box::new(ApiError::invalid("prompt", message).into_response()));
         }
-        left = left.saturating_sub(1);
+        if let Some(place) = done.get_mut(index) {
+            *place = Some(answer);
+        }
     }
     Ok(done.into_iter().flatten().collect())
+}
+
+/// The first one that is there, taken out.
+async fn next<F: Future + Unpin>(running: &mut Vec<(usize, F)>) -> (usize, F::Output) {
+    std::future::poll_fn(|context| {
+        for at in 0..running.len() {
+            if let Some((_, answer)) = running.get_mut(at)
+                && let Poll::Ready(answer) = Pin::new(answer).poll(context)
+            {
+                let (index, _) = running.swap_remove(at);
+                return Poll::Ready((index, answer));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 async fn read(
@@ -146,9 +164,11 @@ fn add(sum: &mut Value, more: &Value) {
     match (sum, more) {
         (Value::Object(sum), Value::Object(more)) => {
             for (name, more) in more {
-                add(sum.entry(name.as_str()).or_insert(json!(0)), more);
+                add(sum.entry(name.as_str()).or_insert(Value::Null), more);
             }
         }
+        // Nothing is told, or not what the others tell.
+        (_, Value::Null) | (Value::Object(_), _) => {}
         (sum, more) => match (sum.as_u64(), more.as_u64()) {
             (Some(one), Some(other)) => *sum = one.saturating_add(other).into(),
             _ => *sum = more.clone(),
@@ -156,29 +176,64 @@ fn add(sum: &mut Value, more: &Value) {
     }
 }
 
+/// Whether an answer in one piece has choices, each an object.
+pub fn is_answer(answer: &Value) -> bool {
+    let choices = answer.get("choices").and_then(Value::as_array);
+    choices.is_some_and(|choices| !choices.is_empty() && choices.iter().all(Value::is_object))
+}
+
+/// An answer's members.
+type Answer = Map<String, Value>;
+
+fn parsed(body: &[u8]) -> Option<Answer> {
+    match serde_json::from_slice(body).ok()? {
+        answer if !is_answer(&answer) => None,
+        Value::Object(answer) => Some(answer),
+        _ => None,
+    }
+}
+
+/// The choices of an answer, taken out of it.
+fn choices(answer: &mut Answer) -> Vec<Value> {
+    match answer.get_mut("choices").map(Value::take) {
+        Some(Value::Array(choices)) => choices,
+        _ => Vec::new(),
+    }
+}
+
+/// Gives a choice its place among all.
+fn place(choice: &mut Value, index: usize) {
+    if let Value::Object(choice) = choice {
+        choice.insert("index".into(), index.into());
+    }
+}
+
+fn garbage() -> ApiError {
+    ApiError::internal("An answer is not JSON with choices.")
+}
+
 fn whole(gathered: Gathered) -> Result<Response, Box<Response>> {
-    let (mut heads, bodies): (Vec<_>, Vec<_>) = gathered.into_iter().unzip();
-    let (mut answer, mut choices, mut usage) = (Value::Null, Vec::new(), json!({}));
-    for body in bodies {
-        let Ok(mut one) = serde_json::from_slice::<Value>(&body) else {
-            return Err(Box::new(
-                ApiError::internal("An answer is not JSON.").into_response(),
-            ));
-        };
-        if let Value::Array(own) = one["choices"].take() {
-            choices.extend(own);
-        }
-        add(&mut usage, &one["usage"]);
-        if answer.is_null() {
-            answer = one;
-        }
+    let read = |(head, body): (Response, Bytes)| Some((head, parsed(&body)?));
+    let read: Option<Vec<_>> = gathered.into_iter().map(read).collect();
+    let read = read.ok_or_else(|| Box::new(garbage().into_response()))?;
+    Ok(joined(read))
+}
+
+/// One answer with the choices of all.
+fn joined(answers: Vec<(Response, Answer)>) -> Response {
+    let (mut heads, mut answers): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+    let (mut all, mut usage) = (Vec::new(), json!({}));
+    for answer in &mut answers {
+        all.append(&mut choices(answer));
+        add(&mut usage, answer.get("usage").unwrap_or(&Value::Null));
     }
-    for (index, choice) in choices.iter_mut().enumerate() {
-        choice["index"] = index.into();
+    for (index, choice) in all.iter_mut().enumerate() {
+        place(choice, index);
     }
-    answer["choices"] = choices.into();
-    answer["usage"] = usage;
-    Ok(head(&mut heads, Body::from(answer.to_string())))
+    let mut answer = answers.into_iter().next().unwrap_or_default();
+    answer.insert("choices".into(), all.into());
+    answer.insert("usage".into(), usage);
+    head(&mut heads, Body::from(Value::Object(answer).to_string()))
 }
 
 fn streamed(gathered: Gathered, per: usize) -> Response {
@@ -218,38 +273,41 @@ impl Merged {
             }
             return;
         }
-        let Ok(mut chunk) = serde_json::from_str::<Value>(&event.data) else {
+        let chunk = serde_json::from_str::<Value>(&event.data);
+        let Ok(Value::Object(mut chunk)) = chunk else {
             return self.ready.push_back(event.raw);
         };
         if !event.name.is_empty() {
             return self.ready.push_back(event.raw);
         }
-        if !chunk["error"].is_null() {
+        if chunk.get("error").is_some_and(|error| !error.is_null()) {
             self.ready.push_back(event.raw);
             self.over = true;
             return;
         }
-        let own = || (chunk["id"].clone(), chunk["created"].clone());
+        let named = |name: &str| chunk.get(name).cloned().unwrap_or_default();
+        let own = || (named("id"), named("created"));
         let (id, created) = self.frame.get_or_insert_with(own).clone();
-        (chunk["id"], chunk["created"]) = (id, created);
-        let usage = &chunk["usage"];
-        if chunk["choices"].as_array().is_none_or(Vec::is_empty) && usage.is_object() {
-            let last = match self.usage.take() {
-                None => chunk,
-                Some(mut last) => {
-                    add(&mut last["usage"], usage);
-                    last
+        chunk.insert("id".into(), id);
+        chunk.insert("created".into(), created);
+        let choices = chunk.get_mut("choices").and_then(Value::as_array_mut);
+        let choices = choices.filter(|choices| !choices.is_empty());
+        if let Some(choices) = choices {
+            for choice in choices {
+                let own = choice.get("index").and_then(Value::as_u64).unwrap_or_default() as usize;
+                place(choice, index.saturating_mul(self.per).saturating_add(own));
+            }
+        } else if chunk.get("usage").is_some_and(Value::is_object) {
+            match &mut self.usage {
+                Some(Value::Object(last)) => {
+                    let sum = last.entry("usage").or_insert(Value::Null);
+                    add(sum, chunk.get("usage").unwrap_or(&Value::Null));
                 }
-            };
-            self.usage = Some(last);
+                last => *last = Some(Value::Object(chunk)),
+            }
             return;
         }
-        if let Some(choices) = chunk["choices"].as_array_mut() {
-            for choice in choices {
-                let own = choice["index"].as_u64().unwrap_or_default() as usize;
-                choice["index"] = index.saturating_mul(self.per).saturating_add(own).into();
-            }
-        }
+        let chunk = Value::Object(chunk);
         self.ready.push_back(format!("data: {chunk}\n\n").into());
     }
 
@@ -354,7 +412,7 @@ mod tests {
         );
     }
 
-    fn answer(status: u16, receipt: &'static str, body: String) -> Response {
+    pub(super) fn answer(status: u16, receipt: &'static str, body: String) -> Response {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
         let receipt = http::HeaderValue::from_static(receipt);
@@ -380,7 +438,7 @@ mod tests {
         )
     }
 
-    fn usage(prompt: u32, cached: u32) -> Value {
+    pub(super) fn usage(prompt: u32, cached: u32) -> Value {
         json!({"prompt_tokens": prompt, "prompt_tokens_details": {"cached_tokens": cached}})
     }
 
@@ -408,6 +466,19 @@ mod tests {
         ];
         let (status, _, body) = merged(answers, false).await;
         assert_eq!((status, body.as_str()), (429, "busy"));
+    }
+
+    #[tokio::test]
+    async fn answers_that_are_too_long_together_are_refused() {
+        let one = || {
+            let choice = json!({"index": 0, "text": "x".repeat(MAX_ANSWERS / 5)});
+            answer(200, "r", json!({"id": "x", "choices": [choice]}).to_string())
+        };
+        let (status, _, body) = merged((0..6).map(|_| one()).collect(), false).await;
+        assert_eq!(status, 400, "{body:.99}");
+        assert!(body.contains("send fewer at once"), "{body:.99}");
+        let (status, ..) = merged((0..3).map(|_| one()).collect(), false).await;
+        assert_eq!(status, 200);
     }
 
     #[tokio::test]

@@ -1,17 +1,19 @@
 //! `/openapi.json`: what a server answers, for tools that read it.
 
 mod answers;
+mod parameters;
 
 use crate::dialect::fields::OF_ENGINE;
 use crate::embeddings::MAX_INPUTS;
 use crate::params::MAX_STOPS;
 use serde_json::{Map, Value, json};
 
-/// The `model` parameter: one id, or any.
-fn model_of(model: Option<&str>) -> Value {
-    match model {
-        Some(model) => json!({"const": model}),
-        None => json!({"type": "string"}),
+/// The `model` parameter: one of these ids, or any if there are none.
+fn model_of(models: &[&str]) -> Value {
+    match models {
+        [] => json!({"type": "string"}),
+        [model] => json!({"const": model}),
+        models => json!({"enum": models}),
     }
 }
 
@@ -20,7 +22,7 @@ fn number(least: f64, most: f64, default: f64) -> Value {
 }
 
 /// Parameters that chats and completions share.
-fn shared(model: Option<&str>) -> Map<String, Value> {
+fn shared(models: &[&str]) -> Map<String, Value> {
     let text_or_list = |most: usize| json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": most}]});
     let format = json!({"type": "object", "required": ["type"], "properties": {
         "type": {"enum": ["text", "json_object", "json_schema"]},
@@ -33,7 +35,7 @@ fn shared(model: Option<&str>) -> Map<String, Value> {
         "grammar": {"type": "string"}, "choice": {"type": "array", "items": {"type": "string"}},
     }});
     let fields = json!({
-        "model": model_of(model),
+        "model": model_of(models),
         "stream": {"type": "boolean", "default": false},
         "stream_options": {"type": "object", "properties": {"include_usage": {"type": "boolean"}}},
         "max_tokens": {"type": "integer", "minimum": 1},
@@ -80,7 +82,7 @@ fn idle() -> Map<String, Value> {
     for name in ["add_generation_prompt", "skip_special_tokens"] {
         fields.insert(name.to_owned(), json!({"const": true}));
     }
-    for name in ["min_tokens", "priority"] {
+    for name in ["min_tokens", "priority", "top_a"] {
         fields.insert(name.to_owned(), json!({"const": 0}));
     }
     for name in ["functions", "suffix", "stop_token_ids", "bad_words"] {
@@ -104,12 +106,18 @@ fn labels() -> Map<String, Value> {
                      "additionalProperties": {"type": "string", "maxLength": 512}},
         "service_tier": {"enum": ["auto", "default"]},
         "store": {"const": false},
+        "prompt_cache_options": idle_object(&json!({"mode": {"const": "implicit"}})),
         "prompt_cache_retention": {"enum": ["in_memory", "in-memory"]},
     });
     match fields {
         Value::Object(fields) => fields,
         _ => Map::new(),
     }
+}
+
+/// An object whose fields may have the values that ask for nothing.
+fn idle_object(fields: &Value) -> Value {
+    json!({"type": "object", "properties": fields, "additionalProperties": false})
 }
 
 fn body(mut fields: Map<String, Value>, own: Value, required: &[&str]) -> Value {
@@ -127,14 +135,6 @@ fn operation(summary: &str, body: Option<Value>) -> Value {
         operation["requestBody"] = body;
     }
     operation
-}
-
-fn texts(model: Option<&str>, field: &str, kind: Value) -> Value {
-    body(
-        Map::new(),
-        json!({field: kind, "model": model_of(model)}),
-        &[field],
-    )
 }
 
 fn listing() -> [(&'static str, Value); 5] {
@@ -160,8 +160,9 @@ fn listing() -> [(&'static str, Value); 5] {
     ]
 }
 
-fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
-    let chat = json!({
+/// Parameters of a chat: those that it shares with completions, and its own.
+fn chat(models: &[&str]) -> (Map<String, Value>, Value) {
+    let own = json!({
         "messages": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["role"]}},
         "max_completion_tokens": {"type": "integer", "minimum": 1},
         "logprobs": {"type": "boolean", "default": false},
@@ -182,6 +183,11 @@ fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
         "modalities": {"const": ["text"]},
         "chat_template_kwargs": {"type": "object"},
     });
+    (shared(models), own)
+}
+
+fn chats(models: &[&str]) -> Vec<(&'static str, Value)> {
+    let (fields, own) = chat(models);
     let plain = json!({
         "prompt": {"oneOf": [
             {"type": "string"},
@@ -192,6 +198,7 @@ fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
             ]}},
         ]},
         "echo": {"type": "boolean", "default": false},
+        "max_tokens": {"type": "integer", "minimum": 0, "default": 16},
         "logprobs": {"oneOf": [{"type": "integer", "minimum": 0, "maximum": 5}, {"const": false}]},
         "verbosity": {"const": "medium"},
         "modalities": {"const": ["text"]},
@@ -205,22 +212,22 @@ fn chats(model: Option<&str>) -> Vec<(&'static str, Value)> {
             "/v1/chat/completions",
             post(
                 "Answer a chat, whole or as server-sent events.",
-                body(shared(model), chat, &["model", "messages"]),
+                body(fields, own, &["model", "messages"]),
             ),
         ),
         (
             "/v1/completions",
             post(
                 "Continue a text, whole or as server-sent events.",
-                body(shared(model), plain, &["model", "prompt"]),
+                body(shared(models), plain, &["model", "prompt"]),
             ),
         ),
     ]
 }
 
-fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
+fn dialects(models: &[&str]) -> [(&'static str, Value); 2] {
     let post = |summary: &str, body: Value| json!({"post": operation(summary, Some(body))});
-    let mut sampling = shared(model);
+    let mut sampling = shared(models);
     sampling.retain(|name, _| OF_ENGINE.contains(&name.as_str()));
     sampling.insert("chat_template_kwargs".into(), json!({"type": "object"}));
     let items = json!({"type": "array", "minItems": 1, "items": {"type": "object"}});
@@ -239,6 +246,9 @@ fn dialects(model: Option<&str>) -> [(&'static str, Value); 2] {
         "stop": {"type": "array", "maxItems": MAX_STOPS, "items": {"type": "string"}},
         "stream_options": {"type": "object", "properties": {"include_obfuscation": {"const": false}}},
         "background": {"const": false},
+        "background_options": idle_object(&json!({"completion_window": {"const": "soonest"}})),
+        "access_programs": idle_object(&json!({"cyber": {"const": "standard"}})),
+        "image": idle_object(&json!({"context_compression": {"enum": ["auto", "disabled"]}})),
     });
     let messages = messages();
     let mut answered = sampling.clone();
@@ -281,15 +291,16 @@ fn messages() -> Value {
         "output_format": {"type": "object", "required": ["type", "schema"]},
         "service_tier": {"enum": ["auto", "standard_only"]},
         "cache_control": {"type": "object"},
-        "container": nothing,
-        "context_management": nothing,
+        "context_management": {"oneOf": [nothing, idle_object(&json!({"edits": nothing}))]},
+        "diagnostics": idle_object(&json!({"previous_message_id": {"type": "null"}})),
+        "billing_policy": {"const": {"type": "billing_policy", "bill_to": "self"}},
+        "fallbacks": nothing,
         "mcp_servers": nothing,
-        "inference_geo": nothing,
-        "speed": nothing,
+        "speed": {"const": "standard"},
     })
 }
 
-fn counting(model: Option<&str>) -> (&'static str, Value) {
+fn counting(models: &[&str]) -> (&'static str, Value) {
     let of_answers = [
         "max_tokens",
         "stop_sequences",
@@ -300,7 +311,7 @@ fn counting(model: Option<&str>) -> (&'static str, Value) {
     let mut own = messages();
     if let Some(own) = own.as_object_mut() {
         own.retain(|name, _| !of_answers.contains(&name.as_str()));
-        own.insert("model".into(), model_of(model));
+        own.insert("model".into(), model_of(models));
     }
     let body = body(Map::new(), own, &["model", "messages"]);
     (
@@ -309,24 +320,36 @@ fn counting(model: Option<&str>) -> (&'static str, Value) {
     )
 }
 
-fn token_texts(model: Option<&str>) -> [(&'static str, Value); 2] {
+/// Of a server that has chat templates, which counts chats, too.
+fn token_texts(models: &[&str], with_chats: bool) -> [(&'static str, Value); 2] {
     let tokens = json!({"type": "array", "items": {"type": "integer", "minimum": 0}});
     let post = |summary: &str, body: Value| json!({"post": operation(summary, Some(body))});
-    let prompt = texts(model, "prompt", json!({"type": "string"}));
+    let own = json!({"prompt": {"type": "string"}, "add_special_tokens": {"type": "boolean", "default": true},
+        "model": model_of(models)});
+    let mut asked = body(Map::new(), own, &["prompt"]);
+    if with_chats {
+        let (fields, own) = chat(models);
+        let mut chat = body(fields, own, &["messages"]);
+        let schema = |body: &mut Value| body["content"]["application/json"]["schema"].take();
+        let all = json!({"oneOf": [schema(&mut asked), schema(&mut chat)]});
+        asked["content"]["application/json"]["schema"] = all;
+    }
+    let back = body(
+        Map::new(),
+        json!({"tokens": tokens, "model": model_of(models)}),
+        &["tokens"],
+    );
     [
-        ("/tokenize", post("Token ids of a text.", prompt)),
-        (
-            "/detokenize",
-            post("The text of token ids.", texts(model, "tokens", tokens)),
-        ),
+        ("/tokenize", post("Token ids of a text or a chat.", asked)),
+        ("/detokenize", post("The text of token ids.", back)),
     ]
 }
 
-fn embeddings(model: Option<&str>) -> (&'static str, Value) {
+fn embeddings(models: &[&str]) -> (&'static str, Value) {
     let ids = json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}});
     let many = |items: Value| json!({"type": "array", "minItems": 1, "maxItems": MAX_INPUTS, "items": items});
     let own = json!({
-        "model": model_of(model),
+        "model": model_of(models),
         "input": {"oneOf": [{"type": "string", "minLength": 1}, ids, many(json!({"type": "string"})), many(ids.clone())]},
         "encoding_format": {"enum": ["float", "base64"], "default": "float"},
         "dimensions": {"type": "integer", "minimum": 1},
@@ -337,30 +360,6 @@ fn embeddings(model: Option<&str>) -> (&'static str, Value) {
         "/v1/embeddings",
         json!({"post": operation("Vectors of texts.", Some(body))}),
     )
-}
-
-/// The header with which a request may be sent again.
-fn idempotency_key() -> Value {
-    json!({"name": "Idempotency-Key", "in": "header", "required": false,
-           "description": "The same request with the same key is run once and answered each time.",
-           "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}})
-}
-
-fn receipts() -> [(&'static str, Value); 3] {
-    let get = |summary: &str| json!({"get": operation(summary, None)});
-    let mut one = get("One receipt, by its id or by the answer's x-request-id.");
-    one["parameters"] =
-        json!([{"name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}]);
-    let mut page = get("Receipts of the key's holder, a page at a time.");
-    page["get"]["parameters"] = json!([{"name": "from", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0}}]);
-    [
-        ("/quern/receipts", page),
-        ("/quern/receipts/{id}", one),
-        (
-            "/quern/usage",
-            get("What the key's holder has spent, holds and has left."),
-        ),
-    ]
 }
 
 fn document(title: &str, paths: Vec<(&'static str, Value)>) -> Value {
@@ -381,202 +380,75 @@ fn document(title: &str, paths: Vec<(&'static str, Value)>) -> Value {
     })
 }
 
-/// The document of a worker without a chain that serves a decoder.
-pub fn decoder(model: &str) -> Value {
-    let mut paths = chats(Some(model));
-    paths.extend(dialects(Some(model)));
-    paths.push(counting(Some(model)));
-    paths.extend(token_texts(Some(model)));
+/// Says of each answer's operation which headers it reads.
+fn with_headers(paths: &mut [(&'static str, Value)], headers: &[Value]) {
+    for (path, item) in paths {
+        if let Some(operation) = item.get_mut("post") {
+            let answers = path.starts_with("/v1/") && !path.ends_with("/count_tokens");
+            let read = headers
+                .iter()
+                .filter(|header| answers || parameters::is_of_all(header));
+            operation["parameters"] = read.cloned().collect();
+        }
+    }
+}
+
+/// The document of a worker without a chain that serves decoders.
+pub fn decoder(models: &[&str]) -> Value {
+    let mut paths = chats(models);
+    paths.extend(dialects(models));
+    paths.push(counting(models));
+    paths.extend(token_texts(models, true));
+    with_headers(&mut paths, &[parameters::time()]);
     paths.extend(listing());
     document("quern-worker", paths)
 }
 
 /// The document of a worker that serves a sentence encoder.
 pub fn encoder(model: &str) -> Value {
-    let mut paths = vec![embeddings(Some(model))];
-    paths.extend(token_texts(Some(model)));
+    let mut paths = vec![embeddings(&[model])];
+    paths.extend(token_texts(&[model], false));
+    with_headers(&mut paths, &[parameters::time()]);
     paths.extend(listing());
     document("quern-worker", paths)
 }
 
-/// The document of a router; one whose requests are paid has no vectors.
+/// The document of a router; one whose requests are paid has no vectors, and gives them the time that their sessions have.
 pub fn router(paid: bool) -> Value {
-    let mut paths = chats(None);
-    paths.extend(dialects(None));
-    paths.push(counting(None));
-    paths.extend(token_texts(None));
-    if !paid {
-        paths.push(embeddings(None));
+    let mut paths = chats(&[]);
+    if paid {
+        // A host is paid for an output.
+        let schema = "/post/requestBody/content/application~1json/schema/properties/max_tokens/minimum";
+        let least = paths.iter_mut().filter_map(|(_, item)| item.pointer_mut(schema));
+        least.for_each(|least| *least = 1.into());
     }
-    paths.extend(listing());
-    for (_, item) in &mut paths {
-        if let Some(operation) = item.get_mut("post") {
-            operation["parameters"] = json!([idempotency_key()]);
+    paths.extend(dialects(&[]));
+    paths.push(counting(&[]));
+    paths.extend(token_texts(&[], true));
+    if !paid {
+        paths.push(embeddings(&[]));
+    }
+    let mut headers = vec![parameters::idempotency_key()];
+    headers.extend((!paid).then(parameters::time));
+    with_headers(&mut paths, &headers);
+    let mut listing = listing();
+    for (path, item) in &mut listing {
+        match *path {
+            "/v1/models" => item["get"]["parameters"] = json!([parameters::format()]),
+            "/v1/models/{id}" => {}
+            // These are told to anybody.
+            _ => item["get"]["security"] = json!([]),
         }
     }
+    paths.extend(listing);
     if paid {
-        paths.extend(receipts());
+        paths.extend(parameters::receipts());
     }
-    document("quern-router", paths)
+    let mut page = document("quern-router", paths);
+    page["components"]["securitySchemes"] = parameters::keys();
+    page["security"] = json!([{"key": []}, {"anthropic": []}]);
+    page
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dialect::{Dialect, count_tokens};
-    use crate::{Endpoint, Request};
-
-    /// What completions take from clients that send it with nothing in it.
-    const TOOLS: [&str; 3] = ["tools", "tool_choice", "parallel_tool_calls"];
-
-    fn names_of(fields: &Map<String, Value>) -> Vec<String> {
-        fields.keys().cloned().collect()
-    }
-
-    #[test]
-    fn every_parameter_of_the_page_is_one_that_requests_are_read_for() {
-        let page = decoder("m");
-        let minimal = |path: &str| match path {
-            "/v1/chat/completions" => (
-                Endpoint::Chat,
-                json!({"model": "m", "messages": [{"role": "user", "content": "x"}]}),
-            ),
-            _ => (Endpoint::Completions, json!({"model": "m", "prompt": "x"})),
-        };
-        for path in ["/v1/chat/completions", "/v1/completions"] {
-            let schema = &page["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
-            let names = schema["properties"].as_object().unwrap().keys();
-            for name in names.filter(|name| !["model", "messages", "prompt"].contains(&name.as_str())) {
-                // No value of any parameter is a list of lists: each is refused by its name.
-                let (endpoint, mut body) = minimal(path);
-                // A schema may be any JSON, and is text to some clients.
-                body[name] = if name == "guided_json" {
-                    json!("{")
-                } else {
-                    json!([[name]])
-                };
-                match Request::parse(endpoint, body.to_string().as_bytes()) {
-                    Ok(_) => unreachable!("{name}"),
-                    Err(error) => {
-                        let param = error.param.unwrap_or_default();
-                        assert!(param.starts_with(name.as_str()), "{name}: {param}");
-                        // Of some parameters only one value can be had.
-                        let only = names_of(&labels()).contains(name)
-                            || names_of(&idle()).contains(name)
-                            || path == "/v1/completions" && TOOLS.contains(&name.as_str())
-                            || ["verbosity", "modalities"].contains(&name.as_str());
-                        let code = error.code.unwrap_or_default();
-                        assert!(
-                            code == "invalid_value" || (only && code == "unsupported_parameter"),
-                            "{name}: {code}"
-                        );
-                    }
-                }
-            }
-        }
-    }
-
-    /// Where the parameters of requests are read, and the words in it.
-    const SOURCES: [&str; 11] = [
-        include_str!("request.rs"),
-        include_str!("messages.rs"),
-        include_str!("params.rs"),
-        include_str!("format.rs"),
-        include_str!("tools.rs"),
-        include_str!("reasoning.rs"),
-        include_str!("fields.rs"),
-        include_str!("dialect/responses/mod.rs"),
-        include_str!("dialect/responses/input.rs"),
-        include_str!("dialect/messages/mod.rs"),
-        include_str!("dialect/messages/input.rs"),
-    ];
-
-    /// Whether a body with a parameter of some value is answered otherwise than that there is no such parameter, or
-    /// none but refused ones.
-    fn is_taken(path: &str, name: &str) -> bool {
-        let values = json!([true, false, 0, 1, "x", "auto", "none", "medium", "in_memory", "default", "disabled", [], {},
-            ["text"], {"type": "disabled"}, {"type": "text"}, ["message.output_text.logprobs"]]);
-        values.as_array().unwrap().iter().any(|value| {
-            let mut body = match path {
-                "/v1/completions" => json!({"model": "m", "prompt": "x"}),
-                "/v1/responses" => json!({"model": "m", "input": "x"}),
-                "/v1/messages" => {
-                    json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]})
-                }
-                _ => json!({"model": "m", "messages": [{"role": "user", "content": "x"}]}),
-            };
-            body[name] = value.clone();
-            let body = body.to_string().into_bytes();
-            let chat = match path {
-                "/v1/responses" => Dialect::Responses.translate(&body).map(|chat| chat.body.to_vec()),
-                "/v1/messages" => Dialect::Messages.translate(&body).map(|chat| chat.body.to_vec()),
-                "/v1/messages/count_tokens" => count_tokens(&body).map(|chat| chat.body.to_vec()),
-                _ => Ok(body),
-            };
-            let endpoint = match path {
-                "/v1/completions" => Endpoint::Completions,
-                _ => Endpoint::Chat,
-            };
-            match chat.and_then(|chat| Request::parse(endpoint, &chat)) {
-                Ok(_) => true,
-                Err(error) => {
-                    !["unknown_parameter", "unsupported_parameter"].contains(&error.code.unwrap_or(""))
-                }
-            }
-        })
-    }
-
-    #[test]
-    fn every_parameter_that_a_parser_takes_is_on_the_page() {
-        let page = decoder("m");
-        // Names are written between quotes.
-        let mut words: Vec<&str> = SOURCES.iter().flat_map(|source| source.split('"')).collect();
-        let plain =
-            |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        words.retain(plain);
-        let guided = ["guided_json", "guided_regex", "guided_choice", "guided_grammar"];
-        words.extend(guided);
-        words.sort_unstable();
-        words.dedup();
-        let mut taken = 0;
-        for path in [
-            "/v1/chat/completions",
-            "/v1/completions",
-            "/v1/responses",
-            "/v1/messages",
-            "/v1/messages/count_tokens",
-        ] {
-            let schema = &page["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
-            let listed = schema["properties"].as_object().unwrap();
-            let missing: Vec<&&str> = words
-                .iter()
-                .filter(|word| is_taken(path, word))
-                .inspect(|_| taken += 1)
-                .filter(|word| !listed.contains_key(**word))
-                .collect();
-            assert!(missing.is_empty(), "{path}: {missing:?}");
-        }
-        assert!(taken > 100, "{taken}");
-    }
-
-    #[test]
-    fn every_operation_says_what_its_answers_are() {
-        for page in [decoder("m"), encoder("m"), router(false), router(true)] {
-            for (path, item) in page["paths"].as_object().unwrap() {
-                for operation in ["get", "post"].into_iter().filter_map(|method| item.get(method)) {
-                    let answers = operation["responses"].as_object().unwrap();
-                    for answer in answers.values() {
-                        for kind in answer["content"].as_object().unwrap().values() {
-                            let Some(at) = kind["schema"].get("$ref") else {
-                                assert!(kind["schema"].is_object(), "{path}");
-                                continue;
-                            };
-                            let pointer = at.as_str().unwrap().trim_start_matches('#');
-                            assert!(page.pointer(pointer).is_some(), "{path}: {at}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -61,9 +61,10 @@ fn input(model: &Model) -> Value {
     let mut input =
         json!({"type": "text", "supported_inputs": {"max_context_length": tokens(model.context_length)}});
     if let Some(pricing) = &listing.pricing {
+        let cached = pricing.input_cache_read.as_deref().unwrap_or_default();
         let kinds = [
             ("prompt", "token", pricing.prompt.as_str()),
-            ("cached_prompt", "token", &pricing.input_cache_read),
+            ("cached_prompt", "token", cached),
         ];
         set(&mut input, "pricing", prices(listing, &kinds));
     }

@@ -113,13 +113,17 @@ pub struct Authority {
 
 /// Answer to a top-up. Its status is 200; 404 if no such request is under way, 409 if the voucher does not extend
 /// what the worker holds, 402 if its signature or cap is not good. A void voucher (ceiling 0, for a nonce that the
-/// router skipped) is taken with 200 whether or not the nonce was known; with 402 it is refused unless the session is open,
-/// and with 409 if the worker keeps too many of the session.
+/// router skipped or whose request nobody waits for any more) is taken with 200 whether or not the nonce was known; with 402
+/// it is refused unless the session is open, and with 409 if the worker keeps too many of the session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopUpAnswer {
     /// Highest cap that the worker now holds in the session.
     pub cap: Amount,
+    /// After a void voucher, the host's word that it neither served nor will serve its nonce, by the warm key over
+    /// [`unserved_digest`]; none where it served it, is serving it, or cannot know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unserved: Option<Signature>,
 }
 
 /// A refusal with the host's signature over [`Refusal::digest`].
@@ -248,6 +252,15 @@ pub struct WitnessRequest {
 pub fn release_request_digest(chain_id: &str, release: &Release) -> Hash {
     Fields::new("quern.release-request/1", chain_id)
         .bytes(release.digest(chain_id).as_ref())
+        .finish()
+}
+
+/// What a host signs of a nonce that it neither served nor will serve.
+pub fn unserved_digest(chain_id: &str, session: u64, nonce: u64, host: &str) -> Hash {
+    Fields::new("quern.unserved/1", chain_id)
+        .u64(session)
+        .u64(nonce)
+        .bytes(host.as_bytes())
         .finish()
 }
 

@@ -70,6 +70,15 @@ pub(crate) fn integer(
     number.map(Some).ok_or_else(refused)
 }
 
+/// Refuses the first field that is not among those that are known.
+pub(crate) fn only(value: &Value, known: &[&str], path: &str) -> Result<(), ApiError> {
+    let mut fields = value.as_object().into_iter().flatten();
+    let other = fields.find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
+    other.map_or(Ok(()), |(name, _)| {
+        Err(ApiError::unknown(&format!("{path}.{name}")))
+    })
+}
+
 pub(crate) fn seed(fields: &mut Map<String, Value>) -> Result<Option<i64>, ApiError> {
     let Some(value) = fields.remove("seed") else {
         return Ok(None);

@@ -3,6 +3,7 @@
 use crate::error::ApiError;
 use crate::fields::{is_neutral, label};
 use crate::format::{self, Asked};
+use crate::json;
 use crate::messages::messages;
 use crate::params::{biases, choices, flag, integer, number, seed, stop, stream_options, text};
 use crate::reasoning::Reasoning;
@@ -20,6 +21,10 @@ const MAX_TOP_LOGPROBS: i64 = 20;
 const MAX_LOGPROBS: i64 = 5;
 /// Most answers to all prompts of a completion.
 const MAX_ANSWERS: usize = 128;
+/// Most tokens of a prompt, in all its choices, whose log-probabilities are told.
+const MAX_SCORED: usize = 1 << 15;
+/// Bytes of text that count as a token where its tokens are not counted yet.
+const TEXT_BYTES: usize = 4;
 /// Variables of a chat template that are not the client's to set.
 const RESERVED: &[&str] = &[
     "messages",
@@ -99,7 +104,7 @@ pub struct Request {
     pub others: Vec<Input>,
     /// Whether a completion's text begins with its prompt.
     pub echo: bool,
-    /// Most output tokens; the rest of the context if none.
+    /// Most output tokens; the rest of the context if none. A completion may ask for none at all.
     pub max_tokens: Option<u32>,
     /// 0, or 0.001 to 2.
     pub temperature: f64,
@@ -149,13 +154,7 @@ impl Request {
     /// # Errors
     /// The first parameter that is wrong, unsupported or unknown, by name.
     pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Self, ApiError> {
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|e| ApiError::body(format!("We could not parse the JSON body of your request: {e}")))?;
-        let Value::Object(mut fields) = value else {
-            return Err(ApiError::body("The request body must be a JSON object."));
-        };
-        // An explicit null means the default everywhere in the schema.
-        fields.retain(|_, value| !value.is_null());
+        let mut fields = json::fields(body)?;
         let stream = flag(&mut fields, "stream")?;
         let (input, others) = match endpoint {
             Endpoint::Chat => (messages(&mut fields)?, Vec::new()),
@@ -211,6 +210,7 @@ impl Request {
             include_usage: stream_options(&mut fields, stream)?,
         };
         request.check_answers()?;
+        request.check_all_scored()?;
         for (name, value) in &fields {
             if let Some(label) = label(name, value) {
                 label?;
@@ -259,6 +259,13 @@ impl Request {
     /// # Errors
     /// The parameter.
     pub fn check_payable(&self) -> Result<(), ApiError> {
+        if self.max_tokens == Some(0) {
+            let message = "A host is paid for an output: 'max_tokens' must be at least 1.";
+            return Err(ApiError {
+                code: Some("unsupported_parameter"),
+                ..ApiError::invalid("max_tokens", message)
+            });
+        }
         let param = match (self.n, &*self.others) {
             (1, []) => return Ok(()),
             (1, _) => "prompt",
@@ -271,20 +278,55 @@ impl Request {
         })
     }
 
-    /// Bounds answers, and refuses what is not known of a prompt that is echoed.
+    /// Whether the log-probabilities of its prompt are wanted.
+    pub fn scores_prompt(&self) -> bool {
+        self.echo && self.logprobs.is_some()
+    }
+
+    /// Refuses to tell the log-probabilities of a prompt of so many tokens if they are too many.
+    ///
+    /// # Errors
+    /// The parameter that asked for them.
+    pub fn check_scored(&self, prompt: usize) -> Result<(), ApiError> {
+        if !self.scores_prompt() || prompt.saturating_mul(self.n as usize) <= MAX_SCORED {
+            return Ok(());
+        }
+        let message = format!(
+            "'echo' with 'logprobs' is answered for at most {MAX_SCORED} tokens of a prompt, all choices together."
+        );
+        Err(ApiError::invalid("echo", message))
+    }
+
+    /// Bounds what is told of several prompts at once: each is bounded alone once its tokens are counted, but their answers are
+    /// held together. A text has at most as many tokens as bytes, and usually a quarter.
+    fn check_all_scored(&self) -> Result<(), ApiError> {
+        if !self.scores_prompt() || self.others.is_empty() {
+            return Ok(());
+        }
+        let weight = |input: &Input| match input {
+            Input::Text(text) => text.len(),
+            Input::Tokens(ids) => ids.len().saturating_mul(TEXT_BYTES),
+            Input::Chat(_) => 0,
+        };
+        let all = self.others.iter().chain([&self.input]).map(weight);
+        let all = all.fold(0, usize::saturating_add);
+        if all.saturating_mul(self.n as usize) <= MAX_SCORED * TEXT_BYTES {
+            return Ok(());
+        }
+        let message = format!(
+            "'echo' with 'logprobs' is answered for at most {MAX_SCORED} tokens or {} bytes of text of several prompts, all choices together.",
+            MAX_SCORED * TEXT_BYTES
+        );
+        Err(ApiError::invalid("echo", message))
+    }
+
+    /// Bounds answers.
     fn check_answers(&self) -> Result<(), ApiError> {
         let prompts = self.others.len().saturating_add(1);
         if prompts.saturating_mul(self.n as usize) > MAX_ANSWERS {
             let message =
                 format!("'prompt' and 'n' together may ask for at most {MAX_ANSWERS} answers at once.");
             return Err(ApiError::invalid("prompt", message));
-        }
-        if self.echo && self.logprobs.is_some() {
-            let message = "'echo' cannot be used with 'logprobs': those of a prompt are not told.";
-            return Err(ApiError {
-                code: Some("unsupported_parameter"),
-                ..ApiError::invalid("echo", message)
-            });
         }
         Ok(())
     }
@@ -358,10 +400,14 @@ fn template(fields: &mut Map<String, Value>) -> Result<Map<String, Value>, ApiEr
     Ok(variables)
 }
 
-/// OpenAI's name for it, or that of other servers.
+/// OpenAI's name for it, or that of other servers; where they differ, both together.
 fn conversation(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiError> {
-    let session = text(fields, "session_id")?;
-    Ok(text(fields, "prompt_cache_key")?.or(session))
+    Ok(
+        match (text(fields, "session_id")?, text(fields, "prompt_cache_key")?) {
+            (Some(session), Some(key)) if session != key => Some(format!("{} {session}{key}", session.len())),
+            (session, key) => key.or(session),
+        },
+    )
 }
 
 fn cache_salt(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiError> {
@@ -374,17 +420,18 @@ fn cache_salt(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiErro
     }
 }
 
-/// Newer clients send `max_completion_tokens`, older ones `max_tokens`.
+/// Newer clients send `max_completion_tokens`, older ones `max_tokens`. A completion of no tokens tells of its prompt.
 fn max_tokens(fields: &mut Map<String, Value>, endpoint: Endpoint) -> Result<Option<u32>, ApiError> {
+    let least = u64::from(endpoint == Endpoint::Chat);
     let mut read = |name: &str| -> Result<Option<u32>, ApiError> {
         let Some(value) = fields.remove(name) else {
             return Ok(None);
         };
         let count = value
             .as_u64()
-            .filter(|n| *n >= 1)
+            .filter(|n| *n >= least)
             .map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        let refused = || ApiError::invalid(name, format!("'{name}' must be an integer of at least 1."));
+        let refused = || ApiError::invalid(name, format!("'{name}' must be an integer of at least {least}."));
         count.map(Some).ok_or_else(refused)
     };
     let old = read("max_tokens")?;

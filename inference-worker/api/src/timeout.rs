@@ -8,7 +8,7 @@ use std::time::Duration;
 /// send as `x-stainless-read-timeout` is another thing, the longest silence, and they end a request themselves.
 pub const TIMEOUT_HEADER: &str = "x-request-timeout";
 /// Most seconds that may be asked for.
-const MOST: f64 = 86_400.0;
+pub(crate) const MOST: f64 = 86_400.0;
 
 /// The time that a request gives itself, if it says so.
 ///

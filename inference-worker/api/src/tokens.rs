@@ -1,10 +1,29 @@
 //! `/tokenize` and `/detokenize`: what is asked, and how it is told.
 
 use crate::error::ApiError;
+use crate::json;
+use crate::params::{optional_flag, text as text_of};
 use crate::request::{Endpoint, Request};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+/// Tokens of a text that are told at once; more of a model with a longer context.
+const MAX_TOLD: usize = 1 << 19;
+
+/// Tokens that are told at once of a model with such a context.
+pub fn most_told(context: usize) -> usize {
+    MAX_TOLD.max(context.saturating_mul(4))
+}
+
+/// A text has more tokens than are told at once.
+pub fn too_many(param: &str, context: usize) -> ApiError {
+    let most = most_told(context);
+    let message =
+        format!("'{param}' has more than {most} tokens, the most that are counted at once; send less.");
+    ApiError {
+        code: Some("context_length_exceeded"),
+        ..ApiError::invalid(param, message)
+    }
+}
 
 /// What tokens are asked of.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,41 +41,37 @@ pub enum Tokenize {
     Chat(Box<Request>),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Plain {
-    #[serde(default)]
-    model: Option<String>,
-    prompt: String,
-    #[serde(default = "yes")]
-    add_special_tokens: bool,
-}
-
 /// Tokens whose text is asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detokenize {
     /// Model, if it is named.
-    #[serde(default)]
     pub model: Option<String>,
     /// Token ids.
     pub tokens: Vec<u32>,
 }
 
-fn yes() -> bool {
-    true
-}
-
 /// Reads JSON.
 ///
 /// # Errors
-/// When it is none.
+/// When it is none, or names a field twice.
 pub fn json_of(body: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}.")))
+    json::value(body)
 }
 
-fn read<T: DeserializeOwned>(body: Value) -> Result<T, ApiError> {
-    serde_json::from_value(body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}.")))
+/// The fields of a body. An explicit null means the default.
+fn fields(body: Value) -> Result<Map<String, Value>, ApiError> {
+    let Value::Object(mut fields) = body else {
+        return Err(ApiError::body("The request body must be a JSON object."));
+    };
+    fields.retain(|_, value| !value.is_null());
+    Ok(fields)
+}
+
+fn none_left(fields: &Map<String, Value>) -> Result<(), ApiError> {
+    fields
+        .keys()
+        .next()
+        .map_or(Ok(()), |name| Err(ApiError::unknown(name)))
 }
 
 impl Tokenize {
@@ -65,25 +80,19 @@ impl Tokenize {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(body: Value, model: &str) -> Result<Self, ApiError> {
-        match body {
-            Value::Object(mut chat) if chat.contains_key("messages") => {
-                chat.entry("model").or_insert_with(|| model.into());
-                let request = Request::parse(Endpoint::Chat, Value::Object(chat).to_string().as_bytes())?;
-                Ok(Self::Chat(Box::new(request)))
-            }
-            body => {
-                let Plain {
-                    model,
-                    prompt,
-                    add_special_tokens,
-                } = read(body)?;
-                Ok(Self::Text {
-                    model,
-                    prompt,
-                    add_special_tokens,
-                })
-            }
+        let mut fields = fields(body)?;
+        if fields.contains_key("messages") {
+            fields.entry("model").or_insert_with(|| model.into());
+            let request = Request::parse(Endpoint::Chat, Value::Object(fields).to_string().as_bytes())?;
+            return Ok(Self::Chat(Box::new(request)));
         }
+        let asked = Self::Text {
+            model: text_of(&mut fields, "model")?,
+            prompt: text_of(&mut fields, "prompt")?.ok_or_else(|| ApiError::missing("prompt"))?,
+            add_special_tokens: optional_flag(&mut fields, "add_special_tokens")?.unwrap_or(true),
+        };
+        none_left(&fields)?;
+        Ok(asked)
     }
 
     /// The model that is named.
@@ -101,7 +110,19 @@ impl Detokenize {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(body: Value) -> Result<Self, ApiError> {
-        read(body)
+        let mut fields = fields(body)?;
+        let tokens = fields
+            .remove("tokens")
+            .ok_or_else(|| ApiError::missing("tokens"))?;
+        let id = |id: &Value| id.as_u64().and_then(|id| u32::try_from(id).ok());
+        let tokens = tokens.as_array().and_then(|ids| ids.iter().map(id).collect());
+        let asked = Self {
+            model: text_of(&mut fields, "model")?,
+            tokens: tokens
+                .ok_or_else(|| ApiError::invalid("tokens", "'tokens' must be a list of token ids."))?,
+        };
+        none_left(&fields)?;
+        Ok(asked)
     }
 }
 

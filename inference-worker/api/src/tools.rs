@@ -1,7 +1,7 @@
 //! Tools that a chat may call.
 
 use crate::error::ApiError;
-use crate::params::optional_flag;
+use crate::params::{only, optional_flag};
 use serde_json::{Map, Value};
 
 /// Most tools of one request.
@@ -43,6 +43,8 @@ pub struct Tools {
     pub list: Vec<Tool>,
     /// Whether they are called.
     pub choice: ToolChoice,
+    /// Names of those that may be called; all if none. The model is shown the others, too.
+    pub allowed: Option<Vec<String>>,
     /// Whether one answer may hold several calls.
     pub parallel: bool,
 }
@@ -63,8 +65,14 @@ impl Tools {
     pub fn callable(&self) -> impl Iterator<Item = &Tool> {
         self.list.iter().filter(|tool| match &self.choice {
             ToolChoice::Named(name) => tool.name == *name,
-            _ => true,
+            _ => self.is_allowed(&tool.name),
         })
+    }
+
+    /// Whether the request leaves a tool open to the model.
+    pub fn is_allowed(&self, name: &str) -> bool {
+        let allowed = self.allowed.as_ref();
+        allowed.is_none_or(|allowed| allowed.iter().any(|allowed| allowed == name))
     }
 
     /// Reads `tools`, `tool_choice` and `parallel_tool_calls`.
@@ -87,11 +95,12 @@ impl Tools {
                 return Err(ApiError::invalid(&path, message));
             }
         }
-        let choice = choice(fields.remove("tool_choice"), &list)?;
+        let (choice, allowed) = choice(fields.remove("tool_choice"), &list)?;
         let parallel = optional_flag(fields, "parallel_tool_calls")?.unwrap_or(true);
         Ok(Self {
             list,
             choice,
+            allowed,
             parallel,
         })
     }
@@ -120,6 +129,13 @@ fn tool((index, value): (usize, Value)) -> Result<Tool, ApiError> {
     let known = ["name", "description", "parameters", "strict"];
     if let Some(other) = function.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(ApiError::unknown(&path(&format!(".function.{other}"))));
+    }
+    if function
+        .get("description")
+        .is_some_and(|words| !(words.is_string() || words.is_null()))
+    {
+        let path = path(".function.description");
+        return Err(ApiError::invalid(&path, format!("'{path}' must be a string.")));
     }
     let strict = match function.get("strict") {
         None | Some(Value::Null) => false,
@@ -161,33 +177,26 @@ fn tool((index, value): (usize, Value)) -> Result<Tool, ApiError> {
     })
 }
 
-/// Refuses the first field that is not among those that are known.
-fn only(value: &Value, known: &[&str], path: &str) -> Result<(), ApiError> {
-    let mut fields = value.as_object().into_iter().flatten();
-    let other = fields.find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
-    other.map_or(Ok(()), |(name, _)| {
-        Err(ApiError::unknown(&format!("{path}.{name}")))
-    })
-}
-
 /// The schema of no arguments.
 fn nothing() -> Value {
     serde_json::json!({"type": "object", "properties": {}, "additionalProperties": false})
 }
 
-fn choice(value: Option<Value>, list: &[Tool]) -> Result<ToolChoice, ApiError> {
+/// A choice, and the names that it leaves open if those are not all.
+type Choice = (ToolChoice, Option<Vec<String>>);
+
+fn choice(value: Option<Value>, list: &[Tool]) -> Result<Choice, ApiError> {
     let refused = |message: &str| ApiError::invalid("tool_choice", message);
+    let unknown = || {
+        refused("'tool_choice' must be 'none', 'auto', 'required', name a function or list 'allowed_tools'.")
+    };
     let choice = match &value {
-        None => return Ok(ToolChoice::Auto),
+        None => return Ok((ToolChoice::Auto, None)),
         Some(Value::String(word)) => match word.as_str() {
-            "none" => return Ok(ToolChoice::None),
-            "auto" => return Ok(ToolChoice::Auto),
+            "none" => return Ok((ToolChoice::None, None)),
+            "auto" => return Ok((ToolChoice::Auto, None)),
             "required" => ToolChoice::Required,
-            _ => {
-                return Err(refused(
-                    "'tool_choice' must be 'none', 'auto', 'required' or name a function.",
-                ));
-            }
+            _ => return Err(unknown()),
         },
         Some(value) => {
             let name = value.get("function").and_then(|function| function.get("name"));
@@ -197,13 +206,15 @@ fn choice(value: Option<Value>, list: &[Tool]) -> Result<ToolChoice, ApiError> {
             ) {
                 (Some("function"), Some(name)) => {
                     only(value, &["type", "function"], "tool_choice")?;
+                    let function = value.get("function").unwrap_or(&Value::Null);
+                    only(function, &["name"], "tool_choice.function")?;
                     ToolChoice::Named(name.to_owned())
                 }
-                _ => {
-                    return Err(refused(
-                        "'tool_choice' must be 'none', 'auto', 'required' or name a function.",
-                    ));
+                (Some("allowed_tools"), _) => {
+                    only(value, &["type", "allowed_tools"], "tool_choice")?;
+                    return allowed(value.get("allowed_tools").unwrap_or(&Value::Null), list);
                 }
+                _ => return Err(unknown()),
             }
         }
     };
@@ -216,6 +227,50 @@ fn choice(value: Option<Value>, list: &[Tool]) -> Result<ToolChoice, ApiError> {
         ToolChoice::Named(name) if !list.iter().any(|tool| tool.name == *name) => Err(refused(
             "'tool_choice' names a function that is not among 'tools'.",
         )),
-        _ => Ok(choice),
+        _ => Ok((choice, None)),
     }
+}
+
+/// Some of the tools, by their names or as they are among `tools`.
+fn allowed(value: &Value, list: &[Tool]) -> Result<Choice, ApiError> {
+    const PATH: &str = "tool_choice.allowed_tools";
+    let refused = |path: String, what: &str| {
+        let message = format!("'{path}' must be {what}.");
+        Err(ApiError::invalid(&path, message))
+    };
+    if !value.is_object() {
+        return refused(PATH.into(), "an object");
+    }
+    only(value, &["mode", "tools"], PATH)?;
+    let choice = match value.get("mode").and_then(Value::as_str) {
+        Some("auto") => ToolChoice::Auto,
+        Some("required") => ToolChoice::Required,
+        _ => return refused(format!("{PATH}.mode"), "'auto' or 'required'"),
+    };
+    let items = match value.get("tools") {
+        Some(Value::Array(items)) if (1..=MAX_TOOLS).contains(&items.len()) => items,
+        _ => {
+            let what = format!("a list of 1 to {MAX_TOOLS} of 'tools'");
+            return refused(format!("{PATH}.tools"), &what);
+        }
+    };
+    let mut names = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let name = item.get("function").and_then(|function| function.get("name"));
+        let tool = list
+            .iter()
+            .find(|tool| name.is_some_and(|name| *name == tool.name));
+        let same = |tool: &&Tool| {
+            *item == tool.raw
+                || *item == serde_json::json!({"type": "function", "function": {"name": tool.name}})
+        };
+        match tool.filter(same) {
+            Some(tool) => names.push(tool.name.clone()),
+            None => {
+                let what = "one of 'tools', by its type and name or in the same words";
+                return refused(format!("{PATH}.tools[{index}]"), what);
+            }
+        }
+    }
+    Ok((choice, Some(names)))
 }

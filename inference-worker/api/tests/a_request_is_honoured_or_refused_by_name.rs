@@ -98,13 +98,6 @@ fn unsupported_parameters_are_named() {
         assert_eq!(error, (Some(name.to_owned()), Some("unsupported_parameter")));
     }
     assert_eq!(
-        completion(json!({"echo": true, "logprobs": 1}))
-            .unwrap_err()
-            .0
-            .as_deref(),
-        Some("echo")
-    );
-    assert_eq!(
         completion(json!({"best_of": 3})).unwrap_err().0.as_deref(),
         Some("best_of")
     );
@@ -143,7 +136,7 @@ fn absurd_values_are_refused_by_name() {
         ("messages[0].role", json!([{"role": "wizard", "content": "x"}])),
         ("messages[0].content", json!([{"role": "user", "content": 5}])),
         (
-            "messages[0].content",
+            "messages[0].content[0].type",
             json!([{"role": "user", "content": [{"type": "image_url"}]}]),
         ),
         (
@@ -203,6 +196,44 @@ fn prompts_are_texts_or_lists_of_tokens() {
             Some("prompt")
         );
     }
+}
+
+#[test]
+fn a_prompt_is_told_of_with_an_output_or_without_but_a_host_is_paid_for_one() {
+    let asked = |more: Value| completion(more).unwrap();
+    let scored = asked(json!({"echo": true, "logprobs": 0, "max_tokens": 0, "n": 2}));
+    assert!(scored.scores_prompt() && scored.max_tokens == Some(0));
+    for other in [json!({"echo": true}), json!({"logprobs": 1})] {
+        assert!(!asked(other).scores_prompt());
+    }
+    scored.check_scored(1 << 14).unwrap();
+    let error = scored.check_scored((1 << 14) + 1).unwrap_err();
+    assert_eq!(
+        (error.param.as_deref(), error.status.as_u16()),
+        (Some("echo"), 400)
+    );
+    asked(json!({"echo": true})).check_scored(usize::MAX).unwrap();
+    // Several prompts are bounded together before any is answered.
+    let lists = |count: usize, length: usize| {
+        let prompts = vec![vec![1; length]; count];
+        completion(json!({"prompt": prompts, "echo": true, "logprobs": 5, "max_tokens": 0}))
+    };
+    lists(128, 1 << 8).unwrap();
+    assert_eq!(lists(128, (1 << 8) + 1).unwrap_err().0.as_deref(), Some("echo"));
+    let texts = |length: usize| {
+        let prompts = [" ".repeat(length), "x".to_owned()];
+        completion(json!({"prompt": prompts, "echo": true, "logprobs": 0}))
+    };
+    texts((1 << 17) - 1).unwrap();
+    assert_eq!(texts(1 << 17).unwrap_err().0.as_deref(), Some("echo"));
+    let unpaid = asked(json!({"max_tokens": 0})).check_payable().unwrap_err();
+    assert_eq!(
+        (unpaid.param.as_deref(), unpaid.status.as_u16()),
+        (Some("max_tokens"), 400)
+    );
+    let paid = json!({"echo": true, "logprobs": 1, "max_tokens": 1});
+    asked(paid).check_payable().unwrap();
+    assert!(completion(json!({"max_tokens": -1})).is_err());
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn shared() -> Vec<Row> {
         row("ignore_eos", Refused, json!(true)).or(json!(false)),
         row("priority", Refused, json!(1)).or(json!(0)),
         row("prompt_logprobs", Refused, json!(1)),
-        row("top_a", Refused, json!(0.5)),
+        row("top_a", Refused, json!(0.5)).or(json!(0)),
     ]
 }
 
@@ -108,6 +108,8 @@ fn chats() -> Vec<Row> {
             .beside(with_tools.clone()),
         row("prediction", Refused, json!({"type": "content", "content": "x"})),
         row("prompt_cache_key", Honoured, json!("k")),
+        row("prompt_cache_options", Refused, json!({"mode": "explicit"})).or(json!({"mode": "implicit"})),
+        row("prompt_cache_options", Refused, json!({"ttl": "30m"})).or(json!({})),
         row("prompt_cache_retention", Refused, json!("24h")).or(json!("in_memory")),
         row("reasoning_effort", Honoured, json!("low")),
         row("response_format", Honoured, json!({"type": "json_object"})).or(json!({"type": "text"})),
@@ -117,7 +119,13 @@ fn chats() -> Vec<Row> {
         row("store", Refused, json!(true)).or(json!(false)),
         row("tool_choice", Honoured, json!("required"))
             .or(json!("auto"))
-            .beside(with_tools),
+            .beside(with_tools.clone()),
+        row(
+            "tool_choice",
+            Honoured,
+            json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": tools}}),
+        )
+        .beside(with_tools),
         row("tools", Honoured, tools).or(json!([])),
         row("top_logprobs", Honoured, json!(3))
             .or(json!(0))
@@ -160,9 +168,15 @@ fn responses() -> Vec<Row> {
     let tools = json!([{"type": "function", "name": "f", "parameters": {"type": "object"}}]);
     let with_tools = json!({"tools": tools});
     vec![
+        row("access_programs", Refused, json!({"cyber": "daybreak_blue"})).or(json!({"cyber": "standard"})),
         row("background", Refused, json!(true)).or(json!(false)),
+        row("background_options", Refused, json!({"completion_window": "8h"}))
+            .or(json!({"completion_window": "soonest"})),
+        row("background_options", Refused, json!({"continuation_id": "x"})).or(json!({})),
         row("context_management", Refused, json!([{"type": "compaction"}])),
         row("conversation", Refused, json!("c")),
+        row("image", Refused, json!({"context_compression": "enabled"}))
+            .or(json!({"context_compression": "auto"})),
         row("include", Honoured, json!(["message.output_text.logprobs"]))
             .or(json!(["reasoning.encrypted_content"])),
         row("include", Refused, json!(["file_search_call.results"])),
@@ -177,6 +191,7 @@ fn responses() -> Vec<Row> {
         row("previous_response_id", Refused, json!("resp_1")),
         row("prompt", Refused, json!({"id": "p"})),
         row("prompt_cache_key", Honoured, json!("k")),
+        row("prompt_cache_options", Refused, json!({"mode": "explicit"})).or(json!({"mode": "implicit"})),
         row("prompt_cache_retention", Refused, json!("24h")).or(json!("in_memory")),
         row("reasoning", Honoured, json!({"effort": "low"})).or(json!({"summary": "auto"})),
         row("reasoning", Refused, json!({"summary": "detailed"})),
@@ -192,7 +207,13 @@ fn responses() -> Vec<Row> {
         row("text", Refused, json!({"verbosity": "high"})),
         row("tool_choice", Honoured, json!("required"))
             .or(json!("auto"))
-            .beside(with_tools),
+            .beside(with_tools.clone()),
+        row(
+            "tool_choice",
+            Honoured,
+            json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]}),
+        )
+        .beside(with_tools),
         row("tools", Honoured, tools).or(json!([])),
         row("tools", Refused, json!([{"type": "web_search"}])),
         row("top_logprobs", Honoured, json!(3))
@@ -201,6 +222,47 @@ fn responses() -> Vec<Row> {
         row("top_p", Honoured, json!(0.5)).or(json!(1)),
         row("truncation", Refused, json!("auto")).or(json!("disabled")),
         row("user", Label, json!("u")),
+    ]
+}
+
+/// Anthropic's.
+fn messages() -> Vec<Row> {
+    let tools = json!([{"name": "f", "input_schema": {"type": "object"}}]);
+    let with_tools = json!({"tools": tools});
+    vec![
+        row(
+            "billing_policy",
+            Refused,
+            json!({"type": "billing_policy", "bill_to": "user_profile"}),
+        )
+        .or(json!({"type": "billing_policy", "bill_to": "self"})),
+        row("compaction", Refused, json!({"type": "x"})),
+        row("container", Refused, json!("c")),
+        row("context_management", Refused, json!({"edits": [{"type": "x"}]})).or(json!({"edits": []})),
+        row("diagnostics", Refused, json!({"previous_message_id": "m"}))
+            .or(json!({"previous_message_id": null})),
+        row("fallback_credit_token", Refused, json!("x")),
+        row("fallbacks", Refused, json!("default")).or(json!([])),
+        row("inference_geo", Refused, json!("us")),
+        row("max_tokens", Honoured, json!(7)),
+        row("mcp_servers", Refused, json!([{"type": "url"}])).or(json!([])),
+        row("output_config", Honoured, json!({"effort": "low"})).or(json!({})),
+        row("service_tier", Refused, json!("priority")).or(json!("auto")),
+        row("speed", Refused, json!("fast")).or(json!("standard")),
+        row("stop_sequences", Honoured, json!(["x"])).or(json!([])),
+        row("stream", Honoured, json!(true)).or(json!(false)),
+        row("system", Honoured, json!("Be brief.")).or(json!([])),
+        row("temperature", Honoured, json!(0.5)).or(json!(1)),
+        row("thinking", Honoured, json!({"type": "disabled"})).or(json!({"type": "adaptive"})),
+        row("thread", Refused, json!({"type": "create"})),
+        row("tool_choice", Honoured, json!({"type": "any"}))
+            .or(json!({"type": "auto"}))
+            .beside(with_tools),
+        row("tools", Honoured, tools).or(json!([])),
+        row("top_k", Honoured, json!(5)),
+        row("top_p", Honoured, json!(0.5)).or(json!(1)),
+        row("user_profile_id", Refused, json!("u")),
+        row("workspace_id", Refused, json!("w")),
     ]
 }
 
@@ -243,7 +305,9 @@ fn check(rows: Vec<Row>, base: &Value, parse: impl Fn(&Value) -> Result<Request,
                 assert!(error.message.contains(&param), "{name}: {}", error.message);
             }
         }
-        for neutral in row.neutral.iter().chain([&Value::Null]) {
+        // What must be there has no value that asks for nothing.
+        let null = (!base.as_object().unwrap().contains_key(name)).then_some(&Value::Null);
+        for neutral in row.neutral.iter().chain(null) {
             assert_eq!(ask(neutral).unwrap(), plain, "{name}: {neutral}");
         }
     }
@@ -277,4 +341,24 @@ fn no_parameter_of_a_response_is_dropped() {
         let chat = Dialect::Responses.translate(body.to_string().as_bytes())?;
         Request::parse(Endpoint::Chat, &chat.body)
     });
+}
+
+#[test]
+fn no_parameter_of_messages_is_dropped() {
+    let base = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
+    check(messages(), &base, |body| {
+        let chat = Dialect::Messages.translate(body.to_string().as_bytes())?;
+        Request::parse(Endpoint::Chat, &chat.body)
+    });
+    // Some of them Anthropic's clients send as headers.
+    let mut headers = http::HeaderMap::new();
+    headers.insert("anthropic-version", http::HeaderValue::from_static("2023-06-01"));
+    assert!(Dialect::Messages.check_headers(&headers).is_ok());
+    for name in ["anthropic-user-profile-id", "anthropic-workspace-id"] {
+        headers.clear();
+        headers.insert(name, http::HeaderValue::from_static("x"));
+        let error = Dialect::Messages.check_headers(&headers).unwrap_err();
+        assert_eq!((error.status.as_u16(), error.param.as_deref()), (400, Some(name)));
+        assert!(Dialect::Responses.check_headers(&headers).is_ok());
+    }
 }

@@ -124,9 +124,17 @@ class LlamaCpp(unittest.TestCase):
         self.assertAlmostEqual(chunks[-1].usage.completion_tokens, whole.usage.completion_tokens, delta=3)
 
     def test_what_it_does_not_honour_is_refused(self):
-        for more in ({"n": 2}, {"extra_body": {"guided_regex": "a+"}}):
-            with self.assertRaises(openai.BadRequestError):
-                self.client.completions.create(model="quern-small", prompt="a", **more)
+        for more in ({"echo": True}, {"extra_body": {"guided_regex": "a+"}}):
+            with self.subTest(more):
+                with self.assertRaises(openai.BadRequestError) as refused:
+                    self.client.completions.create(model="quern-small", prompt="a", **more)
+                self.assertIn(refused.exception.body["param"], more.get("extra_body", more))
+
+    def test_choices_that_it_does_not_give_are_asked_one_by_one(self):
+        told = self.client.completions.create(model="quern-small", prompt="a", n=2, seed=5, max_tokens=8)
+        self.assertEqual([choice.index for choice in told.choices], [0, 1])
+        alone = self.client.completions.create(model="quern-small", prompt="a", seed=6, max_tokens=8)
+        self.assertEqual(told.choices[1].text, alone.choices[0].text)
 
     def test_the_same_weights_are_consistent_and_others_are_not(self):
         code, seen, error = check(self.engine_url)

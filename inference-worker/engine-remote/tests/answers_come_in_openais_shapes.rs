@@ -128,6 +128,44 @@ async fn choices_calls_and_log_probabilities_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_of_strict_tools_match_their_schemas_and_no_other_tools_are_called() {
+    let double = Double::start(|asked| answer(asked, FULL)).await;
+    let served = served(&double.url(), able(), 4).await;
+    let ask = |kind: &str, strict: bool, stream: bool| {
+        let parameters =
+            json!({"type": "object", "properties": {"word": {"type": kind}}, "required": ["word"]});
+        let function = |name: &str| json!({"name": name, "parameters": parameters, "strict": strict});
+        let tools =
+            [function("look"), function("other")].map(|one| json!({"type": "function", "function": one}));
+        let choice = json!({"type": "function", "function": {"name": "look"}});
+        served.chat(json!({"tools": tools, "tool_choice": choice, "stream": stream}))
+    };
+    for (kind, strict) in [("string", true), ("string", false), ("integer", false)] {
+        let whole = ask(kind, strict, false).await;
+        assert_eq!(whole.status, 200, "{}", whole.body);
+        let events = ask(kind, strict, true).await.events();
+        assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
+    }
+    let whole = ask("integer", true, false).await;
+    assert_eq!(
+        (whole.status, &whole.json()["error"]["code"]),
+        (502, &json!("engine_garbage"))
+    );
+    let events = ask("integer", true, true).await.events();
+    let last: Value = serde_json::from_str(events.last().unwrap()).unwrap();
+    assert_eq!(last["error"]["code"], "engine_garbage");
+    // A schema that is none is the request's fault.
+    let function = json!({"name": "look", "parameters": {"type": "object", "properties": {"a": {"type": 5}}}, "strict": true});
+    let refused = served
+        .chat(json!({"tools": [{"type": "function", "function": function}]}))
+        .await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["param"]),
+        (400, &json!("tools"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn holders_of_a_routers_keys_share_no_cached_prompts_at_an_engine_that_can_part_them() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let kept = seen.clone();
@@ -283,6 +321,38 @@ async fn a_full_engine_answers_429_at_once_and_its_own_429_comes_through() {
     );
     drop(client);
     served.until("quern_worker_active_requests 0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_fail_at_once_are_no_sign_of_places_that_come_free_soon() {
+    let double = Double::start(move |asked| match &asked.body["prompt"] {
+        Value::String(word) if word == "slow" => {
+            let whole = json!({"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}]});
+            let pause = Act::Wait(Duration::from_millis(1200));
+            [vec![pause], page(200, &whole.to_string())].concat()
+        }
+        Value::String(word) if word == "wrong" => page(400, "{}"),
+        Value::String(word) if word == "broken" => vec![head(), event(&json!({"error": {"message": "no"}}))],
+        Value::String(word) if word == "held" => vec![head(), event(&text_chunk("a", None)), Act::Hang],
+        _ => answer(asked, FULL),
+    })
+    .await;
+    let served = served(&double.url(), able(), 1).await;
+    assert_eq!(served.plain(json!({"prompt": "slow"})).await.status, 200);
+    for _ in 0..20 {
+        assert_eq!(served.plain(json!({"prompt": "wrong"})).await.status, 400);
+        let broken = served.plain(json!({"prompt": "broken", "stream": true})).await;
+        assert_eq!(broken.status, 502);
+    }
+    let held = json!({"model": "m", "prompt": "held", "stream": true});
+    let client = served.raw("/v1/completions", &held).await;
+    served.until("quern_worker_active_requests 1").await;
+    let full = served.plain(json!({})).await;
+    assert_eq!(
+        (full.status, full.headers["retry-after"].to_str().unwrap()),
+        (429, "2")
+    );
+    drop(client);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -150,3 +150,57 @@ async fn several_prompts_and_choices_are_single_requests_to_the_engine() {
     }
     assert_eq!(json!(parts), json!(texts));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tools_that_are_counted_are_those_that_the_engine_is_sent() {
+    // A template that shows tools.
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
+    let folder = std::env::temp_dir().join(format!("quern-tools-sent-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(models.join("tokenizer.json"), folder.join("tokenizer.json")).unwrap();
+    let template = "{% for tool in tools %}{{ tool.function.name }} {% endfor %}{{ messages[0].content }}";
+    let config = json!({"chat_template": template});
+    std::fs::write(folder.join("tokenizer_config.json"), config.to_string()).unwrap();
+    let vocabulary = Arc::new(Vocabulary::load(&folder).unwrap());
+    std::fs::remove_dir_all(&folder).unwrap();
+    let text = "the king";
+    let whole = json!({"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]});
+    let double = Double::start(move |asked| match asked.path.as_str() {
+        "/v1/chat/completions" => {
+            let sent = asked.body["tools"].as_array().map_or(0, Vec::len);
+            assert!(
+                sent == 0 || sent == 1 || asked.body["tool_choice"] == "none",
+                "{}",
+                asked.body
+            );
+            wire::page(200, &whole.to_string())
+        }
+        _ => answer(asked, FULL),
+    })
+    .await;
+    let served = served_with(&double.url(), able(), 4, Some(vocabulary.clone())).await;
+    let named = |name: &str| json!({"type": "function", "function": {"name": name}});
+    let some =
+        json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [named("second")]}});
+    for (tools, choice, shown) in [
+        (json!([named("first"), named("second")]), some, "second the king"),
+        (
+            json!([named("first"), named("second")]),
+            json!("none"),
+            "first second the king",
+        ),
+        (json!([]), json!("auto"), text),
+    ] {
+        let body =
+            json!({"messages": [{"role": "user", "content": text}], "tools": tools, "tool_choice": choice});
+        let told = served.chat(body).await;
+        assert_eq!(told.status, 200, "{}", told.body);
+        let ids = vocabulary.tokenizer.encode(shown, false).unwrap();
+        assert_eq!(
+            told.json()["usage"]["prompt_tokens"],
+            ids.len(),
+            "{shown}: {}",
+            told.body
+        );
+    }
+}

@@ -381,6 +381,154 @@ async fn a_request_that_finds_the_engine_gone_makes_the_worker_look() {
     assert_eq!(served.get("/health").await.status, 503);
 }
 
+/// An engine that calls the tool with the given arguments, and how soon requests with such schemas are answered.
+async fn strict(schemas: Vec<Value>, arguments: &str, more: Value) -> (u16, Value) {
+    let function = json!({"name": "t0", "arguments": arguments});
+    let message = json!({"content": null, "tool_calls": [{"id": "a", "function": function}]});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "tool_calls"});
+    let double = Double::start(served_by(page(200, &json!({"choices": [choice]}).to_string()))).await;
+    let served = served(&double.url(), able(), 1).await;
+    let tool = |(at, schema)| {
+        let function = json!({"name": format!("t{at}"), "strict": true, "parameters": schema});
+        json!({"type": "function", "function": function})
+    };
+    let mut body = json!({"tools": schemas.into_iter().enumerate().map(tool).collect::<Vec<_>>()});
+    body.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    let reply = tokio::time::timeout(Duration::from_secs(10), served.chat(body));
+    let reply = reply.await.expect("an answer in time");
+    (reply.status, reply.json())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_strict_schema_makes_the_check_of_a_call_long() {
+    let of = |last: Value, step: &dyn Fn(Value) -> Value| {
+        let name = |at: usize| format!("a{at}");
+        let mut defs = serde_json::Map::new();
+        for at in 0..40 {
+            let next = json!({"$ref": format!("#/$defs/{}", name(at + 1))});
+            defs.insert(name(at), step(next));
+        }
+        defs.insert(name(40), last);
+        json!({"type": "object", "properties": {"x": {"$ref": "#/$defs/a0"}}, "$defs": defs})
+    };
+    let twice = |next: Value| json!({"anyOf": [next, next]});
+    let below = |next: Value| json!({"properties": {"x": {"anyOf": [next, next]}}});
+    let again = || json!({"$ref": "#/$defs/a0"});
+    let deep = |levels: usize| format!("{}1{}", "{\"x\":".repeat(levels), "}".repeat(levels));
+    for (schema, arguments) in [
+        (of(json!({"const": 1}), &twice), r#"{"x":2}"#.to_owned()),
+        (of(json!({"const": 1}), &below), deep(60)),
+        (of(again(), &twice), r#"{"x":{"x":2}}"#.to_owned()),
+        (
+            of(json!({"items": again()}), &twice),
+            r#"{"x":{"x":2}}"#.to_owned(),
+        ),
+        (
+            json!({"type": "object", "allOf": [{"$ref": "#"}]}),
+            "{}".to_owned(),
+        ),
+    ] {
+        let (status, error) = strict(vec![schema], &arguments, json!({})).await;
+        assert_eq!(
+            (status, &error["error"]["param"]),
+            (400, &json!("tools")),
+            "{error}"
+        );
+        assert!(
+            error["error"]["message"].as_str().unwrap().contains("'t0'"),
+            "{error}"
+        );
+    }
+    // Calls that go as deep as JSON is read are checked to their end where a schema leads back to itself.
+    let tree = |kind: &str| {
+        let node = json!({"anyOf": [{"$ref": "#/$defs/one"}, {"$ref": "#/$defs/two"}, {"type": kind}]});
+        let one = json!({"type": "object", "properties": {"x": {"$ref": "#/$defs/node"}}, "required": ["x"]});
+        json!({"type": "object", "properties": {"x": {"$ref": "#/$defs/node"}}, "$defs": {"node": node, "one": one, "two": one}})
+    };
+    for (kind, status) in [("integer", 200), ("string", 502)] {
+        assert_eq!(strict(vec![tree(kind)], &deep(120), json!({})).await.0, status);
+    }
+    // Many values and many alternatives for each.
+    let many: Vec<Value> = (0..9_000).map(|at| json!({"const": at})).collect();
+    let list = json!({"type": "object", "properties": {"x": {"items": {"anyOf": many}}}});
+    let values = |count: usize| json!({"x": vec![-1; count]}).to_string();
+    for count in [100, 200_000] {
+        let (status, error) = strict(vec![list.clone()], &values(count), json!({})).await;
+        assert_eq!(
+            (status, &error["error"]["code"]),
+            (502, &json!("engine_garbage")),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_strict_schemas_patterns_are_compiled_without_bounds() {
+    let long = |at: usize| json!({"type": "string", "pattern": format!("^[a-z]{{0,{at}}}$")});
+    let body = |count: usize| {
+        let fields = (0..count).map(|at| (format!("f{at}"), long(at)));
+        json!({"type": "object", "properties": Value::Object(fields.collect())})
+    };
+    // As many as a body may hold, in one tool or in all.
+    for schemas in [
+        vec![body(40_000)],
+        (0..100).map(|_| body(400)).collect(),
+        vec![body(65)],
+    ] {
+        let begun = std::time::Instant::now();
+        let (status, error) = strict(schemas, "{}", json!({})).await;
+        assert_eq!(
+            (status, &error["error"]["param"]),
+            (400, &json!("tools")),
+            "{error}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+    let huge = json!({"type": "object", "properties": {"x": {"pattern": "(\\p{L}{100}){100}"}}});
+    let (status, error) = strict(vec![huge], "{}", json!({})).await;
+    assert_eq!(
+        (status, &error["error"]["param"]),
+        (400, &json!("tools")),
+        "{error}"
+    );
+    assert_eq!(strict(vec![body(60)], "{}", json!({})).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_choices_of_a_request_share_what_its_schemas_compile_to() {
+    let fields = (0..60).map(|at| {
+        (
+            format!("f{at}"),
+            json!({"pattern": format!("^{at}\\p{{L}}{{20}}$")}),
+        )
+    });
+    let schema = json!({"type": "object", "properties": Value::Object(fields.collect())});
+    let function = json!({"name": "t0", "strict": true, "parameters": schema});
+    let tools = json!([{"type": "function", "function": function}]);
+    let whole =
+        json!({"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]}).to_string();
+    let double = Double::start(served_by(page(200, &whole))).await;
+    let single = quern_engine_remote::Capabilities {
+        choices: false,
+        ..able()
+    };
+    let served = served(&double.url(), single, 1).await;
+    let mut took = Vec::new();
+    for n in [1, 1, 16] {
+        let begun = std::time::Instant::now();
+        let reply = served.chat(json!({"tools": tools, "n": n})).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(reply.json()["choices"].as_array().unwrap().len(), n);
+        took.push(begun.elapsed());
+    }
+    assert!(
+        took[2] < took[0].max(took[1]) * 4 + Duration::from_millis(300),
+        "{took:?}"
+    );
+}
+
 #[test]
 fn no_bytes_make_the_reading_of_an_answer_panic() {
     let call = json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}});

@@ -59,6 +59,16 @@ async fn log_probabilities_without_token_ids_prove_nothing() {
     assert!(!seen.token_prompts && !seen.logit_bias);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_strings_are_seen_where_the_greedy_text_repeats_its_beginning() {
+    // Three letters from the middle are those at the beginning.
+    let words = [
+        " a", " man", " of", " a", " man", ",", " a", " man", " of", " a", " man", ",",
+    ];
+    assert!(found(Features { words, ..FULL }).await.stop);
+    assert!(!found(Features { words, ..DEAF }).await.stop);
+}
+
 async fn refused(acts: Vec<Act>, change: impl Fn(&mut RemoteConfig)) -> ProbeError {
     let double = Double::start(move |asked| match asked.path.as_str() {
         "/v1/models" => acts.clone(),

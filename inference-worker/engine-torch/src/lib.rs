@@ -1,7 +1,8 @@
 //! Decoders of the Llama, Mistral, Qwen, Gemma and Mixture-of-Experts families on libtorch, the only crate of the project that links it.
 //!
 //! Only fallible `f_*` calls of `tch` are used, always without gradients, and one thread owns an engine and all
-//! its tensors. Weights and arithmetic are fp32. `Device::Cuda` is accepted but has never been tested.
+//! its tensors. Arithmetic is fp32; on the CPU projections that the checkpoint stores in bf16 or fp16 stay so in memory and are
+//! widened as they are read, which is exact. `Device::Cuda` is accepted but has never been run.
 //!
 //! On the CPU products and attention come from `quern-kernels`: the logits of a sequence have the same bits alone and in
 //! any batch, in one piece and in many, with a cached beginning and without. Elsewhere the library computes them.

@@ -5,6 +5,7 @@
 //! masks from the request.
 
 mod deep;
+mod exclusive;
 mod lark;
 mod schema;
 
@@ -307,6 +308,12 @@ fn canonical(constraint: &Constraint) -> String {
 
 /// The first line, which says what is wrong; more would repeat the grammar.
 fn brief(error: &str) -> String {
+    // Its options are no client's.
+    if error.contains("coerce_one_of") {
+        return "'oneOf' is taken where its alternatives are seen to exclude each other, as by 'const' in a required \
+                property: use 'anyOf'"
+            .into();
+    }
     let line = error.lines().find(|line| !line.trim().is_empty());
     line.unwrap_or("unknown").chars().take(300).collect()
 }

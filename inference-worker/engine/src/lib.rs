@@ -10,6 +10,7 @@
 //! - [`thinking`]: what of an output is thought before the answer;
 //! - [`tokenizer`], [`detokenize`], [`stop`], [`output`], [`chat`], [`prompt`]: text in and text out.
 
+mod bounded;
 pub mod chat;
 pub mod config;
 pub mod detokenize;

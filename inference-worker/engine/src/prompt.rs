@@ -87,7 +87,15 @@ impl Prompts {
     /// # Errors
     /// [`PromptError`].
     pub fn encode(&self, chat: &Chat<'_>) -> Result<Vec<u32>, PromptError> {
-        self.encode_at(chat, SystemTime::now())
+        self.encode_within(chat, usize::MAX)
+    }
+
+    /// The same of a chat that is wanted only if it has at most so many tokens, as [`Tokenizer::encode_within`] has it.
+    ///
+    /// # Errors
+    /// [`PromptError`].
+    pub fn encode_within(&self, chat: &Chat<'_>, most: usize) -> Result<Vec<u32>, PromptError> {
+        self.encoded(chat, SystemTime::now(), most)
     }
 
     /// The same at a moment, as [`ChatTemplate::render_chat_at`].
@@ -95,6 +103,10 @@ impl Prompts {
     /// # Errors
     /// [`PromptError`].
     pub fn encode_at(&self, chat: &Chat<'_>, now: SystemTime) -> Result<Vec<u32>, PromptError> {
+        self.encoded(chat, now, usize::MAX)
+    }
+
+    fn encoded(&self, chat: &Chat<'_>, now: SystemTime, most: usize) -> Result<Vec<u32>, PromptError> {
         let guard = self.guard.as_ref().ok_or(ChatError::NoTemplate)?;
         let signs = &guard.signs;
         let concern = |values: &[Value]| values.iter().any(|value| signs.concern_value(value));
@@ -103,7 +115,9 @@ impl Prompts {
         });
         if !(concern(chat.messages) || concern(chat.tools) || extra) {
             let rendered = self.template.render_chat_at(chat, now)?;
-            return Ok(guard.control.encode(&rendered, |text, out| out.push_str(text))?);
+            return Ok(guard
+                .control
+                .encode(&rendered, most, |text, out| out.push_str(text))?);
         }
         let hide = |values: &[Value]| -> Result<Vec<Value>, PromptError> {
             let hidden = values.iter().map(|value| signs.hide_value(value));
@@ -125,6 +139,6 @@ impl Prompts {
             })?;
         Ok(guard
             .control
-            .encode(&rendered, |text, out| out.push_str(&signs.show(text)))?)
+            .encode(&rendered, most, |text, out| out.push_str(&signs.show(text)))?)
     }
 }

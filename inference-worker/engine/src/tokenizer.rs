@@ -1,5 +1,6 @@
 //! `tokenizer.json` and the special tokens that a model folder names.
 
+use crate::bounded;
 use crate::sampler::TokenMask;
 use crate::vocabulary::Vocabulary;
 use serde_json::Value;
@@ -42,6 +43,9 @@ pub enum TokenizerError {
         /// Why.
         reason: String,
     },
+    /// A text has more tokens than are wanted: so many at least.
+    #[error("the text has at least {0} tokens, more than are taken")]
+    Long(usize),
     /// Encoding or decoding failed.
     #[error("tokenizer: {0}")]
     Use(String),
@@ -53,6 +57,8 @@ pub struct Tokenizer {
     tokens: TokenMask,
     end: BTreeSet<u32>,
     vocabulary: Option<Vocabulary>,
+    /// Bytes of text that become one token at most, where that is known.
+    longest: Option<usize>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -87,6 +93,7 @@ impl Tokenizer {
         }
         Ok(Self {
             vocabulary: Vocabulary::of(&inner),
+            longest: bounded::longest(&inner),
             inner,
             tokens,
             end: end_of_text(folder)?,
@@ -98,12 +105,30 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails on the text.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, TokenizerError> {
+        self.encode_within(text, special, usize::MAX)
+    }
+
+    /// The same of a text that is wanted only if it has at most so many tokens; what has many more is not encoded whole. It
+    /// may have some more all the same.
+    ///
+    /// # Errors
+    /// As [`Self::encode`], and [`TokenizerError::Long`].
+    pub fn encode_within(&self, text: &str, special: bool, most: usize) -> Result<Vec<u32>, TokenizerError> {
         // Without offsets, which nobody asks for here.
-        let ids = || {
+        let ids = |text: &str, special| {
             let encoding = self.inner.encode_fast(text, special);
-            encoding.map(|encoding| encoding.get_ids().to_vec())
+            let ids = encoding.map(|encoding| encoding.get_ids().to_vec());
+            ids.map_err(|e| TokenizerError::Use(e.to_string()))
         };
-        encoded(text.len(), ids).map_err(|e| TokenizerError::Use(e.to_string()))
+        encoded(text.len(), || {
+            bounded::check(text, self.longest, most, |piece| Ok(ids(piece, false)?.len()))?;
+            ids(text, special)
+        })
+    }
+
+    /// Bytes of text that become one token at most, where that is known.
+    pub(crate) fn longest(&self) -> Option<usize> {
+        self.longest
     }
 
     /// Text of token ids, special tokens left out; bytes that are no UTF-8 come out as U+FFFD.

@@ -28,8 +28,6 @@ fn json_and_schemas_give_what_they_permit() {
         "additionalProperties": false,
         "$defs": {"point": {"type": "object", "properties": {"x": {"type": "boolean"}}, "required": ["x"],
                             "additionalProperties": false}},
-        // No option of the compiler reaches it from a request.
-        "x-guidance": {"lenient": true, "whitespace_flexible": false},
     });
     bench.holds(&Constraint::JsonSchema(schema), |text| {
         let Some(Value::Object(value)) = parsed(text) else {

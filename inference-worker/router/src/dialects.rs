@@ -20,7 +20,7 @@ pub(crate) async fn messages(service: State<Arc<Service>>, headers: HeaderMap, b
 
 /// Tokens of a chat, as the worker counts them.
 pub(crate) async fn count(service: State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
-    match translated(&service, &headers, body, count_tokens).await {
+    match translated(&service, &headers, body, Dialect::Messages, count_tokens).await {
         Ok(translated) => {
             let body = Body::from(translated.body.clone());
             let answer = texts::tokenize(service, headers, body).await;
@@ -31,7 +31,7 @@ pub(crate) async fn count(service: State<Arc<Service>>, headers: HeaderMap, body
 }
 
 async fn answer(service: State<Arc<Service>>, headers: HeaderMap, body: Body, dialect: Dialect) -> Response {
-    match translated(&service, &headers, body, |body| dialect.translate(body)).await {
+    match translated(&service, &headers, body, dialect, |body| dialect.translate(body)).await {
         Ok(translated) => {
             let body = Body::from(translated.body.clone());
             let chat = completions(service, headers, body, Endpoint::Chat).await;
@@ -62,8 +62,11 @@ async fn translated(
     service: &Service,
     headers: &HeaderMap,
     body: Body,
+    dialect: Dialect,
     translate: impl Fn(&[u8]) -> Result<Translation, ApiError>,
 ) -> Result<Translation, ApiError> {
     authorize(service, headers)?;
-    translate(&read_body(body).await?)
+    let body = read_body(body).await?;
+    dialect.check_headers(headers)?;
+    translate(&body)
 }

@@ -1,7 +1,7 @@
 //! One request: choose a worker, send, and try the next one until the first bytes of an answer are there.
 
 use crate::affinity::Key;
-use crate::body::Relay;
+use crate::body::{Ending, Relay};
 use crate::metrics::Metrics;
 use crate::pool::{Pool, Worker};
 use axum::body::Body;
@@ -9,10 +9,10 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
-use quern_inference_api::ApiError;
 use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
 use quern_inference_api::error::SHOULD_RETRY;
 use quern_inference_api::listing::TIER_HEADER;
+use quern_inference_api::{ApiError, pace};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ const KEPT: [&str; 5] = [
 enum Attempt {
     Answered(Response),
     /// Full: others may have room, and the worker is well.
-    Busy(Option<HeaderValue>),
+    Busy(u32),
     Failed(String),
 }
 
@@ -82,17 +82,15 @@ pub(crate) async fn forward(pool: &Pool, metrics: &Metrics, sent: Sent<'_>) -> R
                 }
                 return Ok(response);
             }
-            Attempt::Busy(after) => busy = Some(after),
+            // The least that any of them says.
+            Attempt::Busy(after) => busy = Some(busy.map_or(after, |least: u32| least.min(after))),
             Attempt::Failed(reason) => {
                 tracing::warn!(worker = worker.url(), reason, "attempt failed");
             }
         }
     }
     match busy {
-        Some(after) => {
-            let after = after.and_then(|value| value.to_str().ok()?.parse().ok());
-            Err(ApiError::busy(after.unwrap_or(1)))
-        }
+        Some(after) => Err(ApiError::busy(after)),
         None => Err(ApiError::unavailable(
             "No worker could answer; retry in a moment.",
         )),
@@ -119,7 +117,7 @@ async fn attempt(
     };
     let status = answer.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return Attempt::Busy(answer.headers().get(header::RETRY_AFTER).cloned());
+        return Attempt::Busy(pace::told(answer.headers()).unwrap_or(1));
     }
     if status.is_server_error() {
         return Attempt::Failed(format!("status {status}"));
@@ -140,7 +138,7 @@ async fn attempt(
     let relay = Relay {
         first: Some(first),
         rest: Some(rest),
-        events,
+        events: events.then(Ending::default),
         metrics: metrics.clone(),
         _in_flight: in_flight,
     };

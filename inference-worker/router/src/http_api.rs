@@ -22,6 +22,7 @@ use quern_inference_api::listing::ModelList;
 use quern_inference_api::timeout::{TIMEOUT_HEADER, timeout};
 use quern_inference_api::{ApiError, Endpoint, Request, openapi, openrouter, read_body, with_fallbacks};
 use quern_interface::registry::ModelState;
+use quern_protocol::Amount;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -181,6 +182,8 @@ async fn receipts(
     let from = number.and_then(|number| number.parse().ok());
     let from =
         from.ok_or_else(|| ApiError::not_found("A page of receipts is asked for by `?from=NUMBER`."))?;
+    // Who has read the end of an answer finds its receipt.
+    gateway.receipts.settle().await;
     let page = gateway.receipts.list(&holder.name, from, RECEIPTS_PAGE);
     Ok(Json(page).into_response())
 }
@@ -191,12 +194,15 @@ async fn usage(State(service): State<Arc<Service>>, headers: HeaderMap) -> Resul
     let Backend::Paid(gateway) = &service.backend else {
         return Err(ApiError::not_found("This router serves without payment."));
     };
-    let book = gateway
-        .books
-        .with(|ledger| ledger.keys.get(&holder.name).cloned().unwrap_or_default());
-    let body = serde_json::json!({
-        "budget": holder.budget, "spent": book.spent, "held": book.held, "left": book.left(holder.budget),
-        "denom": "nqrn",
+    // What was settled before the client asks is shown, though it may be on its way to disk.
+    gateway.books.write(Vec::new()).await;
+    let body = gateway.books.with(|ledger| {
+        let (key, budget) = (holder.name.as_str(), holder.budget);
+        let book = ledger.keys.get(key).cloned().unwrap_or_default();
+        let (kept, left) = (ledger.kept(key), ledger.left(key, budget, Amount::ZERO));
+        serde_json::json!({
+            "budget": budget, "spent": book.spent, "held": book.held, "kept": kept, "left": left, "denom": "nqrn",
+        })
     });
     Ok(Json(body).into_response())
 }
@@ -292,4 +298,73 @@ async fn relay(
         }
     };
     Ok(metered(reserved, response))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    /// Between these two in a source; each time.
+    fn between<'a>(source: &'a str, from: &'a str, to: &'a str) -> impl Iterator<Item = &'a str> {
+        let after = source.split(from).skip(1);
+        after.filter_map(move |rest| rest.split_once(to).map(|(found, _)| found))
+    }
+
+    fn set<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+        names.map(str::to_ascii_lowercase).collect()
+    }
+
+    /// Names of parameters of this kind on any page.
+    fn parameters(pages: &[Value], kind: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let paths = pages.iter().filter_map(|page| page["paths"].as_object());
+        for operation in paths
+            .flat_map(|paths| paths.values())
+            .flat_map(|item| item.as_object())
+        {
+            let lists = operation
+                .values()
+                .filter_map(|value| value["parameters"].as_array());
+            for parameter in lists.flatten().filter(|parameter| parameter["in"] == kind) {
+                found.extend(parameter["name"].as_str().map(str::to_ascii_lowercase));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_page_has_every_route_and_every_parameter_outside_of_bodies_that_is_read() {
+        let source = include_str!("http_api.rs");
+        let (source, _) = source.split_once("#[cfg(test)]").unwrap();
+        let served: BTreeSet<String> = between(source, ".route(\"", "(")
+            .map(|route| {
+                let (path, method) = route.split_once("\", ").unwrap();
+                format!("{method} {}", path.replace("{*", "{"))
+            })
+            .collect();
+        let pages = [openapi::router(true), openapi::router(false)];
+        let mut told = BTreeSet::new();
+        for (path, item) in pages.iter().flat_map(|page| page["paths"].as_object().unwrap()) {
+            let methods = item.as_object().unwrap().keys();
+            let methods = methods.filter(|method| *method != "parameters");
+            told.extend(methods.map(|method| format!("{method} {path}")));
+        }
+        assert_eq!(served, told);
+        assert!(served.len() > 12, "{served:?}");
+        let queries = set(between(source, "strip_prefix(\"", "=\")"));
+        assert_eq!(queries, parameters(&pages, "query"));
+        assert_eq!(queries.len(), 2, "{queries:?}");
+        let headers = parameters(&pages, "header");
+        assert_eq!(headers, set([once::KEY, TIMEOUT_HEADER].into_iter()));
+        // A paid request has the time of its session.
+        assert_eq!(parameters(&pages[..1], "header"), set([once::KEY].into_iter()));
+        let keys: Vec<&Value> = pages[0]["components"]["securitySchemes"]
+            .as_object()
+            .unwrap()
+            .values()
+            .collect();
+        assert!(keys.iter().any(|key| key["name"] == "x-api-key"), "{keys:?}");
+    }
 }

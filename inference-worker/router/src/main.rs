@@ -6,6 +6,9 @@ mod books;
 mod chain;
 mod consent;
 mod dialects;
+#[cfg(test)]
+#[path = "../../worker/src/documented.rs"]
+mod documented;
 mod forward;
 mod http_api;
 mod keeper;

@@ -7,12 +7,11 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use quern_inference_api::{ApiError, Input};
+use quern_inference_api::{ApiError, Input, name_for};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bytes of a prompt that count as a token until the tokens are known.
 const TOKEN_BYTES: usize = 4;
 /// Tokens that an output without a bound counts as until they are known, if that is not over an eighth of a minute's.
@@ -329,18 +328,8 @@ pub(crate) async fn limit(State(service): State<Arc<Service>>, request: Request,
     if let Some(name) = &name {
         service.rates.tell(name, Instant::now(), response.headers_mut());
     }
-    name_answer(response.headers_mut());
+    name_for(&path, response.headers_mut());
     response
-}
-
-/// Gives an answer that has no id one.
-pub(crate) fn name_answer(headers: &mut HeaderMap) {
-    if !headers.contains_key(REQUEST_ID)
-        && let Ok(number) = getrandom::u64()
-        && let Ok(id) = HeaderValue::from_str(&format!("req-{number:016x}"))
-    {
-        headers.insert(REQUEST_ID, id);
-    }
 }
 
 #[cfg(test)]

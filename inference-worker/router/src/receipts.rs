@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How long a list waits for records that are on their way to disk.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A receipt as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +158,9 @@ struct Index {
     misses: BTreeMap<u64, Misses>,
     /// On their way to disk. A client asks for a receipt as soon as it knows its id.
     coming: Vec<Kept>,
+    /// Records that are on their way to disk, in the order in which they left, and how many did.
+    leaving: BTreeSet<u64>,
+    left: u64,
 }
 
 impl Index {
@@ -202,6 +210,8 @@ impl Index {
 pub(crate) struct Receipts {
     journal: Arc<Journal>,
     index: Arc<Mutex<Index>>,
+    /// Tells that a record arrived on disk, or never will.
+    arrived: Arc<Notify>,
 }
 
 impl Receipts {
@@ -219,6 +229,7 @@ impl Receipts {
         Ok(Self {
             journal: Arc::new(opened.journal),
             index: Arc::new(Mutex::new(index)),
+            arrived: Arc::default(),
         })
     }
 
@@ -288,9 +299,16 @@ impl Receipts {
         let Ok(payload) = serde_json::to_vec(&record) else {
             return;
         };
-        if let Record::Receipt(kept) = &record {
-            self.index().coming.push((**kept).clone());
-        }
+        let leaves = {
+            let mut index = self.index();
+            if let Record::Receipt(kept) = &record {
+                index.coming.push((**kept).clone());
+            }
+            index.left += 1;
+            let leaves = index.left;
+            index.leaving.insert(leaves);
+            leaves
+        };
         let receipts = self.clone();
         tokio::spawn(async move {
             let kept = receipts.journal.append(payload).await;
@@ -302,7 +320,25 @@ impl Receipts {
                 Ok(number) => index.add(number, &record),
                 Err(error) => tracing::error!(%error, ?record, "a receipt or refusal could not be kept"),
             }
+            index.leaving.remove(&leaves);
+            drop(index);
+            receipts.arrived.notify_waiters();
         });
+    }
+
+    /// Waits until all that was kept before is on disk, and so in lists, or the disk takes too long.
+    pub(crate) async fn settle(&self) {
+        let last = self.index().left;
+        let settled = async {
+            loop {
+                let arrived = self.arrived.notified();
+                if self.index().leaving.first().is_none_or(|first| *first > last) {
+                    return;
+                }
+                arrived.await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, settled).await;
     }
 
     /// A receipt by its id or by `SESSION-NONCE`, durable or on its way there.
@@ -458,6 +494,20 @@ mod tests {
         }
         assert_eq!(found, [0, 2, 4, 6]);
         assert_eq!(receipts.list("eve", 0, 2).receipts, []);
+    }
+
+    #[tokio::test]
+    async fn a_list_holds_all_that_was_kept_before_it_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipts = Receipts::open(folder.path()).unwrap();
+        receipts.settle().await;
+        for number in 1..=65 {
+            receipts.keep(kept(number, "ann"));
+        }
+        // Nothing has run yet that could have written them.
+        assert_eq!(receipts.list("ann", 0, 100).receipts, []);
+        receipts.settle().await;
+        assert_eq!(receipts.list("ann", 0, 100).receipts.len(), 65);
     }
 
     #[tokio::test]

@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 
 /// Denomination of fees.
 const DENOM: &str = "nqrn";
+/// How long other prompts of a request wait to see whether the longest is refused.
+const ALONE: Duration = Duration::from_secs(1);
 
 /// Serving for payment. Without `--chain-rpc` none of these has an effect.
 #[derive(Debug, clap::Args)]
@@ -186,6 +188,7 @@ impl ChainArgs {
             transport_key: self.transport_key.clone(),
             first_token: Duration::from_secs(self.first_token),
             whole: Duration::from_secs(self.whole_answer),
+            alone: ALONE,
         };
         let policy = Policy {
             escrow: self.escrow,
@@ -256,6 +259,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) transport_key: Option<PathBuf>,
     pub(crate) first_token: Duration,
     pub(crate) whole: Duration,
+    pub(crate) alone: Duration,
 }
 
 impl Parts<'_> {
@@ -294,6 +298,7 @@ impl Parts<'_> {
             metrics: metrics.clone(),
             first_token: self.first_token,
             whole: self.whole,
+            alone: self.alone,
             downs: crate::paid::Downs::default(),
             silences: crate::paid::silence::Silences::default(),
             tickets: crate::paid::tickets::Tickets::default(),

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use quern_inference_api::embeddings::EmbeddingsRequest;
 use quern_inference_api::timeout::timeout;
+use quern_inference_api::tokens::json_of;
 use quern_inference_api::{ApiError, read_body};
 use serde_json::Value;
 use std::sync::Arc;
@@ -34,9 +35,7 @@ pub(crate) async fn detokenize(service: State<Arc<Service>>, headers: HeaderMap,
 
 /// Which worker is meant.
 fn model(body: &[u8]) -> Result<String, ApiError> {
-    let body: Value =
-        serde_json::from_slice(body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}.")))?;
-    match body.get("model") {
+    match json_of(body)?.get("model") {
         Some(Value::String(model)) => Ok(model.clone()),
         Some(_) => Err(ApiError::invalid("model", "'model' must be a string.")),
         None => Err(ApiError::missing("model")),
@@ -70,16 +69,17 @@ async fn relay(
 ) -> Result<Response, ApiError> {
     let arrived = Instant::now();
     let holder = authorize(service, headers)?;
-    if path == EMBEDDINGS && matches!(service.backend, Backend::Paid(_)) {
-        let message = format!(
-            "{path} is not offered here: receipts are of chats and completions, so nothing else is paid."
-        );
-        return Err(ApiError::not_found(message));
-    }
     let body = read_body(body).await?;
     let model = model(&body)?;
     let pool = match &service.backend {
         Backend::Direct(pool) => pool,
+        Backend::Paid(gateway) if path == EMBEDDINGS => {
+            let known = gateway.view.model(&model).is_some();
+            return Err(match known {
+                true => ApiError::no_paid_vectors(&model),
+                false => ApiError::no_model(&model),
+            });
+        }
         Backend::Paid(gateway) => return paid::count(gateway, holder, path, &model, &body).await,
     };
     let part = service.parting.of(holder);

@@ -1,6 +1,7 @@
 //! The chain as the router last saw it, so that no request waits for a node.
 
 use crate::chain::Contracts;
+use quern_inference_api::listing::{Listing, PRECISIONS};
 use quern_interface::registry::{HostInfo, HostStatus, LaunchPackage, ModelState};
 use quern_interface::settlement::Params;
 use quern_protocol::{Hash, Price};
@@ -32,7 +33,7 @@ struct State {
     /// US dollars for a million tokens, by model.
     quotes: BTreeMap<String, Price>,
     /// By host: the models that it says it serves, and what it says that they can do.
-    offers: HashMap<String, BTreeMap<String, Vec<String>>>,
+    offers: HashMap<String, BTreeMap<String, Listing>>,
 }
 
 /// What vouchers are made from.
@@ -185,7 +186,7 @@ impl View {
     }
 
     /// What a host says it serves.
-    pub(crate) fn set_offers(&self, host: String, offers: BTreeMap<String, Vec<String>>) {
+    pub(crate) fn set_offers(&self, host: String, offers: BTreeMap<String, Listing>) {
         self.write(|state| state.offers.insert(host, offers));
     }
 
@@ -207,8 +208,24 @@ impl View {
     fn can(&self, model: &str, feature: &str) -> bool {
         self.read(|state| {
             let all = state.offers.values().filter_map(|own| own.get(model));
-            let (yes, no): (Vec<_>, Vec<_>) = all.partition(|can| can.iter().any(|can| can == feature));
+            let (yes, no): (Vec<_>, Vec<_>) =
+                all.partition(|own| own.supported_features.iter().any(|can| can == feature));
             yes.len() > no.len()
+        })
+    }
+
+    /// How a model's weights are stored, as most of its hosts say that tell it.
+    pub(crate) fn precision(&self, model: &str) -> Option<String> {
+        self.read(|state| {
+            let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+            for own in state.offers.values().filter_map(|own| own.get(model)) {
+                let precision = own.quantization.as_deref();
+                if let Some(precision) = precision.filter(|precision| PRECISIONS.contains(precision)) {
+                    *told.entry(precision).or_default() += 1;
+                }
+            }
+            let most = told.into_iter().max_by_key(|(_, hosts)| *hosts);
+            most.map(|(precision, _)| precision.to_owned())
         })
     }
 

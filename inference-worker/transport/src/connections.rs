@@ -11,23 +11,43 @@
 //! for long, or takes next to nothing of an answer.
 
 use crate::handshakes::{Places, network};
+use crate::refusal::Refusal;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-/// Most bytes of a request's head; a body's first bytes may come with its last ones.
-const MAX_HEAD: usize = 1 << 16;
+/// Most bytes of a request's head.
+pub(crate) const MAX_HEAD: usize = 1 << 16;
 /// Bytes of an answer that a peer takes in [`Limits::gone`] at the least, once it is behind.
 const LEAST_TAKEN: usize = 1 << 16;
 /// Pause between two looks at all connections.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
+
+/// Of a head has come nothing but empty lines, which may go before it.
+const BEFORE: u8 = 0;
+/// Something of a line.
+const WITHIN: u8 = 1;
+/// A line, and nothing of the next.
+const BETWEEN: u8 = 2;
+/// The empty line that ends it.
+const ENDED: u8 = 3;
+
+/// How far a head has come with these bytes.
+fn through(line: u8, bytes: &[u8]) -> u8 {
+    bytes.iter().fold(line, |line, byte| match (line, byte) {
+        (ENDED, _) | (BETWEEN, b'\n') => ENDED,
+        (BEFORE, b'\r' | b'\n') => BEFORE,
+        (WITHIN, b'\n') | (BETWEEN, b'\r') => BETWEEN,
+        _ => WITHIN,
+    })
+}
 
 /// How long a peer may take.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +111,8 @@ pub(crate) struct Pulse {
     heard: AtomicUsize,
     /// When the first of them came; 0 if there is none.
     first: AtomicU64,
+    /// How far they are through a head, as [`through`] tells.
+    line: AtomicU8,
     /// Whether it has asked for anything yet.
     known: AtomicBool,
     cut: AtomicBool,
@@ -129,6 +151,7 @@ impl Pulse {
         self.quiet.store(now, Ordering::SeqCst);
         self.first.store(0, Ordering::SeqCst);
         self.heard.store(0, Ordering::SeqCst);
+        self.line.store(BEFORE, Ordering::SeqCst);
         self.asked.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -161,17 +184,20 @@ impl Pulse {
     }
 
     /// Notes bytes that came.
-    fn hears(&self, bytes: usize, now: u64) {
+    fn hears(&self, bytes: &[u8], now: u64) {
         if self.asked.load(Ordering::SeqCst) == 0 {
-            self.heard.fetch_add(bytes, Ordering::SeqCst);
+            self.heard.fetch_add(bytes.len(), Ordering::SeqCst);
             let order = Ordering::SeqCst;
+            self.line.store(through(self.line.load(order), bytes), order);
             let _ = self.first.compare_exchange(0, now.max(1), order, order);
         }
     }
 
-    /// Whether a request's head is longer than any may be.
+    /// Whether a request's head is longer than any may be. Bytes of its body may be read before its handler is asked.
     fn is_swamped(&self) -> bool {
-        self.heard.load(Ordering::SeqCst) >= MAX_HEAD && self.asked.load(Ordering::SeqCst) == 0
+        self.heard.load(Ordering::SeqCst) >= MAX_HEAD
+            && self.line.load(Ordering::SeqCst) != ENDED
+            && self.asked.load(Ordering::SeqCst) == 0
     }
 
     /// Whether the connection may be cut at a moment.
@@ -258,7 +284,12 @@ impl Connections {
             address,
             number,
         };
-        Some(Connection { stream, pulse, place })
+        Some(Connection {
+            stream,
+            pulse,
+            place,
+            refusal: Refusal::default(),
+        })
     }
 
     /// Ends those whose peers take too long.
@@ -354,6 +385,7 @@ pub struct Connection<S> {
     stream: S,
     pulse: Arc<Pulse>,
     place: Place,
+    refusal: Refusal,
 }
 
 impl<S> Connection<S> {
@@ -397,14 +429,18 @@ impl<S> Connection<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.pulse.is_swamped() {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            self.pulse.waiting().reader = Some(context.waker().clone());
+            self.pulse.check()?;
+            let Self { stream, refusal, .. } = &mut *self;
+            // To the server it looks as if the client had left in the middle of its head.
+            return refusal.poll(Pin::new(stream), context);
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
@@ -413,8 +449,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         }
         // After the waker is there: whoever cuts from now on wakes it.
         self.pulse.check()?;
-        let more = buffer.filled().len().saturating_sub(before);
-        if more > 0 {
+        let more = buffer.filled().get(before..).unwrap_or_default();
+        if !more.is_empty() {
             self.lives();
             self.pulse.hears(more, self.place.connections.now());
         }
@@ -459,5 +495,41 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_ends_with_its_first_empty_line_behind_a_line() {
+        for (bytes, line) in [
+            ("", BEFORE),
+            ("\r\n\n\r\n", BEFORE),
+            ("\r\nGET / HTTP/1.1", WITHIN),
+            ("GET / HTTP/1.1\r\nHost: x\r\n", BETWEEN),
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r", BETWEEN),
+            ("GET / HTTP/1.1\nHost: x\n\n", ENDED),
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\nbody", ENDED),
+        ] {
+            assert_eq!(through(BEFORE, bytes.as_bytes()), line, "{bytes:?}");
+            let by_byte = bytes.bytes().fold(BEFORE, |line, byte| through(line, &[byte]));
+            assert_eq!(by_byte, line, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_no_head_and_the_next_head_is_one_again() {
+        let pulse = Pulse::default();
+        pulse.hears(b"POST / HTTP/1.1\r\n\r\n", 1);
+        pulse.hears(&[b'x'; 2 * MAX_HEAD], 1);
+        assert!(!pulse.is_swamped());
+        pulse.ask();
+        pulse.asked_no_more(2);
+        pulse.hears(&[b'x'; MAX_HEAD - 1], 3);
+        assert!(!pulse.is_swamped());
+        pulse.hears(b"x", 3);
+        assert!(pulse.is_swamped());
     }
 }

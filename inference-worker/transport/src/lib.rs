@@ -14,6 +14,7 @@ mod connections;
 mod handshakes;
 mod key;
 mod plain;
+mod refusal;
 mod server;
 mod service;
 

@@ -122,6 +122,10 @@ mod tests {
             .route("/", get(|| async { "here" }))
             .route("/later", get(later))
             .route("/echo", post(|body: String| async { body }))
+            .route(
+                "/size",
+                post(|body: Bytes| async move { format!("{} here", body.len()) }),
+            )
             .route("/much", get(|| async { Body::new(Endless) }));
         tokio::spawn(async move { axum::serve(listener, served(routes)).await });
         (to, live)
@@ -240,14 +244,87 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_head_without_end_is_not_kept() {
         let (to, _) = serve(Limits::default()).await;
-        let mut swamps = call(to, "GET / HTTP/1.1\r\nHost: x\r\nX: ").await;
-        let began = Instant::now();
-        let mut sent = 0;
-        while swamps.write_all(&[b'x'; 1024]).await.is_ok() {
-            sent += 1024;
-            assert!(sent < 16 << 20 && began.elapsed() < Duration::from_secs(10));
+        for (start, piece) in [
+            ("GET / HTTP/1.1\r\nHost: x\r\nX: ", [b'x'; 1024]),
+            ("\r\n\r\nGET / HTTP/1.1\r\nX: ", [b'x'; 1024]),
+            ("", [b'\n'; 1024]),
+        ] {
+            let mut swamps = call(to, start).await;
+            let began = Instant::now();
+            let mut sent = 0;
+            while swamps.write_all(&piece).await.is_ok() {
+                sent += 1024;
+                assert!(sent < 16 << 20 && began.elapsed() < Duration::from_secs(10));
+            }
         }
         assert!(is_served(to).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_head_that_is_too_long_is_refused_in_words_and_a_long_one_is_not() {
+        let (to, _) = serve(Limits::default()).await;
+        let head =
+            |bytes: usize, end: &str| format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}{end}", "x".repeat(bytes));
+        let fits = head(60_000, "\r\n\r\n");
+        // Whole or without an end, on a new connection or one that was served.
+        for (first, second) in [
+            (None, head(200_000, "\r\n\r\n")),
+            (None, head(700_000, "")),
+            (Some(&fits), head(300_000, "\r\n\r\n")),
+        ] {
+            let mut stream = TcpStream::connect(to).await.unwrap();
+            if let Some(first) = first {
+                stream.write_all(first.as_bytes()).await.unwrap();
+                assert!(hear(&mut stream).await.unwrap().starts_with("HTTP/1.1 200"));
+            }
+            stream.write_all(second.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            let read = stream.read_to_string(&mut answer);
+            tokio::time::timeout(Duration::from_secs(5), read)
+                .await
+                .unwrap()
+                .unwrap();
+            assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+            assert!(answer.contains("request_header_fields_too_large"), "{answer}");
+        }
+        assert!(is_served(to).await);
+    }
+
+    /// What is read of a body with its head, or before its handler begins, is no head.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_kept_connection_takes_large_bodies_one_after_the_other() {
+        let (to, _) = serve(Limits::default()).await;
+        let mut tasks = Vec::new();
+        for size in [60_000, 66_000, 137_000, 400_000] {
+            tasks.push(tokio::spawn(async move {
+                let mut stream = TcpStream::connect(to).await.unwrap();
+                for number in 0..200 {
+                    let head = format!("POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n");
+                    let mut request = head.into_bytes();
+                    request.resize(request.len() + size, b'x');
+                    // in one piece, head and body apart, and in many
+                    let (head, rest) = request.split_at(request.len() - size);
+                    let pieces: Vec<&[u8]> = match number % 3 {
+                        0 => vec![&request],
+                        1 => vec![head, rest],
+                        _ => request.chunks(7_001).collect(),
+                    };
+                    for piece in pieces {
+                        stream
+                            .write_all(piece)
+                            .await
+                            .unwrap_or_else(|e| panic!("{size}, {number}: {e}"));
+                    }
+                    let answer = hear(&mut stream)
+                        .await
+                        .unwrap_or_else(|e| panic!("{size}, {number}: {e}"));
+                    assert!(answer.contains(&format!("{size} here")), "{answer}");
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

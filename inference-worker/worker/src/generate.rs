@@ -18,7 +18,7 @@ use std::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) prompt: Vec<u32>,
-    /// At least 1; prompt and output together fit the context.
+    /// Prompt and output together fit the context. With 0 the prompt is computed and nothing drawn.
     pub(crate) max_tokens: u32,
     pub(crate) params: SamplingParams,
     pub(crate) stop: Vec<String>,
@@ -43,6 +43,8 @@ pub(crate) struct Shape {
     pub(crate) shown: Vec<u32>,
     /// Report the likelihood of each token, and of so many others.
     pub(crate) logprobs: Option<u8>,
+    /// Report those of the prompt's tokens, too.
+    pub(crate) scores_prompt: bool,
     /// The request's parameter that asked for the grammar.
     pub(crate) param: Option<String>,
     /// Who may share cached prompts with this one: those of the same salt.

@@ -4,6 +4,7 @@
 //! [`ServeOptions`]; `quern-worker` itself only ever serves with the default ones.
 
 mod audit;
+mod checkpoint;
 mod embed;
 mod generate;
 mod http;

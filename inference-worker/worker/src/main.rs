@@ -1,5 +1,8 @@
 //! `quern-worker`: serves a model over HTTP, or runs it once from the command line.
 
+#[cfg(test)]
+mod documented;
+
 use clap::{Parser, Subcommand};
 use quern_worker::{Attach, CheckRemote, FetchModel, Keys, LogitsCommand, ModelHash, Run, Serve};
 use std::process::ExitCode;

@@ -1,18 +1,12 @@
 //! Whether the memory holds all models that are to be served, and how much of it each gets for its cache.
 
+use crate::checkpoint;
 use crate::models::Entry;
 use anyhow::bail;
 use quern_engine::config::ModelConfig;
 use quern_engine_torch::CACHE_BYTES;
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
-
-/// Largest header of a weight file: the limit of the format.
-const MOST_HEADER: u64 = 100_000_000;
 
 /// What a model takes, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,48 +152,13 @@ fn field(text: &str, name: &str) -> Option<u64> {
     line.nth(1)?.parse().ok()
 }
 
-#[derive(Deserialize)]
-struct Tensor {
-    dtype: String,
-    shape: Vec<u64>,
-}
-
 /// Bytes of a folder's weights in memory: fp32, but for projections in bfloat16, which stay as they are.
 fn weights(folder: &Path) -> anyhow::Result<u64> {
-    let mut sum: u64 = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "safetensors")
-        {
-            sum = sum.saturating_add(file(&path)?);
-        }
-    }
-    Ok(sum)
-}
-
-fn file(path: &Path) -> anyhow::Result<u64> {
-    let mut file = File::open(path)?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length)?;
-    let length = u64::from_le_bytes(length);
-    if length > MOST_HEADER {
-        bail!("the header is too long");
-    }
-    let mut header = Vec::new();
-    file.take(length).read_to_end(&mut header)?;
-    let tensors: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header)?;
-    let mut sum: u64 = 0;
-    for (name, tensor) in tensors.into_iter().filter(|(name, _)| name != "__metadata__") {
-        let Tensor { dtype, shape } = serde_json::from_value(tensor)?;
-        let stays = dtype == "BF16" && !name.ends_with("embed_tokens.weight");
-        let bytes = shape.iter().fold(if stays { 2 } else { 4 }, |bytes: u64, n| {
-            bytes.saturating_mul(*n)
-        });
-        sum = sum.saturating_add(bytes);
-    }
-    Ok(sum)
+    let bytes = checkpoint::tensors(folder)?.into_iter().map(|(name, tensor)| {
+        let stays = tensor.dtype == "BF16" && !name.ends_with("embed_tokens.weight");
+        tensor.numbers().saturating_mul(if stays { 2 } else { 4 })
+    });
+    Ok(bytes.fold(0, u64::saturating_add))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A model folder, opened.
 
+use crate::checkpoint;
 use anyhow::{Context, bail};
 use quern_engine::config::{EncoderConfig, ModelConfig};
 use quern_engine::grammar::Grammars;
@@ -118,6 +119,8 @@ pub(crate) struct Text {
     pub(crate) grammars: Grammars,
     /// Between which tokens it thinks before it answers, if it was taught to.
     pub(crate) marks: Option<Marks>,
+    /// How the weights beside it are stored, in OpenRouter's words.
+    pub(crate) precision: Option<&'static str>,
 }
 
 impl Text {
@@ -129,6 +132,7 @@ impl Text {
             tokenizer: Arc::new(tokenizer),
             chat,
             grammars: Grammars::default(),
+            precision: checkpoint::precision(folder),
         })
     }
 }

@@ -21,6 +21,9 @@ pub(crate) const OF_ENGINE: &[&str] = &[
     "chat_template_kwargs",
 ];
 
+/// A part of an answer that says why there is none.
+pub(crate) const REFUSAL: &str = "refusal";
+
 /// An object's fields; an explicit null is as good as none.
 pub(super) fn object(path: &str, value: Value) -> Result<Map<String, Value>, ApiError> {
     match value {
@@ -30,17 +33,6 @@ pub(super) fn object(path: &str, value: Value) -> Result<Map<String, Value>, Api
         }
         _ => Err(ApiError::invalid(path, format!("'{path}' must be an object."))),
     }
-}
-
-/// A body's fields.
-pub(super) fn body(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|e| ApiError::body(format!("We could not parse the JSON body of your request: {e}")))?;
-    let Value::Object(mut fields) = value else {
-        return Err(ApiError::body("The request body must be a JSON object."));
-    };
-    fields.retain(|_, value| !value.is_null());
-    Ok(fields)
 }
 
 /// A string that must be there.
@@ -85,6 +77,25 @@ pub(super) fn only(fields: &mut Map<String, Value>, name: &str, neutral: &[Value
     }
 }
 
+/// A field of an object, and the values of it that ask for nothing.
+pub(super) type Idle = (&'static str, &'static [&'static str]);
+
+/// Refuses an object unless each of its fields has one of the values that ask for nothing.
+pub(super) fn only_idle(fields: &mut Map<String, Value>, name: &str, idle: &[Idle]) -> Result<(), ApiError> {
+    let Some(value) = fields.remove(name) else {
+        return Ok(());
+    };
+    for (field, value) in object(name, value)? {
+        let path = format!("{name}.{field}");
+        let known = idle.iter().find(|(known, _)| *known == field);
+        let (_, idle) = known.ok_or_else(|| ApiError::unknown(&path))?;
+        if !idle.iter().any(|idle| value == *idle) {
+            return Err(ApiError::unsupported(&path));
+        }
+    }
+    Ok(())
+}
+
 /// Moves parameters that a chat reads under the same name.
 pub(super) fn pass(from: &mut Map<String, Value>, to: &mut Map<String, Value>, names: &[&str]) {
     for name in names {
@@ -94,8 +105,27 @@ pub(super) fn pass(from: &mut Map<String, Value>, to: &mut Map<String, Value>, n
     }
 }
 
+/// Takes what stands beside a text without effect: hints and notes, which are objects or lists.
+pub(super) fn labels_of(
+    path: &str,
+    fields: &mut Map<String, Value>,
+    labels: &[&str],
+) -> Result<(), ApiError> {
+    for name in labels {
+        if fields
+            .remove(*name)
+            .is_some_and(|value| !(value.is_object() || value.is_array()))
+        {
+            let path = format!("{path}.{name}");
+            let message = format!("'{path}' must be an object or a list.");
+            return Err(ApiError::invalid(&path, message));
+        }
+    }
+    Ok(())
+}
+
 /// The texts of a list of parts put together.
-pub(super) fn joined(path: &str, value: Value, kinds: &[&str], labels: &[&str]) -> Result<String, ApiError> {
+pub(crate) fn joined(path: &str, value: Value, kinds: &[&str], labels: &[&str]) -> Result<String, ApiError> {
     let parts = match value {
         Value::String(text) => return Ok(text),
         Value::Array(parts) => parts,
@@ -118,8 +148,9 @@ pub(super) fn joined(path: &str, value: Value, kinds: &[&str], labels: &[&str]) 
                 )
             });
         }
-        all.push_str(&required_text(&mut part, "text", &format!("{path}.text"))?);
-        part.retain(|name, _| !labels.contains(&name.as_str()));
+        let field = if kind == REFUSAL { REFUSAL } else { "text" };
+        all.push_str(&required_text(&mut part, field, &format!("{path}.{field}"))?);
+        labels_of(&path, &mut part, labels)?;
         none_left(&path, &part)?;
     }
     Ok(all)

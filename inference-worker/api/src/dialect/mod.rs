@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::{BodyExt, Limited};
 use names::Names;
 use serde_json::Value;
@@ -59,6 +59,15 @@ impl Dialect {
         }
     }
 
+    /// The dialect that a path speaks.
+    pub fn of_path(path: &str) -> Option<Self> {
+        let dialects = [Self::Responses, Self::Messages];
+        dialects.into_iter().find(|dialect| {
+            path.strip_prefix(dialect.path())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
     /// A body as that of a chat.
     ///
     /// # Errors
@@ -67,6 +76,17 @@ impl Dialect {
         match self {
             Self::Responses => responses::translate(body),
             Self::Messages => messages::translate(body),
+        }
+    }
+
+    /// Refuses parameters that clients of the dialect send as headers.
+    ///
+    /// # Errors
+    /// The first that is there, by the header's name.
+    pub fn check_headers(self, headers: &HeaderMap) -> Result<(), ApiError> {
+        match self {
+            Self::Responses => Ok(()),
+            Self::Messages => messages::check_headers(headers),
         }
     }
 

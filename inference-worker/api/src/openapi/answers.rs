@@ -168,6 +168,10 @@ pub(super) fn schemas() -> Value {
         "Text": {"type": "object", "required": ["prompt"], "properties": {"prompt": text}},
         "Model": model(),
         "ModelList": list_of(json!({"$ref": "#/components/schemas/Model"})),
+        "Models": {"anyOf": [at("ModelList"), at("ProviderModels")]},
+        "ProviderModels": {"type": "object", "required": ["data"], "properties": {
+            "data": {"type": "array", "items": {"type": "object"}}},
+            "description": "OpenRouter's document of a provider, which ?format=openrouter gives."},
         "Health": {"type": "object", "properties": {"status": text}},
     });
     let own = own.as_object().cloned().unwrap_or_default();
@@ -200,7 +204,7 @@ pub(super) fn responses(path: &str) -> Value {
         "/v1/embeddings" => ("EmbeddingList", None),
         "/tokenize" => ("Tokens", None),
         "/detokenize" => ("Text", None),
-        "/v1/models" => ("ModelList", None),
+        "/v1/models" => ("Models", None),
         "/v1/models/{id}" => ("Model", None),
         "/health" => ("Health", None),
         _ => ("", None),

@@ -78,10 +78,7 @@ pub fn body(request: &Request, capabilities: &Capabilities) -> Value {
         }
     }
     if !request.tools.list.is_empty() {
-        put(
-            "tools",
-            request.tools.list.iter().map(|tool| tool.raw.clone()).collect(),
-        );
+        put("tools", Value::Array(tools_sent(request)));
         put("tool_choice", choice(&request.tools.choice));
         if !request.tools.parallel {
             put("parallel_tool_calls", json!(false));
@@ -112,6 +109,13 @@ pub fn body(request: &Request, capabilities: &Capabilities) -> Value {
         format::put(&asked.format, kind, &mut body);
     }
     Value::Object(body)
+}
+
+/// The tools that an engine is sent, and so what its prompt shows: it has no word for some of them that may be called.
+pub fn tools_sent(request: &Request) -> Vec<Value> {
+    let tools = &request.tools;
+    let open = tools.list.iter().filter(|tool| tools.is_allowed(&tool.name));
+    open.map(|tool| tool.raw.clone()).collect()
 }
 
 fn choice(choice: &ToolChoice) -> Value {
@@ -162,5 +166,23 @@ mod tests {
         }
         assert_eq!(folded(7, EngineKind::LlamaCpp), 7);
         assert_ne!(folded(-1, EngineKind::Vllm), folded(-1, EngineKind::LlamaCpp));
+    }
+    #[test]
+    fn of_some_tools_an_engine_is_sent_those_that_may_be_called() {
+        let named = |name: &str| json!({"type": "function", "function": {"name": name}});
+        let sent = |choice: Value| {
+            let sent = json!({"model": "m", "messages": [{"role": "user", "content": "x"}],
+                "tools": [named("f"), named("g")], "tool_choice": choice});
+            let request = Request::parse(Endpoint::Chat, sent.to_string().as_bytes()).unwrap();
+            let body = body(&request, &Capabilities::default());
+            (body["tools"].clone(), body["tool_choice"].clone())
+        };
+        let some =
+            json!({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [named("g")]}});
+        assert_eq!(sent(some), (json!([named("g")]), json!("required")));
+        assert_eq!(
+            sent(json!("auto")),
+            (json!([named("f"), named("g")]), json!("auto"))
+        );
     }
 }

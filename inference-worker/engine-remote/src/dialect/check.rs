@@ -25,8 +25,8 @@ pub fn check(request: &Request, capabilities: &Capabilities) -> Result<(), ApiEr
     // OpenAI's parameters beside those that were probed go to engines that do not tell who they are, too.
     let wanted = [
         (request.stream && !capabilities.streaming, "stream"),
-        (request.n > 1 && !capabilities.choices, "n"),
         (request.echo, "echo"),
+        (request.max_tokens == Some(0), "max_tokens"),
         (request.top_k > 0 && !capabilities.top_k, "top_k"),
         (request.min_p > 0.0 && !capabilities.min_p, "min_p"),
         (

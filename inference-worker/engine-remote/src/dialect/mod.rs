@@ -4,7 +4,7 @@ mod body;
 mod check;
 mod format;
 
-pub use body::{body, path};
+pub use body::{body, path, tools_sent};
 pub use check::check;
 
 use crate::capabilities::EngineKind;

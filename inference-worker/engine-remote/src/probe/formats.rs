@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 /// Tokens that the longest of these answers needs.
 const TOKENS: u32 = 64;
 const NAME: &str = "quern_probe";
+/// How often an engine is asked again for what a schema permits.
+const TRIES: u64 = 4;
 
 pub(super) async fn formats(
     asker: &mut Asker<'_>,
@@ -40,16 +42,67 @@ pub(super) async fn formats(
             json!({"type": "json_schema", "json_schema": {"name": NAME, "strict": true, "schema": schema()}})
         }
     };
-    let more = json!({"response_format": format, "max_tokens": TOKENS});
-    if let Some(answer) = asker.ask_at(Endpoint::Chat, more).await? {
-        let value: Value = serde_json::from_str(&answer.text).unwrap_or_default();
-        capabilities.json_schema = value == json!({"word": NAME});
+    for seed in 0..=TRIES {
+        // Greedy first; a small model may then write nothing but spaces, which every schema permits.
+        let mut more = json!({"response_format": format, "max_tokens": TOKENS});
+        if seed > 0 {
+            more["temperature"] = json!(1.0);
+            more["seed"] = json!(seed);
+        }
+        let Some(answer) = asker.ask_at(Endpoint::Chat, more).await? else {
+            break;
+        };
+        if is_held(&answer.text) {
+            capabilities.json_schema = true;
+            break;
+        }
     }
     Ok(())
+}
+
+/// Whether a text is the only output that the schema permits, or what was cut of it after its member's name.
+fn is_held(text: &str) -> bool {
+    if let Ok(whole) = serde_json::from_str::<Value>(text) {
+        return whole == json!({"word": NAME});
+    }
+    let begun: String = text.split_whitespace().collect();
+    let only = json!({"word": NAME}).to_string();
+    begun.starts_with(r#"{"word":"#) && begun != only && only.starts_with(&begun)
 }
 
 /// Permits one output only.
 fn schema() -> Value {
     let word = json!({"type": "string", "enum": [NAME]});
     json!({"type": "object", "properties": {"word": word}, "required": ["word"], "additionalProperties": false})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_schema_permits_is_known_whole_and_cut() {
+        let whole = r#"{"word": "quern_probe"}"#;
+        let cut = "{\n  \"word\":\n\n   ";
+        for held in [
+            whole,
+            cut,
+            r#"{"word":"quern_"#,
+            "  {\"word\" : \"quern_probe\"\n}\n",
+        ] {
+            assert!(is_held(held), "{held}");
+        }
+        for free in [
+            "",
+            "\n\n   ",
+            "{",
+            r#"{"word"#,
+            r#"{"word":"bread"}"#,
+            "there was a word",
+            r#"{"word":"quern_probe"} {"#,
+            r#"{"word":"quern _probe"}"#,
+        ] {
+            assert!(!is_held(free), "{free}");
+        }
+    }
 }

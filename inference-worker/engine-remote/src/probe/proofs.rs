@@ -30,7 +30,10 @@ pub(super) async fn logprobs(
     };
     let reports = choice.logprobs.as_ref().map_or_else(Vec::new, tokens);
     // An engine that makes numbers up would at least have to make up probabilities.
-    capabilities.logprobs = !reports.is_empty() && reports.iter().all(|report| report.token.logprob <= 1e-6);
+    capabilities.logprobs = !reports.is_empty()
+        && reports
+            .iter()
+            .all(|report| report.token.logprob.is_some_and(|p| p <= 1e-6));
     if !capabilities.logprobs {
         return Ok(());
     }

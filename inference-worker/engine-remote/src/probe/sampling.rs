@@ -27,10 +27,9 @@ pub(super) async fn sampling(
             _ => capabilities.min_p = seen,
         }
     }
-    if let Some(stop) = middle(greedy) {
+    if let Some(stop) = piece(greedy) {
         let cut = text(asker, json!({"stop": [stop]})).await?;
-        let before = greedy.split(stop).next().unwrap_or_default();
-        capabilities.stop = cut.is_some_and(|cut| cut.trim_end() == before.trim_end());
+        capabilities.stop = cut.is_some_and(|cut| cut.trim_end() == before(greedy, stop).trim_end());
     }
     let two = asker.ask(json!({"n": 2, "temperature": 1})).await?;
     let count = |answer: &Answer| answer.raw.choices.as_ref().map_or(0, Vec::len);
@@ -42,11 +41,42 @@ async fn text(asker: &mut Asker<'_>, more: Value) -> Result<Option<String>, Upst
     Ok(asker.ask(more).await?.map(|answer| answer.text))
 }
 
-/// Three letters from the middle of a text, which must not begin it.
-fn middle(text: &str) -> Option<&str> {
-    let at = text.char_indices().nth(text.chars().count() / 2)?.0;
-    let rest = text.get(at..)?;
-    let end = rest.char_indices().nth(3).map_or(rest.len(), |(end, _)| end);
-    let piece = rest.get(..end)?;
-    (!piece.trim().is_empty() && text.find(piece) > Some(0)).then_some(piece)
+/// Three letters from the middle of a text, or where these stand at its beginning already, the next that do not: greedy
+/// texts repeat themselves.
+fn piece(text: &str) -> Option<&str> {
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    let mut order = starts.clone();
+    order.rotate_left(starts.len() / 2);
+    let pieces = order.into_iter().filter_map(|at| {
+        let rest = text.get(at..)?;
+        let end = rest.char_indices().nth(3).map_or(rest.len(), |(end, _)| end);
+        rest.get(..end)
+    });
+    pieces
+        .filter(|piece| !piece.trim().is_empty())
+        .find(|piece| !before(text, piece).trim().is_empty())
+}
+
+fn before<'a>(text: &'a str, piece: &str) -> &'a str {
+    text.split(piece).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_repeats_its_beginning_has_a_piece_that_ends_it_elsewhere() {
+        for (text, wanted) in [
+            (" a man of a man, a man of a man,", Some(" ma")),
+            (" red green blue", Some("een")),
+            (" red red red red", Some("ed ")),
+            ("ääääöääää", Some("öää")),
+            (" a a a a", None),
+            ("\n\n\n\n", None),
+            ("", None),
+        ] {
+            assert_eq!(piece(text), wanted, "{text:?}");
+        }
+    }
 }

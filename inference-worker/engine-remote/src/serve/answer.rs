@@ -6,24 +6,40 @@ use super::count;
 use crate::capabilities::EngineKind;
 use crate::dialect;
 use crate::error::UpstreamError;
-use crate::wire::{Assembly, Delta, RawAnswer};
+use crate::wire::{Assembly, Delta, RawAnswer, Rules};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue};
 use quern_inference_api::logprobs::{self, Token};
+use quern_inference_api::pace::Pace;
 use quern_inference_api::paid::{CACHE_PART_HEADER, MAX_CACHE_PART};
 use quern_inference_api::response::{Choice, FinishReason, Frame};
 use quern_inference_api::timeout::timeout;
-use quern_inference_api::{ApiError, Endpoint, Request, many, read_body};
+use quern_inference_api::{ApiError, Endpoint, REQUEST_ID, Request, many, read_body};
 use serde_json::{Value, json};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Header that names an answer.
-const REQUEST_ID: &str = "x-request-id";
+/// One of the engine's places, and for how long it is taken.
+pub(super) struct Place {
+    pace: Pace,
+    since: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Leaves it, as the answer came to its end or its time was over. Where it just goes, as the engine refused or the client
+    /// left, it tells nothing of how long answers take.
+    pub(super) fn through(self) {
+        self.pace.note(self.since.elapsed());
+    }
+}
+
+/// The rules of a request, which are the same for all that it is split into: compiled once, by the first that has a place.
+type Compiled = OnceLock<Arc<Rules>>;
 
 /// A request on its way.
 pub(super) struct Order {
@@ -31,7 +47,9 @@ pub(super) struct Order {
     pub(super) body: Value,
     pub(super) frame: Frame,
     pub(super) number: u64,
-    pub(super) permit: OwnedSemaphorePermit,
+    /// What its calls are held to.
+    pub(super) rules: Arc<Rules>,
+    pub(super) permit: Place,
     /// When its time is over.
     pub(super) deadline: Option<Instant>,
 }
@@ -51,13 +69,18 @@ pub(super) async fn answer(
         let bytes = read_body(body).await?;
         (Request::parse(endpoint, &bytes)?, bytes)
     };
+    let rules = Compiled::new();
     let each_choice = !remote.known().capabilities.choices;
     let Some(bodies) = many::split(&request, &bytes, each_choice) else {
-        return single(remote, headers, request, deadline).await;
+        return single(remote, headers, request, deadline, &rules).await;
     };
+    let rules = &rules;
     let answer = |body: Bytes| {
         let answer = async move {
-            let answer = async { single(remote, headers, Request::parse(endpoint, &body)?, deadline).await };
+            let answer = async {
+                let request = Request::parse(endpoint, &body)?;
+                single(remote, headers, request, deadline, rules).await
+            };
             answer.await.unwrap_or_else(IntoResponse::into_response)
         };
         Box::pin(answer) as Pin<Box<dyn Future<Output = Response> + Send + '_>>
@@ -72,10 +95,11 @@ async fn single(
     headers: &HeaderMap,
     request: Request,
     deadline: Option<Instant>,
+    rules: &Compiled,
 ) -> Result<Response, ApiError> {
     let order = Order {
         deadline,
-        ..admit(remote, headers, request)?
+        ..admit(remote, headers, request, rules)?
     };
     let request_id = HeaderValue::from_str(&order.frame.id);
     let mut response = match order.request.stream {
@@ -94,12 +118,17 @@ fn check_up(remote: &Remote) -> Result<(), ApiError> {
         return Err(UpstreamError::Down(problem.clone()).to_api(remote.upstream.config().label()));
     }
     match remote.slots.available_permits() {
-        0 => Err(ApiError::busy(1)),
+        0 => Err(remote.busy()),
         _ => Ok(()),
     }
 }
 
-fn admit(remote: &Remote, headers: &HeaderMap, mut request: Request) -> Result<Order, ApiError> {
+fn admit(
+    remote: &Remote,
+    headers: &HeaderMap,
+    mut request: Request,
+    rules: &Compiled,
+) -> Result<Order, ApiError> {
     let (known, endpoint) = (remote.known(), request.endpoint);
     if request.model != remote.options.model_id {
         return Err(ApiError::no_model(&request.model));
@@ -119,7 +148,20 @@ fn admit(remote: &Remote, headers: &HeaderMap, mut request: Request) -> Result<O
         .slots
         .clone()
         .try_acquire_owned()
-        .map_err(|_| ApiError::busy(1))?;
+        .map_err(|_| remote.busy())?;
+    let permit = Place {
+        pace: remote.pace.clone(),
+        since: Instant::now(),
+        _permit: permit,
+    };
+    // As many at once as there are places.
+    let rules = match rules.get() {
+        Some(rules) => rules.clone(),
+        None => {
+            let compiled = Arc::new(Rules::of(&request.tools)?);
+            rules.get_or_init(|| compiled).clone()
+        }
+    };
     let number = random()?;
     let prefix = if endpoint == Endpoint::Chat {
         "chatcmpl"
@@ -138,6 +180,7 @@ fn admit(remote: &Remote, headers: &HeaderMap, mut request: Request) -> Result<O
         },
         request,
         number,
+        rules,
         permit,
         deadline: None,
     })
@@ -161,6 +204,7 @@ async fn whole(remote: &Remote, order: Order) -> Result<Response, ApiError> {
         body,
         frame,
         number,
+        rules,
         permit,
         deadline,
     } = order;
@@ -170,9 +214,13 @@ async fn whole(remote: &Remote, order: Order) -> Result<Response, ApiError> {
     // The engine says nothing of an answer in one piece before its end.
     let answer = tokio::select! {
         answer = answer => answer,
-        () = over(deadline) => return Err(ApiError::late()),
+        () = over(deadline) => {
+            permit.through();
+            return Err(ApiError::late());
+        }
     };
-    let mut assembly = Assembly::new(request.n, number).telling(request.logprobs.is_some());
+    let assembly = Assembly::new(request.n, number).telling(request.logprobs.is_some());
+    let mut assembly = assembly.holding(&rules);
     let read = answer.and_then(RawAnswer::from_value).and_then(|raw| {
         let deltas = assembly.push(raw)?;
         let once = deltas.len() == request.n as usize;
@@ -183,12 +231,21 @@ async fn whole(remote: &Remote, order: Order) -> Result<Response, ApiError> {
             )),
         }
     });
-    drop((permit, active));
+    match read {
+        Ok(_) | Err(UpstreamError::Timeout(_)) => permit.through(),
+        Err(_) => drop(permit),
+    }
+    drop(active);
     let deltas = read.map_err(|error| remote.failed(&error))?;
     let texts = deltas.iter().map(|delta| delta.text.as_str());
     let usage = match assembly.usage() {
         Some(usage) => Some(usage),
-        None => count::usage(remote.vocabulary.as_deref(), &request, texts),
+        None => count::usage(
+            remote.vocabulary.as_deref(),
+            &request,
+            remote.known().capabilities.context as usize,
+            texts,
+        ),
     };
     remote.metrics.ended("done", usage);
     Ok(Json(rendered(&frame, &request, deltas, usage)).into_response())

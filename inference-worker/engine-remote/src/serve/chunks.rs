@@ -40,8 +40,8 @@ pub(super) async fn stream(remote: &Arc<Remote>, order: Order) -> Result<Respons
     let asked = request.clone();
     // A long prompt takes the tokenizer a while, and the engine, too.
     let prompt = counted.as_ref().map(|vocabulary| {
-        let vocabulary = vocabulary.clone();
-        tokio::task::spawn_blocking(move || count::prompt_tokens(&vocabulary, &asked))
+        let (vocabulary, context) = (vocabulary.clone(), remote.known().capabilities.context);
+        tokio::task::spawn_blocking(move || count::prompt_tokens(&vocabulary, &asked, context as usize))
     });
     let mut parts = pump::begin(remote, order);
     let first = match tokio::time::timeout(PATIENCE, parts.recv()).await {

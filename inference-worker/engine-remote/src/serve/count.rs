@@ -1,8 +1,11 @@
 //! Token counts of answers that the engine does not count.
 
+use crate::dialect::tools_sent;
 use crate::tokens::Vocabulary;
 use quern_engine::chat::Chat;
+use quern_engine::tokenizer::TokenizerError;
 use quern_inference_api::response::Usage;
+use quern_inference_api::tokens::{most_told, too_many};
 use quern_inference_api::{ApiError, Input, Request};
 use serde_json::{Map, Value};
 
@@ -11,17 +14,18 @@ use serde_json::{Map, Value};
 pub(super) fn usage<'a>(
     vocabulary: Option<&Vocabulary>,
     request: &Request,
+    context: usize,
     texts: impl Iterator<Item = &'a str>,
 ) -> Option<Usage> {
     let vocabulary = vocabulary?;
     // A long text takes the tokenizer a while.
-    let prompt = tokio::task::block_in_place(|| prompt_tokens(vocabulary, request))?;
+    let prompt = tokio::task::block_in_place(|| prompt_tokens(vocabulary, request, context))?;
     Some(Usage::new(prompt, completion(vocabulary, texts)?))
 }
 
 /// Counts the prompt alone, which takes a while where it is long.
-pub(super) fn prompt_tokens(vocabulary: &Vocabulary, request: &Request) -> Option<u32> {
-    u32::try_from(prompt(vocabulary, request).ok()?.len()).ok()
+pub(super) fn prompt_tokens(vocabulary: &Vocabulary, request: &Request, context: usize) -> Option<u32> {
+    u32::try_from(prompt(vocabulary, request, context).ok()?.len()).ok()
 }
 
 /// Counts the output alone.
@@ -36,12 +40,22 @@ pub(super) fn completion<'a>(vocabulary: &Vocabulary, texts: impl Iterator<Item 
     })
 }
 
-/// The tokens of a request's prompt, as its model's own files have them.
-pub(super) fn prompt(vocabulary: &Vocabulary, request: &Request) -> Result<Vec<u32>, ApiError> {
-    let refused = |error: &dyn ToString| ApiError::invalid(request.endpoint.input_param(), error.to_string());
+/// The tokens of a request's prompt, as its model's own files have them, of an engine with such a context.
+pub(super) fn prompt(
+    vocabulary: &Vocabulary,
+    request: &Request,
+    context: usize,
+) -> Result<Vec<u32>, ApiError> {
+    let param = request.endpoint.input_param();
+    let refused = |error: &dyn ToString| ApiError::invalid(param, error.to_string());
     let encode = |text: &str, special| {
-        let ids = vocabulary.tokenizer.encode(text, special);
-        ids.map_err(|error| refused(&error))
+        let ids = vocabulary
+            .tokenizer
+            .encode_within(text, special, most_told(context));
+        ids.map_err(|error| match error {
+            TokenizerError::Long(_) => too_many(param, context),
+            other => refused(&other),
+        })
     };
     match &request.input {
         Input::Text(text) => encode(text, true),
@@ -54,10 +68,9 @@ pub(super) fn prompt(vocabulary: &Vocabulary, request: &Request) -> Result<Vec<u
                 fields.extend(message.extra.clone());
                 Value::Object(fields)
             });
-            let tools = request.tools.list.iter().map(|tool| tool.raw.clone());
             let chat = Chat {
                 messages: &messages.collect::<Vec<_>>(),
-                tools: &tools.collect::<Vec<_>>(),
+                tools: &tools_sent(request),
                 extra: &request.template,
             };
             let text = vocabulary.chat.render_chat(&chat);

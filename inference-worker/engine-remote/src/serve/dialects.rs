@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use http::HeaderMap;
+use quern_engine::tokenizer::TokenizerError;
 use quern_inference_api::dialect::{Dialect, count_tokens, counted};
 use quern_inference_api::tokens::{self, Detokenize, Tokenize};
 use quern_inference_api::{ApiError, Endpoint, read_body};
@@ -33,11 +34,12 @@ async fn read(remote: &Remote, body: Body) -> Result<axum::body::Bytes, ApiError
 }
 
 async fn answer(remote: State<Arc<Remote>>, headers: HeaderMap, body: Body, dialect: Dialect) -> Response {
-    let translated = match read(&remote, body).await {
-        Ok(body) => dialect.translate(&body),
-        Err(error) => Err(error),
+    let translated = async {
+        let body = read(&remote, body).await?;
+        dialect.check_headers(&headers)?;
+        dialect.translate(&body)
     };
-    match translated {
+    match translated.await {
         Ok(translated) => {
             let body = Body::from(translated.body.clone());
             let chat = completions(remote, headers, body, Endpoint::Chat).await;
@@ -50,8 +52,12 @@ async fn answer(remote: State<Arc<Remote>>, headers: HeaderMap, body: Body, dial
     }
 }
 
-async fn count_messages(State(remote): State<Arc<Remote>>, body: Body) -> Response {
-    let translated = async { count_tokens(&read(&remote, body).await?) };
+async fn count_messages(State(remote): State<Arc<Remote>>, headers: HeaderMap, body: Body) -> Response {
+    let translated = async {
+        let body = read(&remote, body).await?;
+        Dialect::Messages.check_headers(&headers)?;
+        count_tokens(&body)
+    };
     match translated.await {
         Ok(translated) => {
             let answer = encode(&remote, &translated.body);
@@ -85,20 +91,26 @@ fn encode(remote: &Remote, body: &[u8]) -> Result<Json<Value>, ApiError> {
     let vocabulary = vocabulary(remote)?;
     let asked = Tokenize::parse(tokens::json_of(body)?, &remote.options.model_id)?;
     check(remote, asked.model())?;
+    let context = remote.known().capabilities.context as usize;
     // A long text takes the tokenizer a while.
     let tokens = tokio::task::block_in_place(|| match &asked {
-        Tokenize::Chat(request) => count::prompt(vocabulary, request),
+        Tokenize::Chat(request) => count::prompt(vocabulary, request, context),
         Tokenize::Text {
             prompt,
             add_special_tokens,
             ..
         } => {
-            let tokens = vocabulary.tokenizer.encode(prompt, *add_special_tokens);
-            tokens.map_err(|e| ApiError::invalid("prompt", e.to_string()))
+            let most = tokens::most_told(context);
+            let tokens = vocabulary
+                .tokenizer
+                .encode_within(prompt, *add_special_tokens, most);
+            tokens.map_err(|error| match error {
+                TokenizerError::Long(_) => tokens::too_many("prompt", context),
+                other => ApiError::invalid("prompt", other.to_string()),
+            })
         }
     });
-    let context = remote.known().capabilities.context;
-    Ok(Json(tokens::counted(&tokens?, context as usize)))
+    Ok(Json(tokens::counted(&tokens?, context)))
 }
 
 async fn detokenize(State(remote): State<Arc<Remote>>, body: Body) -> Result<Json<Value>, ApiError> {

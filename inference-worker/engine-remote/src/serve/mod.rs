@@ -22,7 +22,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue};
 use metrics::Metrics;
-use quern_inference_api::{Endpoint, with_fallbacks};
+use quern_inference_api::embeddings::EmbeddingsRequest;
+use quern_inference_api::pace::Pace;
+use quern_inference_api::{ApiError, Endpoint, read_body, with_fallbacks, with_ids};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, Semaphore};
@@ -48,6 +50,8 @@ pub struct Remote {
     options: Options,
     created: u64,
     slots: Arc<Semaphore>,
+    /// For how long requests are at the engine.
+    pace: Pace,
     readers: Arc<Semaphore>,
     known: tokio::sync::watch::Sender<Arc<Known>>,
     /// Asks for a look at the engine now.
@@ -75,6 +79,7 @@ impl Remote {
             upstream,
             created: now.map_or(0, |age| age.as_secs()),
             slots: Arc::new(Semaphore::new(slots)),
+            pace: Pace::default(),
             readers: Arc::new(Semaphore::new(slots.saturating_mul(READERS))),
             known: tokio::sync::watch::Sender::new(Arc::new(Known {
                 capabilities,
@@ -92,6 +97,11 @@ impl Remote {
         self.known.borrow().clone()
     }
 
+    /// For who finds all places taken: one comes free after so long.
+    fn busy(&self) -> ApiError {
+        ApiError::busy(self.pace.wait(1, self.options.slots))
+    }
+
     /// What its answers can prove now.
     pub fn tier(&self) -> TrustTier {
         TrustTier::of(&self.known().capabilities)
@@ -105,12 +115,29 @@ impl Remote {
             .route("/v1/chat/completions", post(chat))
             .route("/v1/completions", post(plain))
             .merge(dialects::routes())
+            .route("/v1/embeddings", post(no_vectors))
             .route("/v1/models", get(pages::models))
             .route("/v1/models/{*id}", get(pages::model))
             .route("/health", get(pages::health))
             .route("/metrics", get(pages::metrics));
-        with_fallbacks(routes).with_state(Arc::new(self))
+        with_ids(with_fallbacks(routes).with_state(Arc::new(self)))
     }
+}
+
+/// An engine is attached for its text.
+async fn no_vectors(State(remote): State<Arc<Remote>>, body: Body) -> ApiError {
+    remote.metrics.count("refused");
+    let model = async {
+        let _reading = remote.readers.try_acquire().map_err(|_| ApiError::busy(1))?;
+        let asked = EmbeddingsRequest::parse(&read_body(body).await?)?;
+        match asked.model == remote.options.model_id {
+            true => Ok(asked.model),
+            false => Err(ApiError::no_model(&asked.model)),
+        }
+    };
+    model
+        .await
+        .map_or_else(|error| error, |model| ApiError::no_vectors(&model))
 }
 
 async fn completions(

@@ -5,7 +5,7 @@ use super::answer::{Order, over};
 use crate::client::Events;
 use crate::config::Timeouts;
 use crate::error::UpstreamError;
-use crate::wire::{Assembly, Delta, RawAnswer};
+use crate::wire::{Assembly, Delta, RawAnswer, Rules};
 use quern_inference_api::response::Usage;
 use serde_json::Value;
 use std::sync::Arc;
@@ -37,6 +37,7 @@ struct Question {
     choices: u32,
     number: u64,
     logprobs: bool,
+    rules: Arc<Rules>,
 }
 
 /// Begins a stream. Dropping the receiver closes the engine's connection at once.
@@ -49,6 +50,7 @@ pub(super) fn begin(remote: &Arc<Remote>, order: Order) -> Receiver<Part> {
         choices: order.request.n,
         number: order.number,
         logprobs: order.request.logprobs.is_some(),
+        rules: order.rules,
     };
     let (permit, deadline) = (order.permit, order.deadline);
     tokio::spawn(async move {
@@ -62,7 +64,11 @@ pub(super) fn begin(remote: &Arc<Remote>, order: Order) -> Receiver<Part> {
             }
         };
         // Before the reader hears of the end, so that its next request finds the slot free.
-        drop((permit, active));
+        match pumped {
+            Some(Ok(Ok(_) | Err(None | Some(UpstreamError::Timeout(_)))) | Err(_)) => permit.through(),
+            None | Some(Ok(Err(Some(_)))) => drop(permit),
+        }
+        drop(active);
         let (last, rest) = match pumped {
             None => return remote.metrics.count("cancelled"),
             Some(Ok(Ok((usage, events)))) => (Part::End(usage), Some(events)),
@@ -87,7 +93,8 @@ async fn pump(
     let timeouts = remote.upstream.config().timeouts;
     let response = remote.upstream.post(question.path, &question.body).await?;
     let mut events = Events::new(response.into_body());
-    let mut assembly = Assembly::new(question.choices, question.number).telling(question.logprobs);
+    let assembly = Assembly::new(question.choices, question.number).telling(question.logprobs);
+    let mut assembly = assembly.holding(&question.rules);
     let mut patience = timeouts.first;
     loop {
         let data = events.next(patience).await?.filter(|data| data != b"[DONE]");

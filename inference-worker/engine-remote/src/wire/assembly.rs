@@ -2,11 +2,13 @@
 
 use super::calls::Calls;
 use super::raw::{RawAnswer, RawMessage};
+use super::rules::Rules;
 use super::{logprobs, usage};
 use crate::error::UpstreamError;
 use quern_inference_api::logprobs::Token;
 use quern_inference_api::response::{FinishReason, ToolCall, Usage};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What a chunk brought to one choice.
 #[derive(Debug, Default)]
@@ -72,6 +74,15 @@ impl Assembly {
     #[must_use]
     pub fn telling(self, telling: bool) -> Self {
         Self { telling, ..self }
+    }
+
+    /// The same whose calls are held to rules.
+    #[must_use]
+    pub fn holding(mut self, rules: &Arc<Rules>) -> Self {
+        for choice in &mut self.choices {
+            choice.calls.hold(rules.clone());
+        }
+        self
     }
 
     /// Takes in an answer or a chunk of one.

@@ -1,10 +1,12 @@
 //! Calls of tools, put together from pieces and held to what a client relies on.
 
 use super::raw::RawCall;
+use super::rules::Rules;
 use crate::error::UpstreamError;
 use quern_inference_api::response::ToolCall;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Most calls of one answer.
 const MAX_CALLS: usize = 128;
@@ -16,7 +18,9 @@ const MAX_NAME: usize = 256;
 /// Calls of one choice so far.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    calls: Vec<String>,
+    calls: Vec<(String, String)>,
+    /// None where nobody asked for what they are.
+    rules: Option<Arc<Rules>>,
     ids: BTreeSet<String>,
     bytes: usize,
     /// Sets ids of this answer apart from those of others.
@@ -29,6 +33,11 @@ impl Calls {
             number,
             ..Self::default()
         }
+    }
+
+    /// Holds them to rules.
+    pub(super) fn hold(&mut self, rules: Arc<Rules>) {
+        self.rules = Some(rules);
     }
 
     pub(super) fn any(&self) -> bool {
@@ -51,12 +60,13 @@ impl Calls {
             std::cmp::Ordering::Equal if index < MAX_CALLS => {
                 let name = function.name.filter(|name| (1..=MAX_NAME).contains(&name.len()));
                 let name = name.ok_or_else(|| garbage("a tool call has no name"))?;
+                self.rules.as_ref().map_or(Ok(()), |rules| rules.open(&name))?;
                 let own = raw.id.filter(|id| (1..=MAX_NAME).contains(&id.len()));
                 // Clients answer calls by their ids, so no two may be alike.
                 let id = own.filter(|id| !self.ids.contains(id));
                 let id = id.unwrap_or_else(|| format!("call_{:016x}{index:02x}", self.number));
                 self.ids.insert(id.clone());
-                self.calls.push(String::new());
+                self.calls.push((name.clone(), String::new()));
                 Some((id, name))
             }
             _ => return Err(garbage("its tool calls are out of order or too many")),
@@ -68,7 +78,7 @@ impl Calls {
                 limit: MAX_ARGUMENTS,
             });
         }
-        if let Some(call) = self.calls.get_mut(index) {
+        if let Some((_, call)) = self.calls.get_mut(index) {
             call.push_str(&arguments);
         }
         Ok(ToolCall {
@@ -78,15 +88,24 @@ impl Calls {
         })
     }
 
-    /// That all arguments are JSON objects, as they are if the answer was not cut.
+    /// That all arguments are JSON objects, and such as the rules say, as they are if the answer was not cut.
     pub(super) fn check(&self) -> Result<(), UpstreamError> {
-        let fine = |text: &String| serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object());
-        // No arguments at all are what some engines send for a function without any.
-        match self.calls.iter().all(|text| text.is_empty() || fine(text)) {
-            true => Ok(()),
-            false => Err(UpstreamError::Garbage(
-                "the arguments of a tool call are no JSON object".into(),
-            )),
+        for (name, text) in &self.calls {
+            // No arguments at all are what some engines send for a function without any.
+            let arguments = match text.as_str() {
+                "" => None,
+                text => match serde_json::from_str(text) {
+                    Ok(value @ Value::Object(_)) => Some(value),
+                    _ => {
+                        let what = "the arguments of a tool call are no JSON object";
+                        return Err(UpstreamError::Garbage(what.into()));
+                    }
+                },
+            };
+            if let Some(rules) = &self.rules {
+                rules.check(name, arguments.as_ref())?;
+            }
         }
+        Ok(())
     }
 }

@@ -36,7 +36,7 @@ pub fn tokens(value: &Value) -> Vec<TokenReport> {
             id: id_in_text(text),
             token: Token {
                 bytes: bytes(text),
-                logprob: finite(number)?,
+                logprob: Some(finite(number)?),
                 top,
             },
         })
@@ -70,7 +70,7 @@ fn entry(value: &Value) -> Option<TokenReport> {
         id: named.or_else(|| id_in_text(text)),
         token: Token {
             bytes: own(value),
-            logprob: finite(value.get("logprob")?)?,
+            logprob: Some(finite(value.get("logprob")?)?),
             top: top.collect(),
         },
     })

@@ -4,10 +4,13 @@ mod assembly;
 mod calls;
 mod logprobs;
 mod raw;
+mod rules;
+mod survey;
 
 pub use assembly::{Assembly, Delta};
 pub use logprobs::{TokenReport, tokens};
 pub use raw::{RawAnswer, RawChoice, RawMessage};
+pub use rules::Rules;
 
 use quern_inference_api::response::Usage;
 use serde_json::Value;

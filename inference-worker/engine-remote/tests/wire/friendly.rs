@@ -15,17 +15,21 @@ pub struct Features {
     pub all: bool,
     pub logprobs: bool,
     pub ids: bool,
+    /// The vocabulary, in the order of the greedy text.
+    pub words: [&'static str; 12],
 }
 
 pub const FULL: Features = Features {
     all: true,
     logprobs: true,
     ids: true,
+    words: WORDS,
 };
 pub const DEAF: Features = Features {
     all: false,
     logprobs: false,
     ids: false,
+    words: WORDS,
 };
 
 /// What such an engine answers.
@@ -96,7 +100,7 @@ fn choice(body: &Value, chat: bool, index: u64, features: Features) -> Value {
     if features.all && body["logit_bias"].get("0").is_some() {
         words.iter_mut().for_each(|word| *word = (*word).max(1));
     }
-    let mut text: String = words.iter().map(|word| WORDS[*word]).collect();
+    let mut text: String = words.iter().map(|word| features.words[*word]).collect();
     let mut finish = "length";
     if features.all
         && let Some(stop) = body["stop"][0].as_str()
@@ -130,8 +134,7 @@ fn choice(body: &Value, chat: bool, index: u64, features: Features) -> Value {
         None => choice["text"] = text.into(),
     }
     if features.logprobs && !body["logprobs"].is_null() && body["logprobs"] != false {
-        let top =
-            |word: usize| json!({"token": WORDS[word], "logprob": -0.5, "bytes": WORDS[word].as_bytes()});
+        let top = |word: usize| json!({"token": features.words[word], "logprob": -0.5, "bytes": features.words[word].as_bytes()});
         let content = words.iter().map(|word| {
             let mut entry = top(*word);
             entry["top_logprobs"] = (0..5).map(top).collect();

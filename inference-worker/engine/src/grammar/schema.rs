@@ -1,9 +1,13 @@
 //! What a JSON schema may be: bounds on what the compiler does not bound itself.
 
+use super::exclusive;
 use super::{MAX_COMBINATIONS, MAX_DEPTH, MAX_EXPANDED, MAX_LEVELS, MAX_PATTERNS, MAX_VALUES};
 use llguidance::JsonCompileOptions;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// By this field a schema would set the compiler's options.
+const OPTIONS: &str = "x-guidance";
 
 /// A schema with this project's way of writing JSON, checked for what the compiler does not bound itself. Where it is not
 /// `strict`, keywords that the compiler does not know are left out of account.
@@ -17,7 +21,15 @@ pub fn prepared(schema: &Value, strict: bool) -> Result<Value, String> {
         _ => return Err("a schema must be a JSON object".into()),
     };
     // Options of the compiler are this server's matter; one of them would drop keywords in silence.
-    schema.remove("x-guidance");
+    if schema.remove(OPTIONS).is_some() && strict {
+        return Err(format!(
+            "'{OPTIONS}' is not supported: it is no keyword of JSON schemas"
+        ));
+    }
+    // A keyword means what it does in the latest draft: of those that an older one does not know the compiler would keep none.
+    if schema.get("$schema").is_some_and(Value::is_string) {
+        schema.remove("$schema");
+    }
     let mut schema = Value::Object(schema);
     let mut survey = Survey {
         root: &schema,
@@ -35,6 +47,7 @@ pub fn prepared(schema: &Value, strict: bool) -> Result<Value, String> {
             "written out with all that it refers to it has more than {MAX_EXPANDED} values"
         ));
     }
+    exclusive::relax(&mut schema);
     let options = JsonCompileOptions {
         whitespace_flexible: true,
         // One space at most: endless blanks are a way never to end.
@@ -129,6 +142,9 @@ impl<'a> Survey<'a> {
                             to false and leave 'patternProperties' out"
                     .into());
             }
+            if self.strict && loses_items(fields) {
+                return Err("'prefixItems' cannot be kept beside 'additionalItems' or a list of 'items': send one of them".into());
+            }
         }
         // Every list of alternatives beside the others multiplies with them, and so does every part of an `allOf`.
         let whole = value;
@@ -192,11 +208,10 @@ impl<'a> Survey<'a> {
         if let Some(known) = self.targets.get(written) {
             return Ok(known.unwrap_or(ONE));
         }
-        let pointer = written
-            .strip_prefix('#')
-            .filter(|pointer| pointer.is_empty() || pointer.starts_with('/'))
-            .ok_or("a '$ref' must lead into the schema itself, as '#/$defs/name' does")?;
-        let found = decoded(pointer).and_then(|pointer| self.root.pointer(&pointer));
+        if inner(written).is_none() {
+            return Err("a '$ref' must lead into the schema itself, as '#/$defs/name' does".into());
+        }
+        let found = pointed(self.root, written);
         let found = found.ok_or_else(|| format!("its '$ref' {written:.80?} leads nowhere"))?;
         self.levels += height(found);
         if self.levels > MAX_LEVELS {
@@ -241,6 +256,12 @@ fn intersects(fields: &Map<String, Value>) -> bool {
         || fields.contains_key("patternProperties")
 }
 
+/// Whether the compiler would take a list of items for one of older drafts, and drop what newer ones say of it.
+fn loses_items(fields: &Map<String, Value>) -> bool {
+    fields.contains_key("prefixItems")
+        && (fields.contains_key("additionalItems") || fields.get("items").is_some_and(Value::is_array))
+}
+
 /// Whether the compiler could reach the least number of properties by one name that comes twice, which no reader of JSON
 /// counts twice: it counts what is not listed without comparing names.
 fn may_repeat(fields: &Map<String, Value>) -> bool {
@@ -253,6 +274,17 @@ fn may_repeat(fields: &Map<String, Value>) -> bool {
     let required = fields.get("required").and_then(Value::as_array);
     let names: BTreeSet<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
     !is_closed && least > names.len() as f64 + 1.0
+}
+
+/// The pointer of a reference that leads into the schema itself.
+fn inner(written: &str) -> Option<&str> {
+    let pointer = written.strip_prefix('#')?;
+    (pointer.is_empty() || pointer.starts_with('/')).then_some(pointer)
+}
+
+/// What a reference leads to.
+pub(super) fn pointed<'a>(root: &'a Value, written: &str) -> Option<&'a Value> {
+    root.pointer(&decoded(inner(written)?)?)
 }
 
 /// A pointer as it is after percent-encoding is undone.

@@ -1,6 +1,7 @@
 //! Control tokens: those that a chat template writes and a user's text must never become.
 
 use super::signs::OPEN;
+use crate::bounded;
 use crate::tokenizer::{Tokenizer, TokenizerError, encoded, read};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,8 @@ use std::path::Path;
 pub(super) struct Control {
     inner: tokenizers::Tokenizer,
     tokens: Names,
+    /// As [`Tokenizer::longest`] has it.
+    longest: Option<usize>,
 }
 
 /// Texts and ids of control tokens.
@@ -89,7 +92,12 @@ impl Control {
             }
         }
         let tokens = Names::new(tokens, written);
-        Ok(Self { inner, tokens })
+        let longest = tokenizer.longest();
+        Ok(Self {
+            inner,
+            tokens,
+            longest,
+        })
     }
 
     /// What control tokens are called.
@@ -97,10 +105,12 @@ impl Control {
         self.tokens.all.iter().map(|(text, _)| text.as_str())
     }
 
-    /// Token ids of a rendered chat in which a user's signs are hidden; `show` brings them back.
+    /// Token ids of a rendered chat in which a user's signs are hidden; `show` brings them back. More than `most` are refused
+    /// as by [`Tokenizer::encode_within`].
     pub(super) fn encode(
         &self,
         rendered: &str,
+        most: usize,
         show: impl Fn(&str, &mut String),
     ) -> Result<Vec<u32>, TokenizerError> {
         let (mut text, mut marks) = (String::with_capacity(rendered.len()), Vec::new());
@@ -113,7 +123,17 @@ impl Control {
             rest = rest.get(at + token.len()..).unwrap_or_default();
         }
         show(rest, &mut text);
-        encoded(text.len(), || self.encode_marked(text, &marks))
+        encoded(text.len(), || {
+            // The signs before control tokens are of no token.
+            let longest = self.longest.map(|longest| longest + OPEN.len_utf8());
+            bounded::check(&text, longest, most, |piece| {
+                let encoding = self.inner.encode_fast(piece, false);
+                encoding
+                    .map(|encoding| encoding.len())
+                    .map_err(|e| TokenizerError::Use(e.to_string()))
+            })?;
+            self.encode_marked(text, &marks)
+        })
     }
 
     /// Token ids of a text in which [`OPEN`] stands before control tokens, at these places.

@@ -42,7 +42,7 @@ pub(super) async fn ask_all(gateway: &Gateway, asked: &mut Asked) {
                     .into_iter()
                     .filter(|model| gateway.models.contains(&model.id));
                 // Told twice, it is one word all the same.
-                let offers = own.map(|model| (model.id, model.listing.supported_features));
+                let offers = own.map(|model| (model.id, model.listing));
                 gateway.view.set_offers(host.clone(), offers.collect());
                 AGAIN
             }

@@ -1,7 +1,7 @@
 //! How each record changes the ledger. A record about something unknown, or told again, changes nothing.
 
 use super::record::{Place, Record};
-use super::{HostBook, Ledger, Open, Session, plus};
+use super::{HostBook, KeyBook, Ledger, Open, Session, plus};
 use quern_protocol::Amount;
 
 impl Ledger {
@@ -55,6 +55,7 @@ impl Ledger {
                     held,
                     ended: false,
                     ending: false,
+                    kept_again: false,
                 };
                 if let Some(session) = self.sessions.get_mut(&place.session) {
                     session.next = session.next.max(place.nonce.saturating_add(1));
@@ -104,7 +105,7 @@ impl Ledger {
             Record::Closed { session } => self.close(session),
             Record::Recovered => {
                 self.sessions.values_mut().for_each(Session::recover);
-                self.keys.values_mut().for_each(super::KeyBook::recover);
+                self.keys.values_mut().for_each(KeyBook::recover);
             }
             Record::Clean => self.clean(),
         }
@@ -114,7 +115,7 @@ impl Ledger {
         self.sessions.get_mut(&session)?.host_mut(host)
     }
 
-    fn open_mut(&mut self, place: &Place) -> Option<&mut Open> {
+    pub(super) fn open_mut(&mut self, place: &Place) -> Option<&mut Open> {
         self.book(place.session, &place.host)?.open.get_mut(&place.nonce)
     }
 
@@ -128,9 +129,19 @@ impl Ledger {
         };
         let (host, key) = outcome(book, &open);
         book.spent = plus(book.spent, host);
+        let spent = key;
+        let holder = self.release(open);
+        holder.spent = plus(holder.spent, spent);
+    }
+
+    /// Takes what a request holds from its key.
+    fn release(&mut self, open: Open) -> &mut KeyBook {
+        if open.kept_again {
+            self.once(&open.request.key, open.held);
+        }
         let holder = self.keys.entry(open.request.key).or_default();
         holder.held = holder.held.saturating_sub(open.held);
-        holder.spent = plus(holder.spent, key);
+        holder
     }
 
     /// From here on nothing is added to a request: a crash that kept its end and lost a raise would count the raise
@@ -170,8 +181,7 @@ impl Ledger {
             return;
         };
         for open in session.hosts.into_iter().flat_map(|host| host.open.into_values()) {
-            let holder = self.keys.entry(open.request.key).or_default();
-            holder.held = holder.held.saturating_sub(open.held);
+            self.release(open);
         }
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) coefficients: &'a Coefficients,
     /// Budget of the key.
     pub(crate) budget: Amount,
+    /// What of it is kept for this request; it is kept no longer once the request is open.
+    pub(crate) kept: Amount,
     /// What the first voucher authorises.
     pub(crate) authorised: Amount,
     /// Blocks that a session must have left.
@@ -36,7 +38,7 @@ pub(crate) struct Grant {
 /// Why no voucher may be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// These must be durable and applied first; then it is to be tried again.
+    /// These, and all before them, must be durable and applied first; then it is to be tried again.
     Marks(Vec<Record>),
     /// The key's budget does not cover the ceiling.
     Quota { left: Amount },
@@ -44,8 +46,10 @@ pub(crate) enum Denied {
     NoSession,
     /// The price is above every session's highest.
     Price { highest: Price },
-    /// No host has room, or none is left to ask.
+    /// No host has room.
     Room,
+    /// None is left to ask.
+    NoHost,
     /// The request is over.
     Gone,
 }
@@ -54,15 +58,25 @@ impl Ledger {
     /// Chooses by the public rule and opens the request in the ledger.
     pub(crate) fn grant(&mut self, ask: &Ask<'_>, request: &Request) -> Result<Grant, Denied> {
         let key = self.keys.get(&request.key).cloned().unwrap_or_default();
-        let left = key.left(ask.budget);
+        let left = self.left(&request.key, ask.budget, ask.kept);
         if left < request.ceiling {
             return Err(Denied::Quota { left });
         }
+        // What is given back is used again only once that is durable.
+        if ask.budget < plus(key.exposure(), request.ceiling) {
+            return Err(Denied::Marks(Vec::new()));
+        }
         let authorised = ask.authorised.min(request.ceiling);
         let ids = self.candidates(ask, request.height, request.price)?;
+        let mut denied = Denied::NoHost;
         for id in ids {
-            let Some((nonce, index, passed)) = self.place(ask, id, request.ceiling) else {
-                continue;
+            let (nonce, index, passed) = match self.place(ask, id, request.ceiling) {
+                Ok(found) => found,
+                Err(Denied::Room) => {
+                    denied = Denied::Room;
+                    continue;
+                }
+                Err(_) => continue,
             };
             let marks = self.marks_needed(ask, id, nonce, index, &key, request);
             if !marks.is_empty() {
@@ -77,6 +91,7 @@ impl Ledger {
                 nonce,
                 host,
             };
+            self.give_back(&request.key, ask.kept);
             self.commit(Record::Open {
                 place: place.clone(),
                 authorised,
@@ -84,7 +99,7 @@ impl Ledger {
             });
             return Ok(Grant { place, cap, passed });
         }
-        Err(Denied::Room)
+        Err(denied)
     }
 
     /// Sessions to try, the oldest first.
@@ -109,12 +124,12 @@ impl Ledger {
     }
 
     /// Nonce, host and those passed over in one session.
-    fn place(&self, ask: &Ask<'_>, id: u64, ceiling: Amount) -> Option<(u64, usize, Vec<String>)> {
-        let session = self.sessions.get(&id)?;
+    fn place(&self, ask: &Ask<'_>, id: u64, ceiling: Amount) -> Result<(u64, usize, Vec<String>), Denied> {
+        let session = self.sessions.get(&id).ok_or(Denied::Gone)?;
         let nonce = ask.again.map_or(session.next, |(_, nonce)| nonce);
         let mut passed = Vec::new();
         for index in session.order(ask.chain_id, id, nonce) {
-            let book = session.hosts.get(index)?;
+            let book = session.hosts.get(index).ok_or(Denied::Gone)?;
             if self.barred.contains_key(&book.host)
                 || book.open.contains_key(&nonce)
                 || (ask.skip)(&book.host)
@@ -122,11 +137,14 @@ impl Ledger {
                 continue;
             }
             if book.room() >= ceiling {
-                return Some((nonce, index, passed));
+                return Ok((nonce, index, passed));
             }
             passed.push(book.host.clone());
         }
-        None
+        Err(match passed.is_empty() {
+            true => Denied::NoHost,
+            false => Denied::Room,
+        })
     }
 
     fn marks_needed(

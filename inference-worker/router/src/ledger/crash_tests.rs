@@ -159,6 +159,7 @@ impl World {
                 model: "m",
                 coefficients: &COEFFICIENTS,
                 budget: Amount(BUDGETS[key]),
+                kept: Amount::ZERO,
                 authorised: Amount(first),
                 margin: 10,
                 again: again.map(|a| (1, a.place.nonce)),

@@ -19,6 +19,9 @@ pub(crate) struct Open {
     /// Whether that is recorded and not durable yet: nothing more is authorised.
     #[serde(skip)]
     pub(crate) ending: bool,
+    /// Whether it is free once that is durable, and the budget that it holds is kept for its answer again.
+    #[serde(skip)]
+    pub(crate) kept_again: bool,
 }
 
 impl Open {

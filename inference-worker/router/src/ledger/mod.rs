@@ -58,6 +58,13 @@ pub(crate) struct Ledger {
     pub(crate) keys: BTreeMap<String, KeyBook>,
     /// Host and reason.
     pub(crate) barred: BTreeMap<String, String>,
+    /// By key, what is kept for answers that are to begin. It ends with the process and is in no record, as nothing is signed
+    /// for it.
+    #[serde(skip)]
+    kept: BTreeMap<String, Amount>,
+    /// By key, what vouchers hold of it that are free once that is durable, and whose part is kept again already.
+    #[serde(skip)]
+    twice: BTreeMap<String, Amount>,
     /// Records that are not handed over yet.
     #[serde(skip)]
     out: Vec<Record>,

@@ -96,7 +96,7 @@ pub(crate) enum Record {
     Raised { place: Place, authorised: Amount },
     /// A receipt that is good.
     Settled { place: Place, capture: Amount },
-    /// The host's signed word that it serves nothing for the voucher, or it never heard of it.
+    /// The host's signed word that it serves or served nothing for the voucher, or it never heard of it.
     Freed { place: Place },
     /// The answer is over and no receipt came.
     Ended { place: Place },

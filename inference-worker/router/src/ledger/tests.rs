@@ -48,6 +48,7 @@ fn grant(
         model: "m",
         coefficients: &COEFFICIENTS,
         budget: Amount(1_000_000),
+        kept: Amount::ZERO,
         authorised: Amount(ceiling / 2),
         margin: 10,
         again,
@@ -148,6 +149,7 @@ fn a_key_over_its_budget_a_price_over_the_highest_and_a_session_near_its_end_are
         model: "m",
         coefficients: &COEFFICIENTS,
         budget: Amount(budget),
+        kept: Amount::ZERO,
         authorised: Amount(1),
         margin: 10,
         again: None,
@@ -166,6 +168,101 @@ fn a_key_over_its_budget_a_price_over_the_highest_and_a_session_near_its_end_are
     assert_eq!(ledger.grant(&ask(50), &request), Err(Denied::NoSession));
     request.height = 1;
     assert_eq!(ledger.grant(&ask(50), &request), Err(Denied::NoSession));
+}
+
+#[test]
+fn what_is_kept_of_a_budget_goes_to_its_own_request_alone() {
+    let mut ledger = ledger(&[1_000_000]);
+    let ask = |kept: u128| Ask {
+        chain_id: CHAIN,
+        payer: "payer",
+        model: "m",
+        coefficients: &COEFFICIENTS,
+        budget: Amount(100),
+        kept: Amount(kept),
+        authorised: Amount(1),
+        margin: 10,
+        again: None,
+        skip: &|_| false,
+    };
+    let open = |ledger: &mut Ledger, kept, ceiling| loop {
+        match ledger.grant(&ask(kept), &request("ann", ceiling)) {
+            Err(Denied::Marks(marks)) => marks.into_iter().for_each(|mark| ledger.apply(mark)),
+            other => return other,
+        }
+    };
+    assert_eq!(ledger.keep("ann", Amount(80), Amount(100)), Ok(()));
+    assert_eq!(ledger.keep("ann", Amount(40), Amount(100)), Err(Amount(20)));
+    assert_eq!(ledger.keep("bob", Amount(40), Amount(100)), Ok(()));
+    let denied = |left| Err(Denied::Quota { left: Amount(left) });
+    assert_eq!(open(&mut ledger, 0, 40), denied(20));
+    let place = open(&mut ledger, 40, 40).unwrap().place;
+    assert_eq!(open(&mut ledger, 0, 40), denied(20), "the other half is kept");
+    // It is kept again before its voucher is free, and is not there twice.
+    ledger.keep_again("ann", Amount(40), &place);
+    assert_eq!(open(&mut ledger, 40, 61), denied(60));
+    ledger.apply(Record::Freed { place });
+    let left = |ledger: &Ledger| ledger.left("ann", Amount(100), Amount::ZERO);
+    assert_eq!(left(&ledger), Amount(20));
+    ledger.give_back("ann", Amount(80));
+    assert_eq!(left(&ledger), Amount(100));
+    open(&mut ledger, 0, 100).unwrap();
+}
+
+#[test]
+fn what_is_kept_again_counts_once_before_its_vouchers_are_free_and_is_used_once_they_are() {
+    let mut ledger = ledger(&[1_000]);
+    let try_to = |ledger: &mut Ledger, kept, ceiling| {
+        let ask = Ask {
+            chain_id: CHAIN,
+            payer: "payer",
+            model: "m",
+            coefficients: &COEFFICIENTS,
+            budget: Amount(100),
+            kept: Amount(kept),
+            authorised: Amount(1),
+            margin: 10,
+            again: None,
+            skip: &|_| false,
+        };
+        loop {
+            match ledger.grant(&ask, &request("ann", ceiling)) {
+                Err(Denied::Marks(marks)) if !marks.is_empty() => {
+                    marks.into_iter().for_each(|mark| ledger.apply(mark))
+                }
+                other => return other,
+            }
+        }
+    };
+    let left = |ledger: &Ledger| ledger.left("ann", Amount(100), Amount::ZERO);
+    // Four answers, all of the budget.
+    ledger.keep("ann", Amount(100), Amount(100)).unwrap();
+    let places: Vec<Place> = (0..3)
+        .map(|_| try_to(&mut ledger, 25, 25).unwrap().place)
+        .collect();
+    for place in &places {
+        let place = place.clone();
+        ledger.commit(Record::Freed { place: place.clone() });
+        ledger.keep_again("ann", Amount(25), &place);
+    }
+    assert_eq!(left(&ledger), Amount(0));
+    // One of them is durable.
+    ledger.apply(Record::Freed {
+        place: places[0].clone(),
+    });
+    assert_eq!(left(&ledger), Amount(0));
+    try_to(&mut ledger, 25, 25).unwrap();
+    try_to(&mut ledger, 25, 25).unwrap();
+    // A third one waits for the disk, and none is refused.
+    let waits = Err(Denied::Marks(Vec::new()));
+    assert_eq!(try_to(&mut ledger, 25, 25), waits);
+    let records = ledger.take_records();
+    ledger.durable(records);
+    try_to(&mut ledger, 25, 25).unwrap();
+    try_to(&mut ledger, 25, 25).unwrap();
+    assert_eq!(ledger.keys["ann"].held, Amount(100));
+    assert_eq!(try_to(&mut ledger, 0, 1), Err(Denied::Quota { left: Amount(0) }));
+    assert!(ledger.twice.is_empty() && ledger.kept.is_empty());
 }
 
 #[test]

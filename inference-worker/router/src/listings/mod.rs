@@ -63,20 +63,26 @@ fn one(fields: &Value) -> anyhow::Result<Listing> {
         bail!("`chain_price` is the chain's to tell");
     }
     check(&listing.told)?;
-    let Some(Pricing {
+    let Some(pricing) = &listing.pricing else {
+        return Ok(listing);
+    };
+    let Pricing {
         prompt,
         completion,
         image,
         request,
         input_cache_read,
-    }) = &listing.pricing
-    else {
-        return Ok(listing);
-    };
-    for price in [prompt, completion, image, request, input_cache_read] {
+    } = pricing;
+    for price in [prompt, completion, image, request]
+        .into_iter()
+        .chain(input_cache_read)
+    {
         if !is_price(price) {
             bail!("the price {price:?} must be US dollars as decimal text, like \"0.0000002\"");
         }
+    }
+    if listing.is_free == Some(true) && !pricing.is_nothing() {
+        bail!("`is_free` is true beside prices");
     }
     Ok(listing)
 }
@@ -194,6 +200,14 @@ mod tests {
             (r#"{"pricing": {"prompt": "-1", "completion": "1"}}"#, "-1"),
             (r#"{"pricing": {"prompt": "1e-7", "completion": "1"}}"#, "1e-7"),
             (r#"{"pricing": {"prompt": ".5", "completion": "1"}}"#, ".5"),
+            (
+                r#"{"pricing": {"prompt": "1", "completion": "1", "input_cache_read": "no"}}"#,
+                "no",
+            ),
+            (
+                r#"{"is_free": true, "pricing": {"prompt": "1", "completion": "1"}}"#,
+                "is_free",
+            ),
             ("[]", "object"),
             (r#"{"deprecation_date": "soon"}"#, "deprecation_date"),
             (

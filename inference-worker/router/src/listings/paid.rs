@@ -23,7 +23,8 @@ pub(crate) fn entry(view: &View, package: LaunchPackage, created: u64) -> Model 
         })
     });
     let quote = view.quote(&package.id);
-    let mut all = Listing::decoder(package.context, view.shows_tools(&package.id));
+    let mut all = Listing::decoder(package.context, view.shows_tools(&package.id))
+        .stored(view.precision(&package.id).as_deref());
     if view.thinks(&package.id) {
         all = all.thinking();
     }
@@ -50,7 +51,7 @@ fn pricing(usd: Price, coefficients: &Coefficients) -> Option<Pricing> {
         completion: per_token(usd, coefficients.output, places)?,
         image: "0".into(),
         request: "0".into(),
-        input_cache_read: prompt.clone(),
+        input_cache_read: Some(prompt.clone()),
         prompt,
     })
 }

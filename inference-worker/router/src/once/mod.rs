@@ -3,7 +3,7 @@
 //! Whoever sends `Idempotency-Key` gets one run of the request within the window. The request then goes its way
 //! whether or not its client stays, and the same request with the same key gets the same answer: from the beginning
 //! and on from there while it is under way, or whole afterwards. An answer that was no success frees the key, since
-//! nothing came of it, as soon as no host can be paid for it. Answers are in memory only; that a key was used is also on
+//! nothing came of it, as soon as no host can be paid for it; an error that has answers that are paid for is an answer. Answers are in memory only; that a key was used is also on
 //! disk where requests are paid.
 
 mod answer;
@@ -12,8 +12,8 @@ mod shelf;
 
 use crate::dialects;
 use crate::http_api::{Backend, Service, authorize};
+use crate::paid::Shown;
 use crate::paid::tickets::{self, Standing, Ticket};
-use crate::rates;
 use answer::{Answer, End, Reader};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -23,7 +23,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use marks::{Marks, Use};
-use quern_inference_api::{ApiError, read_body};
+use quern_inference_api::{ApiError, name_answer, read_body};
 use sha2::{Digest as _, Sha256};
 use shelf::{Claim, Digest, Gone, Shelves, Slot};
 use std::cmp::Reverse;
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// Header of a request.
-const KEY: &str = "idempotency-key";
+pub(crate) const KEY: &str = "idempotency-key";
 /// Header of an answer that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Header by which clients know that another try is of no use.
@@ -366,8 +366,10 @@ impl Run {
         for name in stale {
             parts.headers.remove(name);
         }
-        rates::name_answer(&mut parts.headers);
-        if !parts.status.is_success() {
+        name_answer(&mut parts.headers);
+        // An error that has answers that are paid for comes again as they would.
+        let is_answer = parts.status.is_success() || parts.extensions.get::<Shown>().is_some();
+        if !is_answer {
             // Before anybody hears of it, so that the next try is a new one, or knows why not.
             match ticket.standing() {
                 Standing::Free => self.service.once.free(&self.slot, self.digest).await,

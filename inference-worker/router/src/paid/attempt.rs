@@ -6,10 +6,10 @@ use super::sse::is_pending;
 use super::{Gateway, Pending, silence};
 use crate::receipts::Refused;
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use quern_chain_client::verify;
 use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
@@ -18,6 +18,7 @@ use quern_inference_api::paid::{
     Authority, CACHE_PART_HEADER, RECEIPT_HEADER, RefusalBody, SignedReceipt, SignedRefusal, SignedVoucher,
     VOUCHER_HEADER, from_header, to_header,
 };
+use quern_inference_api::{ApiError, many, pace};
 use quern_protocol::{Amount, RefusalReason};
 use quern_transport::ClientError;
 use std::sync::Arc;
@@ -32,10 +33,17 @@ const REQUEST_ID: &str = "x-request-id";
 /// How one host answered.
 pub(super) enum Attempt {
     Answered(Box<Response>),
-    /// It has no room; it is well.
-    Busy,
-    /// It gave no answer.
+    /// It is paid for an answer that did not arrive whole; what the client is told.
+    Lost(Box<Response>),
+    /// It has no room; it is well. Its voucher is free if it signed that. It may say when to come again.
+    Busy {
+        freed: bool,
+        after: Option<u32>,
+    },
+    /// It gave no answer, and may have got the request.
     Silent(String),
+    /// It gave no answer, and never got the request.
+    Unreached(String),
     /// It answered, but not as a host does.
     Failed(String),
 }
@@ -65,13 +73,13 @@ pub(super) async fn attempt(
     let answer = tokio::time::timeout(patience, call(gateway, order, pending, (cap, authorised), due)).await;
     let answer = answer.unwrap_or_else(|_| Attempt::Silent("no token in time".into()));
     match &answer {
-        Attempt::Silent(_) => {
+        Attempt::Silent(_) | Attempt::Unreached(_) => {
             gateway.metrics.unanswered.with_label_values(&[&host]).inc();
             gateway.downs.failed(&host, order.model);
             let signed = gateway.voucher(order.payer, &place, &request, cap);
             silence::look_into(gateway, &place, &request, signed);
         }
-        Attempt::Failed(_) => gateway.downs.failed(&host, order.model),
+        Attempt::Failed(_) | Attempt::Lost(_) => gateway.downs.failed(&host, order.model),
         _ => gateway.downs.answered(&host, order.model),
     }
     answer
@@ -111,11 +119,13 @@ async fn call(
     let answer = match gateway.client.request(host.transport_key.0, request).await {
         Ok(answer) => answer,
         Err(error) => {
-            // Unless the connection broke it never heard of the request.
-            if !matches!(error, ClientError::Call(_)) {
-                gateway.tickets.clear(&place);
+            let reason = error.to_string();
+            if matches!(error, ClientError::Call(_)) {
+                return Attempt::Silent(reason);
             }
-            return Attempt::Silent(error.to_string());
+            // Unless the connection broke it never heard of the request.
+            gateway.tickets.clear(&place);
+            return Attempt::Unreached(reason);
         }
     };
     let (parts, body) = answer.into_parts();
@@ -130,7 +140,7 @@ async fn call(
                 Ok(stream) => Attempt::Answered(Box::new(streamed(stream, id, prompt))),
                 Err(Unopened::Failed(reason)) => Attempt::Failed(reason),
                 Err(Unopened::Fault(error, receipt)) => {
-                    let mut response = fault(error);
+                    let mut response = told(StatusCode::BAD_REQUEST, error.as_bytes());
                     name_bill(&mut response, id, receipt);
                     Attempt::Answered(Box::new(response))
                 }
@@ -171,30 +181,74 @@ fn name_bill(response: &mut Response, id: Option<HeaderValue>, receipt: Option<S
     headers.extend(id.map(|id| (http::HeaderName::from_static(REQUEST_ID), id)));
 }
 
-/// For a request that its own words ended before anything of its stream went out.
-fn fault(error: String) -> Response {
-    let mut response = Response::new(Body::from(error));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
+/// A host's error in OpenAI's shape, without what a router alone adds.
+fn told(status: StatusCode, body: &[u8]) -> Response {
+    let mut error = many::error_of(status, body);
+    if let Some(serde_json::Value::Object(error)) = error.get_mut("error") {
+        error.remove("metadata");
+    }
+    let mut response = Response::new(Body::from(error.to_string()));
+    *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
+/// For an answer that is not handed on.
+fn too_long() -> ApiError {
+    let message = format!("The answer is longer than {MAX_ANSWER} bytes; stream it, or ask for less.");
+    ApiError::invalid("max_tokens", message)
+}
+
+/// For an answer that is paid for and did not arrive whole. Clients do not try again by themselves, as that is paid, too.
+fn lost(id: Option<HeaderValue>, receipt: String) -> Response {
+    let message = format!(
+        "The host broke off an answer that it is paid for, by the receipt {receipt}, so no other one was asked; see \
+         /quern/receipts. Send the request again to pay for another answer."
+    );
+    let mut response = ApiError::unavailable(message).into_response();
+    many::forbid_retry(response.headers_mut());
+    name_bill(&mut response, id, Some(receipt));
+    response
+}
+
 /// An answer in one piece, with its receipt in a header.
 async fn whole(mut pending: Pending, headers: &HeaderMap, body: Incoming) -> Attempt {
-    let body = match Limited::new(body, MAX_ANSWER).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) => return Attempt::failed(error.to_string()),
-    };
-    let Ok(answer) = serde_json::from_slice::<serde_json::Value>(&body) else {
-        return Attempt::failed("the answer is not JSON");
-    };
-    let usage = super::sse::usage(&answer);
+    let body = Limited::new(body, MAX_ANSWER).collect().await;
+    let body = body.map(http_body_util::Collected::to_bytes);
+    let read = |body: &Bytes| serde_json::from_slice::<serde_json::Value>(body).ok();
+    let answer = body.as_ref().ok().and_then(read);
     let id = request_id(&pending);
-    let receipt = match receipt(headers) {
-        Some(signed) => pending.receipt(signed, usage).await,
-        None => None,
+    // An answer that is of no use is paid all the same.
+    let (receipt, paid) = match receipt(headers) {
+        Some(signed) => {
+            let usage = answer.as_ref().and_then(super::sse::usage);
+            let paid = !signed.receipt.capture.is_zero();
+            (pending.receipt(signed, usage).await, paid)
+        }
+        None => (None, false),
     };
+    let lost = |reason: String, id, receipt: Option<String>| match (paid, receipt) {
+        // Another host would be paid for the whole once more.
+        (true, Some(receipt)) => {
+            tracing::warn!(reason, receipt, "an answer was paid for and did not arrive whole");
+            Attempt::Lost(Box::new(lost(id, receipt)))
+        }
+        _ => Attempt::Failed(reason),
+    };
+    let body = match body {
+        Ok(body) => body,
+        // It would be as long from any other host, and paid once more.
+        Err(error) if error.is::<LengthLimitError>() => {
+            let mut response = too_long().into_response();
+            name_bill(&mut response, id, receipt);
+            return Attempt::Answered(Box::new(response));
+        }
+        Err(error) => return lost(error.to_string(), id, receipt),
+    };
+    if !answer.as_ref().is_some_and(many::is_answer) {
+        return lost("the answer is not JSON with choices".to_owned(), id, receipt);
+    }
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -248,9 +302,11 @@ async fn refused(
                     voucher,
                 });
                 pending.free();
-                Attempt::Busy
+                let after = pace::told(headers);
+                Attempt::Busy { freed: true, after }
             } else if status == StatusCode::TOO_MANY_REQUESTS {
-                Attempt::Busy
+                let after = pace::told(headers);
+                Attempt::Busy { freed: false, after }
             } else {
                 Attempt::failed("unavailable, without a signed refusal")
             }
@@ -266,11 +322,7 @@ async fn refused(
             Attempt::Failed(format!("voucher rejected: {code}"))
         }
         status if status.is_client_error() => {
-            let mut response = Response::new(Body::from(body));
-            *response.status_mut() = status;
-            let kind = headers.get(header::CONTENT_TYPE).cloned();
-            let kind = kind.map(|kind| (header::CONTENT_TYPE, kind));
-            response.headers_mut().extend(kind);
+            let mut response = told(status, &body);
             name_bill(&mut response, request_id(&pending), receipt);
             Attempt::Answered(Box::new(response))
         }

@@ -1,6 +1,6 @@
 //! Bounds that are known before a request is sent: tokens and cost.
 
-use quern_inference_api::{Input, Request};
+use quern_inference_api::{ApiError, Input, Request};
 use quern_protocol::{Amount, Coefficients, Price, Usage, cost};
 
 /// Tokens that a chat template may add to each message, and once.
@@ -64,6 +64,30 @@ impl Bounds {
         };
         cost(price, &coefficients, &self.dearest(&coefficients, output))
     }
+}
+
+/// Refuses token ids that a host would refuse for their number, before it is asked and others are paid for.
+pub(crate) fn check_tokens(request: &Request, context: u32) -> Result<(), ApiError> {
+    let Input::Tokens(ids) = &request.input else {
+        return Ok(());
+    };
+    let (context, output) = (context as usize, request.max_tokens.unwrap_or(1) as usize);
+    match ids.len().saturating_add(output) > context {
+        true => {
+            let param = request.endpoint.input_param();
+            Err(ApiError::context(param, context, ids.len(), output))
+        }
+        false => Ok(()),
+    }
+}
+
+/// Whether a text may have more tokens than leave room for the output.
+pub(crate) fn may_exceed(request: &Request, context: u32) -> bool {
+    let Input::Text(text) = &request.input else {
+        return false;
+    };
+    let output = request.max_tokens.unwrap_or(1) as usize;
+    text.len().saturating_add(PER_TEXT).saturating_add(output) > context as usize
 }
 
 /// Output tokens that should be paid for when `done` are there: the slice under way, and the next one from its half on,

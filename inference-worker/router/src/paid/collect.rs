@@ -1,6 +1,8 @@
-//! Receipts that did not come with their answer: asked for until they can no longer be committed.
+//! Receipts that did not come with their answer: asked for until they can no longer be committed, or the host signs that
+//! there will be none.
 
 use super::Gateway;
+use super::void::withdraw;
 use crate::ledger::Place;
 use crate::ledger::record::Request;
 use http::StatusCode;
@@ -61,7 +63,7 @@ async fn ask_host(gateway: &Gateway, missing: Vec<Missing>) -> Option<Place> {
         let answer = tokio::time::timeout(PATIENCE, ask(gateway, &place)).await;
         let host = place.host.as_str();
         match &answer {
-            Ok(Ok(None)) => {}
+            Ok(Ok(None)) => withdraw(gateway, &place).await,
             Ok(Ok(Some(status))) => {
                 let signed = status.signed.clone();
                 gateway.accept(&place, &request, &model, signed, None).await;

@@ -8,8 +8,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use quern_inference_api::ApiError;
 use quern_inference_api::paid::{COUNT_HEADER, CountRequest, count_digest, to_header};
+use quern_inference_api::{ApiError, pace};
 use quern_protocol::Bytes as Fixed;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub(crate) async fn count(
     hosts.retain(|(_, host)| gateway.view.serves(host));
     // Who did not answer a moment ago is asked last.
     hosts.sort_by_key(|(_, host)| gateway.downs.is(host, model));
-    let mut busy = false;
+    let mut busy: Option<u32> = None;
     for (session, host) in hosts.into_iter().take(ATTEMPTS) {
         let digest = count_digest(gateway.chain_id(), (session, &host, tip.height), path, body);
         let asked = CountRequest {
@@ -59,14 +59,17 @@ pub(crate) async fn count(
         };
         let answer = tokio::time::timeout(PATIENCE, ask(gateway, &asked, path, body)).await;
         match answer {
-            Ok(Some(response)) if response.status() == StatusCode::TOO_MANY_REQUESTS => busy = true,
+            Ok(Some(response)) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                let after = pace::told(response.headers()).unwrap_or(1);
+                busy = Some(busy.map_or(after, |least| least.min(after)));
+            }
             Ok(Some(response)) => return Ok(response),
             _ => tracing::debug!(host = asked.host, "counted no tokens"),
         }
     }
     Err(match busy {
-        true => ApiError::busy(1),
-        false => ApiError::unavailable("No host of the session could count; retry in a moment."),
+        Some(after) => ApiError::busy(after),
+        None => ApiError::unavailable("No host of the session could count; retry in a moment."),
     })
 }
 
@@ -91,6 +94,7 @@ async fn ask(gateway: &Gateway, asked: &CountRequest, path: &str, body: &Bytes) 
     if !known {
         return None;
     }
+    let after = answer.headers().get(header::RETRY_AFTER).cloned();
     let body = Limited::new(answer.into_body(), MAX_ANSWER)
         .collect()
         .await
@@ -99,5 +103,7 @@ async fn ask(gateway: &Gateway, asked: &CountRequest, path: &str, body: &Bytes) 
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let after = after.map(|after| (header::RETRY_AFTER, after));
+    response.headers_mut().extend(after);
     Some(response)
 }

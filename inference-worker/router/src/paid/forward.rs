@@ -1,19 +1,21 @@
 //! One paid request: ceiling, voucher, and the committee in rank until one host's first token is there.
 
 use super::attempt::{Attempt, attempt};
-use super::bounds::Bounds;
+use super::bounds::{self, Bounds};
+use super::share::Share;
 use super::{Gateway, Payer, Pending};
 use crate::keys::Holder;
 use crate::ledger::record::Request as Terms;
 use crate::ledger::{Ask, Denied};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
+use http::StatusCode;
 use quern_inference_api::paid::SLICE_TOKENS;
-use quern_inference_api::{ApiError, Endpoint, Request, many};
+use quern_inference_api::{ApiError, Endpoint, Request};
 use quern_interface::registry::ModelState;
-use quern_protocol::{Amount, Coefficients, content_hash, request_hash};
-use std::pin::Pin;
+use quern_protocol::{Amount, Coefficients, Price, content_hash, request_hash};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Most hosts that one request is offered to: a whole committee.
 const ATTEMPTS: usize = 8;
@@ -42,61 +44,59 @@ pub(super) struct Order<'a> {
     pub(super) bounds: Bounds,
     pub(super) payer: &'a Payer,
     arrived: std::time::Instant,
+    /// What lasts over its tries, if it is one of several answers.
+    share: Option<&'a Share>,
 }
 
-/// Answers to one request that are paid for side by side.
-const AT_ONCE: usize = 16;
-
-/// Sends a checked request to the hosts of a session in rank: for each choice of each prompt a paid one of its own, as a
-/// receipt is of one output.
-pub(crate) async fn forward_all(
-    gateway: &Arc<Gateway>,
-    (holder, part): (&Holder, String),
-    endpoint: Endpoint,
-    request: &Request,
-    body: Bytes,
-    arrived: std::time::Instant,
-) -> Result<Response, ApiError> {
-    let Some(bodies) = many::split(request, &body, true) else {
-        return forward(gateway, (holder, part), endpoint, request, body, arrived).await;
-    };
-    let requests = bodies.into_iter().map(|body| {
-        let single = Request::parse(endpoint, &body)?;
-        single.check_payable()?;
-        Ok((single, body))
-    });
-    let requests: Vec<_> = requests.collect::<Result<_, ApiError>>()?;
-    let answer = |(single, body): (Request, Bytes)| {
-        let part = part.clone();
-        let answer = async move {
-            let answer = forward(gateway, (holder, part), endpoint, &single, body, arrived).await;
-            answer.unwrap_or_else(IntoResponse::into_response)
-        };
-        Box::pin(answer) as Pin<Box<dyn Future<Output = Response> + Send + '_>>
-    };
-    let answers = requests.into_iter().map(answer).collect();
-    Ok(many::merge(answers, 1, request.stream, AT_ONCE).await)
+/// Why a request got no answer.
+pub(super) struct Unserved {
+    pub(super) error: ApiError,
+    /// Whether another try may go better: what lacked was room, a session or budget, the price was too high, or no host that
+    /// was asked may be owed anything. Hosts that may be are not asked again.
+    pub(super) may_pass: bool,
 }
 
-/// Sends a request for one output to the hosts of a session in rank.
-async fn forward(
-    gateway: &Arc<Gateway>,
-    (holder, part): (&Holder, String),
-    endpoint: Endpoint,
+impl From<ApiError> for Unserved {
+    fn from(error: ApiError) -> Self {
+        let may_pass = false;
+        Self { error, may_pass }
+    }
+}
+
+/// What a request may cost, and by what.
+pub(super) struct Priced<'a> {
+    model: String,
+    height: u64,
+    price: Price,
+    payer: &'a Payer,
+    coefficients: Coefficients,
+    bounds: Bounds,
+    pub(super) ceiling: Amount,
+}
+
+impl Priced<'_> {
+    /// Most that it costs with so many output tokens.
+    fn cost(&self, output: u32) -> Result<Amount, ApiError> {
+        let cost = self.bounds.cost(&self.coefficients, self.price, output);
+        cost.ok_or_else(|| ApiError::internal("The request's cost fits no amount."))
+    }
+}
+
+pub(super) fn priced<'a>(
+    gateway: &'a Gateway,
+    holder: &Holder,
     request: &Request,
-    body: Bytes,
-    arrived: std::time::Instant,
-) -> Result<Response, ApiError> {
+) -> Result<Priced<'a>, ApiError> {
     let package = gateway
         .view
         .model(&request.model)
         .filter(|package| !matches!(package.state, ModelState::Proposed | ModelState::Retired))
         .ok_or_else(|| ApiError::no_model(&request.model))?;
+    bounds::check_tokens(request, package.context)?;
     let tip = gateway.view.tip(&request.model).ok_or_else(|| {
         ApiError::unavailable("The chain does not answer, so nothing can be paid; retry in a moment.")
     })?;
     let payer = holder_payer(gateway, holder)?;
-    let bounds = Bounds::of(request, package.context);
     // What tokens cost was fixed when the session opened.
     let fixed = gateway.books.with(|ledger| {
         let mut own = ledger.sessions.values();
@@ -105,16 +105,38 @@ async fn forward(
         });
         serving.map(|session| session.coefficients)
     });
-    let coefficients = fixed.unwrap_or(package.coefficients);
-    let cost = |output| {
-        let cost = bounds.cost(&coefficients, tip.price, output);
-        cost.ok_or_else(|| ApiError::internal("The request's cost fits no amount."))
+    let priced = Priced {
+        bounds: Bounds::of(request, package.context),
+        coefficients: fixed.unwrap_or(package.coefficients),
+        model: package.id,
+        height: tip.height,
+        price: tip.price,
+        payer,
+        ceiling: Amount::ZERO,
     };
-    let ceiling = cost(bounds.output)?;
-    let authorised = if request.stream {
-        cost(SLICE_TOKENS)?
-    } else {
-        ceiling
+    Ok(Priced {
+        ceiling: priced.cost(priced.bounds.output)?,
+        ..priced
+    })
+}
+
+/// Sends a request for one output to the hosts of a session in rank.
+pub(super) async fn forward(
+    gateway: &Arc<Gateway>,
+    (holder, part): (&Holder, String),
+    endpoint: Endpoint,
+    request: &Request,
+    body: Bytes,
+    (arrived, share): (std::time::Instant, Option<&Share>),
+) -> Result<Response, Unserved> {
+    let priced = priced(gateway, holder, request).map_err(|error| Unserved {
+        may_pass: error.status == StatusCode::SERVICE_UNAVAILABLE,
+        error,
+    })?;
+    let Priced { ceiling, bounds, .. } = priced;
+    let authorised = match request.stream {
+        true => priced.cost(SLICE_TOKENS)?,
+        false => ceiling,
     };
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|_| ApiError::internal("No randomness from the system."))?;
@@ -122,8 +144,8 @@ async fn forward(
     let terms = Terms {
         key: holder.name.clone(),
         ceiling,
-        height: tip.height,
-        price: tip.price,
+        height: priced.height,
+        price: priced.price,
         salt: quern_protocol::Bytes(salt),
         request_hash: request_hash(gateway.chain_id(), &salt, &content),
         content,
@@ -136,11 +158,12 @@ async fn forward(
         body: &body,
         part,
         stream: request.stream,
-        model: &package.id,
-        coefficients,
+        model: &priced.model,
+        coefficients: priced.coefficients,
         bounds,
-        payer,
+        payer: priced.payer,
         arrived,
+        share,
     };
     offer(gateway, holder.budget, &order, &terms, authorised).await
 }
@@ -159,15 +182,28 @@ async fn offer(
     order: &Order<'_>,
     terms: &Terms,
     authorised: Amount,
-) -> Result<Response, ApiError> {
-    let (mut tried, mut again, mut busy): (Vec<String>, _, _) = (Vec::new(), None, false);
+) -> Result<Response, Unserved> {
+    let (mut tried, mut again): (Vec<String>, _) = (Vec::new(), None);
+    let siblings = order.share.map(Share::siblings);
+    // Whether a host had no room, and whether what lacks may come.
+    let (mut busy, mut later) = (None, false);
+    // Whether a host holds a voucher for it that is not free.
+    let mut held_back = order.share.is_some_and(Share::is_held);
+    let may_pass = |later: bool| later || !order.share.is_some_and(Share::owes);
     for index in 0..ATTEMPTS {
         let grant = {
+            let down = AtomicBool::new(false);
             let find = |wary: bool| {
                 let skip = |host: &str| {
-                    tried.iter().any(|tried| tried == host)
+                    if tried.iter().any(|tried| tried == host)
+                        || order.share.is_some_and(|share| share.leaves_out(host))
                         || !gateway.view.serves(host)
-                        || (wary && gateway.downs.is(host, order.model))
+                    {
+                        return true;
+                    }
+                    let skipped = wary && gateway.downs.is(host, order.model);
+                    down.fetch_or(skipped, Ordering::SeqCst);
+                    skipped
                 };
                 let ask = Ask {
                     chain_id: gateway.chain_id(),
@@ -175,6 +211,7 @@ async fn offer(
                     model: order.model,
                     coefficients: &order.coefficients,
                     budget,
+                    kept: order.share.map(Share::kept).unwrap_or_default(),
                     authorised,
                     margin: SESSION_MARGIN,
                     again,
@@ -183,7 +220,7 @@ async fn offer(
                 gateway.books.with(|ledger| ledger.grant(&ask, terms))
             };
             // Who did not answer a moment ago is asked last.
-            let mut wary = true;
+            let (mut wary, mut flushed) = (true, false);
             let mut found = find(wary);
             for _ in 0..16 {
                 let next = match &found {
@@ -191,8 +228,20 @@ async fn offer(
                         true => find(wary),
                         false => break,
                     },
-                    Err(Denied::Room) if wary => {
+                    Err(denied @ (Denied::Room | Denied::NoHost)) if wary => {
+                        // Nor while others are well served: each try may leave a voucher there.
+                        let lacks = *denied == Denied::Room || down.load(Ordering::SeqCst);
+                        if siblings.is_some_and(|others| later || (lacks && others.has_placed())) {
+                            later = true;
+                            break;
+                        }
                         wary = false;
+                        find(wary)
+                    }
+                    // What was given back counts once it is durable.
+                    Err(Denied::Quota { .. }) if !flushed => {
+                        flushed = true;
+                        gateway.books.write(Vec::new()).await;
                         find(wary)
                     }
                     _ => break,
@@ -203,19 +252,32 @@ async fn offer(
         };
         let grant = match grant {
             Ok(grant) => grant,
-            Err(Denied::Room) if index > 0 => break,
-            // no session opens at such a price, so waiting for one would not help
-            Err(Denied::NoSession) if terms.price > gateway.max_price => {
-                let highest = gateway.max_price;
-                return Err(refusal(&Denied::Price { highest }, terms, order.model));
+            Err(denied) => {
+                later |= denied != Denied::NoHost;
+                let denied = match denied {
+                    Denied::Room | Denied::NoHost if index > 0 => break,
+                    // no session opens at such a price, so waiting for one would not help
+                    Denied::NoSession if terms.price > gateway.max_price => Denied::Price {
+                        highest: gateway.max_price,
+                    },
+                    denied => denied,
+                };
+                let error = match denied {
+                    Denied::Quota { .. } if held_back => tied(),
+                    denied => refusal(&denied, terms, order.model),
+                };
+                let may_pass = may_pass(later);
+                return Err(Unserved { error, may_pass });
             }
-            Err(denied) => return Err(refusal(&denied, terms, order.model)),
         };
+        let first = order.share.is_none_or(Share::used);
         match index {
-            0 => gateway
+            0 if first => gateway
                 .metrics
                 .prepare
                 .observe(order.arrived.elapsed().as_secs_f64()),
+            // It waited for others.
+            0 => {}
             _ => gateway.metrics.retries.inc(),
         }
         let place = grant.place.clone();
@@ -230,25 +292,41 @@ async fn offer(
         tried.push(place.host.clone());
         let at = place.clone();
         let pending = Pending::new(gateway.clone(), place, terms.clone(), order.model.to_owned());
-        match attempt(gateway, order, pending, grant.cap, authorised).await {
-            Attempt::Answered(response) => return Ok(*response),
-            Attempt::Busy => busy = true,
-            Attempt::Silent(reason) | Attempt::Failed(reason) => {
+        let placed = order.share.map(Share::place);
+        let answer = attempt(gateway, order, pending, grant.cap, authorised).await;
+        drop(placed);
+        held_back |= !matches!(answer, Attempt::Answered(_) | Attempt::Busy { freed: true, .. });
+        if let Some(share) = order.share {
+            match &answer {
+                Attempt::Answered(_) | Attempt::Lost(_) => {}
+                Attempt::Busy { freed: true, .. } => share.again(&at),
+                answer => share.leave_out(&at.host, !matches!(answer, Attempt::Unreached(_))),
+            }
+        }
+        match answer {
+            Attempt::Answered(response) | Attempt::Lost(response) => return Ok(*response),
+            Attempt::Busy { freed, after } => {
+                // The least that any of them says.
+                let after = after.unwrap_or(1);
+                busy = Some(busy.map_or(after, |least: u32| least.min(after)));
+                later |= freed;
+            }
+            Attempt::Silent(reason) | Attempt::Unreached(reason) | Attempt::Failed(reason) => {
                 tracing::warn!(host = tried.last(), reason, "attempt failed");
                 if gateway.tickets.may_be_served(&at) {
                     gateway.wake.notify_waiters();
-                    return Err(held());
+                    return Err(held().into());
                 }
             }
         }
     }
     gateway.wake.notify_waiters();
-    if busy {
-        return Err(ApiError::busy(1));
-    }
-    Err(ApiError::unavailable(
-        "No host of the session could answer; retry in a moment.",
-    ))
+    let error = match busy {
+        Some(after) => ApiError::busy(after),
+        None => ApiError::unavailable("No host of the session could answer; retry in a moment."),
+    };
+    let may_pass = may_pass(later);
+    Err(Unserved { error, may_pass })
 }
 
 /// For a request that must not be charged twice.
@@ -262,14 +340,28 @@ fn held() -> ApiError {
     }
 }
 
+/// For a request whose own vouchers hold what is left of the budget.
+fn tied() -> ApiError {
+    let message = "A host that was asked gave no answer, and the voucher that it has holds what is left of this key's budget until \
+                   the host signs that it served nothing or the voucher lapses; so no other host could be asked. Retry \
+                   later, or have the key's budget raised.";
+    ApiError {
+        retry_after: Some(HELD),
+        ..ApiError::unavailable(message)
+    }
+}
+
+pub(super) fn over_budget(ceiling: Amount, left: Amount) -> ApiError {
+    ApiError::quota(format!(
+        "You exceeded your current quota: this request may cost up to {ceiling} nqrn and {left} nqrn are left. Ask for less \
+         with max_tokens, or have the key's budget raised."
+    ))
+}
+
 /// What a client is told.
 fn refusal(denied: &Denied, terms: &Terms, model: &str) -> ApiError {
     match denied {
-        Denied::Quota { left } => ApiError::quota(format!(
-            "You exceeded your current quota: this request may cost up to {} nqrn and {left} nqrn are left. Ask for less \
-             with max_tokens, or have the key's budget raised.",
-            terms.ceiling
-        )),
+        Denied::Quota { left } => over_budget(terms.ceiling, *left),
         Denied::Price { highest } => ApiError::price(format!(
             "The price of `{model}` is {} nqrn per token now, above the highest accepted, {highest}. Retry when it has \
              come down, or have the maximum raised.",
@@ -283,7 +375,7 @@ fn refusal(denied: &Denied, terms: &Terms, model: &str) -> ApiError {
                 ..ApiError::unavailable(message)
             }
         }
-        Denied::Room | Denied::Gone => ApiError::unavailable(
+        Denied::Room | Denied::NoHost | Denied::Gone => ApiError::unavailable(
             "No host has room for the cost that this request may reach; ask for less with max_tokens or retry in a moment.",
         ),
         Denied::Marks(_) => {

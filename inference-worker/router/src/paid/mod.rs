@@ -1,22 +1,30 @@
 //! Requests that are paid by vouchers.
 
 mod attempt;
+mod bill;
 mod bounds;
 mod collect;
 mod count;
 mod down;
 mod forward;
 mod relay;
+mod several;
+mod share;
+mod siblings;
 pub(crate) mod silence;
 pub(crate) mod sse;
+mod streams;
 pub(crate) mod tickets;
 mod top_up;
 pub(crate) mod verify;
+pub(crate) mod void;
 
+pub(crate) use bill::Shown;
 pub(crate) use collect::{Stopped, ask_receipt, collect};
 pub(crate) use count::count;
 pub(crate) use down::Downs;
-pub(crate) use forward::{SESSION_MARGIN, forward_all};
+pub(crate) use forward::SESSION_MARGIN;
+pub(crate) use several::forward_all;
 
 use crate::books::Books;
 use crate::ledger::record::Request;
@@ -67,6 +75,8 @@ pub(crate) struct Gateway {
     pub(crate) first_token: Duration,
     /// Longest wait for an answer in one piece.
     pub(crate) whole: Duration,
+    /// How long other prompts wait to see whether the longest, which may be too long, is refused: a host says so at once.
+    pub(crate) alone: Duration,
     /// Hosts that did not answer, and since when.
     pub(crate) downs: Downs,
     /// Hosts whose silence is being witnessed.

@@ -54,6 +54,8 @@ pub(super) struct Opening {
     drew: bool,
     /// The receipt's id, once it was taken.
     receipt: Option<String>,
+    /// Whether the host said that the answer is over, or why it failed.
+    is_over: bool,
 }
 
 /// Why a stream never began.
@@ -74,7 +76,7 @@ impl<T: Into<String>> From<T> for Unopened {
 enum Step {
     /// For the client.
     Pass(Bytes),
-    /// The first of these is the first token.
+    /// The first of these is the first token, or what is told of the prompt before it.
     Token(Bytes),
     /// The host failed.
     Error(Bytes),
@@ -101,6 +103,7 @@ impl Opening {
             usage: None,
             drew: false,
             receipt: None,
+            is_over: false,
         }
     }
 
@@ -113,10 +116,13 @@ impl Opening {
                     Step::Keep => {}
                     Step::Pass(raw) => {
                         held += raw.len();
-                        if held > PRELUDE {
-                            return Err("much, but no token".into());
-                        }
                         ready.push(raw);
+                        match (held > PRELUDE, self.drew) {
+                            (false, _) => {}
+                            // Its tokens show no text, and it is paid for them.
+                            (true, true) => return Ok(self.begin(ready, body)),
+                            (true, false) => return Err("much, but no token".into()),
+                        }
                     }
                     Step::Fault(event) => {
                         if !self.pending.over {
@@ -183,7 +189,11 @@ impl Opening {
             while let Some(event) = self.splitter.next() {
                 let piece = match self.take(event).await {
                     Step::Keep => continue,
-                    Step::Pass(raw) | Step::Token(raw) | Step::Error(raw) => raw,
+                    Step::Pass(raw) | Step::Token(raw) => raw,
+                    Step::Error(raw) => {
+                        self.gateway.metrics.broken.inc();
+                        raw
+                    }
                     Step::Fault(event) => event.raw,
                 };
                 if client.send(piece).await.is_err() {
@@ -197,24 +207,34 @@ impl Opening {
             };
             match read {
                 Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    self.gateway.metrics.broken.inc();
-                    tracing::warn!(host = self.pending.place.host, error, "an answer broke off");
-                    let error = ApiError::unavailable("The host broke off; the answer is incomplete.");
-                    // The break may lie inside an event; the empty line ends what was begun.
-                    let rest = self.splitter.rest();
-                    let _ = client.send(rest).await;
-                    let event = format!("\n\ndata: {}\n\n", error.to_json());
-                    let _ = client.send(Bytes::from(event)).await;
-                    return;
-                }
+                Ok(false) if self.is_over => break,
+                // An end that the host does not name may be anywhere in the answer.
+                Ok(false) => return self.broke("it ended in the middle", &client).await,
+                Err(error) => return self.broke(&error, &client).await,
             }
         }
         let rest = self.splitter.rest();
         if !rest.is_empty() {
             let _ = client.send(rest).await;
         }
+    }
+
+    /// Tells a client whose answer is not whole, and where it finds what it paid.
+    async fn broke(self, reason: &str, client: &mpsc::Sender<Bytes>) {
+        if self.is_over {
+            return;
+        }
+        self.gateway.metrics.broken.inc();
+        tracing::warn!(host = self.pending.place.host, reason, "an answer broke off");
+        // What came of an event that is not whole is left out: no client could read it.
+        let place = &self.pending.place;
+        let message = format!(
+            "The host broke off; the answer is incomplete. What was made of it is paid once its receipt is here: see \
+             /quern/receipts/{}-{}.",
+            place.session, place.nonce
+        );
+        let error = ApiError::unavailable(message).to_json();
+        let _ = client.send(Bytes::from(format!("data: {error}\n\n"))).await;
     }
 
     async fn take(&mut self, event: Event) -> Step {
@@ -242,6 +262,7 @@ impl Opening {
             }
             _ => {
                 let chunk = chunk(&event);
+                self.is_over |= chunk.error || event.data == "[DONE]";
                 self.usage = chunk.usage.or(self.usage);
                 self.pending.doubtful |= chunk.pending;
                 if chunk.fault {
@@ -250,6 +271,9 @@ impl Opening {
                     Step::Error(event.raw)
                 } else if chunk.token {
                     self.meter.token();
+                    Step::Token(event.raw)
+                } else if chunk.told {
+                    // Perhaps of the prompt, so nothing counts it.
                     Step::Token(event.raw)
                 } else {
                     Step::Pass(event.raw)

@@ -8,6 +8,8 @@ pub(crate) use quern_inference_api::sse::{Event, Splitter};
 pub(crate) struct Chunk {
     /// It carries output, or says why there is no more.
     pub(crate) token: bool,
+    /// It tells of tokens, also of such as show no text.
+    pub(crate) told: bool,
     /// It reports a failure.
     pub(crate) error: bool,
     /// The failure is the request's own.
@@ -31,11 +33,13 @@ pub(crate) fn chunk(event: &Event) -> Chunk {
         &delta["reasoning"],
         &choice["text"],
     ];
+    let told = ["content", "tokens"].map(|name| choice["logprobs"][name].as_array());
     let says = |text: &serde_json::Value| text.as_str().is_some_and(|text| !text.is_empty());
     Chunk {
         token: texts.into_iter().any(says)
             || choice["delta"]["tool_calls"].is_array()
             || choice["finish_reason"].is_string(),
+        told: told.into_iter().flatten().any(|told| !told.is_empty()),
         error: value.get("error").is_some_and(|error| !error.is_null()),
         fault: value["error"]["type"] == "invalid_request_error",
         pending: is_pending(&value),
@@ -67,6 +71,15 @@ mod tests {
             read(r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#),
             Chunk::default()
         );
+        for (logprobs, told) in [
+            ("null", false),
+            (r#"{"content":[]}"#, false),
+            (r#"{"content":[{"token":"<s>"}]}"#, true),
+            (r#"{"tokens":["<s>"]}"#, true),
+        ] {
+            let chunk = read(&format!(r#"{{"choices":[{{"text":"","logprobs":{logprobs}}}]}}"#));
+            assert_eq!((chunk.told, chunk.token), (told, false), "{logprobs}");
+        }
         let error = read(r#"{"error":{"message":"x"}}"#);
         assert!(error.error && !error.pending && !error.fault);
         let fault = read(r#"{"error":{"message":"x","type":"invalid_request_error"}}"#);

@@ -69,6 +69,19 @@ pub(crate) async fn noting<T>(ticket: Arc<Ticket>, run: impl Future<Output = T>)
     TICKET.scope(ticket, run).await
 }
 
+/// The same, if there is one.
+pub(super) async fn noting_if<T>(ticket: Option<Arc<Ticket>>, run: impl Future<Output = T>) -> T {
+    match ticket {
+        Some(ticket) => noting(ticket, run).await,
+        None => run.await,
+    }
+}
+
+/// The ticket of the request that the task runs, for what goes on in another task.
+pub(super) fn current() -> Option<Arc<Ticket>> {
+    TICKET.try_with(Arc::clone).ok()
+}
+
 /// The tickets that are out.
 #[derive(Debug, Default)]
 pub(crate) struct Tickets(Mutex<Index>);

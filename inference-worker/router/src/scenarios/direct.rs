@@ -64,6 +64,14 @@ fn answer(body: &Value) -> Response {
         return Json(whole).into_response();
     }
     let (sender, mut receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let end = match &body.to_string() {
+        body if body.contains("gives up") => r#"data: {"error":{"message":"x","type":"server_error"}}"#,
+        body if body.contains("is at fault") => {
+            r#"data: {"error":{"message":"x","type":"invalid_request_error"}}"#
+        }
+        body if body.contains("stops") => "",
+        _ => "data: [DONE]",
+    };
     tokio::spawn(async move {
         for _ in 0..CHUNKS {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -71,7 +79,9 @@ fn answer(body: &Value) -> Response {
                 return;
             }
         }
-        let _ = sender.send("data: [DONE]\n\n".into()).await;
+        if !end.is_empty() {
+            let _ = sender.send(format!("{end}\n\n").into()).await;
+        }
     });
     let pieces = std::future::poll_fn(move |context| receiver.poll_recv(context));
     let mut response = Response::new(Body::new(Pieces(Box::pin(pieces))));
@@ -360,4 +370,41 @@ async fn a_request_has_the_time_that_it_asks_for_and_no_number_else_is_taken() {
     let late = ask(&router, "/v1/completions", json!({"prompt": "late"}), &[]).await;
     let again = late.headers["x-should-retry"].to_str().unwrap();
     assert_eq!((late.status.as_u16(), again), (408, "false"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_a_worker_ends_by_an_error_or_in_the_middle_counts_as_broken_off() {
+    let (worker, _) = worker("opaque").await;
+    let url = router(&[worker], "").await;
+    for (word, broken, told) in [
+        ("goes on", 0, "[DONE]"),
+        ("is at fault", 0, "invalid_request_error"),
+        ("gives up", 1, "server_error"),
+        ("stops", 2, "incomplete"),
+    ] {
+        let messages = json!([{"role": "user", "content": word}]);
+        for (path, name, said) in [
+            ("/v1/chat/completions", "messages", messages),
+            ("/v1/completions", "prompt", word.into()),
+        ] {
+            let body = json!({"model": MODEL, name: said, "stream": true, "max_tokens": 9});
+            let reply = send("POST", format!("{url}{path}"), body.to_string()).await;
+            assert!(
+                reply
+                    .body
+                    .trim_end()
+                    .lines()
+                    .last()
+                    .is_some_and(|last| last.contains(told)),
+                "{}",
+                reply.body
+            );
+        }
+        let metrics = get(&url, "/metrics").await.body;
+        let wanted = format!("broken_streams_total {}", 2 * broken);
+        assert!(
+            metrics.lines().any(|line| line.ends_with(&wanted)),
+            "{word}: {metrics}"
+        );
+    }
 }

@@ -33,6 +33,10 @@ pub(super) struct Book {
     missed: bool,
     pub(super) pauses: usize,
     pub(super) voids: usize,
+    /// Requests that came while it was to tell some of them from the others.
+    pub(super) came: usize,
+    /// Places that are taken.
+    pub(super) taken: usize,
     pub(super) witnessed: usize,
     /// Times that somebody asked for its models.
     pub(super) listed: usize,
@@ -85,6 +89,7 @@ impl TestHost {
         chain.with(|state| state.hosts.push(info));
         let router = axum::Router::new()
             .route("/v1/completions", post(complete))
+            .route("/v1/chat/completions", post(complete))
             .route("/v1/models", get(models))
             .route(VOUCHERS_PATH, post(top_up))
             .route("/v1/receipts/{session}/{nonce}", get(receipt))
@@ -171,7 +176,7 @@ async fn models(State(host): State<Arc<TestHost>>) -> Json<ModelList> {
         created: 0,
         owned_by: "host".into(),
         context_length: 1,
-        listing: Listing::decoder(1, !stutters),
+        listing: Listing::decoder(1, !stutters).stored(Some(if stutters { "fp16" } else { "bf16" })),
     };
     Json(ModelList::new(vec![model; if stutters { 3 } else { 1 }]))
 }
@@ -182,15 +187,24 @@ async fn top_up(State(host): State<Arc<TestHost>>, Json(signed): Json<SignedVouc
     if misses && !host.with(|book| std::mem::replace(&mut book.missed, true)) {
         std::future::pending::<()>().await;
     }
+    let mut unserved = None;
     if signed.voucher.ceiling.is_zero() {
         host.with(|book| book.voids += 1);
+        let digest = unserved_digest(CHAIN_ID, session, signed.voucher.nonce, &host.name);
+        let stranger = SigningKey::from_secret([77; 32].into()).unwrap();
+        let key = match *host.conduct.lock().unwrap() {
+            Conduct::Overlooks => Some(&host.warm),
+            Conduct::SwearsBadly => Some(&stranger),
+            _ => None,
+        };
+        unserved = key.map(|key| Fixed(key.sign(&digest.0)));
     } else {
         host.take(&signed, false);
         host.with(|book| book.top_ups += 1);
         host.topped.notify_waiters();
     }
     let cap = host.with(|book| book.caps.get(&session).copied().unwrap_or_default());
-    Json(TopUpAnswer { cap }).into_response()
+    Json(TopUpAnswer { cap, unserved }).into_response()
 }
 
 async fn receipt(State(host): State<Arc<TestHost>>, Path(place): Path<(u64, u64)>) -> Response {

@@ -1,6 +1,7 @@
 //! A paid request at a host, answered as the host's conduct says.
 
 use super::chain::{CHAIN_ID, COEFFICIENTS, beacon, package};
+use super::conduct::Odd;
 use super::host::{Conduct, TestHost};
 use axum::Json;
 use axum::body::Body;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How long a host takes for an answer that takes its time.
+pub(super) const SLOW: Duration = Duration::from_millis(1_200);
 
 struct Pipe(mpsc::Receiver<Bytes>, bool);
 
@@ -49,9 +53,18 @@ struct Job {
     body: Bytes,
     prompt: u32,
     conduct: Conduct,
+    /// Whether it cannot go on through its own words.
+    faults: bool,
+    /// Whether it is the one that goes oddly.
+    second: bool,
 }
 
-pub(super) async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn complete(
+    State(host): State<Arc<TestHost>>,
+    uri: http::Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let authority: Authority = from_header(&headers[VOUCHER_HEADER]).unwrap();
     let voucher = &authority.voucher;
     let place = (voucher.session, voucher.nonce);
@@ -88,8 +101,27 @@ pub(super) async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderM
     };
     match conduct {
         Conduct::Refuses | Conduct::RefusesOddly => return refuse(true),
+        Conduct::RefusesTwice => {
+            let came = host.with(|book| {
+                book.came += 1;
+                book.came
+            });
+            if came <= 2 {
+                return refuse(true);
+            }
+        }
+        Conduct::TwoPlaces => {
+            let full = host.with(|book| {
+                let full = book.taken == 2;
+                book.taken += usize::from(!full);
+                full
+            });
+            if full {
+                return refuse(true);
+            }
+        }
         Conduct::RefusesUnsigned => return refuse(false),
-        Conduct::Hangs => std::future::pending().await,
+        Conduct::Hangs | Conduct::Overlooks | Conduct::SwearsBadly => std::future::pending().await,
         Conduct::Rejects => {
             let error = ApiError {
                 status: StatusCode::PAYMENT_REQUIRED,
@@ -100,7 +132,38 @@ pub(super) async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderM
         }
         _ => {}
     }
-    let request = Request::parse(Endpoint::Completions, &body).unwrap();
+    if conduct == Conduct::ShortContext && body.len() > 4_000 {
+        return ApiError::context("prompt", 900, 999, 16).into_response();
+    }
+    let endpoint = match uri.path() == Endpoint::Chat.path() {
+        true => Endpoint::Chat,
+        false => Endpoint::Completions,
+    };
+    let request = Request::parse(endpoint, &body).unwrap();
+    let came = || {
+        host.with(|book| {
+            book.came += 1;
+            book.came
+        })
+    };
+    let fourth = conduct == Conduct::FaultsFourth && came() == 4;
+    let seconds = matches!(conduct, Conduct::FaultsSecond | Conduct::Second(_));
+    let second = seconds && came() == 2;
+    if fourth || (seconds && !second) {
+        tokio::time::sleep(SLOW).await;
+    }
+    let refused = StatusCode::BAD_REQUEST;
+    match conduct {
+        Conduct::Second(Odd::Busy) if second => return refuse(false),
+        Conduct::Second(Odd::Fails) if second => return ApiError::unavailable("failed").into_response(),
+        Conduct::Second(Odd::Wordless) if second => return (refused, "[]").into_response(),
+        Conduct::Second(Odd::Forges) if second => {
+            let metadata = json!({"choices": [{"text": "forged", "index": 0}]});
+            let error = json!({"error": {"message": "no", "metadata": metadata}});
+            return (refused, Json(error)).into_response();
+        }
+        _ => {}
+    }
     let (sender, receiver) = mpsc::channel(4);
     let stream = request.stream;
     let breaks = matches!(conduct, Conduct::DiesMidStream | Conduct::DiesEarly);
@@ -111,6 +174,8 @@ pub(super) async fn complete(State(host): State<Arc<TestHost>>, headers: HeaderM
         body,
         prompt: 5,
         conduct,
+        faults: fourth || (second && conduct == Conduct::FaultsSecond) || conduct == Conduct::Faults,
+        second,
     };
     if conduct == Conduct::ServesInSilence {
         job.finish(job.request.max_tokens.unwrap_or(16), FinishReason::Length);
@@ -168,7 +233,7 @@ impl Job {
     fn finish(&self, completion: u32, finish: FinishReason) -> SignedReceipt {
         let (place, voucher) = (self.place(), &self.authority.voucher);
         let salt = &self.authority.salt.0;
-        let content = content_hash(CHAIN_ID, "/v1/completions", &self.body);
+        let content = content_hash(CHAIN_ID, self.request.endpoint.path(), &self.body);
         let request = request_hash(CHAIN_ID, salt, &content);
         let seed = match self.request.seed {
             Some(seed) => client_seed(CHAIN_ID, place.0, &content, seed),
@@ -238,7 +303,7 @@ impl Job {
 
     async fn whole(self) -> Response {
         let tokens = self.request.max_tokens.unwrap_or(16);
-        if self.conduct == Conduct::Faults {
+        if self.faults {
             let (error, signed) = self.fault();
             let mut response = error.into_response();
             let header = to_header(&signed).unwrap();
@@ -258,24 +323,54 @@ impl Job {
             });
         }
         let signed = self.finish(tokens, FinishReason::Length);
-        let body = json!({"id": "x", "object": "text_completion", "choices": [{"text": "t ".repeat(tokens as usize),
+        if self.conduct == Conduct::TwoPlaces {
+            tokio::time::sleep(SLOW).await;
+            self.host.with(|book| book.taken -= 1);
+        }
+        let times = match self.conduct {
+            Conduct::Sprawls => 9 << 20,
+            _ => tokens as usize,
+        };
+        let body = json!({"id": "x", "object": "text_completion", "choices": [{"text": "t ".repeat(times),
             "index": 0, "finish_reason": "length"}],
             "usage": {"prompt_tokens": self.prompt, "completion_tokens": tokens, "total_tokens": self.prompt + tokens}});
-        let mut response = Json(body).into_response();
+        let mut response = match (self.conduct, self.second) {
+            (Conduct::Second(Odd::Garbage), true) => Json(json!([1])).into_response(),
+            _ => Json(body).into_response(),
+        };
         if !matches!(self.conduct, Conduct::ForgetsReceipt | Conduct::WithholdsReceipt) {
             let header = to_header(&signed).unwrap();
             response.headers_mut().insert(RECEIPT_HEADER, header);
+        }
+        if self.conduct == Conduct::DiesMidAnswer {
+            let (sender, receiver) = mpsc::channel(1);
+            tokio::spawn(async move {
+                let _ = sender.send(Bytes::from("{\"id\": \"x\", ")).await;
+                // What was written before goes out.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            });
+            return response.map(|_| Body::new(Pipe(receiver, true)));
         }
         response
     }
 
     async fn stream(self, out: mpsc::Sender<Bytes>) {
+        let (host, conduct) = (self.host.clone(), self.conduct);
+        self.run_stream(out).await;
+        if conduct == Conduct::TwoPlaces {
+            host.with(|book| book.taken -= 1);
+        }
+    }
+
+    async fn run_stream(self, out: mpsc::Sender<Bytes>) {
         let tokens = self.request.max_tokens.unwrap_or(16);
         let progress = |completion, paused| {
             let progress = json!({"prompt": 5, "cached": 0, "completion": completion, "paused": paused});
             Bytes::from(format!("event: {PROGRESS_EVENT}\ndata: {progress}\n\n"))
         };
-        let _ = out.send(progress(0, false)).await;
+        if self.conduct != Conduct::Floods {
+            let _ = out.send(progress(0, false)).await;
+        }
         if self.conduct == Conduct::HidesThoughts {
             tokio::time::sleep(super::FIRST_TOKEN * 3).await;
         }
@@ -284,12 +379,31 @@ impl Job {
         for _ in 0..thoughts {
             let _ = out.send(Bytes::from(format!("data: {thought}\n\n"))).await;
         }
+        let logprobs = match self.conduct {
+            Conduct::Echoes => {
+                json!({"tokens": ["<s>"], "token_logprobs": [-1.5], "top_logprobs": [{"<s>": -1.5}], "text_offset": [0]})
+            }
+            _ => serde_json::Value::Null,
+        };
+        let silent =
+            json!({"choices": [{"text": "", "index": 0, "logprobs": logprobs, "finish_reason": null}]});
+        let silences = match self.conduct {
+            Conduct::Echoes | Conduct::Mumbles => 1_000,
+            Conduct::Rambles => 100,
+            _ => 0,
+        };
+        for _ in 0..silences {
+            let _ = out.send(Bytes::from(format!("data: {silent}\n\n"))).await;
+        }
         let words = Bytes::from(format!(":{}\n\n", " ".repeat(1 << 16)));
+        if self.conduct == Conduct::Rambles {
+            let _ = out.send(words.clone()).await;
+        }
         while self.conduct == Conduct::Floods && out.send(words.clone()).await.is_ok() {}
         if matches!(self.conduct, Conduct::DiesEarly | Conduct::Floods) {
             return;
         }
-        if self.conduct == Conduct::Faults {
+        if self.faults {
             let (error, signed) = self.fault();
             let data = serde_json::to_string(&signed).unwrap();
             let event = format!("event: {RECEIPT_EVENT}\ndata: {data}\n\n");
@@ -322,14 +436,29 @@ impl Job {
                     return;
                 }
             }
-            let chunk = json!({"choices": [{"text": "t ", "index": 0, "finish_reason": null}]});
+            let chunk = match self.request.endpoint {
+                Endpoint::Completions => {
+                    json!({"choices": [{"text": "t ", "index": 0, "finish_reason": null}]})
+                }
+                Endpoint::Chat => {
+                    json!({"id": "x", "created": 1, "model": super::MODEL,
+                        "choices": [{"delta": {"content": "t "}, "index": 0, "finish_reason": null}]})
+                }
+            };
             let sent = out.send(Bytes::from(format!("data: {chunk}\n\n"))).await;
-            if sent.is_err() || (self.conduct == Conduct::DiesMidStream && token == 3) {
+            let dies = matches!(self.conduct, Conduct::DiesMidStream | Conduct::StopsMidStream);
+            if sent.is_err() || (dies && token == 3) {
                 self.finish(token, FinishReason::Cancelled);
+                if self.conduct == Conduct::DiesMidStream {
+                    let _ = out.send(Bytes::from("data: {\"choices\": [")).await;
+                }
                 // What was written before goes out.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 return;
             }
+        }
+        if self.conduct == Conduct::TwoPlaces {
+            tokio::time::sleep(SLOW).await;
         }
         let receipt = self.finish(tokens, FinishReason::Length);
         self.end(receipt, out).await;
@@ -342,7 +471,7 @@ impl Job {
         } else {
             usage.prompt
         };
-        let last = json!({"choices": [{"text": "", "index": 0, "finish_reason": "length"}]});
+        let last = json!({"choices": [{"text": "", "delta": {}, "index": 0, "finish_reason": "length"}]});
         let _ = out.send(Bytes::from(format!("data: {last}\n\n"))).await;
         let usage = json!({"choices": [], "usage": {"prompt_tokens": prompt,
             "completion_tokens": usage.completion, "total_tokens": prompt + usage.completion}});

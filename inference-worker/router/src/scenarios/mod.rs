@@ -1,6 +1,7 @@
 //! The gateway against a chain in memory and hosts that keep or break the rules, over real TLS and HTTP.
 
 mod agent;
+mod breaks;
 mod chain;
 mod client;
 mod conduct;
@@ -8,6 +9,7 @@ mod direct;
 mod gone_wrong;
 mod host;
 mod job;
+mod leavers;
 #[path = "../../../worker/src/paid/tests/little_room.rs"]
 mod little_room;
 mod misses;
@@ -15,6 +17,8 @@ mod once;
 mod paid;
 mod real;
 mod restarts;
+mod several;
+mod unseen;
 
 use crate::http_api::{self, Backend, Service};
 use crate::keeper::{self, Policy};
@@ -44,6 +48,8 @@ struct World {
     hosts: Vec<Arc<TestHost>>,
     folder: tempfile::TempDir,
     budget: u128,
+    /// How long a router waits for an answer in one piece.
+    whole: Duration,
     /// Whose agent the router's account is, if not its own.
     principal: Option<String>,
     limits: BTreeMap<String, Limit>,
@@ -71,6 +77,7 @@ impl World {
             hosts,
             folder: tempfile::tempdir().unwrap(),
             budget: 10_000_000,
+            whole: Duration::from_secs(2),
             principal: None,
             limits: BTreeMap::new(),
             models: vec![MODEL.into()],
@@ -109,7 +116,9 @@ impl World {
             max_price: "5".parse().unwrap(),
             transport_key: None,
             first_token,
-            whole: Duration::from_secs(2),
+            whole: self.whole,
+            // Until the first has ended.
+            alone: Duration::from_secs(60),
         };
         let (gateway, mut running) = parts
             .gateway(chain::contracts(&self.chain), &keys, &metrics)

@@ -355,3 +355,23 @@ async fn a_rate_of_tokens_is_told_kept_and_settled_by_what_an_answer_used() {
     assert!(replayed(&again) && left(&again) >= left(&reply));
     assert_eq!(runs(&world), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_with_answers_that_are_paid_for_comes_again_with_them() {
+    let world = World::new(&[Second(conduct::Odd::Busy)]).await;
+    let router = world.router().await;
+    let body = serde_json::json!({"model": MODEL, "prompt": "one", "n": 4, "max_tokens": 4}).to_string();
+    let ask = || {
+        let url = format!("{}/v1/completions", router.url);
+        send_with("POST", url, body.clone(), &[("idempotency-key", "k")])
+    };
+    let (first, again) = (ask().await, ask().await);
+    let choices = first.json()["error"]["metadata"]["choices"]
+        .as_array()
+        .map(Vec::len);
+    assert_eq!((first.status.as_u16(), choices), (429, Some(3)), "{}", first.body);
+    assert_eq!((again.status, replayed(&again)), (first.status, true));
+    assert_eq!(again.body, first.body);
+    assert_eq!(again.headers["x-should-retry"], "false");
+    assert_eq!(runs(&world), 4);
+}

@@ -50,6 +50,13 @@ async fn a_stream_is_paid_for_what_it_used_and_its_receipt_can_be_asked_for() {
         (&usage["spent"], &usage["left"]),
         (&"68".into(), &"9999932".into())
     );
+    let keep = |ledger: &mut crate::ledger::Ledger| ledger.keep("ann", Amount(32), Amount(10_000_000));
+    router.gateway.books.with(keep).unwrap();
+    let usage = get(&router.url, "/quern/usage").await.json();
+    assert_eq!(
+        (&usage["kept"], &usage["left"]),
+        (&"32".into(), &"9999900".into())
+    );
     assert_eq!(get(&router.url, "/quern/receipts/00").await.status, 404);
     no_complaints(&world);
 }
@@ -105,13 +112,17 @@ async fn each_choice_of_each_prompt_is_paid_for_with_a_receipt_of_its_own() {
         // Four times 1.5 * (5 + 2 * 4), rounded up.
         until("the receipts settle", || router.budget().spent == Amount(80)).await;
         assert_eq!(router.budget().held, Amount(0));
-        let mut seeds = Vec::new();
+        let (mut seeds, mut charged) = (Vec::new(), (0, 0));
         for id in &ids {
             let kept = get(&router.url, &format!("/quern/receipts/{id}")).await.json();
+            let own = |name: &str| kept["signed"]["receipt"]["usage"][name].as_u64().unwrap();
+            charged = (charged.0 + own("prompt"), charged.1 + own("completion"));
             seeds.push(kept["signed"]["receipt"]["client_seed"].as_i64());
         }
         seeds.sort_unstable();
         assert_eq!(seeds, [7, 7, 8, 8].map(Some));
+        // What is told as used is what the receipts charge for.
+        assert_eq!(charged, (20, 16));
         // All under one key: nothing is run or charged again.
         let again = send_with("POST", url, body.to_string(), &key).await;
         assert_eq!(again.body, reply.body);
@@ -145,7 +156,30 @@ async fn tokens_are_counted_by_a_host_of_the_session_for_nothing() {
     let other = serde_json::json!({"model": "other", "prompt": "one"});
     assert_eq!(post("/tokenize", other).await.status, 404);
     let vectors = serde_json::json!({"model": MODEL, "input": "one"});
-    assert_eq!(post("/v1/embeddings", vectors).await.status, 404);
+    let refused = post("/v1/embeddings", vectors).await;
+    let error = &refused.json()["error"];
+    assert_eq!(
+        (refused.status.as_u16(), &error["param"], &error["code"]),
+        (400, &"model".into(), &"unsupported_model".into())
+    );
+    let unknown = serde_json::json!({"model": "other", "input": "one"});
+    let refused = post("/v1/embeddings", unknown).await;
+    let seen = (refused.status.as_u16(), refused.code());
+    assert_eq!(seen, (404, "model_not_found".into()));
+    let refused = post("/v1/embeddings", serde_json::json!({"model": MODEL})).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["error"]["param"]),
+        (400, &"input".into())
+    );
+    let twice = format!("{{\"model\": \"{MODEL}\", \"prompt\": \"one\", \"model\": \"other\"}}");
+    for path in ["/tokenize", "/detokenize"] {
+        let url = format!("{}{path}", router.url);
+        let refused = send_with("POST", url, twice.clone(), &[]).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["error"]["param"]),
+            (400, &"model".into())
+        );
+    }
     assert_eq!(
         (router.budget().spent, router.budget().held),
         (Amount(0), Amount(0))
@@ -268,6 +302,7 @@ async fn a_paid_model_is_listed_with_the_chains_prices_and_with_what_its_hosts_c
     until("a host was asked", || router.gateway.view.shows_tools(MODEL)).await;
     let listed = get(&router.url, "/v1/models").await.json()["data"][0].clone();
     assert_eq!(listed["supported_features"][0], "tools");
+    assert_eq!(listed["quantization"], "bf16");
     // What the chain knows counts, not what a host says of itself.
     assert_eq!(
         (&listed["context_length"], &listed["owned_by"]),
@@ -346,4 +381,5 @@ async fn each_host_has_one_vote_on_what_a_model_can_do_however_often_it_says_it(
     // What the last one said may be on its way.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(router.gateway.view.shows_tools(MODEL));
+    assert_eq!(router.gateway.view.precision(MODEL).as_deref(), Some("bf16"));
 }

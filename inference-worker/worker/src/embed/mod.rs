@@ -7,11 +7,12 @@ mod serve;
 mod tests;
 
 use quern_engine::EngineError;
+use quern_inference_api::pace::Pace;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Tokens of one piece, padding aside.
@@ -79,12 +80,15 @@ pub(crate) struct Queue {
     /// Most requests at once.
     depth: usize,
     serving: std::sync::Weak<()>,
+    pace: Pace,
 }
 
 /// The thread's side.
 pub(crate) struct Serving {
     receiver: Receiver<Ticket>,
     serving: Arc<()>,
+    /// Time of a piece.
+    pace: Pace,
 }
 
 impl Queue {
@@ -97,8 +101,15 @@ impl Queue {
             waiting: Arc::default(),
             depth: depth.max(1),
             serving: Arc::downgrade(&serving),
+            pace: Pace::default(),
         };
-        (queue, Serving { receiver, serving })
+        let pace = queue.pace.clone();
+        let thread = Serving {
+            receiver,
+            serving,
+            pace,
+        };
+        (queue, thread)
     }
 
     pub(crate) fn is_serving(&self) -> bool {
@@ -108,6 +119,13 @@ impl Queue {
     /// Requests that wait or are under way.
     pub(crate) fn requests(&self) -> usize {
         self.waiting.requests.load(Ordering::Relaxed)
+    }
+
+    /// Seconds until what waits now is through, by what pieces took.
+    pub(crate) fn wait(&self) -> u32 {
+        let tokens = self.waiting.tokens.load(Ordering::Relaxed);
+        // Each has a piece of its own at least.
+        self.pace.wait(tokens.div_ceil(PIECE).max(self.requests()), 1)
     }
 
     /// Admits a request or refuses it at once. Dropping the receiver cancels it.
@@ -150,7 +168,9 @@ impl Serving {
                 turn.push_back(ticket);
             }
             let Some(ticket) = turn.pop_front() else { continue };
+            let began = Instant::now();
             turn.extend(ticket.advance(encoder));
+            self.pace.note(began.elapsed());
         }
         drop(self.serving);
     }

@@ -1,5 +1,6 @@
 //! `quern-worker serve` for a sentence encoder.
 
+use crate::checkpoint;
 use crate::embed::Queue;
 use crate::http::embeddings::{Encoding, router};
 use crate::metrics::Metrics;
@@ -44,6 +45,7 @@ impl Serve {
             context: args.cut(context),
             width,
             unit,
+            precision: checkpoint::precision(&args.model),
             tokenizer,
             queue,
         };

@@ -157,6 +157,7 @@ fn free_part(event: Event) -> Told {
                 likelihood,
             });
         }
+        Event::Prompt { first, rest } => return Told::Part(Part::Prompt { first, rest }),
         Event::Token { .. } | Event::Paused => return Told::Nothing,
         Event::End(end) => end,
     };
@@ -164,7 +165,7 @@ fn free_part(event: Event) -> Told {
         .with_cached(end.cached)
         .with_reasoning(end.reasoning);
     let finish = match (end.early, end.finish) {
-        (Some(Early::Crowded), _) => return Told::Bare(FinishReason::Length, ApiError::busy(1)),
+        (Some(Early::Crowded { wait }), _) => return Told::Bare(FinishReason::Length, ApiError::busy(wait)),
         (Some(Early::Late), _) if end.tokens.is_empty() => {
             return Told::Bare(FinishReason::Timeout, ApiError::late());
         }
@@ -230,6 +231,11 @@ pub(super) async fn whole(
             ) => {
                 if let Some(reader) = readers.get_mut(choice) {
                     reader.collect(thought.as_deref(), &text, likelihood);
+                }
+            }
+            (choice, Part::Prompt { first, rest }) => {
+                if let Some(reader) = readers.get_mut(choice) {
+                    reader.read(first, rest);
                 }
             }
             (_, Part::Progress(_)) => {}
@@ -357,6 +363,14 @@ impl Chunks {
                     self.push_chunk(chunk);
                 }
             }
+            Part::Prompt { first, rest } => {
+                let Some(reader) = self.readers.get_mut(choice) else {
+                    return;
+                };
+                for chunk in reader.told_prompt(&self.frame, first, rest) {
+                    self.push_chunk(chunk);
+                }
+            }
             Part::Progress(progress) => self.push_named(PROGRESS_EVENT, &progress),
             Part::End {
                 finish,
@@ -462,7 +476,7 @@ mod tests {
                         running = 0;
                         error.status.as_u16().to_string()
                     }
-                    Part::Progress(_) => unreachable!(),
+                    Part::Progress(_) | Part::Prompt { .. } => unreachable!(),
                 },
             ));
         }
@@ -472,7 +486,7 @@ mod tests {
 
     #[tokio::test]
     async fn choices_that_never_began_end_beside_others_and_fail_only_together() {
-        let crowded = || vec![end(Some(Early::Crowded), &[])];
+        let crowded = || vec![end(Some(Early::Crowded { wait: 7 }), &[])];
         let late = || vec![end(Some(Early::Late), &[])];
         let good = || vec![token("a"), end(None, &[7])];
         for (choices, expected) in [

@@ -26,11 +26,12 @@ async fn answer(
     body: Body,
     dialect: Dialect,
 ) -> Response {
-    let translated = match read_body(body).await {
-        Ok(body) => dialect.translate(&body),
-        Err(error) => Err(error),
+    let translated = async {
+        let body = read_body(body).await?;
+        dialect.check_headers(&headers)?;
+        dialect.translate(&body)
     };
-    match translated {
+    match translated.await {
         Ok(translated) => {
             let body = Body::from(translated.body.clone());
             let chat = completions(services, (None, None), headers, body, Endpoint::Chat).await;
@@ -43,8 +44,12 @@ async fn answer(
     }
 }
 
-async fn count(services: State<Arc<Services>>, body: Body) -> Response {
-    let translated = async { count_tokens(&read_body(body).await?) };
+async fn count(services: State<Arc<Services>>, headers: HeaderMap, body: Body) -> Response {
+    let translated = async {
+        let body = read_body(body).await?;
+        Dialect::Messages.check_headers(&headers)?;
+        count_tokens(&body)
+    };
     match translated.await {
         Ok(translated) => {
             let body = Body::from(translated.body.clone());

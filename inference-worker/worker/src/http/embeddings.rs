@@ -2,20 +2,20 @@
 
 use crate::embed::{Queue, Refused};
 use crate::http::texts::Texts;
-use crate::http::{no_route, request_id};
+use crate::http::{kinds, request_id};
 use crate::metrics::Metrics;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use quern_engine::tokenizer::Tokenizer;
+use quern_engine::tokenizer::{Tokenizer, TokenizerError};
 use quern_inference_api::embeddings::{
     EmbeddingInput, EmbeddingsRequest, MAX_INPUT_TOKENS, MAX_NUMBERS, embeddings, shortened,
 };
 use quern_inference_api::listing::{Listing, Model, ModelList};
 use quern_inference_api::timeout::timeout;
-use quern_inference_api::{ApiError, openapi, read_body};
+use quern_inference_api::{ApiError, REQUEST_ID, openapi, read_body, with_fallbacks, with_ids};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub(crate) struct Encoding {
     pub(crate) width: usize,
     /// Whether vectors have length 1.
     pub(crate) unit: bool,
+    /// How the weights are stored, in OpenRouter's words.
+    pub(crate) precision: Option<&'static str>,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
@@ -37,7 +39,7 @@ pub(crate) struct Encoding {
 
 /// Everything that the worker answers.
 pub(crate) fn router(encoding: Encoding) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/v1/embeddings", post(answer))
         .route("/tokenize", post(tokenize))
         .route("/detokenize", post(detokenize))
@@ -46,9 +48,8 @@ pub(crate) fn router(encoding: Encoding) -> Router {
         .route("/openapi.json", get(page))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_route)
-        .with_state(Arc::new(encoding))
+        .merge(kinds::of_encoders());
+    with_ids(with_fallbacks(routes).with_state(Arc::new(encoding)))
 }
 
 fn entry(encoding: &Encoding) -> Model {
@@ -58,7 +59,7 @@ fn entry(encoding: &Encoding) -> Model {
         created: encoding.created,
         owned_by: "quern".into(),
         context_length: encoding.context as u32,
-        listing: Listing::encoder().free(),
+        listing: Listing::encoder().stored(encoding.precision).free(),
     }
 }
 
@@ -146,7 +147,7 @@ async fn embed(encoding: &Encoding, body: Body) -> Result<Response, ApiError> {
     let batch = tokio::task::block_in_place(|| tokens(encoding, request.inputs))?;
     let count = batch.iter().map(Vec::len).sum::<usize>();
     let vectors = encoding.queue.submit(batch).map_err(|refused| match refused {
-        Refused::Busy => ApiError::busy(1),
+        Refused::Busy => ApiError::busy(encoding.queue.wait()),
         Refused::Stopped => ApiError::unavailable("The worker is shutting down."),
     })?;
     let vectors = vectors
@@ -162,8 +163,8 @@ async fn embed(encoding: &Encoding, body: Body) -> Result<Response, ApiError> {
     });
     let id = request_id("embd")?;
     let headers = [
-        (http::header::CONTENT_TYPE.as_str(), "application/json"),
-        (super::REQUEST_ID, id.as_str()),
+        (http::header::CONTENT_TYPE, "application/json".to_owned()),
+        (REQUEST_ID, id),
     ];
     Ok((headers, body).into_response())
 }
@@ -189,11 +190,24 @@ fn tokens(encoding: &Encoding, inputs: Vec<EmbeddingInput>) -> Result<Vec<Vec<u3
     let known = encoding.tokenizer.tokens();
     let (mut batch, mut total) = (Vec::with_capacity(inputs.len()), 0usize);
     for (index, input) in inputs.into_iter().enumerate() {
+        let long = |has: &str| {
+            let message = format!(
+                "This model's maximum context length is {} tokens. However, input {index} has {has}; shorten it.",
+                encoding.context,
+            );
+            ApiError {
+                code: Some("context_length_exceeded"),
+                ..ApiError::invalid("input", message)
+            }
+        };
         let ids = match input {
             EmbeddingInput::Text(text) => encoding
                 .tokenizer
-                .encode(&text, true)
-                .map_err(|e| ApiError::invalid("input", e.to_string()))?,
+                .encode_within(&text, true, encoding.context)
+                .map_err(|error| match error {
+                    TokenizerError::Long(least) => long(&format!("at least {least}")),
+                    other => ApiError::invalid("input", other.to_string()),
+                })?,
             EmbeddingInput::Tokens(ids) => match ids.iter().find(|id| !known.contains(**id)) {
                 Some(id) => return Err(ApiError::invalid("input", format!("There is no token id {id}."))),
                 None => ids,
@@ -206,15 +220,7 @@ fn tokens(encoding: &Encoding, inputs: Vec<EmbeddingInput>) -> Result<Vec<Vec<u3
             ));
         }
         if ids.len() > encoding.context {
-            let message = format!(
-                "This model's maximum context length is {} tokens. However, input {index} has {}; shorten it.",
-                encoding.context,
-                ids.len()
-            );
-            return Err(ApiError {
-                code: Some("context_length_exceeded"),
-                ..ApiError::invalid("input", message)
-            });
+            return Err(long(&ids.len().to_string()));
         }
         total = total.saturating_add(ids.len());
         if total > MAX_INPUT_TOKENS {
@@ -257,6 +263,7 @@ mod tests {
             context: 64,
             width: 1,
             unit: false,
+            precision: None,
             tokenizer: Arc::new(Tokenizer::load(&packaged_model()).unwrap()),
             queue,
             metrics: Metrics::alone("m").unwrap(),

@@ -4,6 +4,7 @@ mod answer;
 mod calls;
 mod dialects;
 pub(crate) mod embeddings;
+mod kinds;
 mod params;
 mod prepare;
 mod reader;
@@ -34,14 +35,13 @@ use axum::{Extension, Json, Router};
 use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
 use quern_inference_api::listing::{Listing, Model, ModelList};
 use quern_inference_api::response::Frame;
-use quern_inference_api::{ApiError, Endpoint, Request, many, openapi, read_body};
+use quern_inference_api::{
+    ApiError, Endpoint, REQUEST_ID, Request, many, openapi, read_body, with_fallbacks, with_ids,
+};
 use quern_transport::{Peer, Turn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-/// Header that names an answer, for questions about it.
-const REQUEST_ID: &str = "x-request-id";
 
 /// Everything that a worker answers.
 pub(crate) fn router(services: Services) -> Router {
@@ -55,7 +55,9 @@ pub(crate) fn router(services: Services) -> Router {
         .merge(if services.paid.is_some() {
             Router::new()
         } else {
-            texts::routes().merge(dialects::routes())
+            texts::routes()
+                .merge(dialects::routes())
+                .merge(kinds::of_decoders())
         })
         .route("/openapi.json", get(page))
         .merge(status_routes());
@@ -67,7 +69,7 @@ pub(crate) fn router(services: Services) -> Router {
         true => router,
         false => router.layer(axum::middleware::from_fn(terms::note_peer)),
     };
-    router.with_state(Arc::new(services))
+    with_ids(router.with_state(Arc::new(services)))
 }
 
 /// What may be answered without encryption.
@@ -81,15 +83,6 @@ fn status_routes() -> Router<Arc<Services>> {
         .route("/v1/models/{*id}", get(model))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
-}
-
-/// After the last route: the fallback for methods reaches only those that are there already.
-fn with_fallbacks(router: Router<Arc<Services>>) -> Router<Arc<Services>> {
-    router.fallback(no_route).method_not_allowed_fallback(no_route)
-}
-
-pub(super) async fn no_route(method: http::Method, uri: http::Uri) -> ApiError {
-    ApiError::no_route(method.as_str(), uri.path())
 }
 
 async fn health(State(services): State<Arc<Services>>) -> Result<Json<serde_json::Value>, ApiError> {
@@ -135,7 +128,7 @@ async fn health(State(services): State<Arc<Services>>) -> Result<Json<serde_json
 fn entry(services: &Services, service: &Service) -> Model {
     let style = tools::Style::of(&service.text);
     let taught = !matches!(style, tools::Style::Untaught | tools::Style::Unknown);
-    let mut listing = Listing::decoder(service.context as u32, taught);
+    let mut listing = Listing::decoder(service.context as u32, taught).stored(service.text.precision);
     if service.text.marks.is_some() {
         listing = listing.thinking();
     }
@@ -153,8 +146,8 @@ fn entry(services: &Services, service: &Service) -> Model {
 }
 
 async fn page(State(services): State<Arc<Services>>) -> Json<serde_json::Value> {
-    let first = services.all().first();
-    Json(openapi::decoder(first.map_or("", |service| &service.model_id)))
+    let models = services.all().iter().map(|service| service.model_id.as_str());
+    Json(openapi::decoder(&models.collect::<Vec<_>>()))
 }
 
 async fn models(State(services): State<Arc<Services>>) -> Json<ModelList> {
@@ -280,7 +273,7 @@ async fn start(
     let choices = choices.map_err(|refused| match refused {
         Refused::Busy => {
             service.metrics.count("busy");
-            ApiError::busy(1)
+            ApiError::busy(service.scheduler.wait())
         }
         Refused::Stopped => ApiError::unavailable("The worker is shutting down."),
     })?;

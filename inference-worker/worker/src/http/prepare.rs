@@ -8,8 +8,10 @@ use crate::model::Text;
 use http::{HeaderMap, HeaderValue};
 use quern_engine::chat::Chat;
 use quern_engine::grammar::{Constraint, Grammar};
+use quern_engine::prompt::PromptError;
 use quern_engine::sampler::SamplingParams;
 use quern_engine::seed::Seed;
+use quern_engine::tokenizer::TokenizerError;
 use quern_inference_api::format::Format;
 use quern_inference_api::paid::{CACHE_PART_HEADER, MAX_CACHE_PART};
 use quern_inference_api::tools::ToolChoice;
@@ -17,15 +19,18 @@ use quern_inference_api::{ApiError, Input, Message, Request};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// The tokens that the model reads.
-pub(crate) fn prompt(service: &Service, request: &Request) -> Result<Vec<u32>, ApiError> {
+/// How many tokens a prompt may have, and what is said of one that has more, of which it is known how many at least.
+type Bound<'a> = (usize, &'a dyn Fn(usize) -> ApiError);
+
+/// The tokens that the model reads. A few more than the bound may come.
+pub(crate) fn prompt(service: &Service, request: &Request, bound: Bound<'_>) -> Result<Vec<u32>, ApiError> {
     let param = request.endpoint.input_param();
     let tokenizer = &service.text.tokenizer;
     Ok(match &request.input {
-        Input::Chat(messages) => chat(service, request, messages)?,
+        Input::Chat(messages) => chat(service, request, messages, bound)?,
         Input::Text(text) => tokenizer
-            .encode(text, true)
-            .map_err(|e| ApiError::invalid(param, e.to_string()))?,
+            .encode_within(text, true, bound.0)
+            .map_err(|error| refused(param, error, bound))?,
         Input::Tokens(ids) => match ids.iter().find(|id| !tokenizer.tokens().contains(**id)) {
             Some(id) => return Err(ApiError::invalid(param, format!("There is no token id {id}."))),
             None => ids.clone(),
@@ -33,19 +38,30 @@ pub(crate) fn prompt(service: &Service, request: &Request) -> Result<Vec<u32>, A
     })
 }
 
+/// What a client is told of a text that is not encoded.
+fn refused(param: &str, error: TokenizerError, (_, long): Bound<'_>) -> ApiError {
+    match error {
+        TokenizerError::Long(least) => long(least),
+        other => ApiError::invalid(param, other.to_string()),
+    }
+}
+
 /// Tokens and limits of a request's first choice; its seed is set later.
 pub(crate) fn prepare(service: &Service, request: &Request) -> Result<Job, ApiError> {
     let param = request.endpoint.input_param();
     let tokenizer = &service.text.tokenizer;
-    let prompt = prompt(service, request)?;
+    let output = request.max_tokens.map_or(1, |n| n as usize);
+    let long = |least| ApiError::context_at_least(param, service.context, least, output);
+    let prompt = prompt(service, request, (service.context, &long))?;
     if prompt.is_empty() {
         return Err(ApiError::invalid(param, format!("'{param}' holds no tokens.")));
     }
     let left = service.context.saturating_sub(prompt.len());
     let wanted = request.max_tokens.map_or(left.max(1), |n| n as usize);
-    if wanted > left {
+    if prompt.len().saturating_add(wanted) > service.context {
         return Err(ApiError::context(param, service.context, prompt.len(), wanted));
     }
+    request.check_scored(prompt.len())?;
     let mut bias = request.logit_bias.keys();
     if let Some(id) = bias.find(|id| !tokenizer.tokens().contains(**id)) {
         return Err(ApiError::invalid(
@@ -105,6 +121,7 @@ fn shape(service: &Service, request: &Request, prompt: &[u32]) -> Result<Shape, 
             Vec::new()
         },
         logprobs: request.logprobs,
+        scores_prompt: request.scores_prompt(),
         cache_salt: request.cache_salt.clone(),
         ..Shape::default()
     })
@@ -162,14 +179,19 @@ fn constraint(format: &Format) -> Constraint {
 }
 
 /// The prompt of a chat. What the template does not show to the model is refused.
-fn chat(service: &Service, request: &Request, messages: &[Message]) -> Result<Vec<u32>, ApiError> {
-    let chat = service.text.chat.template();
+fn chat(
+    service: &Service,
+    request: &Request,
+    messages: &[Message],
+    bound: Bound<'_>,
+) -> Result<Vec<u32>, ApiError> {
+    let template = service.text.chat.template();
     let tools = request.tools.are_shown();
     let variables = think::variables(&service.text, request)?;
-    if let Some(variable) = variables.keys().find(|name| !chat.shows(tools, name)) {
+    if let Some(variable) = variables.keys().find(|name| !template.shows(tools, name)) {
         return Err(ApiError::unsupported(&format!("chat_template_kwargs.{variable}")));
     }
-    let shows_calls = chat.source(tools).contains("tool_calls");
+    let shows_calls = template.source(tools).contains("tool_calls");
     let calls = |message: &Message| message.extra.contains_key("tool_calls");
     if let Some(index) = messages.iter().position(calls).filter(|_| !shows_calls) {
         return Err(ApiError::unsupported(&format!("messages[{index}].tool_calls")));
@@ -179,12 +201,17 @@ fn chat(service: &Service, request: &Request, messages: &[Message]) -> Result<Ve
         true => request.tools.list.iter().map(|tool| tool.raw.clone()).collect(),
         false => Vec::new(),
     };
-    let tokens = service.text.chat.encode(&Chat {
+    let chat = Chat {
         messages: &messages,
         tools: &tools,
         extra: &variables,
-    });
-    tokens.map_err(|e| ApiError::invalid(request.endpoint.input_param(), e.to_string()))
+    };
+    let param = request.endpoint.input_param();
+    let tokens = service.text.chat.encode_within(&chat, bound.0);
+    tokens.map_err(|error| match error {
+        PromptError::Tokenizer(error) => refused(param, error, bound),
+        other => ApiError::invalid(param, other.to_string()),
+    })
 }
 
 fn value(message: &Message) -> Value {

@@ -23,6 +23,20 @@ pub(super) fn place(text: &Text, request: &Request) -> Place {
     }
 }
 
+/// Tokens of a prompt that one chunk tells of.
+const PIECE: usize = 256;
+
+/// A token as clients are told of it.
+fn token(text: &Text, likelihood: &Likelihood) -> Token {
+    let bytes = |id: u32| text.tokenizer.bytes(id);
+    let (id, logprob) = likelihood.chosen;
+    Token {
+        bytes: bytes(id),
+        logprob: Some(logprob),
+        top: likelihood.top.iter().map(|(id, p)| (bytes(*id), *p)).collect(),
+    }
+}
+
 /// Reads a choice as it grows.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -39,6 +53,8 @@ pub(super) struct Reader {
     tokens: Option<Vec<Token>>,
     /// Characters of the tokens that were told.
     offset: usize,
+    /// What is known of the prompt's tokens, in pieces, where they were asked for.
+    prompt: Vec<Value>,
     choice: Choice,
     /// The prompt, where the text begins with it.
     echo: Option<String>,
@@ -73,6 +89,7 @@ impl Reader {
             calls: calls(index),
             tokens: request.logprobs.map(|_| Vec::new()),
             offset: 0,
+            prompt: Vec::new(),
             choice: Choice {
                 thought: String::new(),
                 text: String::new(),
@@ -96,13 +113,7 @@ impl Reader {
         likelihood: Option<Box<Likelihood>>,
     ) -> (Option<String>, Vec<Piece>) {
         if let (Some(tokens), Some(likelihood)) = (&mut self.tokens, likelihood) {
-            let bytes = |id: u32| self.text.tokenizer.bytes(id);
-            let (id, logprob) = likelihood.chosen;
-            tokens.push(Token {
-                bytes: bytes(id),
-                logprob,
-                top: likelihood.top.iter().map(|(id, p)| (bytes(*id), *p)).collect(),
-            });
+            tokens.push(token(&self.text, &likelihood));
         }
         // A mark shows nothing, but parts the answer from what was thought.
         self.thought |= thought.is_some();
@@ -232,11 +243,44 @@ impl Reader {
         let rest = self.rest();
         self.keep(rest);
         self.choice.finish = self.reason(finish);
-        self.choice.logprobs = self.logprobs();
+        let output = self.logprobs();
+        for piece in std::mem::take(&mut self.prompt).into_iter().chain([output]) {
+            logprobs::join(&mut self.choice.logprobs, piece);
+        }
+        // Whoever asked looks for a list, also where there is nothing to list.
+        if self.tokens.is_some() && self.choice.logprobs.is_null() {
+            self.choice.logprobs = logprobs::render(self.endpoint, &[], &mut self.offset);
+        }
     }
 
-    /// The chunk before all others, if the choice has one.
+    /// Keeps what is known of the prompt's tokens.
+    pub(super) fn read(&mut self, first: u32, rest: Vec<Likelihood>) {
+        let text = self.echo.as_deref().unwrap_or_default();
+        let mut tokens = vec![Token {
+            bytes: self.text.tokenizer.bytes(first),
+            logprob: None,
+            top: Vec::new(),
+        }];
+        tokens.extend(rest.iter().map(|likelihood| token(&self.text, likelihood)));
+        self.prompt = logprobs::prompt(&tokens, text, PIECE);
+        self.offset = text.chars().count();
+    }
+
+    /// Chunks of the prompt and what is known of its tokens.
+    pub(super) fn told_prompt(&mut self, frame: &Frame, first: u32, rest: Vec<Likelihood>) -> Vec<Value> {
+        self.read(first, rest);
+        let mut text = self.echo.take().unwrap_or_default();
+        let pieces = std::mem::take(&mut self.prompt).into_iter();
+        pieces
+            .map(|piece| frame.text(self.index, &std::mem::take(&mut text), piece))
+            .collect()
+    }
+
+    /// The chunk before all others, if the choice has one. A prompt whose tokens are told waits for what is told of them.
     pub(super) fn opening(&mut self, frame: &Frame) -> Option<Value> {
+        if self.tokens.is_some() && self.echo.is_some() {
+            return None;
+        }
         let echo = self.echo.take();
         let echoed = echo.map(|prompt| frame.text(self.index, &prompt, Value::Null));
         echoed.or_else(|| frame.opening(self.index))

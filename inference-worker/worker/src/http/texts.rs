@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use quern_engine::tokenizer::Tokenizer;
+use quern_engine::tokenizer::{Tokenizer, TokenizerError};
 use quern_inference_api::tokens::{self, Detokenize, Tokenize};
 use quern_inference_api::{ApiError, read_body};
 use serde_json::Value;
@@ -39,8 +39,12 @@ impl Texts<'_> {
 
     fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, ApiError> {
         // A long text takes the tokenizer a while.
-        let tokens = tokio::task::block_in_place(|| self.tokenizer.encode(text, special));
-        tokens.map_err(|e| ApiError::invalid("prompt", e.to_string()))
+        let most = tokens::most_told(self.context);
+        let tokens = tokio::task::block_in_place(|| self.tokenizer.encode_within(text, special, most));
+        tokens.map_err(|error| match error {
+            TokenizerError::Long(_) => tokens::too_many("prompt", self.context),
+            other => ApiError::invalid("prompt", other.to_string()),
+        })
     }
 
     /// The tokens of a text. There are no chats here.
@@ -114,7 +118,10 @@ fn tokens_of(service: &Service, body: Value) -> Result<Json<Value>, ApiError> {
     let asked = Tokenize::parse(body, &service.model_id)?;
     texts.check(asked.model())?;
     let tokens = match asked {
-        Tokenize::Chat(request) => tokio::task::block_in_place(|| prepare::prompt(service, &request)),
+        Tokenize::Chat(request) => tokio::task::block_in_place(|| {
+            let long = |_| tokens::too_many("messages", texts.context);
+            prepare::prompt(service, &request, (tokens::most_told(texts.context), &long))
+        }),
         Tokenize::Text {
             prompt,
             add_special_tokens,

@@ -16,6 +16,11 @@ pub(crate) enum Part {
         text: String,
         likelihood: Option<Box<Likelihood>>,
     },
+    /// Comes before any text where the prompt's likelihoods are wanted: its first token, and those of the others.
+    Prompt {
+        first: u32,
+        rest: Vec<Likelihood>,
+    },
     Progress(Progress),
     End {
         finish: FinishReason,
@@ -40,6 +45,8 @@ pub(crate) enum Denied {
     Rejected(Rejection),
     /// The host will not, and signs that.
     Refused(Box<SignedRefusal>),
+    /// The same of a host whose queue is full: with the seconds after which another try makes sense.
+    Full(Box<SignedRefusal>, u32),
 }
 
 impl From<ApiError> for Denied {

@@ -41,6 +41,8 @@ impl Conduct {
     /// Passes events on until the end, then keeps and passes on the receipt.
     pub(crate) async fn run(self, mut events: Receiver<Event>, out: Sender<Part>) {
         let (mut told, mut completion, mut times, mut gone) = (0, 0, Times::default(), false);
+        // Of the prompt nothing is told before the first token, which is when the prompt is paid for.
+        let mut read = None;
         let end = loop {
             let event = tokio::select! {
                 event = events.recv() => event,
@@ -67,6 +69,9 @@ impl Conduct {
                         let before = if n == 1 { 0 } else { n };
                         self.tell(&out, before, false);
                     }
+                    if let Some(prompt) = read.take() {
+                        let _ = out.try_send(prompt);
+                    }
                     if !text.is_empty() || thought.is_some() || likelihood.is_some() {
                         let _ = out.try_send(Part::Text {
                             thought,
@@ -74,6 +79,9 @@ impl Conduct {
                             likelihood,
                         });
                     }
+                }
+                Some(Event::Prompt { first, rest }) => {
+                    read = Some(Part::Prompt { first, rest });
                 }
                 Some(Event::Paused) => {
                     told = completion;

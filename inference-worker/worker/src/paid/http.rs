@@ -22,9 +22,11 @@ use axum::{Extension, Json, Router};
 use http::{StatusCode, header};
 use quern_engine::seed::Seed;
 use quern_inference_api::paid::{
-    Authority, HEIGHT_PATIENCE, RELEASES_PATH, ReceiptStatus, Rejection, ReleaseRequest, SignedVoucher,
-    VOUCHER_HEADER, VOUCHERS_PATH, WITNESS_PATH, WitnessRequest, from_header, temperature_millionths,
+    Authority, HEIGHT_PATIENCE, RELEASES_PATH, ReceiptStatus, Rejection, ReleaseRequest, SignedRefusal,
+    SignedVoucher, VOUCHER_HEADER, VOUCHERS_PATH, WITNESS_PATH, WitnessRequest, from_header,
+    temperature_millionths,
 };
+use quern_inference_api::tokens::json_of;
 use quern_inference_api::{ApiError, Request, read_body};
 use quern_protocol::{Amount, RefusalReason};
 use quern_transport::{Peer, Turn};
@@ -60,17 +62,20 @@ impl IntoResponse for Denied {
         match self {
             Self::Error(error) => error.into_response(),
             Self::Rejected(rejection) => rejection_error(rejection).into_response(),
-            Self::Refused(refusal) => {
-                let error = refusal_error(refusal.refusal.reason);
-                let mut body = error.to_json();
-                body["refusal"] = serde_json::to_value(&refusal).unwrap_or_default();
-                let mut response = error.into_response();
-                response.headers_mut().remove(header::CONTENT_LENGTH);
-                *response.body_mut() = Body::from(body.to_string());
-                response
-            }
+            Self::Refused(refusal) => with_word(refusal_error(refusal.refusal.reason), &refusal),
+            Self::Full(refusal, wait) => with_word(ApiError::busy(wait), &refusal),
         }
     }
+}
+
+/// An error with the host's signed word beside it.
+fn with_word(error: ApiError, refusal: &SignedRefusal) -> Response {
+    let mut body = error.to_json();
+    body["refusal"] = serde_json::to_value(refusal).unwrap_or_default();
+    let mut response = error.into_response();
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(body.to_string());
+    response
 }
 
 type PeerInfo = ConnectInfo<Peer>;
@@ -82,7 +87,8 @@ pub(super) fn paid(services: &Services) -> Result<&Arc<Paid>, ApiError> {
 
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
     let body = read_body(body).await?;
-    serde_json::from_slice(&body).map_err(|e| ApiError::body(format!("The body cannot be read: {e}")))
+    let value = json_of(&body)?;
+    serde_json::from_value(value).map_err(|e| ApiError::body(format!("The body cannot be read: {e}")))
 }
 
 async fn take_voucher(
@@ -235,7 +241,7 @@ pub(crate) async fn begin(
         prompt: prepared.prompt.clone(),
     };
     let prompt = prepared.prompt.len();
-    let room = 3 * prepared.max_tokens as usize + 8;
+    let room = 3 * prepared.max_tokens as usize + 9;
     let job = Job {
         seed: Seed(seed.0),
         meter: Some(meter.clone()),
@@ -246,7 +252,10 @@ pub(crate) async fn begin(
         Err(refused) => {
             paid.store.book().account(session).running.remove(&nonce);
             return Err(match refused {
-                Refused::Busy => paid.refuse(&key, session, nonce, RefusalReason::Busy),
+                Refused::Busy => {
+                    let refusal = paid.refusal(&key, session, nonce, RefusalReason::Busy);
+                    Denied::Full(refusal, service.scheduler.wait())
+                }
                 Refused::Stopped => ApiError::unavailable("The worker is shutting down.").into(),
             });
         }

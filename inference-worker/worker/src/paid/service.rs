@@ -241,6 +241,17 @@ impl Paid {
 
     /// The host's signed word that it will not serve a request.
     pub(crate) fn refuse(&self, key: &SigningKey, session: u64, nonce: u64, reason: RefusalReason) -> Denied {
+        Denied::Refused(self.refusal(key, session, nonce, reason))
+    }
+
+    /// The signed word alone.
+    pub(crate) fn refusal(
+        &self,
+        key: &SigningKey,
+        session: u64,
+        nonce: u64,
+        reason: RefusalReason,
+    ) -> Box<SignedRefusal> {
         let refusal = Refusal {
             session,
             nonce,
@@ -250,7 +261,7 @@ impl Paid {
         };
         let digest = refusal.digest(&self.config.chain_id);
         let signature = Bytes(key.sign(&digest.0));
-        Denied::Refused(Box::new(SignedRefusal { refusal, signature }))
+        Box::new(SignedRefusal { refusal, signature })
     }
 }
 

@@ -1,12 +1,13 @@
-//! `POST /v1/vouchers`: top-ups, and void vouchers for nonces that the router skipped.
+//! `POST /v1/vouchers`: top-ups, and void vouchers for nonces that the router skipped or asks nothing more of.
 
 use crate::paid::answer::Denied;
 use crate::paid::book::{ExtendError, VOIDS};
 use crate::paid::service::Paid;
 use http::StatusCode;
 use quern_inference_api::ApiError;
-use quern_inference_api::paid::{Rejection, SignedVoucher, TopUpAnswer};
-use quern_interface::settlement::SessionStatus;
+use quern_inference_api::paid::{Rejection, SignedVoucher, TopUpAnswer, unserved_digest};
+use quern_interface::settlement::{SessionInfo, SessionStatus};
+use quern_protocol::{Bytes, Signature};
 use quern_transport::{Peer, Turn};
 
 /// Takes a voucher that does not come with a request.
@@ -40,8 +41,11 @@ pub(crate) async fn take(
             let message = format!("The worker keeps {VOIDS} skipped nonces of a session at most.");
             return Err(refusal(StatusCode::CONFLICT, &message).into());
         }
-        let cap = account.cap();
-        return Ok(TopUpAnswer { cap });
+        let (cap, is_void) = (account.cap(), account.void.contains(&nonce));
+        let is_known = !book.is_lost(&info);
+        drop(book);
+        let unserved = (is_void && is_known).then(|| swear(paid, &info, nonce)).flatten();
+        return Ok(TopUpAnswer { cap, unserved });
     }
     if voucher.cap > view.limit(&book.peek(session)) {
         return Err(Rejection::VoucherLimit.into());
@@ -55,7 +59,14 @@ pub(crate) async fn take(
             refusal(StatusCode::CONFLICT, message)
         }
     })?;
-    Ok(TopUpAnswer { cap })
+    Ok(TopUpAnswer { cap, unserved: None })
+}
+
+/// This host's word that a nonce which is void from now on was never served; none while it may not promise anything.
+fn swear(paid: &Paid, info: &SessionInfo, nonce: u64) -> Option<Signature> {
+    let key = paid.key_to_promise().ok()?;
+    let digest = unserved_digest(&paid.config.chain_id, info.id, nonce, &paid.config.host);
+    Some(Bytes(key.sign(&digest.0)))
 }
 
 /// An error with a status of its own.

@@ -10,7 +10,7 @@ const MOST: u64 = 2;
 /// Commits whose way to the chain is remembered.
 const REMEMBERED: usize = 8;
 /// An early commit must be out of the way of the last one by so many blocks.
-const APART: u64 = 4;
+const APART: u64 = 2;
 
 /// What is to be done at a height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

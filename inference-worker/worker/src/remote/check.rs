@@ -200,7 +200,7 @@ impl CheckRemote {
         }
         Ok(Output {
             ids,
-            logprobs: reports.iter().map(|report| report.token.logprob).collect(),
+            logprobs: reports.iter().filter_map(|report| report.token.logprob).collect(),
             stopped,
         })
     }

@@ -4,6 +4,7 @@ use crate::generate::{Allowance, Sequence};
 use crate::scheduler::{Early, End, Event};
 use quern_engine::Slot;
 use quern_engine::draft::Drafter;
+use quern_engine::sampler::Likelihood;
 use quern_inference_api::paid::TOP_UP_PATIENCE;
 use quern_protocol::FinishReason;
 use std::time::Instant;
@@ -15,6 +16,8 @@ pub(super) struct Active {
     pub(super) sequence: Sequence,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) admitted: Instant,
+    /// Since when it holds the slot.
+    pub(super) begun: Instant,
     /// Prompt tokens that were cached already.
     pub(super) cached: usize,
     /// Prompt tokens that are in.
@@ -24,6 +27,8 @@ pub(super) struct Active {
     /// Since when the meter says wait.
     pub(super) waiting: Option<Instant>,
     pub(super) drafter: Drafter,
+    /// Likelihoods of the prompt's tokens after the first, where they are wanted.
+    pub(super) scored: Vec<Likelihood>,
 }
 
 impl Active {
@@ -50,7 +55,7 @@ impl Active {
     ) {
         let tokens = self.sequence.output().to_vec();
         let prompt = self.sequence.job.prompt.len() as u32;
-        let (prompt, cached) = if tokens.is_empty() {
+        let (prompt, cached) = if tokens.is_empty() && self.sequence.job.max_tokens > 0 {
             (0, 0)
         } else {
             (prompt, self.cached as u32)

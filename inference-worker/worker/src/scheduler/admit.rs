@@ -6,7 +6,7 @@
 use super::active::Active;
 use super::filler::Fills;
 use super::share::{self, Tenant};
-use super::{Early, End, Event, Loop, Ticket};
+use super::{Early, End, Event, Loop, Ticket, wait};
 use crate::generate::Sequence;
 use quern_engine::draft::Drafter;
 use quern_engine::{Engine, EngineError, Opening};
@@ -93,7 +93,10 @@ impl Loop {
         for ticket in self.queue.evict(waiting) {
             self.metrics.queued.dec();
             self.metrics.count("busy");
-            let _ = ticket.events.try_send(Event::End(End::early(Early::Crowded)));
+            let wait = wait(&self.pace, &self.metrics);
+            let _ = ticket
+                .events
+                .try_send(Event::End(End::early(Early::Crowded { wait })));
         }
     }
 
@@ -156,11 +159,13 @@ impl Loop {
                     sequence: Sequence::new(job),
                     events,
                     admitted,
+                    begun: Instant::now(),
                     cached,
                     prefilled: cached,
                     next: None,
                     waiting: None,
                     drafter: Drafter::default(),
+                    scored: Vec::new(),
                 });
             }
             Err(error) => {

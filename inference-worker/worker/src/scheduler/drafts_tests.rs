@@ -77,6 +77,7 @@ impl Output {
                     likelihoods.push(likelihood);
                 }
                 Event::Paused => paused += 1,
+                Event::Prompt { .. } => panic!("nobody asked of the prompt"),
                 Event::End(end) => {
                     return Self {
                         text,
@@ -396,11 +397,13 @@ fn requests_share_the_rows_for_drafts_and_none_has_any_beyond_its_last_token() {
             sequence,
             events: events.clone(),
             admitted: Instant::now(),
+            begun: Instant::now(),
             cached: 0,
             prefilled: 15,
             next: Some(1),
             waiting: None,
             drafter: Drafter::default(),
+            scored: Vec::new(),
         }
     };
     let lengths = |limits: &[u32], pieces: &[Vec<u32>], rows: usize| {

@@ -21,6 +21,7 @@ mod drafts_tests;
 pub(crate) mod fake;
 mod filler;
 mod plan;
+mod prompt;
 mod queue;
 mod score;
 mod share;
@@ -38,11 +39,12 @@ use crate::generate::Job;
 use crate::metrics::Metrics;
 use active::Active;
 use filler::Fills;
-use plan::{Rest, plan};
+use plan::{Rest, SCORED, plan};
 use quern_engine::sampler::Likelihood;
 use quern_engine::tokenizer::Tokenizer;
 use quern_engine::{Engine, EngineError, Logits, Part, Slot};
 use quern_inference_api::ApiError;
+use quern_inference_api::pace::Pace;
 use quern_protocol::FinishReason;
 use queue::Queue;
 use score::Background;
@@ -68,6 +70,8 @@ pub(crate) enum Event {
         completion: u32,
         likelihood: Option<Box<Likelihood>>,
     },
+    /// Comes before any token where the prompt's likelihoods are wanted: its first token, and those of the others.
+    Prompt { first: u32, rest: Vec<Likelihood> },
     /// The meter says wait.
     Paused,
     /// Nothing follows.
@@ -84,7 +88,7 @@ pub(crate) struct End {
     pub(crate) early: Option<Early>,
     /// The request's parameter that made it fail, if one did.
     pub(crate) fault: Option<String>,
-    /// Prompt tokens that were computed: all, or none if no token was drawn.
+    /// Prompt tokens that were computed: all, or none if a token was wanted and none was drawn.
     pub(crate) prompt: u32,
     /// Of these, tokens that were cached already.
     pub(crate) cached: u32,
@@ -97,8 +101,8 @@ pub(crate) struct End {
 /// What may end an unpaid request at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Early {
-    /// Its place in the queue went to somebody who had fewer.
-    Crowded,
+    /// Its place in the queue went to somebody who had fewer; seconds after which another try makes sense.
+    Crowded { wait: u32 },
     /// Its time is over.
     Late,
 }
@@ -180,6 +184,7 @@ pub(crate) struct Scheduler {
     abort: Arc<AtomicBool>,
     serving: Weak<()>,
     metrics: Metrics,
+    pace: Pace,
 }
 
 /// The engine thread's side.
@@ -192,6 +197,8 @@ pub(crate) struct Loop {
     /// Gone when the loop is, for whatever reason.
     _serving: Arc<()>,
     metrics: Metrics,
+    /// For how long requests hold their slots.
+    pace: Pace,
     tokenizer: Arc<Tokenizer>,
     filler: Option<Arc<dyn Filler>>,
     drafts: bool,
@@ -218,7 +225,9 @@ impl Scheduler {
             abort: abort.clone(),
             serving: Arc::downgrade(&serving),
             metrics: metrics.clone(),
+            pace: Pace::default(),
         };
+        let pace = scheduler.pace.clone();
         (
             scheduler,
             Loop {
@@ -228,6 +237,7 @@ impl Scheduler {
                 abort,
                 _serving: serving,
                 metrics,
+                pace,
                 tokenizer,
                 filler: None,
                 drafts: true,
@@ -244,6 +254,11 @@ impl Scheduler {
     /// Requests that are computed together.
     pub(crate) fn slots(&self) -> usize {
         self.slots
+    }
+
+    /// Seconds until those that wait now are through, by what requests took.
+    pub(crate) fn wait(&self) -> u32 {
+        wait(&self.pace, &self.metrics)
     }
 
     /// Whether the engine thread still serves.
@@ -278,8 +293,8 @@ impl Scheduler {
 
     /// Hands in a request that has its place.
     fn send(&self, mut job: Job) -> Result<mpsc::Receiver<Event>, Refused> {
-        // A token and a pause each at most, and the end: a slow reader never holds up the engine.
-        let (events, receiver) = mpsc::channel(2 * job.max_tokens as usize + 4);
+        // A token and a pause each at most, the prompt and the end: a slow reader never holds up the engine.
+        let (events, receiver) = mpsc::channel(2 * job.max_tokens as usize + 5);
         let admitted = Instant::now();
         if job.meter.is_none() {
             let most = self.longest.and_then(|time| admitted.checked_add(time));
@@ -413,6 +428,7 @@ impl Loop {
                 return true;
             }
             engine.close(request.slot);
+            self.pace.note(request.begun.elapsed());
             match ended {
                 Some(finish) => {
                     self.metrics.count(outcome(finish));
@@ -441,11 +457,19 @@ impl Loop {
         turn: &mut u64,
     ) -> bool {
         let ready: Vec<bool> = active.iter_mut().map(Active::may_draw).collect();
+        let beside = active.len() > 1;
         let rest = |(index, request): (usize, &Active)| {
             let tokens = request.sequence.job.prompt.len() - request.prefilled;
             let waits = request.next.is_none() && ready.get(index) == Some(&true);
             let at = request.prefilled;
-            waits.then_some(Rest { index, tokens, at })
+            let scored = beside && request.sequence.job.shape.scores_prompt;
+            let cost = if scored { SCORED } else { 1 };
+            waits.then_some(Rest {
+                index,
+                tokens,
+                at,
+                cost,
+            })
         };
         let rests: Vec<Rest> = active.iter().enumerate().filter_map(rest).collect();
         *turn += u64::from(!rests.is_empty());
@@ -462,6 +486,7 @@ impl Loop {
                 *piece = vec![token];
             }
         }
+        let scored = self.score_prompts(engine, active, &mut pieces);
         let jobs: Vec<(Slot, u32)> = fills.rows().collect();
         let rows = jobs.len() + pieces.iter().map(Vec::len).sum::<usize>();
         let spare = if self.drafts { engine.draft_rows() } else { 0 };
@@ -481,7 +506,7 @@ impl Loop {
             drafts: &[],
         }));
         if batch.is_empty() {
-            return false;
+            return scored;
         }
         let started = Instant::now();
         let result: Result<Logits, EngineError> = engine.try_drafts(&batch);
@@ -494,19 +519,13 @@ impl Loop {
             let prompt = request.sequence.job.prompt.len();
             let keep = match &result {
                 Ok(_) if request.prefilled < prompt => true,
-                Ok(logits) => {
-                    if request.next.is_none() {
-                        let waited = request.admitted.elapsed().as_secs_f64();
-                        self.metrics.first_token.observe(waited);
-                        self.metrics.prompt_tokens.inc_by(prompt as u64);
-                    }
-                    self.draw(engine, request, logits, row, &drafts)
-                }
+                Ok(logits) => self.go_on(engine, request, logits, (row, &drafts)),
                 Err(error) => self.fail(request, &error.to_string()),
             };
             row += 1 + drafts.len();
             if !keep {
                 engine.close(request.slot);
+                self.pace.note(request.begun.elapsed());
             }
             keep
         });
@@ -555,6 +574,12 @@ impl Loop {
         tracing::error!(reason, "request failed");
         self.metrics.count("failed");
     }
+}
+
+/// Seconds until those that wait are through. At work together are as many as the cache has room for.
+fn wait(pace: &Pace, metrics: &Metrics) -> u32 {
+    let count = |gauge: &prometheus::IntGauge| usize::try_from(gauge.get()).unwrap_or(0);
+    pace.wait(count(&metrics.queued), count(&metrics.active))
 }
 
 /// Label of an end in the metrics.

@@ -10,6 +10,9 @@ pub(super) const STEP_TOKENS: usize = 64;
 /// A token at this position costs twice what one at the beginning does, by what it has to attend to; a piece further on
 /// has fewer tokens, so that steps take the same time all along a prompt.
 const DEPTH: usize = 2048;
+/// What a token costs whose likelihood is told while others wait: a row of logits, and a pass over it. A step has one
+/// such piece, as each is a pass over the weights of its own.
+pub(super) const SCORED: usize = 4;
 /// Of so many steps with prompts, the oldest prompt has the first turn in one.
 const OLDEST_EVERY: u64 = 4;
 
@@ -22,6 +25,8 @@ pub(super) struct Rest {
     pub(super) tokens: usize,
     /// Position of the first of them.
     pub(super) at: usize,
+    /// What a token of it costs beside one of another prompt: 1, or [`SCORED`].
+    pub(super) cost: usize,
 }
 
 /// Requests that go on in step number `turn`, and with how many tokens; `rests` come in the order of their arrival.
@@ -31,15 +36,17 @@ pub(super) fn plan(rests: &[Rest], turn: u64) -> Vec<Rest> {
     if let Some(rest) = order.get_mut(first..) {
         rest.sort_by_key(|rest| rest.tokens);
     }
-    let (mut left, mut ends) = (STEP_TOKENS, false);
+    let (mut left, mut ends, mut scores) = (STEP_TOKENS, false, false);
     let mut chosen = Vec::new();
     for rest in order {
-        let weight = |tokens: usize| tokens.saturating_mul(DEPTH + rest.at) / DEPTH;
-        let tokens = rest.tokens.min((left * DEPTH / (DEPTH + rest.at)).max(1));
+        let (scored, cost) = (rest.cost > 1, rest.cost.max(1));
+        let weight = |tokens: usize| tokens.saturating_mul(DEPTH + rest.at) / DEPTH * cost;
+        let tokens = rest.tokens.min((left * DEPTH / (DEPTH + rest.at) / cost).max(1));
         let whole = tokens == rest.tokens;
-        if left == 0 || (ends && !whole) {
+        if left == 0 || (ends && !whole) || (scores && scored) {
             continue;
         }
+        scores |= scored;
         ends |= whole;
         left = left.saturating_sub(weight(tokens).max(1));
         chosen.push(Rest { tokens, ..rest });
@@ -56,6 +63,7 @@ mod tests {
             index,
             tokens: *tokens,
             at: 0,
+            cost: 1,
         };
         tokens.iter().enumerate().map(rest).collect()
     }
@@ -75,12 +83,36 @@ mod tests {
     }
 
     #[test]
+    fn prompts_that_are_told_of_take_small_pieces_beside_others_and_one_a_step() {
+        let scored = |index, tokens| Rest {
+            index,
+            tokens,
+            at: 0,
+            cost: SCORED,
+        };
+        let chosen = |rests: &[Rest]| -> Vec<(usize, usize)> {
+            let plan = plan(rests, 0);
+            plan.iter().map(|rest| (rest.index, rest.tokens)).collect()
+        };
+        assert_eq!(chosen(&[scored(0, 4000)]), [(0, 16)]);
+        assert_eq!(chosen(&[scored(0, 9), scored(1, 5), scored(2, 7)]), [(1, 5)]);
+        let plain = Rest {
+            index: 1,
+            tokens: 20,
+            at: 0,
+            cost: 1,
+        };
+        assert_eq!(chosen(&[scored(0, 10), plain]), [(0, 10), (1, 20)]);
+    }
+
+    #[test]
     fn pieces_far_into_a_prompt_have_fewer_tokens() {
         let piece = |at| {
             let rest = Rest {
                 index: 0,
                 tokens: 5000,
                 at,
+                cost: 1,
             };
             plan(&[rest], 0)[0].tokens
         };

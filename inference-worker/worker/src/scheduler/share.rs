@@ -29,8 +29,11 @@ impl Tenant {
     }
 }
 
-/// The salt of a request's cached prompt; none if nobody shares it.
+/// The salt of a request's cached prompt; none if nobody shares it. The likelihoods of a prompt follow from computing all of it.
 pub(super) fn salt(job: &Job) -> Option<[u8; 32]> {
+    if job.shape.scores_prompt {
+        return None;
+    }
     let tenant = match &job.meter {
         None => Vec::new(),
         Some(meter) => meter.tenant()?.to_be_bytes().to_vec(),
@@ -95,5 +98,8 @@ mod tests {
         }
         assert_eq!(salts[3], salt(&job(Some(Paid(Some(1))), None)));
         assert_eq!(salt(&job(Some(Paid(None)), Some("a"))), None);
+        let mut scored = job(None, None);
+        scored.shape.scores_prompt = true;
+        assert_eq!(salt(&scored), None);
     }
 }

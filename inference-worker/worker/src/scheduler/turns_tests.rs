@@ -98,12 +98,47 @@ fn a_flood_of_one_sender_delays_the_first_token_of_another_by_one_of_its_request
     drop(engine);
     assert_eq!(end_of(other.borrow_mut().as_mut().unwrap()).tokens, [ALWAYS; 5]);
     let ends: Vec<End> = flood.get_mut().iter_mut().map(end_of).collect();
-    let crowded = ends.iter().filter(|end| end.early == Some(Early::Crowded));
+    let crowded = ends
+        .iter()
+        .filter(|end| matches!(end.early, Some(Early::Crowded { .. })));
     assert_eq!(crowded.count(), 1, "one place was taken, and only one");
     assert!(
         ends.iter()
             .all(|end| end.early.is_some() || end.tokens.len() == OUTPUT as usize)
     );
+}
+
+#[test]
+fn who_is_refused_hears_how_long_those_before_will_take() {
+    let (scheduler, serving) = serving(8, 2);
+    assert_eq!(scheduler.wait(), 1, "nothing was measured yet");
+    scheduler.pace.note(Duration::from_secs(3));
+    let events: Vec<_> = (0..8)
+        .map(|index| scheduler.submit(job(index, 1, 5, 5)).unwrap())
+        .collect();
+    assert_eq!(scheduler.submit(job(9, 1, 5, 5)).err(), Some(Refused::Busy));
+    // Eight of three seconds, one after the other as far as is known.
+    assert_eq!(scheduler.wait(), 24);
+    scheduler.metrics.active.set(2);
+    assert_eq!(scheduler.wait(), 12);
+    // The place of one of them goes to another sender.
+    let other = scheduler.submit(job(10, 2, 5, 5)).unwrap();
+    let after = scheduler.clone();
+    drop(scheduler);
+    let once = RefCell::new(Some(after));
+    let mut engine = Traced::new(3, 1 << 20, |_| drop(once.borrow_mut().take()));
+    serving.run(&mut engine);
+    let mut all: Vec<_> = events.into_iter().chain([other]).collect();
+    let ends: Vec<End> = all.iter_mut().map(end_of).collect();
+    let crowded: Vec<_> = ends
+        .iter()
+        .filter_map(|end| match end.early {
+            Some(Early::Crowded { wait }) => Some(wait),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(crowded.len(), 1);
+    assert!((12..=24).contains(&crowded[0]), "{crowded:?}");
 }
 
 #[test]

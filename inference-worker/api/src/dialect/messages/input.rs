@@ -1,6 +1,6 @@
 //! Messages and their blocks as messages of a chat.
 
-use crate::dialect::fields::{joined, none_left, object, required_text};
+use crate::dialect::fields::{joined, labels_of, none_left, object, required_text};
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
 
@@ -11,9 +11,12 @@ const HINTS: &[&str] = &["cache_control", "citations"];
 pub(super) fn messages(fields: &mut Map<String, Value>) -> Result<(Vec<Value>, Vec<String>), ApiError> {
     let (mut messages, mut origins) = (Vec::new(), Vec::new());
     if let Some(system) = fields.remove("system") {
+        let empty = system.as_array().is_some_and(Vec::is_empty);
         let text = joined("system", system, &["text"], HINTS)?;
-        messages.push(json!({"role": "system", "content": text}));
-        origins.push("system".to_owned());
+        if !empty {
+            messages.push(json!({"role": "system", "content": text}));
+            origins.push("system".to_owned());
+        }
     }
     let items = match fields.remove("messages") {
         None => return Err(ApiError::missing("messages")),
@@ -42,18 +45,23 @@ pub(super) fn messages(fields: &mut Map<String, Value>) -> Result<(Vec<Value>, V
 fn message(path: &str, item: Value) -> Result<Vec<Value>, ApiError> {
     let mut fields = object(path, item)?;
     let role = required_text(&mut fields, "role", &format!("{path}.role"))?;
+    if !["user", "assistant"].contains(&role.as_str()) {
+        let path = format!("{path}.role");
+        let message = format!("'{path}' must be 'user' or 'assistant'.");
+        return Err(ApiError::invalid(&path, message));
+    }
     let content = fields
         .remove("content")
         .ok_or_else(|| ApiError::missing(&format!("{path}.content")))?;
     none_left(path, &fields)?;
     let blocks = match content {
-        Value::String(text) if ["user", "assistant"].contains(&role.as_str()) => {
-            return Ok(vec![json!({"role": role, "content": text})]);
-        }
-        Value::Array(blocks) => blocks,
+        Value::String(text) => return Ok(vec![json!({"role": role, "content": text})]),
+        // A user that says nothing would be no message at all.
+        Value::Array(blocks) if !(blocks.is_empty() && role == "user") => blocks,
         _ => {
             let path = format!("{path}.content");
-            let message = format!("'{path}' must be a string or a list of blocks.");
+            let message =
+                format!("'{path}' must be a string or a list of blocks; a user's may not be empty.");
             return Err(ApiError::invalid(&path, message));
         }
     };
@@ -61,14 +69,7 @@ fn message(path: &str, item: Value) -> Result<Vec<Value>, ApiError> {
     let blocks = blocks.map(|(index, block)| (format!("{path}.content[{index}]"), block));
     match role.as_str() {
         "user" => user(blocks),
-        "assistant" => assistant(blocks).map(|message| vec![message]),
-        _ => {
-            let path = format!("{path}.role");
-            Err(ApiError::invalid(
-                &path,
-                format!("'{path}' must be 'user' or 'assistant'."),
-            ))
-        }
+        _ => assistant(blocks).map(|message| vec![message]),
     }
 }
 
@@ -76,7 +77,7 @@ fn message(path: &str, item: Value) -> Result<Vec<Value>, ApiError> {
 fn block(path: &str, value: Value) -> Result<(String, Map<String, Value>), ApiError> {
     let mut fields = object(path, value)?;
     let kind = required_text(&mut fields, "type", &format!("{path}.type"))?;
-    fields.retain(|name, _| !HINTS.contains(&name.as_str()));
+    labels_of(path, &mut fields, HINTS)?;
     Ok((kind, fields))
 }
 

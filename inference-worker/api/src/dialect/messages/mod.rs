@@ -9,10 +9,12 @@ mod tests;
 pub(super) use answer::{error, whole};
 pub(super) use stream::Stream;
 
-use super::fields::{OF_ENGINE, body, none_left, object, optional_text, pass, required_text};
+use super::fields::{OF_ENGINE, none_left, object, optional_text, pass, required_text};
 use super::names::Names;
 use super::{Dialect, Translation};
 use crate::error::ApiError;
+use crate::json;
+use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 /// What chats call otherwise.
@@ -26,11 +28,37 @@ const RENAMED: &[(&str, &str)] = &[
     ("response_format", "output_config.format"),
 ];
 
+/// What would need a store, a server of tools or another's accounts. Each is taken where it asks for nothing.
+const REFUSED: &[&str] = &[
+    "container",
+    "context_management",
+    "mcp_servers",
+    "inference_geo",
+    "speed",
+    "diagnostics",
+    "user_profile_id",
+    "workspace_id",
+    "billing_policy",
+    "compaction",
+    "fallback_credit_token",
+    "fallbacks",
+    "thread",
+];
+
+/// Headers by which Anthropic's clients send parameters.
+const HEADERS: &[&str] = &["anthropic-user-profile-id", "anthropic-workspace-id"];
+
+/// Refuses parameters that are headers.
+pub(super) fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
+    let asked = HEADERS.iter().find(|name| headers.contains_key(**name));
+    asked.map_or(Ok(()), |name| Err(ApiError::unsupported(name)))
+}
+
 /// Least budget of thoughts, as Anthropic has it.
 const LEAST_BUDGET: u32 = 1024;
 
 pub(super) fn translate(bytes: &[u8]) -> Result<Translation, ApiError> {
-    let mut fields = body(bytes)?;
+    let mut fields = json::fields(bytes)?;
     let mut chat = Map::new();
     let most = fields
         .remove("max_tokens")
@@ -69,7 +97,7 @@ pub(super) fn translate(bytes: &[u8]) -> Result<Translation, ApiError> {
 
 /// Counting asks about what a chat reads, and nothing else.
 pub(super) fn translate_count(bytes: &[u8]) -> Result<Translation, ApiError> {
-    let mut fields = body(bytes)?;
+    let mut fields = json::fields(bytes)?;
     let mut chat = Map::new();
     let model = required_text(&mut fields, "model", "model")?;
     chat.insert("model".into(), model.into());
@@ -100,15 +128,16 @@ fn shared(fields: &mut Map<String, Value>, chat: &mut Map<String, Value>) -> Res
     if let Some(hint) = fields.remove("cache_control") {
         object("cache_control", hint)?;
     }
-    for name in [
-        "container",
-        "context_management",
-        "mcp_servers",
-        "inference_geo",
-        "speed",
-    ] {
-        let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
-        if fields.remove(name).is_some_and(|value| !empty(&value)) {
+    for name in REFUSED {
+        let idle = |value: &Value| match *name {
+            "context_management" => [json!([]), json!({}), json!({"edits": []})].contains(value),
+            "fallbacks" | "mcp_servers" => *value == json!([]),
+            "diagnostics" => *value == json!({}) || *value == json!({"previous_message_id": null}),
+            "billing_policy" => *value == json!({"type": "billing_policy", "bill_to": "self"}),
+            "speed" => value == "standard",
+            _ => false,
+        };
+        if fields.remove(*name).is_some_and(|value| !idle(&value)) {
             return Err(ApiError::unsupported(name));
         }
     }

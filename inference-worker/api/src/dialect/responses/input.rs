@@ -1,9 +1,11 @@
 //! Items of a conversation as messages of a chat.
 
-use crate::dialect::fields::{joined, none_left, object, optional_text, required_text};
+use crate::dialect::fields::{REFUSAL, joined, none_left, object, optional_text, required_text};
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
 
+/// A hint of where a prompt may be cached, without effect.
+const BREAKPOINT: &str = "prompt_cache_breakpoint";
 /// Most items.
 const MAX_ITEMS: usize = 16_384;
 
@@ -77,9 +79,12 @@ impl List {
         let content = item
             .remove("content")
             .ok_or_else(|| ApiError::missing(&format!("{path}.content")))?;
-        let kinds = ["input_text", "output_text", "text"];
-        let labels = ["annotations", "logprobs"];
-        let text = joined(&format!("{path}.content"), content, &kinds, &labels)?;
+        let kinds: &[&str] = match role.as_str() {
+            "assistant" => &["input_text", "output_text", "text", REFUSAL],
+            _ => &["input_text", "output_text", "text"],
+        };
+        let labels = ["annotations", "logprobs", BREAKPOINT];
+        let text = joined(&format!("{path}.content"), content, kinds, &labels)?;
         none_left(&path, &item)?;
         if !["system", "developer", "user", "assistant"].contains(&role.as_str()) {
             let path = format!("{path}.role");
@@ -137,7 +142,12 @@ impl List {
         let output = item
             .remove("output")
             .ok_or_else(|| ApiError::missing(&format!("{path}.output")))?;
-        let text = joined(&format!("{path}.output"), output, &["input_text", "text"], &[])?;
+        let text = joined(
+            &format!("{path}.output"),
+            output,
+            &["input_text", "text"],
+            &[BREAKPOINT],
+        )?;
         none_left(&path, &item)?;
         self.push(path, json!({"role": "tool", "tool_call_id": id, "content": text}));
         Ok(())

@@ -9,10 +9,11 @@ mod tests;
 pub(super) use answer::whole;
 pub(super) use stream::Stream;
 
-use super::fields::{OF_ENGINE, body, none_left, object, only, optional_text, pass};
+use super::fields::{Idle, OF_ENGINE, none_left, object, only, only_idle, optional_text, pass};
 use super::names::Names;
 use super::{Dialect, Translation};
 use crate::error::ApiError;
+use crate::json;
 use serde_json::{Map, Value, json};
 
 /// What chats call otherwise.
@@ -24,6 +25,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("response_format", "text.format"),
     ("reasoning_effort", "reasoning.effort"),
     ("logprobs", "include"),
+    ("tool_choice.allowed_tools", "tool_choice"),
 ];
 /// Other parameters that chats have under the same name: OpenAI's.
 const SAME: &[&str] = &[
@@ -32,6 +34,7 @@ const SAME: &[&str] = &[
     "user",
     "safety_identifier",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "service_tier",
     "stop",
@@ -45,10 +48,19 @@ const REFUSED: &[&str] = &[
     "context_management",
     "moderation",
 ];
+/// Objects whose fields may have a value that asks for nothing. No images are taken, so none is compressed.
+const IDLE: &[(&str, &[Idle])] = &[
+    ("access_programs", &[("cyber", &["standard"])]),
+    (
+        "background_options",
+        &[("completion_window", &["soonest"]), ("continuation_id", &[])],
+    ),
+    ("image", &[("context_compression", &["auto", "disabled"])]),
+];
 const LOGPROBS: &str = "message.output_text.logprobs";
 
 pub(super) fn translate(bytes: &[u8]) -> Result<Translation, ApiError> {
-    let mut fields = body(bytes)?;
+    let mut fields = json::fields(bytes)?;
     let mut echo = echo(&fields);
     if let Some(name) = REFUSED.iter().find(|name| fields.contains_key(**name)) {
         let message = format!(
@@ -63,6 +75,9 @@ pub(super) fn translate(bytes: &[u8]) -> Result<Translation, ApiError> {
     only(&mut fields, "store", &[false.into()])?;
     only(&mut fields, "background", &[false.into()])?;
     only(&mut fields, "truncation", &["disabled".into()])?;
+    for (name, idle) in IDLE {
+        only_idle(&mut fields, name, idle)?;
+    }
     let mut chat = Map::new();
     pass(&mut fields, &mut chat, OF_ENGINE);
     pass(&mut fields, &mut chat, SAME);
@@ -92,6 +107,10 @@ pub(super) fn translate(bytes: &[u8]) -> Result<Translation, ApiError> {
         chat.insert("logprobs".into(), true.into());
     }
     if let Some(top) = fields.remove("top_logprobs") {
+        if !logprobs && top.as_i64().is_some_and(|top| top > 0) {
+            let message = format!("'top_logprobs' is only allowed when 'include' has '{LOGPROBS}'.");
+            return Err(ApiError::invalid("top_logprobs", message));
+        }
         chat.insert("top_logprobs".into(), top);
     }
     tools(&mut fields, &mut chat)?;
@@ -220,11 +239,30 @@ fn tools(fields: &mut Map<String, Value>, chat: &mut Map<String, Value>) -> Resu
     }
     let choice = match fields.remove("tool_choice") {
         None => return Ok(()),
-        Some(Value::Object(choice)) if choice.get("type").is_some_and(|kind| kind == "function") => {
-            json!({"type": "function", "function": {"name": choice.get("name")}})
+        Some(Value::Object(mut choice)) if choice.get("type").is_some_and(|kind| kind == "function") => {
+            choice.remove("type");
+            json!({"type": "function", "function": choice})
+        }
+        Some(Value::Object(mut choice)) if choice.get("type").is_some_and(|kind| kind == "allowed_tools") => {
+            choice.remove("type");
+            if let Some(Value::Array(tools)) = choice.get_mut("tools") {
+                tools.iter_mut().for_each(as_of_chats);
+            }
+            json!({"type": "allowed_tools", "allowed_tools": choice})
         }
         Some(choice) => choice,
     };
     chat.insert("tool_choice".into(), choice);
     Ok(())
+}
+
+/// A tool that a choice names, as chats name it.
+fn as_of_chats(tool: &mut Value) {
+    if let Value::Object(fields) = tool
+        && fields.get("type").is_some_and(|kind| kind == "function")
+    {
+        fields.remove("type");
+        fields.retain(|_, value| !value.is_null());
+        *tool = json!({"type": "function", "function": std::mem::take(fields)});
+    }
 }

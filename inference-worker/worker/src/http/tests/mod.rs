@@ -3,6 +3,7 @@
 mod cases;
 mod models;
 mod no_calls;
+mod page;
 mod pieces;
 mod thoughts;
 

@@ -3,6 +3,8 @@
 
 #[path = "fails.rs"]
 mod fails;
+#[path = "scores.rs"]
+mod scores;
 
 use super::letters::{CACHED, Letters};
 use super::models::{OTHER_HASH, other_session};

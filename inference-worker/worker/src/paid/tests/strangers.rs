@@ -1,7 +1,7 @@
 //! What whoever likes can send to a host: it costs the host no memory, and its node little work.
 
 use super::serve::{Bench, bench, body, text};
-use super::{CHAIN, HOST, session, session_key, voucher};
+use super::{CHAIN, HOST, session, session_key, voucher, warm_key};
 use crate::audit::tests::node;
 use crate::audit::tests::workers::World;
 use crate::paid::book::VOIDS;
@@ -10,9 +10,10 @@ use ::http::{Request, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
 use http_body_util::Full;
-use quern_chain_client::Chain;
+use quern_chain_client::{Chain, verify};
 use quern_inference_api::paid::{
-    COUNT_BYTES, COUNT_HEADER, CountRequest, SignedVoucher, VOUCHERS_PATH, count_digest, to_header,
+    COUNT_BYTES, COUNT_HEADER, CountRequest, SignedVoucher, TopUpAnswer, VOUCHERS_PATH, count_digest,
+    to_header, unserved_digest,
 };
 use quern_interface::settlement::{SessionInfo, SessionStatus};
 use quern_protocol::Bytes;
@@ -134,6 +135,33 @@ async fn void_nonces_are_kept_while_the_session_is_open_and_no_more_than_so_many
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(hand_in(&bench, &voucher(9, 0, 0)).await.0, 200);
     assert_eq!(voids(), VOIDS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_signs_that_a_void_nonce_is_unserved_unless_it_served_it_or_cannot_know() {
+    let bench = bench(Duration::from_millis(5), 2).await;
+    let unserved = async |nonce| {
+        let (status, answer) = hand_in(&bench, &voucher(nonce, 0, 0)).await;
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str::<TopUpAnswer>(&answer).unwrap().unserved
+    };
+    let word = unserved(1).await.unwrap();
+    let digest = unserved_digest(CHAIN, 3, 1, HOST);
+    assert!(verify(&warm_key().public(), &digest.0, &word.0));
+    // From then on it is true.
+    let (status, answer) = text(bench.ask(Some(voucher(1, 500, 500)), &body(5, false)).await).await;
+    assert!(status == 402 && answer.contains("voucher_spent"), "{answer}");
+    // Of what is under way there will be a receipt, and of what was served there is one.
+    let running = bench.ask(Some(voucher(2, 2_000, 2_000)), &body(400, true)).await;
+    assert_eq!(running.status(), StatusCode::OK);
+    assert_eq!(unserved(2).await, None);
+    let (status, answer) = text(bench.ask(Some(voucher(3, 500, 500)), &body(5, false)).await).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(unserved(3).await, None);
+    assert!(unserved(4).await.is_some());
+    // A journal that was lost may have held one.
+    bench.paid.store.book().unknown_until = session().drawn_at;
+    assert_eq!(unserved(5).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 use super::sprint;
 use crate::proof::clock::{Delays, Due, due};
+use quern_interface::poc_weights::SprintInfo;
 
 fn days(delays: &Delays, insured: bool) -> Vec<(u64, Due)> {
     let mut days: Vec<(u64, Due)> = (100..=121)
@@ -15,13 +16,38 @@ fn insurance_comes_at_half_time_and_the_last_commit_as_late_as_it_safely_can() {
     let wanted = [
         (100, Due::Nothing),
         (110, Due::Insurance),
-        (115, Due::Nothing),
+        (117, Due::Nothing),
         (118, Due::Last),
         (120, Due::Over),
     ];
     assert_eq!(found, wanted);
     let insured = [(100, Due::Nothing), (118, Due::Last), (120, Due::Over)];
     assert_eq!(days(&Delays::default(), true), insured);
+}
+
+#[test]
+fn a_short_sprint_is_insured_too() {
+    let short = |height| {
+        due(
+            &SprintInfo {
+                deadline: 110,
+                ..sprint(1)
+            },
+            height,
+            &Delays::default(),
+            false,
+        )
+    };
+    assert_eq!(
+        [104, 105, 106, 107, 108].map(short),
+        [
+            Due::Nothing,
+            Due::Insurance,
+            Due::Insurance,
+            Due::Nothing,
+            Due::Last
+        ]
+    );
 }
 
 #[test]
