@@ -1,16 +1,21 @@
 """Payers' chats through the unmodified `openai` client, with what each payer keeps: what it sent and what it read."""
 
 import base64
+import http.client
 import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
+from urllib.parse import urlsplit
 
 import openai
 
 from network import ROOT, get
 
 MODEL = "quern-small"
+# What a refused request of a load waits before it asks again, in seconds, and how often it does.
+PAUSE = 0.2
+ATTEMPTS = 20
 
 
 class Payers:
@@ -40,8 +45,9 @@ class Payers:
         name = self.names[number % len(self.names)]
         return name, self.prompts[number], number % 2 == 1, options
 
-    def chat(self, plan, retries=4, started=None):
-        """One chat; keeps request and text, also of an answer that breaks off. True if it came whole."""
+    def chat(self, plan, retries=4, begun=lambda: None):
+        """One chat; keeps request and text, also of an answer that breaks off. True if it came whole. `begun` is told of
+        the first piece of a stream's text, or of its end if none came."""
         name, prompt, stream, options = plan
         client, text, whole, request = self.clients[name].with_options(max_retries=retries), "", False, None
         options = {"model": MODEL, "messages": [{"role": "user", "content": prompt}]} | options
@@ -53,23 +59,29 @@ class Payers:
                 for chunk in raw.parse():
                     if chunk.choices:
                         text += chunk.choices[0].delta.content or ""
-                    if started and text:
-                        started.release()
-                        started = None
+                    if begun and text:
+                        begun()
+                        begun = None
             else:
                 text = raw.parse().choices[0].message.content or ""
             whole = True
         except openai.OpenAIError as error:
             # A client that is refused still knows what it sent.
             request = request or getattr(error, "request", None)
+        if begun:
+            begun()
         if request is not None:
-            kept = {
-                "payer": name, "path": "/v1/chat/completions", "body": base64.b64encode(request.content).decode(),
-                "text": text, "whole": whole, "stream": stream, "seconds": time.monotonic() - began,
-            }
-            with self.lock:
-                self.kept.append(kept)
+            self.keep(name, request.content, text, whole, stream, began)
         return whole
+
+    def keep(self, name, body, text, whole, stream, began):
+        """Keeps what a payer sent and read."""
+        kept = {
+            "payer": name, "path": "/v1/chat/completions", "body": base64.b64encode(body).decode(),
+            "text": text, "whole": whole, "stream": stream, "seconds": time.monotonic() - began,
+        }
+        with self.lock:
+            self.kept.append(kept)
 
     def many(self, count, at_once):
         """Chats in parallel; how many came whole."""
@@ -78,31 +90,59 @@ class Payers:
             return sum(pool.map(self.chat, plans))
 
     def load(self, count, at_once):
-        """Long requests with short answers, which are the most work a second; how many came whole."""
+        """Long requests with short answers, which are the most work a second; how many came whole. They are sent plainly:
+        where everything shares two cores, a client library that builds and checks every object takes what hosts need to
+        be at work at all times."""
         plans = []
         for _ in range(count):
             text = ""
             while len(text) < 1200:
                 text += self.random.choice(self.prompts) + "\n"
-            plans.append((self.names[len(plans) % len(self.names)], text[:1300], False, {"max_tokens": 3}))
+            body = {"model": MODEL, "messages": [{"role": "user", "content": text[:1300]}], "max_tokens": 3}
+            plans.append((self.names[len(plans) % len(self.names)], json.dumps(body).encode()))
         with ThreadPoolExecutor(at_once) as pool:
-            return sum(pool.map(self.chat, plans))
+            return sum(pool.map(self.plain, plans))
 
-    def interrupted(self, count, hurt):
-        """Streams, in the middle of which something is hurt; how many came whole. At this temperature the model hardly ever
-        ends by itself, and never repeats itself: repetitions are drafted, and over in no time. As long as a fast host needs
-        a fraction of a second for, and no longer: the verifier decodes each of them, the cheat's in many readings."""
-        started = threading.Semaphore(0)
+    def plain(self, plan):
+        """One request of a load. True if it came whole."""
+        name, body = plan
+        began, answer = time.monotonic(), None
+        headers = {"Authorization": f"Bearer {self.router['api_keys'][name]}", "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection(urlsplit(self.router["url"]).netloc, timeout=120)
+        try:
+            for _ in range(ATTEMPTS):
+                connection.request("POST", "/v1/chat/completions", body, headers)
+                response = connection.getresponse()
+                content = response.read()
+                if response.status == 200:
+                    answer = json.loads(content)["choices"][0]["message"]["content"]
+                if response.status != 429:
+                    break
+                time.sleep(PAUSE)
+        except (OSError, http.client.HTTPException, ValueError):
+            pass  # kept as one that broke off
+        finally:
+            connection.close()
+        self.keep(name, body, answer or "", answer is not None, False, began)
+        return answer is not None
+
+    def interrupted(self, count, tokens, hurt):
+        """Streams, in the middle of which something is hurt: `hurt` can ask how many have begun. At this temperature the model
+        hardly ever ends by itself, and never repeats itself: repetitions are drafted, and over in no time."""
+        lock, began = threading.Lock(), 0
+
+        def begun():
+            nonlocal began
+            with lock:
+                began += 1
+
         plans = []
         for _ in range(count):
             name, prompt, _, _ = self.plan()
-            plans.append((name, prompt, True, {"max_tokens": 192, "temperature": 2.0}))
+            plans.append((name, prompt, True, {"max_tokens": tokens, "temperature": 2.0}))
         with ThreadPoolExecutor(count) as pool:
-            streams = [pool.submit(self.chat, plan, 0, started) for plan in plans]
-            for _ in range(count // 8):
-                if not started.acquire(timeout=60):
-                    raise TimeoutError("the streams did not begin")
-            hurt()
+            streams = [pool.submit(self.chat, plan, 0, begun) for plan in plans]
+            hurt(lambda: began)
             wait(streams)
         return sum(stream.result() for stream in streams)
 

@@ -20,10 +20,11 @@ class Checks:
 
 
 def power(network, until):
-    """Smallest part of the power that signed a block, and the largest part that one validator ever had."""
+    """Smallest part of the power that signed a block, the largest part that one validator ever had, and the fewest hosts
+    that proved compute in an epoch."""
     from verifier.chain import Node
 
-    node, least, most = Node(network.rpc), 1.0, 0.0
+    node, least, most, proved = Node(network.rpc), 1.0, 0.0, len(network.net["workers"])
     for height in range(2, until):
         validators = node.call("validators", height=str(height), per_page="100")["validators"]
         total = sum(int(v["voting_power"]) for v in validators)
@@ -31,7 +32,19 @@ def power(network, until):
         commit = node.call("commit", height=str(height))["signed_header"]["commit"]
         signed = sum(powers[s["validator_address"]] for s in commit["signatures"] if s["block_id_flag"] == 2)
         least, most = min(least, signed / total), max(most, max(powers.values()) / total)
-    return least, most
+        for event in node.call("block_results", height=str(height))["finalize_block_events"] or []:
+            if event["type"] == "wasm-weights":
+                hosts = next(int(a["value"]) for a in event["attributes"] if a["key"] == "hosts")
+                proved = min(proved, hosts)
+    return least, most, proved
+
+
+def spread(most, proved):
+    """Whether nobody held a third of the power. Hosts that get too little of a busy machine miss proofs; where fewer than
+    four are left, the cap of 30 % cannot be kept, and an equal part is the least that is feasible."""
+    if proved > 3:
+        return most < 1 / 3
+    return most <= 1 / max(proved, 1) + 1e-6
 
 
 def money(network, checks):

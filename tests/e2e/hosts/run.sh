@@ -11,7 +11,7 @@ QUERND=${QUERND:-$ROOT/target/debug/quernd}
 PYTHON=$ROOT/.deps/clients/bin/python
 CHAIN=quern-hosts-1
 FUNDS=1000000000000nqrn
-ACCOUNTS=(host js_gov js_direct js_amino js_new_direct js_new_amino js_docs js_events explorer py_grpc py_rest py_docs rust_docs)
+ACCOUNTS=(host judge js_gov js_direct js_amino js_new_direct js_new_amino js_docs js_events js_ledger explorer py_grpc py_rest py_docs rust_docs)
 # what hosts prove: one answer of this many tokens to a prompt of as many
 TOKENS=64
 export QUERN_KEYRING_PASSWORD=only-for-this-test-network
@@ -72,19 +72,23 @@ cat >"$work/models.json" <<JSON
 JSON
 one genesis add-system --contracts contracts/artifacts --profile localnet --models "$work/models.json" --epoch-blocks 24 >/dev/null
 # Proposals, epochs, rewards and redelegations that a test can wait for. A window is the only sprint of an epoch.
-python3 - "$work/one/config/genesis.json" <<'PY'
+# Beside the audits somebody judges, so that somebody is convicted.
+python3 - "$work/one/config/genesis.json" "$(one keys show judge -a)" <<'PY'
 import json, sys
 coins = lambda amount: [{"denom": "nqrn", "amount": str(amount)}]
-path = sys.argv[1]
+path, judge = sys.argv[1:]
 genesis = json.load(open(path))
 state = genesis["app_state"]
 state["gov"] = {"starting_proposal_id": "1", "params": {
     "min_deposit": coins(1000000), "expedited_min_deposit": coins(5000000), "max_deposit_period": "600s",
-    "voting_period": "10s", "expedited_voting_period": "5s", "quorum": "0.334", "threshold": "0.5",
+    "voting_period": "10s", "expedited_voting_period": "8s", "quorum": "0.334", "threshold": "0.5",
     "expedited_threshold": "0.667", "veto_threshold": "0.334", "min_initial_deposit_ratio": "0",
     "proposal_cancel_ratio": "0.5", "proposal_cancel_dest": "", "burn_vote_quorum": False,
     "burn_proposal_deposit_prevote": False, "burn_vote_veto": True, "min_deposit_ratio": "0.01"}}
-params = {each["name"]: each["init"]["params"] for each in state["system"]["contracts"]}
+first = {each["name"]: each["init"] for each in state["system"]["contracts"]}
+params = {name: each["params"] for name, each in first.items()}
+first["settlement"]["judges"].append(judge)
+params["registry"]["requalify_blocks"] = 20
 params["poc-weights"] |= {"sprint_blocks": 12, "window_start": 2, "confirm_every": 0}
 params["rewards"]["vesting_epochs"] = 1
 params["bonding"] |= {"unbonding_blocks": 40, "bucket_blocks": 20, "commission_rise_bps": 10000}
@@ -115,10 +119,11 @@ net = {"chain_id": chain, "rpc": url + rpc, "rest": url + rest, "grpc": f"127.0.
 (pathlib.Path(work) / "net.json").write_text(json.dumps(net, indent=1))
 PY
 export QUERN_E2E_NET=$work/net.json QUERND
-one start >"$work/one.log" 2>&1 &
-started+=($!)
-two start >"$work/two.log" 2>&1 &
-started+=($!)
+# the program itself, not a function: a shell between would be ended in its place
+for name in one two; do
+    "$QUERND" start --home "$work/$name" >"$work/$name.log" 2>&1 &
+    started+=($!)
+done
 for i in $(seq 300); do
     kill -0 "${started[@]}" 2>/dev/null || die "a node ended while starting"
     one status -o json 2>/dev/null | grep -qE '"latest_block_height": *"[1-9]' && break

@@ -60,8 +60,8 @@ class Both:
         edit = MsgEditValidator(
             description=Description(**said), validator_address=str(self.validator), commission_rate=rate
         )
-        # with a given fee: to simulate over REST, cosmpy writes decimals into its JSON as they are on the wire
-        self.send(edit, self.host, TxFee("20000nqrn", 2_000_000))
+        # to simulate over REST, cosmpy writes decimals into its JSON as they are on the wire, so the fee is given there
+        self.send(edit, self.host, None if self.scheme == "grpc" else TxFee("20000nqrn", 2_000_000))
         found = self.ledger.staking.Validator(QueryValidatorRequest(validator_addr=str(self.validator))).validator
         return {name: getattr(found.description, name) for name in said}
 

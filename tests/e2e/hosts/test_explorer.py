@@ -11,6 +11,7 @@ from cosmpy.aerial.tx import Transaction
 from cosmpy.protos.cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmpy.protos.cosmos.gov.v1.gov_pb2 import VOTE_OPTION_YES
 from cosmpy.protos.cosmos.gov.v1.tx_pb2 import MsgSubmitProposal, MsgVote
+from cosmpy.protos.cosmos.staking.v1beta1.staking_pb2 import Description
 from cosmpy.protos.cosmos.staking.v1beta1.tx_pb2 import MsgEditValidator
 
 from network import NET, QRN, get, ledger, valoper, wait, wallet
@@ -244,7 +245,11 @@ class PingPub(unittest.TestCase):
             transaction.add_message(message)
             return prepare_and_broadcast_basic_transaction(client, transaction, signer).wait_to_complete()
 
-        send(MsgEditValidator(validator_address=host, commission_rate="100000000000000000"), operator)
+        same = dict.fromkeys(("moniker", "identity", "website", "security_contact", "details"), "[do-not-modify]")
+        edit = MsgEditValidator(
+            description=Description(**same), validator_address=host, commission_rate="100000000000000000"
+        )
+        send(edit, operator)
         client.delegate_tokens(host, 8 * QRN, me).wait_to_complete()
         token = LedgerContract(f"{NET['artifacts']}/cw20_base.wasm", client)
         own = {"address": str(me.address()), "amount": "1000"}

@@ -16,6 +16,20 @@ TEMPLATES = {
     "tagged": NAMES + MESSAGE + CALLS + "<tool_call>\n{{ call.function | tojson }}\n</tool_call>{% endfor %}" + END,
     # Mistral.
     "listed": NAMES + MESSAGE + CALLS + "[TOOL_CALLS][{{ call.function | tojson }}]{% endfor %}" + END,
+    # Mistral since its eleventh tokenizer.
+    "named": NAMES
+    + MESSAGE
+    + CALLS
+    + "[TOOL_CALLS]{{ call.function.name }}[ARGS]{{ call.function.arguments | tojson }}{% endfor %}"
+    + END,
+    # Qwen3-Coder.
+    "parameters": NAMES
+    + MESSAGE
+    + CALLS
+    + "<tool_call>\n<function={{ call.function.name }}>\n"
+    + "{% for name, value in call.function.arguments | items %}<parameter={{ name }}>\n"
+    + "{{ value if value is string else value | tojson }}\n</parameter>\n{% endfor %}</function>\n</tool_call>{% endfor %}"
+    + END,
     # Llama 3.
     "bare": NAMES
     + MESSAGE
@@ -31,7 +45,13 @@ THOUGHT = (
 HYBRID = "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}"
 ALWAYS = "<think>\n"
 # Marks that are tokens of their own, as in the families' real vocabularies, where a test can make a model like them.
-MARKS = {"tagged": ["<tool_call>", "</tool_call>"], "listed": ["[TOOL_CALLS]"], "bare": []}
+MARKS = {
+    "tagged": ["<tool_call>", "</tool_call>"],
+    "listed": ["[TOOL_CALLS]"],
+    "named": ["[TOOL_CALLS]", "[ARGS]"],
+    "parameters": ["<tool_call>", "</tool_call>"],
+    "bare": [],
+}
 
 
 def model(folder, style="tagged", special=False):

@@ -1,5 +1,6 @@
 """Clients that hang up, full queues, workers that die, orderly ends."""
 
+import math
 import socket
 import tempfile
 import threading
@@ -81,6 +82,39 @@ class BadDays(unittest.TestCase):
             first.close()
             waiting.join(30)
             self.assertFalse(waiting.is_alive())
+
+    def test_retry_after_is_the_time_that_those_before_take_as_measured(self):
+        worker = self.endless(queue=3)
+        router = self.start(stack.router([worker]))
+        # By which it knows how long such a request keeps its slot.
+        took = []
+        while sum(took) < 2:
+            began = time.monotonic()
+            worker.client().completions.create(model="endless", prompt=PROMPT, max_tokens=4000)
+            took.append(time.monotonic() - began)
+        for server in (worker, router):
+            # Of one sender: another one would get the place of its newest.
+            taken = self.stream(server)
+            next(taken)
+            queued = [threading.Thread(target=self.leave_soon, args=(server,)) for _ in range(3)]
+            for thread in queued:
+                thread.start()
+            worker.wait_for_metric("quern_worker_queued_requests", 3)
+            with self.assertRaises(openai.RateLimitError) as caught:
+                server.client().completions.create(model="endless", prompt=PROMPT, max_tokens=1)
+            wait = int(caught.exception.response.headers["retry-after"])
+            # Three wait for one slot. Before the second look some left early, and kept it for less.
+            self.assertLessEqual(wait, min(60, math.ceil(3.3 * max(took)) + 1), took)
+            self.assertGreaterEqual(wait, min(60, math.ceil(2.7 * min(took))) if server == worker else 1, took)
+            taken.close()
+            for thread in queued:
+                thread.join(60)
+                self.assertFalse(thread.is_alive())
+
+    def leave_soon(self, server):
+        chunks = self.stream(server)
+        next(chunks)
+        chunks.close()
 
     def test_a_router_goes_on_to_the_next_worker_when_one_is_dead_or_full(self):
         full, dying, good = self.endless(queue=1), self.endless(), self.endless(slots=8)

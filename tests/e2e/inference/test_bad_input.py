@@ -86,7 +86,8 @@ class BadInput(unittest.TestCase):
     def test_an_unknown_address_or_method(self):
         for server in (gateway, worker):
             self.assertEqual(raw(server, None, "/v1/wizardry", "GET")[0], 404)
-            self.assertEqual(raw(server, None, "/v1/completions", "GET")[0], 404)
+            status, answer = raw(server, None, "/v1/completions", "GET")
+            self.assertEqual((status, answer["error"]["code"]), (405, "method_not_supported"))
 
     def test_a_wrong_key(self):
         with self.assertRaises(openai.AuthenticationError) as caught:

@@ -45,6 +45,9 @@ class Examples(unittest.TestCase):
                     self.assertTrue(done.stdout or "assert" in code, code)
                     if language == "sh":
                         self.assertIn('"object":"response"', done.stdout)
+                    if "Idempotency-Key" in code:
+                        half = len(done.stdout) // 2
+                        self.assertEqual(done.stdout[:half], done.stdout[half:], "the same answer, id and all")
             finally:
                 for server in (gateway, *workers):
                     server.stop()

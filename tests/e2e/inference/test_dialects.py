@@ -247,12 +247,15 @@ class Browsers(unittest.TestCase):
 
     PAGE = "https://app.example"
 
-    def ask(self, server, method, path, **headers):
+    def ask(self, server, method, path, prompt="x", **headers):
         url = urllib.parse.urlparse(server.url)
         connection = http.client.HTTPConnection(url.netloc, timeout=30)
         try:
-            body = json.dumps({"model": MODEL, "prompt": "x", "max_tokens": 1}) if method == "POST" else None
-            connection.request(method, path, body=body, headers={name.replace("_", "-"): v for name, v in headers.items()})
+            body = json.dumps({"model": MODEL, "prompt": prompt, "max_tokens": 1}) if method == "POST" else None
+            sent = {name.replace("_", "-"): value for name, value in headers.items()}
+            if body:
+                sent.setdefault("Content-Type", "application/json")
+            connection.request(method, path, body=body, headers=sent)
             answer = connection.getresponse()
             answer.read()
             return answer
@@ -288,6 +291,13 @@ class Browsers(unittest.TestCase):
                         self.ask(server, "GET", "/v1/models", Authorization=f"Bearer {key}"),
                     ):
                         self.assertIsNone(answer.headers["access-control-allow-origin"])
+                    # What a browser sends for a page without asking first is not read.
+                    plain = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
+                    self.assertEqual(self.ask(server, "POST", "/v1/completions", **plain).status, 415)
+                    # A long one is heard to its end: the refusal would be lost with the connection.
+                    zipped = {"Content-Encoding": "gzip", "prompt": "x" * 3_000_000}
+                    for _ in range(5):
+                        self.assertEqual(self.ask(server, "POST", "/v1/completions", **zipped).status, 415)
                 # A page reads why it was refused, too.
                 answer = self.ask(open_router, "POST", "/v1/completions", Origin=self.PAGE)
                 self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]), (401, self.PAGE))

@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import anthropic
 import openai
 import stack
 
@@ -99,6 +100,35 @@ class Embeddings(unittest.TestCase):
                 self.assertEqual((caught.exception.code, caught.exception.param), (code, param))
         with self.assertRaises(openai.NotFoundError):
             client.embeddings.create(model="text-embedding-3-small", input="x")
+
+    def test_a_model_of_the_other_kind_is_at_fault_and_not_the_path(self):
+        words = [{"role": "user", "content": "x"}]
+
+        def named(ask, param="model"):
+            with self.assertRaises(openai.BadRequestError) as caught:
+                ask()
+            self.assertEqual((caught.exception.param, caught.exception.code), (param, "unsupported_model"))
+
+        plain = decoder.client()
+        for source in (client, plain):
+            named(lambda: source.embeddings.create(model=stack.MODEL_ID, input="x"))
+            with self.assertRaises(openai.BadRequestError) as caught:
+                source.embeddings.create(model=stack.MODEL_ID, input=[])
+            self.assertEqual(caught.exception.param, "input")
+        for source in (client, direct):
+            named(lambda: source.chat.completions.create(model=NAME, messages=words))
+            named(lambda: source.completions.create(model=NAME, prompt="x"))
+            named(lambda: source.responses.create(model=NAME, input="x"))
+            asks = anthropic.Anthropic(base_url=str(source.base_url).removesuffix("/v1/"), api_key=source.api_key, max_retries=0)
+            with self.assertRaisesRegex(anthropic.BadRequestError, "sentence encoder"):
+                asks.messages.create(model=NAME, messages=words, max_tokens=4)
+            with self.assertRaises(anthropic.BadRequestError):
+                asks.messages.count_tokens(model=NAME, messages=words)
+        for source, model in ((plain, NAME), (direct, stack.MODEL_ID)):
+            with self.assertRaises(openai.NotFoundError):
+                source.embeddings.create(model=model, input="x")
+        with self.assertRaises(openai.NotFoundError):
+            direct.chat.completions.create(model=stack.MODEL_ID, messages=words)
 
     def test_the_listing_says_what_the_model_makes(self):
         listed = {model.id: model for model in client.models.list().data}

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import unittest
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlparse
@@ -36,8 +37,10 @@ BODIES = {
     "/v1/messages/count_tokens": {"model": MODEL, "messages": CHAT["messages"]},
     "/tokenize": {"model": MODEL, "prompt": "hi"},
     "/detokenize": {"model": MODEL, "tokens": [5, 6]},
-    "/v1/embeddings": {"model": MODEL, "input": ["hi"]},
+    "/v1/embeddings": {"model": "encoder", "input": ["hi"]},
 }
+# Longest time that a schema or an expression may take to be refused or compiled, on a machine that does other things, too.
+BOMB_SECONDS = 15
 ODD = [None, True, -1, 0, 1e308, 2**63, "", "x" * 3000, "\x00\ud7ff", [], [[]], {}, {"type": 5}, ["a", 1, None]]
 
 
@@ -119,6 +122,7 @@ class AnyBody(unittest.TestCase):
                 if not (isinstance(odd, dict) and odd.get("stream")):
                     requests.append((path, odd))
         self.assertGreater(len(requests), 400)
+        statuses = {server: Counter() for server in (gateway, worker)}
 
         def ask(server):
             for path, odd in requests:
@@ -126,8 +130,16 @@ class AnyBody(unittest.TestCase):
                 self.assertIn(status, (200, 400, 404, 413, 429), (path, odd, answer))
                 if status != 200:
                     self.assertTrue(answer["error"]["message"], (path, odd))
+                statuses[server][path, status] += 1
 
         at_both(ask)
+        # At each path some asked for what there is and got it, and most did not.
+        for server, counts in statuses.items():
+            paths = set(BODIES) - ({"/v1/embeddings"} if server == worker else set())
+            for path in paths:
+                self.assertGreaterEqual(counts[path, 200], 1, (path, counts))
+                self.assertGreaterEqual(counts[path, 400], 40, (path, counts))
+            self.assertGreaterEqual(sum(counts[path, 200] for path in paths), 20, counts)
 
     def test_bodies_for_vectors_changed_at_random_are_too(self):
         dice, statuses = random.Random(21), {200: 0}
@@ -198,8 +210,14 @@ class AnyBody(unittest.TestCase):
         bombs = [{"response_format": schema(value)} for value in (deep, many, wide)]
         bombs += [{"guided_regex": text} for text in ("((a{1,1000}){1,1000}){1,1000}", "(a|b)*c(a|b){1000000}")]
         for bomb in bombs:
+            began = time.monotonic()
             status, answer = send(worker, "/v1/chat/completions", CHAT | bomb)
             self.assertIn(status, (200, 400), answer)
+            self.assertLess(time.monotonic() - began, BOMB_SECONDS, (status, str(bomb)[:99]))
+            # Others are served meanwhile, and no work goes on behind a refusal.
+            began = time.monotonic()
+            self.assertEqual(send(worker, "/v1/chat/completions", CHAT)[0], 200)
+            self.assertLess(time.monotonic() - began, BOMB_SECONDS)
         lost = {"type": "json_schema", "name": "s", "schema": {"$ref": "#/nowhere"}}
         body = {"model": MODEL, "input": "x", "text": {"format": lost}}
         status, answer = send(gateway, "/v1/responses", body)
@@ -236,6 +254,24 @@ OPTIONS = {
     "/v1/messages": [{"system": "x"}, {"stop_sequences": ["e"]}, {"top_k": 4}],
     "/v1/responses": [{"instructions": "x"}, {"text": {"format": {"type": "json_object"}}}, {"top_p": 0.5}],
 }
+
+
+class Heads(unittest.TestCase):
+    def test_a_head_that_is_too_long_is_told_so(self):
+        for server in (gateway, worker, encoder):
+            for size, end in ((200_000, b"\r\n\r\n"), (2_000_000, b"")):
+                with connect(server) as client:
+                    client.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * size + end)
+                    answer = b"".join(iter(lambda: client.recv(4096), b""))
+                top, body = answer.split(b"\r\n\r\n", 1)
+                self.assertIn(b"HTTP/1.1 431 ", top)
+                self.assertEqual(json.loads(body)["error"]["code"], "request_header_fields_too_large")
+            # By a client that reads once it has sent everything.
+            connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=30)
+            connection.request("GET", "/health", headers={"X-Long": "x" * 200_000})
+            self.assertEqual(connection.getresponse().status, 431)
+            connection.close()
+            self.assertEqual(json.loads(server.get("/health"))["status"], "ok")
 
 
 class Bytes(unittest.TestCase):

@@ -57,7 +57,6 @@ class Several(unittest.TestCase):
     def test_what_cannot_be_had_is_named(self):
         client = worker.client()
         for more, param in (
-            ({"echo": True, "logprobs": 1}, "echo"),
             ({"suffix": "x"}, "suffix"),
             ({"best_of": 3}, "best_of"),
             ({"prompt": ["x"] * 129}, "prompt"),

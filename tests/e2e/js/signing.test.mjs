@@ -4,9 +4,15 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 
 import { createMultisigThresholdPubkey, encodeSecp256k1Pubkey, pubkeyToAddress } from "@cosmjs/amino";
-import { makeMultisignedTxBytes } from "@cosmjs/stargate";
+import { setupWasmExtension } from "@cosmjs/cosmwasm";
+import { toUtf8 } from "@cosmjs/encoding";
+import { AminoTypes, makeMultisignedTxBytes, QueryClient } from "@cosmjs/stargate";
+import { AccessType } from "cosmjs-types/cosmwasm/wasm/v1/types";
 
-import { aminoAccount, aminoStranger, cosmwasm, DENOM, FEE, net, PREFIX, send, stargate, stranger } from "./lib/net.mjs";
+import { aminoTypes, converters, registry } from "./lib/amino.mjs";
+import {
+  account, aminoAccount, aminoStranger, comet, cosmwasm, DENOM, FEE, net, PREFIX, send, stargate, stranger,
+} from "./lib/net.mjs";
 
 let alice, client;
 
@@ -95,7 +101,34 @@ describe("amino JSON", () => {
     assert.equal(balance, "40");
     await wasm.migrate(alice.address, contractAddress, codeId, {}, "auto");
     await wasm.clearAdmin(alice.address, contractAddress, "auto");
+    const foretold = await wasm.instantiate2(alice.address, codeId, toUtf8("salt"), init, "second", "auto", options);
+    await wasm.updateAdmin(alice.address, foretold.contractAddress, bob.address, "auto");
+    assert.equal((await wasm.getContract(foretold.contractAddress)).admin, bob.address);
     wasm.disconnect();
+  });
+
+  test("signs an upload's permission as wasmd does: the document has none of it", async () => {
+    const code = readFileSync(`${net.artifacts}/cw20_base.wasm`);
+    const permission = { permission: AccessType.ACCESS_TYPE_ANY_OF_ADDRESSES, addresses: [alice.address] };
+    const fee = { amount: [{ denom: DENOM, amount: "200000" }], gas: "20000000" };
+    // CosmJS writes it out, which wasmd refuses too
+    const plain = await cosmwasm(alice);
+    await assert.rejects(plain.upload(alice.address, code, fee, "", permission), /signature verification failed/);
+    plain.disconnect();
+    const MSG = "/cosmwasm.wasm.v1.MsgStoreCode";
+    const { aminoType, toAmino, fromAmino } = converters[MSG];
+    const unseen = {
+      aminoType,
+      toAmino: (message) => ({ ...toAmino(message), instantiate_permission: {} }),
+      fromAmino: (amino) => ({ ...fromAmino({ ...amino, instantiate_permission: undefined }), instantiatePermission: permission }),
+    };
+    const wasm = await cosmwasm(alice, { aminoTypes: new AminoTypes({ ...converters, [MSG]: unseen }) });
+    const { codeId } = await wasm.upload(alice.address, code, fee, "", permission);
+    wasm.disconnect();
+    const rpc = await comet();
+    const { codeInfo } = await QueryClient.withExtensions(rpc, setupWasmExtension).wasm.getCode(codeId);
+    assert.deepEqual({ ...codeInfo.instantiatePermission }, permission);
+    rpc.disconnect();
   });
 
   test("does not pass with another sequence, and says what to look at", async () => {
@@ -116,6 +149,53 @@ describe("amino JSON", () => {
       return true;
     });
   });
+});
+
+test("coins unlock with time, continuously and at the end of each period", async () => {
+  const [lin, per] = [await stranger(), await aminoStranger()];
+  const coins = (amount) => [{ denom: DENOM, amount: String(amount) }];
+  // CosmJS writes in amino that an account is not delayed, which the SDK leaves out
+  const direct = await stargate(await account("js_amino"), { registry });
+  const amino = await stargate(alice, { registry, aminoTypes });
+  const { header } = await direct.getBlock();
+  const now = BigInt(Math.floor(Date.parse(header.time) / 1000));
+  const continuous = { fromAddress: alice.address, toAddress: lin.address, amount: coins(1000), endTime: now + 14n, delayed: false };
+  const vestingPeriods = [{ length: 4n, amount: coins(400) }, { length: 10n, amount: coins(600) }];
+  const periodic = { fromAddress: alice.address, toAddress: per.address, startTime: now, vestingPeriods };
+  const sign = async (client, typeUrl, value) => ok(await client.signAndBroadcast(alice.address, [{ typeUrl, value }], FEE));
+  await sign(direct, "/cosmos.vesting.v1beta1.MsgCreateVestingAccount", continuous);
+  await sign(amino, "/cosmos.vesting.v1beta1.MsgCreatePeriodicVestingAccount", periodic);
+  const fees = [lin, per].map((each) => send(alice.address, each.address, 1_000_000));
+  ok(await direct.signAndBroadcast(alice.address, fees, FEE));
+  direct.disconnect();
+  amino.disconnect();
+
+  const carol = (await stranger()).address;
+  /** What an account can send of its locked coins, by what it is refused: none of it all is sent before the end. */
+  async function unlocked(who, client) {
+    const most = coins(BigInt(await balance(who.address)) - 10_000n);
+    const sent = await client.sendTokens(who.address, carol, most, FEE);
+    if (sent.code === 0) return 1000;
+    const [, spendable] = /spendable balance (\d+)nqrn is smaller than/.exec(sent.rawLog);
+    // of fees the rest is free
+    return 1000 - (Number(most[0].amount) - Number(spendable));
+  }
+  const follow = async (who) => {
+    const client = await stargate(who);
+    const seen = [];
+    while (seen.at(-1) !== 1000) {
+      assert.ok(seen.length < 40, JSON.stringify(seen));
+      seen.push(await unlocked(who, client));
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+    }
+    client.disconnect();
+    return seen;
+  };
+  const [line, steps] = await Promise.all([follow(lin), follow(per)]);
+  assert.deepEqual(line, line.toSorted((a, b) => a - b));
+  assert.ok(line.some((each) => each > 0 && each < 1000), JSON.stringify(line));
+  assert.deepEqual([...new Set(steps)].slice(-2), [400, 1000]);
+  assert.deepEqual(steps, steps.toSorted((a, b) => a - b));
 });
 
 describe("a multisig of three keys, of which two must sign", () => {

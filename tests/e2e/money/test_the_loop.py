@@ -406,6 +406,33 @@ class TheLoop(unittest.TestCase):
         ):
             self.assertEqual(wrong.returncode, 9, wrong.stdout + wrong.stderr)
 
+    def test_5a1_many_streamed_choices_of_one_request_are_all_answered_and_their_receipts_are_there_at_once(self):
+        network, router = self.network, self.network.net["router"]
+        # More than are under way together.
+        choices, before = 128, int(usage(router)["spent"])
+        options = {
+            "model": MODEL, "prompt": [PROMPTS[0]] * (choices // 16), "max_tokens": 12, "n": 16,
+            "stream": True, "stream_options": {"include_usage": True},
+        }
+        with network.client(max_retries=0).completions.with_streaming_response.create(**options) as streamed:
+            lines = list(streamed.iter_lines())
+        self.assertEqual([line for line in lines if line.startswith("data:")][-1], "data: [DONE]", lines[-3:])
+        listed = {kept["id"]: kept for kept in network.receipts()}
+        ids = [line.rsplit(" ", 1)[1] for line in lines if line.startswith(": quern-receipt ")]
+        self.assertEqual(len(set(ids)), choices)
+        self.assertEqual(set(ids) - set(listed), set())
+        chunks = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+        ended = [choice["index"] for chunk in chunks for choice in chunk["choices"] if choice["finish_reason"]]
+        self.assertEqual(sorted(ended), list(range(choices)))
+        # What is told as used is what the receipts charge for, the prompt with each choice; what was cached is told.
+        told = chunks[-1]["usage"]
+        receipts = [listed[each]["signed"]["receipt"] for each in ids]
+        for name, own in (("prompt_tokens", "prompt"), ("completion_tokens", "completion")):
+            self.assertEqual(told[name], sum(receipt["usage"][own] for receipt in receipts))
+        self.assertGreater(told["prompt_tokens_details"]["cached_tokens"], 0)
+        spent = int(usage(router)["spent"]) - before
+        self.assertEqual(spent, sum(int(receipt["capture"]) for receipt in receipts))
+
     def test_5b_a_host_rotates_its_warm_key_and_what_it_serves_then_is_committed_and_claimed_by_the_new_one(self):
         network, number = self.network, 1
         host, node = network.net["workers"][number]["host"], network.net["nodes"][number]

@@ -46,7 +46,7 @@ def populated(node):
     init = {"name": "Token", "symbol": "TOKEN", "decimals": 6, "initial_balances": [{"address": me, "amount": "9"}]}
     instance = {
         "@type": "/cosmwasm.wasm.v1.MsgInstantiateContract", "sender": me, "admin": me, "code_id": code_id,
-        "label": "a token", "msg": base64.b64encode(json.dumps(init).encode()).decode(), "funds": [],
+        "label": "a token", "msg": init, "funds": [],
     }
     deliver(node, network.NAMES[1], [instance], 3_000_000)
     token = node.get(f"/cosmwasm/wasm/v1/code/{code_id}/contracts").json()["contracts"][0]

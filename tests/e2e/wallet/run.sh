@@ -53,8 +53,8 @@ q init one --chain-id "$CHAIN" --pace fast --rpc-port "$rpc" --p2p-port "$p2p" -
 q config set config consensus.timeout_commit 300ms >/dev/null
 keys=$(receipt keys)
 get warm_secret <<<"$keys" | q keys import-hex warm >/dev/null
-for name in host late payer router; do q keys add "$name" -o json >"$work/$name.json" 2>/dev/null; done
-for name in host late payer router warm; do
+for name in host late payer router friend poor locked parts forever; do q keys add "$name" -o json >"$work/$name.json" 2>/dev/null; done
+for name in host late payer router friend warm; do
     q genesis add-account "$(q keys show "$name" -a)" 1000000000000nqrn >/dev/null
 done
 cat >"$work/models.json" <<JSON
@@ -73,4 +73,6 @@ for i in $(seq 300); do
     [ "$i" -lt 300 ] || die "the node made no block within 60 s"
     sleep 0.2
 done
-QUERND=$QUERND HOME_DIR=$home WORK=$work CHAIN=$CHAIN KEYS=$keys bash tests/e2e/wallet/checks.sh
+export QUERND HOME_DIR=$home WORK=$work CHAIN KEYS=$keys
+bash tests/e2e/wallet/checks.sh
+bash tests/e2e/wallet/grants.sh

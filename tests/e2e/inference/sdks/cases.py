@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from schemas import DEFINITIONS, VALUES
 
-TOOL_CASES = 300
+TOOL_CASES = 360
 SCHEMA_CASES = 60
 MOST_TOKENS = 400
 # Model ids by how the model writes calls; the packaged model's template shows no tools.
-STYLES = ("quern-small", "quern-tagged", "quern-listed", "quern-bare")
+STYLES = ("quern-small", "quern-tagged", "quern-listed", "quern-named", "quern-parameters", "quern-bare")
 UNTAUGHT = STYLES[0]
 # Those that announce a call by a token of its own.
-MARKED = STYLES[1:3]
+MARKED = STYLES[1:5]
+# Writes texts as they are, and so takes no pattern or format of them: strict tools with one are refused.
+PLAIN_TEXTS = STYLES[4]
 DIALECTS = ("chat", "chat", "chat", "responses", "messages")
 
 
@@ -42,6 +44,10 @@ class Case:
         return f"case {self.number} ({self.dialect}, {self.model}, {choice}, {how}): {json.dumps(self.tools)}"
 
 
+def has_form(schema):
+    return schema.get("type") == "string" and bool({"pattern", "format"} & set(schema))
+
+
 def record(dice, names):
     """The schema of an object with some of the values."""
     fields = {name: VALUES[name] for name in names}
@@ -66,6 +72,7 @@ def tool_cases():
         tools = {}
         for index in range(dice.choice((1, 1, 2, 3, 6))):
             fields = list(dict.fromkeys(next(names) for _ in range(dice.choice((0, 1, 1, 2, 3)))))
+            fields = [name for name in fields if model != PLAIN_TEXTS or not has_form(VALUES[name])]
             tools[f"tool-{index}.{dice.choice(('get', 'set_it', 'B'))}"] = record(dice, fields)
         dialect = dice.choice(DIALECTS)
         choices = ["required", next(iter(tools))]

@@ -13,7 +13,10 @@ CHAT = [{"role": "user", "content": "What is to be done?"}]
 OPENAI = openai.OpenAI(base_url=BASE, api_key=KEY, max_retries=0, timeout=60)
 ANTHROPIC = anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0, timeout=60)
 END = 2
-MARKS = {"quern-tagged": "<tool_call>", "quern-listed": "[TOOL_CALLS]"}
+MARKS = {
+    "quern-tagged": "<tool_call>", "quern-listed": "[TOOL_CALLS]", "quern-named": "[TOOL_CALLS]",
+    "quern-parameters": "<tool_call>",
+}
 
 
 @dataclass(frozen=True)

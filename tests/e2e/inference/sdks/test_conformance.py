@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import jsonschema
 import openai
-from cases import MOST_TOKENS, UNTAUGHT, schema_cases, tool_cases
-from dialects import ASK, CHAT, OPENAI, Answer, mark_ids
+from cases import MOST_TOKENS, PLAIN_TEXTS, STYLES, UNTAUGHT, schema_cases, tool_cases
+from dialects import ASK, CHAT, END, OPENAI, Answer, mark_ids
 from served import MODEL
 
 MOST_CALLS = 16
@@ -128,6 +128,9 @@ class ToolCalls(unittest.TestCase):
         )
         self.assertGreaterEqual(len(self.cases), 200)
         self.assertGreaterEqual(score["called"], 200)
+        for style in STYLES:
+            called = sum(len(answer.calls) for case, answer in zip(self.cases, answers) if case.model == style)
+            self.assertGreaterEqual(called, 30, style)
         self.assertLessEqual(score["cut"], len(self.cases) // 10)
         self.assertGreater(score["text"], 0)
 
@@ -151,6 +154,13 @@ class ToolCalls(unittest.TestCase):
         self.assertEqual((caught.exception.param, caught.exception.code), ("tools", "invalid_value"))
         answer = ASK["chat"](replace(case, strict=False), self.marks)
         self.assertIn("a", json.loads(answer.calls[0][2]))
+        formed = schema["properties"] | {"a": {"type": "string", "pattern": "^[A-Z]{3}$"}}
+        case = replace(case, model=PLAIN_TEXTS, tools={"f": {
+            "type": "object", "properties": formed, "required": ["a"], "additionalProperties": False,
+        }})
+        with self.assertRaises(openai.BadRequestError) as caught:
+            ASK["chat"](case, self.marks)
+        self.assertEqual(caught.exception.param, "tools")
 
 
 class Formats(unittest.TestCase):
@@ -187,14 +197,14 @@ class Bounds(unittest.TestCase):
             entry = listed[model]
             most = entry.max_output_length
             self.assertLessEqual(most, entry.context_length)
-            room = entry.context_length - 4
-            answer = OPENAI.completions.create(
-                model=model, prompt=[5, 6, 7, 8], max_tokens=room, stop=["e", "a", "o", "i"], temperature=1.5
-            )
-            self.assertLessEqual(answer.usage.completion_tokens, room)
-            with self.assertRaises(openai.BadRequestError) as caught:
-                OPENAI.completions.create(model=model, prompt=[5, 6, 7, 8], max_tokens=room + 1)
-            self.assertEqual(caught.exception.code, "context_length_exceeded")
+            # The whole length, beside a prompt of a token and one of four; a model that may not end goes on to it.
+            for prompt, room in (([5], most), ([5, 6, 7, 8], entry.context_length - 4)):
+                request = {"model": model, "prompt": prompt, "logit_bias": {"0": -100, str(END): -100}}
+                answer = OPENAI.completions.create(max_tokens=room, **request)
+                self.assertEqual((answer.usage.completion_tokens, answer.choices[0].finish_reason), (room, "length"))
+                with self.assertRaises(openai.BadRequestError) as caught:
+                    OPENAI.completions.create(max_tokens=room + 1, **request)
+                self.assertEqual(caught.exception.code, "context_length_exceeded")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@ import asyncio
 import json
 import os
 import re
+import tempfile
 import unittest
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 import litellm
-from litellm.llms.openai_like.json_loader import JSONProviderRegistry, SimpleProviderConfig
+from litellm.llms.openai_like import json_loader
+from litellm.llms.openai_like.json_loader import JSONProviderRegistry
 from pydantic import BaseModel
 from served import BASE, ENCODER, KEY, MODEL, THINKER, THINKING, THOUGHT_TOKENS, TOOLS_MODEL
 
@@ -36,9 +39,16 @@ class City(BaseModel):
 
 def setUpModule():
     os.environ["QUERN_BASE"] = BASE
-    # The two places where LiteLLM lists such a provider.
+    # LiteLLM's own loader reads its own file, with the entry.
+    real = Path(json_loader.__file__)
+    with tempfile.TemporaryDirectory() as folder:
+        listed = json.loads((real.parent / "providers.json").read_text())
+        (Path(folder) / "providers.json").write_text(json.dumps(listed | ENTRY))
+        with mock.patch.object(json_loader, "__file__", f"{folder}/{real.name}"):
+            JSONProviderRegistry._loaded = False
+            JSONProviderRegistry.load()
+    # Errors are told apart for providers of this list alone.
     litellm.openai_compatible_providers.append("quern")
-    JSONProviderRegistry._providers["quern"] = SimpleProviderConfig("quern", ENTRY["quern"])
 
 
 def ask(model=MODEL, **request):

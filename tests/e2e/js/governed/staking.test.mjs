@@ -4,20 +4,21 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 
-import { fromBech32, toBase64, toBech32 } from "@cosmjs/encoding";
-import { encodePubkey, Registry } from "@cosmjs/proto-signing";
+import { fromBech32, toBase64, toBech32, toUtf8 } from "@cosmjs/encoding";
+import { encodePubkey } from "@cosmjs/proto-signing";
 import {
-  AminoTypes, createDefaultAminoConverters, defaultRegistryTypes, QueryClient, setupDistributionExtension,
-  setupMintExtension, setupSlashingExtension, setupStakingExtension,
+  QueryClient, setupDistributionExtension, setupMintExtension, setupSlashingExtension, setupStakingExtension,
 } from "@cosmjs/stargate";
-import { MsgUnjail } from "cosmjs-types/cosmos/slashing/v1beta1/tx";
 
-import { account, aminoAccount, comet, DENOM, net, PREFIX, stargate, stranger } from "../lib/net.mjs";
+import { aminoTypes, pack, packMessage, registry } from "../lib/amino.mjs";
+import { account, aminoAccount, aminoStranger, comet, DENOM, net, PREFIX, stargate, stranger } from "../lib/net.mjs";
 
 const PAID = 1000n;
 const FEE = { amount: [{ denom: DENOM, amount: String(PAID) }], gas: "3000000" };
 const QRN = 1_000_000_000;
 const TENTH = "100000000000000000";
+/** Blocks of jail, as tests/e2e/hosts/run.sh says. */
+const REQUALIFY = 20;
 const KEEP = "[do-not-modify]";
 const coin = (amount) => ({ denom: DENOM, amount: String(amount) });
 const ok = (result) => {
@@ -26,28 +27,15 @@ const ok = (result) => {
 };
 const valoper = (address) => toBech32(`${PREFIX}valoper`, fromBech32(address).data);
 
-/** What CosmJS leaves to applications: the message that frees a validator. */
 const UNJAIL = "/cosmos.slashing.v1beta1.MsgUnjail";
-/** Which CosmJS calls in amino what no release of the SDK does. */
 const COMMISSION = "/cosmos.distribution.v1beta1.MsgWithdrawValidatorCommission";
-const registry = new Registry([...defaultRegistryTypes, [UNJAIL, MsgUnjail]]);
-const aminoTypes = new AminoTypes({
-  ...createDefaultAminoConverters(),
-  [UNJAIL]: {
-    aminoType: "cosmos-sdk/MsgUnjail",
-    toAmino: ({ validatorAddr }) => ({ address: validatorAddr }),
-    fromAmino: ({ address }) => ({ validatorAddr: address }),
-  },
-  [COMMISSION]: {
-    aminoType: "cosmos-sdk/MsgWithdrawValCommission",
-    toAmino: ({ validatorAddress }) => ({ validator_address: validatorAddress }),
-    fromAmino: ({ validator_address }) => ({ validatorAddress: validator_address }),
-  },
-});
+const EXECUTE = "/cosmwasm.wasm.v1.MsgExecuteContract";
 
 const ways = {
-  DIRECT: { sign: account, delegator: "js_direct", newcomer: "js_new_direct", operator: "host", other: "second" },
-  "amino JSON": { sign: aminoAccount, delegator: "js_amino", newcomer: "js_new_amino", operator: "second", other: "host" },
+  DIRECT: { sign: account, someone: stranger, delegator: "js_direct", newcomer: "js_new_direct", operator: "host", other: "second" },
+  "amino JSON": {
+    sign: aminoAccount, someone: aminoStranger, delegator: "js_amino", newcomer: "js_new_amino", operator: "second", other: "host",
+  },
 };
 const clients = [];
 let rpc, query;
@@ -58,7 +46,9 @@ async function party(sign, name) {
   const client = await stargate(signer, { registry, aminoTypes });
   clients.push(client);
   const send = (typeUrl, value) => client.signAndBroadcast(signer.address, [{ typeUrl, value }], FEE);
-  return { address: signer.address, validator: valoper(signer.address), client, send };
+  const call = (contract, msg) =>
+    send(EXECUTE, { sender: signer.address, contract: net.contracts[contract], msg: toUtf8(JSON.stringify(msg)), funds: [] });
+  return { address: signer.address, validator: valoper(signer.address), client, send, call };
 }
 
 before(async () => {
@@ -111,7 +101,8 @@ for (const [name, way] of Object.entries(ways)) {
         securityContact: "sec@host.example", details: 'Two cards, "cooled" – été',
       };
       const edited = ok(await edit(said, TENTH));
-      assert.equal(event(edited, "edit_validator").commission_rate, "0.100000000000000000");
+      // as the SDK prints the whole commission there
+      assert.ok(event(edited, "edit_validator").commission_rate.startsWith(`commission_rates:<rate:"${TENTH}" `));
       const found = await validatorOf(host.validator);
       assert.deepEqual({ ...found.description }, said);
       assert.equal(found.commission.commissionRates.rate, TENTH);
@@ -162,6 +153,48 @@ for (const [name, way] of Object.entries(ways)) {
         (await query.staking.delegatorUnbondingDelegations(address)).unbondingResponses.length === 0);
     });
 
+    test("finds the gas of everything that it does with a stake by CosmJS's own factor", async () => {
+      const { client, address } = alice;
+      const all = { delegatorAddress: address, validatorAddress: host.validator, amount: coin(QRN) };
+      const move = { delegatorAddress: address, validatorSrcAddress: host.validator, validatorDstAddress: other, amount: coin(1) };
+      const here = await delegated(host.validator);
+      for (const [typeUrl, value] of [
+        ["/cosmos.staking.v1beta1.MsgDelegate", all],
+        ["/cosmos.staking.v1beta1.MsgBeginRedelegate", move],
+        ["/cosmos.staking.v1beta1.MsgUndelegate", all],
+        ["/cosmos.distribution.v1beta1.MsgWithdrawDelegatorReward", { delegatorAddress: address, validatorAddress: host.validator }],
+      ]) {
+        const { gasUsed, gasWanted } = ok(await client.signAndBroadcast(address, [{ typeUrl, value }], "auto"));
+        assert.ok(gasUsed <= gasWanted && gasWanted < 3_000_000n, `${typeUrl}: ${gasUsed} of ${gasWanted}`);
+      }
+      assert.equal(await delegated(host.validator), here - 1n);
+    });
+
+    test("lets somebody stake for it, with the host and up to the amount that it names, and no longer than it wants", async () => {
+      const someone = await way.someone();
+      const bob = await party(() => someone);
+      ok(await alice.client.sendTokens(alice.address, bob.address, [coin(10 * Number(PAID))], FEE));
+      const authorization = pack("/cosmos.staking.v1beta1.StakeAuthorization", {
+        maxTokens: coin(QRN), allowList: { address: [host.validator] }, authorizationType: 1,
+      });
+      const expiration = { seconds: 2_000_000_000n, nanos: 0 };
+      const { address } = alice;
+      ok(await alice.send("/cosmos.authz.v1beta1.MsgGrant", { granter: address, grantee: bob.address, grant: { authorization, expiration } }));
+      const typeUrl = "/cosmos.staking.v1beta1.MsgDelegate";
+      const stake = (validatorAddress, amount) =>
+        bob.send("/cosmos.authz.v1beta1.MsgExec", {
+          grantee: bob.address,
+          msgs: [packMessage({ typeUrl, value: { delegatorAddress: address, validatorAddress, amount: coin(amount) } })],
+        });
+      const before = await delegated(host.validator);
+      ok(await stake(host.validator, QRN - 5));
+      assert.equal(await delegated(host.validator), before + BigInt(QRN - 5));
+      assert.match((await stake(other, 1)).rawLog, /cannot delegate\/undelegate to .* validator/);
+      assert.match((await stake(host.validator, 6)).rawLog, /insufficient|negative/);
+      ok(await alice.send("/cosmos.authz.v1beta1.MsgRevoke", { granter: address, grantee: bob.address, msgTypeUrl: typeUrl }));
+      assert.match((await stake(host.validator, 1)).rawLog, /authorization not found$/);
+    });
+
     test("is refused what it does not have, in the SDK's words", async () => {
       const refused = await alice.client.undelegateTokens(alice.address, host.validator, coin(900 * QRN), FEE);
       assert.deepEqual([refused.code, refused.codespace ?? "sdk"], [18, "sdk"]);
@@ -207,7 +240,7 @@ for (const [name, way] of Object.entries(ways)) {
       assert.equal(await balance(host.address), before + paid - PAID);
     });
 
-    test("a newcomer becomes a validator, and nothing needs to be unjailed", async () => {
+    test("a newcomer becomes a validator, is convicted and jailed, and frees itself when its time is over", async () => {
       const bob = await party(way.sign, way.newcomer);
       const warmKey = (await stranger()).pubkey;
       const details = { transport_key: toBase64(randomBytes(32)), warm_key: toBase64(warmKey) };
@@ -238,6 +271,42 @@ for (const [name, way] of Object.entries(ways)) {
       const free = await bob.send(UNJAIL, { validatorAddr: bob.validator });
       assert.equal(free.code, 5);
       assert.match(free.rawLog, /validator not jailed; cannot be unjailed$/);
+
+      // what of all that a host offers is judged to be no honest work leaves it nothing to do
+      const model = "quern-small";
+      ok(await bob.call("registry", { set_offers: { offers: [{ model, capacity: 1, profile: "cpu" }] } }));
+      const judge = await party(way.sign, "judge");
+      const verdict = { host: bob.address, model, generation: 0, slash: true };
+      const convicted = ok(await judge.call("settlement", { convict: verdict }));
+      const slashes = convicted.events.filter((each) => each.type === "slash");
+      const [jailed, cut] = slashes.map((each) => Object.fromEntries(each.attributes.map((a) => [a.key, a.value])));
+      assert.deepEqual([slashes.length, cut.address, cut.reason], [2, jailed.jailed, "conviction"]);
+      assert.equal(Number(cut.burned_coins), (2 * QRN) / 10);
+      const out = await validatorOf(bob.validator);
+      assert.deepEqual([out.jailed, out.status, out.tokens], [true, 1, String((2 * QRN * 9) / 10)]);
+      const { slashes: recorded } = await query.distribution.validatorSlashes(bob.validator, 1, 1_000_000);
+      assert.equal(recorded.length, 1);
+      const infoOf = async (address) => {
+        const { info } = await query.slashing.signingInfos();
+        const found = info.find((each) => each.address === address);
+        assert.deepEqual((await query.slashing.signingInfo(address)).valSigningInfo, found);
+        return found;
+      };
+      const seconds = async () => Number((await infoOf(jailed.jailed)).jailedUntil.seconds);
+      assert.ok((await seconds()) > Math.floor(Date.now() / 1000) - 60);
+      const early = await bob.send(UNJAIL, { validatorAddr: bob.validator });
+      assert.equal(early.code, 4);
+      assert.match(early.rawLog, /validator still jailed; cannot be unjailed$/);
+      const freed = await wait("freedom", async () => {
+        const asked = await bob.send(UNJAIL, { validatorAddr: bob.validator });
+        assert.ok([0, 4].includes(asked.code), asked.rawLog);
+        return asked.code === 0 && asked;
+      });
+      assert.ok(freed.height >= convicted.height + REQUALIFY, `${freed.height} after ${convicted.height}`);
+      assert.equal((await validatorOf(bob.validator)).jailed, false);
+      assert.equal(await seconds(), 0);
+      // nobody shall be drawn who does not serve
+      ok(await bob.call("registry", { set_offers: { offers: [] } }));
     });
   });
 }
@@ -261,7 +330,9 @@ test("every query of CosmJS's staking pages is answered", async () => {
   assert.equal((await query.distribution.delegationTotalRewards(alice)).rewards.length, 2);
   assert.equal((await query.distribution.validatorOutstandingRewards(validator)).rewards.rewards[0].denom, DENOM);
   assert.equal((await query.distribution.communityPool()).pool[0].denom, DENOM);
-  assert.equal((await query.slashing.signingInfos()).info.length, 2);
+  // newcomers are listed too: who is in jail does not vote
+  const { info } = await query.slashing.signingInfos();
+  assert.ok(info.length >= 2 && info.some((each) => Number(each.indexOffset) > 0));
   assert.ok((await query.mint.annualProvisions()).toFloatApproximation() > 0);
   assert.ok((await query.mint.inflation()).toFloatApproximation() > 0);
 });

@@ -54,7 +54,8 @@ export async function stranger() {
 
 export const stargate = (signer, more = {}) =>
   SigningStargateClient.connectWithSigner(net.rpc, signer.wallet, { ...options, ...more });
-export const cosmwasm = (signer) => SigningCosmWasmClient.connectWithSigner(net.rpc, signer.wallet, options);
+export const cosmwasm = (signer, more = {}) =>
+  SigningCosmWasmClient.connectWithSigner(net.rpc, signer.wallet, { ...options, ...more });
 export const comet = () => Comet38Client.connect(net.rpc);
 
 export const send = (from, to, amount) => ({
