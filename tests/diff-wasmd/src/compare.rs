@@ -39,6 +39,11 @@ pub enum Kind {
     RestError,
     /// Answer over REST.
     RestBody,
+    /// A page over REST of a list that has entries of each chain's own: the part of its chain's complete list that was asked
+    /// for.
+    RestPage,
+    /// Numbers of accounts over REST: those of the complete lists, which are in the same order.
+    RestNumber,
     /// What an answer over REST is made of, where its values are each chain's own.
     RestShape,
 }
@@ -105,12 +110,12 @@ impl fmt::Display for Difference {
 /// Where the results of a transaction differ.
 pub fn results(what: &str, ours: &ExecTxResult, theirs: &ExecTxResult) -> Vec<Difference> {
     let code = |r: &ExecTxResult| format!("{}/{}: {}", r.codespace, r.code, r.log);
-    let executed = theirs.code == 0;
+    let refusal = (theirs.code != 0).then_some(theirs.log.as_str());
     let mut found = Vec::new();
     let mut differ = |kind, ours: String, theirs: String| {
         if ours != theirs {
             let what = match kind {
-                Kind::GasUsed => gas::described(executed, what),
+                Kind::GasUsed => gas::described(refusal, what),
                 _ => what.to_owned(),
             };
             found.push(Difference {

@@ -48,7 +48,7 @@ impl<'a> Classes<'a> {
                 let path = difference.what.split(' ').next().unwrap_or_default();
                 (path.to_owned(), String::new())
             }
-            Kind::RestBody | Kind::RestShape => {
+            Kind::RestBody | Kind::RestPage | Kind::RestNumber | Kind::RestShape => {
                 let route = difference.what.split(" | ").next().unwrap_or_default();
                 (route.to_owned(), String::new())
             }

@@ -219,7 +219,7 @@ fn unrevealed(answer: &Answer) -> Answer {
     }
     for path in ["/block/data/txs", "/sdk_block/data/txs"] {
         if let Some(entries) = json.pointer_mut(path).and_then(Value::as_array_mut)
-            && !entries.is_empty()
+            && entries.first().is_some_and(is_reveal)
         {
             entries.remove(0);
         }
@@ -228,6 +228,12 @@ fn unrevealed(answer: &Answer) -> Answer {
         body: json.to_string().into_bytes(),
         ..answer.clone()
     }
+}
+
+/// Whether an entry of a block's transactions is what its proposer reveals to the beacon.
+fn is_reveal(entry: &Value) -> bool {
+    let bytes = entry.as_str().and_then(|text| STANDARD.decode(text).ok());
+    bytes.is_some_and(|tx| quern_beacon::tx::decode(&tx).is_some())
 }
 
 /// The first thing in which answers differ, values that are each chain's own aside.
@@ -262,4 +268,25 @@ fn difference(case: &Case, ours: &Answer, theirs: &Answer) -> Option<Difference>
         },
         ..found
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_transaction_of_a_block_goes_if_it_is_a_reveal() {
+        let block = |txs: &[&[u8]]| {
+            let txs: Vec<String> = txs.iter().map(|tx| STANDARD.encode(tx)).collect();
+            Answer {
+                status: 200,
+                headers: Vec::new(),
+                body: json!({"block": {"data": {"txs": txs}}}).to_string().into_bytes(),
+            }
+        };
+        let reveal = quern_beacon::tx::encode(&[7; 32]);
+        assert_eq!(unrevealed(&block(&[&reveal, b"sent"])), block(&[b"sent"]));
+        let others = block(&[b"sent", &reveal]);
+        assert_eq!(unrevealed(&others), others);
+    }
 }

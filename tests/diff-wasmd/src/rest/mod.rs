@@ -22,6 +22,7 @@ use crate::compare::{Difference, Kind};
 use cases::Case;
 use client::{Answer, ask};
 pub use excuses::{RULES, same_words};
+use lists::Lists;
 pub use live::compare as compare_live;
 pub use posts::Samples;
 pub use values::Known;
@@ -55,6 +56,7 @@ pub struct Sides {
     /// Requests sent to each.
     pub asked: usize,
     differences: Vec<Difference>,
+    lists: Lists,
 }
 
 impl Sides {
@@ -78,6 +80,7 @@ impl Sides {
             entries,
             asked: 0,
             differences: Vec::new(),
+            lists: Lists::new([ours, theirs]),
         }
     }
 
@@ -139,8 +142,9 @@ impl Sides {
         let ours = ask(self.ours, &both[0]).unwrap_or_else(|e| panic!("ours: {}: {e}", both[0].what()));
         let theirs = ask(self.theirs, &both[1]).unwrap_or_else(|e| panic!("wasmd: {}: {e}", both[1].what()));
         self.asked += 1;
-        self.differences
-            .extend(Self::difference(&both[0], &ours, &theirs));
+        if let Some(found) = Self::difference(&both[0], &ours, &theirs) {
+            self.differences.extend(self.lists.judge(&both[0], found));
+        }
         [ours, theirs]
     }
 

@@ -1,5 +1,7 @@
 //! Differences of staking that are meant, each with its reason.
 
+use std::sync::LazyLock;
+
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 use super::near;
@@ -129,6 +131,9 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
+/// Contracts that hold what is behind hosts, and what those earn until it is paid.
+static HOLDERS: LazyLock<[String; 2]> = LazyLock::new(|| ["bonding", "rewards"].map(super::income::contract));
+
 /// What pages are compared without.
 pub const PAGE: &[&str] = &["next_key", "min_self_delegation", "update_time", "unbonding_id"];
 
@@ -148,7 +153,7 @@ pub fn contract_events(event: &str) -> bool {
     let (kind, rest) = event.split_once('(').unwrap_or((event, ""));
     matches!(kind, "execute" | "sudo" | "validator_set")
         || kind.starts_with("wasm")
-        || is_bank(kind) && is_contract(rest)
+        || is_bank(kind) && HOLDERS.iter().any(|holder| names(rest, holder))
 }
 
 /// Events of coins that wasmd's pools hold, and rewards until they are paid.
@@ -156,19 +161,17 @@ pub fn pool_events(event: &str) -> bool {
     let (kind, rest) = event.split_once('(').unwrap_or((event, ""));
     let pools = ["bonded_tokens_pool", "not_bonded_tokens_pool", "distribution"];
     let pools = pools.map(|pool| quern_types::module_address(pool).to_string());
-    is_bank(kind) && pools.iter().any(|pool| rest.contains(pool.as_str()))
+    is_bank(kind) && pools.iter().any(|pool| names(rest, pool))
 }
 
 fn is_bank(kind: &str) -> bool {
     matches!(kind, "coin_spent" | "coin_received" | "transfer" | "message")
 }
 
-/// Whether attributes name an address as long as contracts have.
-fn is_contract(attributes: &str) -> bool {
-    let words = attributes.split(|c: char| !c.is_ascii_alphanumeric());
-    words
-        .into_iter()
-        .any(|word| word.starts_with("quern1") && word.len() > 60)
+/// Whether attributes name an address.
+fn names(attributes: &str, address: &str) -> bool {
+    let mut words = attributes.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word == address)
 }
 
 /// Events without the least part of an operator, and when its commission changed.
@@ -311,5 +314,22 @@ fn strip_json(value: &mut serde_json::Value, names: &[&str], worker: bool) {
             list.iter_mut().for_each(|value| strip_json(value, names, worker));
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coins_of_the_contracts_that_hold_stakes_are_dropped_and_of_no_other_account() {
+        let sent = |to: &str| format!("transfer(recipient={to}, sender=quern1x, amount=5nqrn)");
+        for holder in ["bonding", "rewards"] {
+            assert!(contract_events(&sent(&super::super::income::contract(holder))));
+        }
+        let stranger = quern_types::contract_address(90, 90).to_string();
+        for other in [stranger, super::super::income::contract("settlement")] {
+            assert!(!contract_events(&sent(&other)));
+        }
     }
 }
