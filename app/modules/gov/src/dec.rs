@@ -1,68 +1,102 @@
 //! Decimals between 0 and about 3.4 x 10^20 with 18 digits after the point (the SDK's `LegacyDec`, as far as
 //! governance uses it).
 
+use std::fmt;
+
 use quern_protocol::Amount;
 
 /// One.
 pub(crate) const ONE: u128 = 1_000_000_000_000_000_000;
 const DIGITS: usize = 18;
 
+/// The largest that the SDK reads: 2^256 less 10^-18, in units of 10^-18.
+const LARGEST: &str =
+    "115792089237316195423570985008687907853269984665640564039457584007913129639935999999999999999999";
+
+/// A decimal as the SDK reads one, of any sign and size that it takes.
+pub(crate) struct Decimal {
+    negative: bool,
+    /// Units of 10^-18, without zeros in front.
+    digits: String,
+}
+
+impl Decimal {
+    /// Reads `-0.334`. A second sign is that of the digits, as in Go.
+    ///
+    /// # Errors
+    /// What the SDK says of such a text.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let (minus, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        if text.is_empty() {
+            return Err("decimal string cannot be empty".to_owned());
+        }
+        let (mut combined, decimals) = match text.split('.').collect::<Vec<_>>().as_slice() {
+            [whole] => ((*whole).to_owned(), 0),
+            [whole, fraction] if whole.is_empty() || fraction.is_empty() => {
+                return Err("invalid decimal length".to_owned());
+            }
+            [whole, fraction] => (format!("{whole}{fraction}"), fraction.len()),
+            _ => return Err("invalid decimal string".to_owned()),
+        };
+        let Some(zeros) = DIGITS.checked_sub(decimals) else {
+            let more = decimals.saturating_sub(DIGITS);
+            return Err(format!(
+                "value '{text:.100}' exceeds max precision by -{more} decimal places: max precision {DIGITS}"
+            ));
+        };
+        combined.push_str(&"0".repeat(zeros));
+        let (second, digits) = match combined.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, combined.strip_prefix('+').unwrap_or(&combined)),
+        };
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(format!(
+                "failed to set decimal string with base 10: {combined:.120}"
+            ));
+        }
+        let digits = digits.trim_start_matches('0');
+        if (digits.len(), digits) > (LARGEST.len(), LARGEST) {
+            return Err("out of range: invalid decimal string".to_owned());
+        }
+        Ok(Self {
+            negative: minus != second && !digits.is_empty(),
+            digits: digits.to_owned(),
+        })
+    }
+
+    /// Whether it is less than zero.
+    pub(crate) const fn is_negative(&self) -> bool {
+        self.negative
+    }
+
+    /// Its magnitude in units of 10^-18, if that is no more than a number of 128 bits.
+    pub(crate) fn units(&self) -> Option<u128> {
+        match self.digits.as_str() {
+            "" => Some(0),
+            digits => digits.parse().ok(),
+        }
+    }
+}
+
+impl fmt::Display for Decimal {
+    /// With all 18 digits behind the point.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let padded = format!("{:0>19}", self.digits);
+        let (whole, fraction) = padded.split_at(padded.len().saturating_sub(DIGITS));
+        write!(f, "{}{whole}.{fraction}", if self.negative { "-" } else { "" })
+    }
+}
+
 /// Reads `0.334`: units of 10^-18.
 ///
 /// # Errors
 /// What is wrong with the text, in few words.
-pub(crate) fn parse(text: &str) -> Result<u128, &'static str> {
-    if text.is_empty() {
-        return Err("decimal string cannot be empty");
+pub(crate) fn parse(text: &str) -> Result<u128, String> {
+    let read = Decimal::read(text)?;
+    if read.is_negative() {
+        return Err("decimal is negative".to_owned());
     }
-    if text.starts_with('-') {
-        return Err("decimal is negative");
-    }
-    let (whole, fraction) = match text.split_once('.') {
-        None => (text, ""),
-        Some((_, "")) => return Err("invalid decimal string"),
-        Some(parts) => parts,
-    };
-    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(fraction) {
-        return Err("invalid decimal string");
-    }
-    if fraction.len() > DIGITS {
-        return Err("value exceeds max precision of 18 decimal places");
-    }
-    let number = |text: &str| text.parse::<u128>().map_err(|_| "decimal out of range");
-    number(whole)?
-        .checked_mul(ONE)
-        .and_then(|units| units.checked_add(number(&format!("{fraction:0<18}")).ok()?))
-        .ok_or("decimal out of range")
-}
-
-/// What the SDK says of a text that is no such decimal, without its sign.
-pub(crate) fn refusal(text: &str) -> String {
-    if text.is_empty() {
-        return "decimal string cannot be empty".to_owned();
-    }
-    let (digits, decimals) = match text.split('.').collect::<Vec<_>>().as_slice() {
-        [whole] => ((*whole).to_owned(), 0),
-        [whole, fraction] if whole.is_empty() || fraction.is_empty() => {
-            return "invalid decimal length".to_owned();
-        }
-        [whole, fraction] => (format!("{whole}{fraction}"), fraction.len()),
-        _ => return "invalid decimal string".to_owned(),
-    };
-    match DIGITS.checked_sub(decimals) {
-        None => format!(
-            "value '{text:.100}' exceeds max precision by -{} decimal places: max precision {DIGITS}",
-            decimals.saturating_sub(DIGITS)
-        ),
-        Some(_) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-            "out of range: invalid decimal string".to_owned()
-        }
-        Some(zeros) => format!(
-            "failed to set decimal string with base 10: {digits:.100}{}",
-            "0".repeat(zeros)
-        ),
-    }
+    read.units().ok_or_else(|| "decimal out of range".to_owned())
 }
 
 /// Writes all 18 digits: `0.334000000000000000`.
@@ -107,6 +141,47 @@ mod tests {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert!(parse("999999999999999999999999").is_err());
+    }
+
+    #[test]
+    fn signs_and_sizes_are_those_of_the_sdk() {
+        let shown = |text: &str| Decimal::read(text).map(|read| read.to_string());
+        for (text, said) in [
+            ("-0", "0.000000000000000000"),
+            ("00", "0.000000000000000000"),
+            ("+0.5", "0.500000000000000000"),
+            ("--0.5", "0.500000000000000000"),
+            ("-+0.5", "-0.500000000000000000"),
+            (
+                "12345678901234567890123456789.5",
+                "12345678901234567890123456789.500000000000000000",
+            ),
+        ] {
+            assert_eq!(shown(text), Ok(said.to_owned()), "{text}");
+        }
+        for (text, said) in [
+            ("-", "decimal string cannot be empty"),
+            (
+                "++1",
+                "failed to set decimal string with base 10: ++1000000000000000000",
+            ),
+            (
+                "0.-5",
+                "failed to set decimal string with base 10: 0-50000000000000000",
+            ),
+        ] {
+            assert_eq!(shown(text), Err(said.to_owned()), "{text}");
+        }
+        let most = &LARGEST[..LARGEST.len() - DIGITS];
+        assert_eq!(
+            shown(&format!("{most}.9")),
+            Ok(format!("{most}.9{}", "0".repeat(17)))
+        );
+        let more = format!("{}6", &most[..most.len() - 1]);
+        assert_eq!(
+            shown(&more),
+            Err("out of range: invalid decimal string".to_owned())
+        );
     }
 
     #[test]

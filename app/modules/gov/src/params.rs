@@ -3,15 +3,17 @@
 use prost::Message;
 use prost_types::Duration;
 use quern_context::Cx;
-use quern_proto::cosmos::gov::v1::Params;
+use quern_proto::cosmos::{base::v1beta1 as base, gov::v1::Params};
 use quern_types::{AccAddress, Amount, BASE_DENOM, Coins, Error, Result};
 
-use crate::{MODULE, convert, dec, keys};
+use crate::dec::{self, Decimal};
+use crate::{MODULE, convert, keys};
 
 const DAY: i64 = 86_400;
 const QRN: Amount = 1_000_000_000;
 /// Longest period: no sum with a time of this millennium is out of range.
 const MAX_PERIOD: i64 = 100 * 365 * DAY;
+const DEPOSIT_PERIOD: &str = "maximum deposit period";
 
 /// Shares that decide, in units of 10^-18, and what burns.
 #[derive(Clone, Copy, Debug)]
@@ -104,14 +106,11 @@ pub(crate) fn min_deposit(params: &Params, expedited: bool) -> Result<Coins> {
     })
 }
 
-/// The SDK's rules (`Params.ValidateBasic`), a share for the least deposit included, and bounds on periods.
+/// The SDK's rules (`Params.ValidateBasic`) in its words, a share for the least deposit included, and bounds on periods.
 fn validate(params: &Params) -> Result<(), String> {
-    let coins = |wire, name: &str| {
-        let coins = convert::coins(wire).map_err(|e| format!("invalid {name}: {e}"))?;
-        match coins.is_empty() {
-            true => Err(format!("invalid {name}: {coins}")),
-            false => Ok(coins),
-        }
+    let coins = |wire: &[base::Coin], name: &str| {
+        let read = convert::coins(wire).ok().filter(|coins| !coins.is_empty());
+        read.ok_or_else(|| format!("invalid {name}: {}", convert::shown_coins(wire)))
     };
     let least = coins(&params.min_deposit, "minimum deposit")?;
     let expedited = coins(&params.expedited_min_deposit, "expedited minimum deposit")?;
@@ -127,7 +126,7 @@ fn validate(params: &Params) -> Result<(), String> {
             "expedited minimum deposit {expedited} has a denomination that the minimum deposit lacks"
         ));
     }
-    period(params.max_deposit_period.as_ref(), "maximum deposit period")?;
+    period(params.max_deposit_period.as_ref(), DEPOSIT_PERIOD)?;
     fraction(&params.quorum, &QUORUM)?;
     let threshold = fraction(&params.threshold, &THRESHOLD)?;
     let faster = fraction(&params.expedited_threshold, &EXPEDITED_THRESHOLD)?;
@@ -139,8 +138,12 @@ fn validate(params: &Params) -> Result<(), String> {
     }
     fraction(&params.veto_threshold, &VETO)?;
     let voting = period(params.voting_period.as_ref(), "voting period")?;
-    if period(params.expedited_voting_period.as_ref(), "expedited voting period")? >= voting {
-        return Err("expedited voting period must be strictly less that the regular voting period".into());
+    let faster = period(params.expedited_voting_period.as_ref(), "expedited voting period")?;
+    if (faster.seconds, faster.nanos) >= (voting.seconds, voting.nanos) {
+        let (faster, voting) = (convert::shown_duration(faster), convert::shown_duration(voting));
+        return Err(format!(
+            "expedited voting period {faster} must be strictly less that the regular voting period {voting}"
+        ));
     }
     fraction(&params.min_initial_deposit_ratio, &INITIAL_DEPOSIT)?;
     fraction(&params.proposal_cancel_ratio, &CANCEL)?;
@@ -209,45 +212,46 @@ const MIN_DEPOSIT: Words = Words {
 };
 
 fn fraction(text: &str, words: &Words) -> Result<u128, String> {
-    let (negative, magnitude) = match text.strip_prefix('-') {
-        Some(magnitude) => (true, magnitude),
-        None => (false, text),
-    };
-    let share =
-        dec::parse(magnitude).map_err(|_| format!("{}: {}", words.invalid, dec::refusal(magnitude)))?;
-    if share == 0 && !words.zero {
-        return Err(format!("{}: {}", words.low, dec::show(0)));
+    let read = Decimal::read(text).map_err(|e| format!("{}: {e}", words.invalid))?;
+    let units = read.units();
+    if read.is_negative() || units == Some(0) && !words.zero {
+        return Err(format!("{}: {read}", words.low));
     }
-    if negative && share > 0 {
-        return Err(format!("{}: -{}", words.low, dec::show(share)));
-    }
-    if share > dec::ONE {
+    units.filter(|units| *units <= dec::ONE).ok_or_else(|| {
         // of the quorum the SDK prints the text, of others the number
-        let shown = match words.large == QUORUM.large {
-            true => text.to_owned(),
-            false => dec::show(share),
-        };
-        return Err(format!("{}: {shown}", words.large));
-    }
-    Ok(share)
+        if words.large == QUORUM.large {
+            format!("{}: {text:.200}", words.large)
+        } else {
+            format!("{}: {read}", words.large)
+        }
+    })
 }
 
-fn period(duration: Option<&Duration>, name: &str) -> Result<(i64, i32), String> {
-    let duration = duration.ok_or_else(|| format!("{name} must not be nil"))?;
+fn period<'a>(duration: Option<&'a Duration>, name: &str) -> Result<&'a Duration, String> {
+    // the SDK prints a pointer, which is null
+    let duration = duration.ok_or_else(|| format!("{name} must not be nil: 0"))?;
     quern_proto::time::check_duration(duration).map_err(|e| format!("{name}: {e}"))?;
-    let period = (duration.seconds, duration.nanos);
-    if period <= (0, 0) {
-        return Err(format!("{name} must be positive"));
+    if (duration.seconds, duration.nanos) <= (0, 0) {
+        let shown = match name {
+            // here it prints where the number lies in its memory, which no two nodes agree on
+            DEPOSIT_PERIOD => convert::nanoseconds(duration).to_string(),
+            _ => convert::shown_duration(duration),
+        };
+        return Err(format!("{name} must be positive: {shown}"));
     }
     if duration.seconds > MAX_PERIOD {
         return Err(format!("{name} is longer than a hundred years"));
     }
-    Ok(period)
+    Ok(duration)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const fn lasting(seconds: i64, nanos: i32) -> Option<Duration> {
+        Some(Duration { seconds, nanos })
+    }
 
     #[test]
     fn the_defaults_are_valid() {
@@ -284,7 +288,61 @@ mod tests {
     #[test]
     fn refusals_are_the_sdks_letter_for_letter() {
         type Break = fn(&mut Params);
-        let cases: [(Break, &str); 11] = [
+        let cases: [(Break, &str); 26] = [
+            (|p| p.min_deposit.clear(), "invalid minimum deposit: "),
+            (
+                |p| p.min_deposit[0].amount = "-0100".into(),
+                "invalid minimum deposit: -100nqrn",
+            ),
+            (
+                |p| p.min_deposit.push(p.min_deposit[0].clone()),
+                "invalid minimum deposit: 100000000000nqrn,100000000000nqrn",
+            ),
+            (
+                |p| p.expedited_min_deposit[0].amount = "0".into(),
+                "invalid expedited minimum deposit: 0nqrn",
+            ),
+            (
+                |p| p.expedited_min_deposit = p.min_deposit.clone(),
+                "expedited minimum deposit must be greater than minimum deposit: 100000000000nqrn",
+            ),
+            (
+                |p| p.max_deposit_period = None,
+                "maximum deposit period must not be nil: 0",
+            ),
+            (
+                |p| p.max_deposit_period = Some(Duration::default()),
+                "maximum deposit period must be positive: 0",
+            ),
+            (|p| p.voting_period = None, "voting period must not be nil: 0"),
+            (
+                |p| p.voting_period = lasting(0, 0),
+                "voting period must be positive: 0s",
+            ),
+            (
+                |p| p.voting_period = lasting(-3_661, -500_000_000),
+                "voting period must be positive: -1h1m1.5s",
+            ),
+            (
+                |p| p.expedited_voting_period = None,
+                "expedited voting period must not be nil: 0",
+            ),
+            (
+                |p| p.expedited_voting_period = lasting(0, -1_500),
+                "expedited voting period must be positive: -1.5µs",
+            ),
+            (
+                |p| p.voting_period = lasting(86_400, 0),
+                "expedited voting period 24h0m0s must be strictly less that the regular voting period 24h0m0s",
+            ),
+            (
+                |p| p.quorum = "340282366920938463463374607431768211456".into(),
+                "quorom too large: 340282366920938463463374607431768211456",
+            ),
+            (
+                |p| p.threshold = "340282366920938463463374607431768211456".into(),
+                "vote threshold too large: 340282366920938463463374607431768211456.000000000000000000",
+            ),
             (|p| p.quorum = "1.5".into(), "quorom too large: 1.5"),
             (
                 |p| p.quorum = "-0.1".into(),
