@@ -1,5 +1,6 @@
 """A sixth node, which joins the running network from its genesis alone."""
 
+import json
 import shutil
 import signal
 import socket
@@ -10,6 +11,9 @@ from network import ENVIRONMENT, QUERND, get, quernd, run
 
 # Seconds that a stopped node's state may take to read.
 PATIENCE = 60
+# What must be among the invariants that are checked.
+CONTRACTS = {"audits/balance", "bonding/balance", "bonding/positions", "rewards/balance", "settlement/escrows",
+             "staking/completions"}
 
 
 class Joiner:
@@ -78,3 +82,17 @@ def compare(homes, height, checks):
         return
     checks.that(name, len(first) > 100 and not different,
                 different or f"{len(homes)} nodes, {len(first)} keys at block {height}")
+
+
+def books(home, checks):
+    """Every invariant of a stopped node's state, as `quernd invariants` checks them."""
+    name = "the books of every module and contract agree"
+    command = [str(QUERND), "invariants", "--home", str(home), "-o", "json"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=PATIENCE)
+        held = json.loads(done.stdout)["held"] if done.returncode == 0 else []
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+        checks.that(name, False, error)
+        return
+    missing = CONTRACTS - set(held)
+    checks.that(name, not missing, f"{len(held)} invariants" if held else done.stderr.strip() or f"missing: {missing}")

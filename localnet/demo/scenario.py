@@ -13,7 +13,7 @@ import checks as money_and_power
 import report
 from chats import MODEL, Collector, Payers
 from checks import Checks
-from joiner import Joiner, compare
+from joiner import Joiner, books, compare
 from network import ROOT, Network, clear, get
 
 HOSTS = 5
@@ -327,3 +327,5 @@ class Demo:
         elif self.joiner:
             homes = [node["home"] for node in self.network.net["nodes"]] + [self.joiner.home]
             compare(homes, min(heights), self.checks)
+        if self.network.net:
+            books(self.network.net["nodes"][0]["home"], self.checks)

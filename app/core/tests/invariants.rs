@@ -163,6 +163,14 @@ fn forgetful(rows: &Rows, who: &User) -> Vec<Change> {
     vec![(key, Some(any.encode_to_vec()))]
 }
 
+/// What leaves a host is noted as behind somebody else.
+fn elsewhere(rows: &Rows, host: &AccAddress, other: &AccAddress) -> Vec<Change> {
+    let (key, value) = first(rows, b"staking/\x01");
+    let before = key.strip_suffix(host.length_prefixed().as_slice()).unwrap();
+    let moved = [before, &other.length_prefixed()].concat();
+    vec![(key.clone(), None), (moved, Some(value))]
+}
+
 #[test]
 fn each_invariant_holds_of_a_busy_chain_and_is_told_when_one_row_is_wrong() {
     let (s, vera) = busy();
@@ -209,6 +217,11 @@ fn each_invariant_holds_of_a_busy_chain_and_is_told_when_one_row_is_wrong() {
             "staking/completions",
             "corrupt completion",
             vec![(b"staking/\x01short".to_vec(), Some(vec![1]))],
+        ),
+        (
+            "staking/completions",
+            "which is no host",
+            elsewhere(&rows, &s.w.hosts[0].address(), &vera.address()),
         ),
         (
             "upgrade/plan",

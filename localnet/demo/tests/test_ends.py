@@ -119,6 +119,23 @@ class Folder(unittest.TestCase):
         self.assertEqual([check["holds"] for check in checks.done], [False])
         self.assertIn("timed out", checks.done[0]["detail"])
 
+    def test_a_node_whose_books_cannot_be_checked_fails_the_run(self):
+        self.dir.mkdir()
+        checks = Checks(lambda _: None)
+        joiner.books(self.dir, checks)
+        self.assertEqual([check["holds"] for check in checks.done], [False])
+        self.assertIn(str(self.dir), checks.done[0]["detail"])
+
+    def test_invariants_that_are_not_checked_fail_the_run(self):
+        self.dir.mkdir()
+        program = self.dir / "quernd"
+        program.write_text("""#!/bin/sh\necho '{"height": 7, "held": ["bonding/balance"]}'\n""")
+        program.chmod(0o755)
+        checks = Checks(lambda _: None)
+        with patch.object(joiner, "QUERND", program):
+            joiner.books(self.dir, checks)
+        self.assertEqual([check["holds"] for check in checks.done], [False])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -82,17 +82,23 @@ class Network:
             time.sleep(0.2)
         raise AssertionError(f"no {what} in {seconds} s; the network said:\n{self.log.read_text()[-4000:]}")
 
-    def stop(self):
+    def stop(self, look=lambda: None):
+        """Stops everything. `look` is called when all has ended and what it wrote is still there."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(90)
+            look()
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
         finally:
             self.folder.cleanup()
         return code
+
+    def books(self):
+        """What holds of each stopped node's state, by `quernd invariants`."""
+        return [ask("invariants", "--home", node["home"])["held"] for node in self.net["nodes"]]
 
     def kill(self, program, number=0, how=signal.SIGKILL):
         """Ends a part, which is started again: `quern-router`, or a host's `quern-worker`."""

@@ -58,8 +58,11 @@ class TheLoop(unittest.TestCase):
 
     @classmethod
     def end(cls):
-        code = cls.network.stop()
+        held = []
+        code = cls.network.stop(lambda: held.extend(cls.network.books()))
         assert code == 0, f"the network ended with {code}"
+        named = {"bonding/positions", "rewards/balance", "settlement/escrows", "staking/completions"}
+        assert held and all(named <= set(books) for books in held), f"the books that were checked: {held}"
 
     def test_1_hosts_are_bonded_validators(self):
         hosts = self.network.smart("registry", {"hosts": {}})

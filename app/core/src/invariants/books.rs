@@ -1,5 +1,7 @@
 //! The books of the chain's own contracts, and of accounts whose coins stand behind hosts.
 
+use std::collections::BTreeSet;
+
 use quern_interface::{MAX_PAGE, audits, bonding, registry, rewards, settlement};
 use quern_protocol::Amount;
 use quern_system::{AUDITS, BONDING, REGISTRY, REWARDS, SETTLEMENT};
@@ -73,16 +75,8 @@ pub(super) fn positions(books: &Books<'_>) -> Result<()> {
     let Some(totals) = books.ask::<bonding::Totals>(BONDING, &bonding::QueryMsg::Totals {})? else {
         return Ok(());
     };
-    let hosts: Vec<registry::HostInfo> = books.pages(
-        REGISTRY,
-        |start_after| registry::QueryMsg::Hosts {
-            start_after,
-            limit: PAGE,
-        },
-        |info: &registry::HostInfo| info.host.clone(),
-    )?;
     let (mut active, mut leaving) = (Amount::ZERO, Amount::ZERO);
-    for host in hosts.into_iter().map(|info| info.host) {
+    for host in all_hosts(books)? {
         let question = bonding::QueryMsg::HostBond { host: host.clone() };
         let Some(bond) = books.ask::<bonding::HostBond>(BONDING, &question)? else {
             continue;
@@ -115,6 +109,45 @@ pub(super) fn positions(books: &Books<'_>) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// What is noted to be paid out by itself can be: it is behind a host that there is, and `bonding` tells what of it leaves.
+/// More does not follow from a note: a cancelled withdrawal leaves it until its height, and who calls `bonding` without a
+/// message of x/staking has none.
+pub(super) fn completions(books: &Books<'_>) -> Result<()> {
+    let mut hosts = None;
+    for noted in quern_staking::completions(books.cx) {
+        let (height, delegator, host) = noted?;
+        let hosts = match &mut hosts {
+            Some(hosts) => hosts,
+            None => hosts.insert(all_hosts(books)?),
+        };
+        let host = host.to_string();
+        if !hosts.contains(&host) {
+            return Err(Error::halt(format!(
+                "{delegator} is to be paid at height {height} by {host}, which is no host"
+            )));
+        }
+        let question = bonding::QueryMsg::Position {
+            host,
+            funder: delegator.to_string(),
+        };
+        books.ask::<Option<bonding::Position>>(BONDING, &question)?;
+    }
+    Ok(())
+}
+
+/// Addresses of all hosts.
+fn all_hosts(books: &Books<'_>) -> Result<BTreeSet<String>> {
+    let hosts: Vec<registry::HostInfo> = books.pages(
+        REGISTRY,
+        |start_after| registry::QueryMsg::Hosts {
+            start_after,
+            limit: PAGE,
+        },
+        |info: &registry::HostInfo| info.host.clone(),
+    )?;
+    Ok(hosts.into_iter().map(|info| info.host).collect())
 }
 
 /// `rewards` holds what is not divided yet and what hosts and their funders earned and did not take; what hosts took is

@@ -27,9 +27,7 @@ const INVARIANTS: &[(&str, Invariant)] = &[
     ("gov/module-account", |books| quern_gov::check_deposits(books.cx)),
     ("gov/queues", |books| quern_gov::check_queues(books.cx)),
     ("staking/module-accounts", pools),
-    ("staking/completions", |books| {
-        quern_staking::check_completions(books.cx)
-    }),
+    ("staking/completions", books::completions),
     ("upgrade/plan", plan),
     ("validators/powers", powers),
     ("audits/balance", books::audits),

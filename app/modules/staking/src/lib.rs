@@ -34,7 +34,7 @@ mod staking;
 mod vesting;
 mod view;
 
-pub use completion::{PER_BLOCK, check_completions};
+pub use completion::{PER_BLOCK, completions};
 pub use error::*;
 pub use evidence::record_evidence;
 pub use genesis::{export_genesis, init_genesis};
