@@ -77,6 +77,11 @@ q tx bank send "$there" 77nqrn --from cli --fees 5000nqrn --generate-only --offl
 q tx sign "$WORK/unsigned.json" --from cli --offline --chain-id quern-e2e-1 \
     --account-number "$number" --sequence "$sequence" >"$WORK/signed.json"
 does "signed offline, sent later" q tx broadcast "$WORK/signed.json" --node "$RPC" -o json --wait
+printf '\0asm\1\0\0\0' >"$WORK/empty.wasm"
+covers() { q tx wasm store "$WORK/empty.wasm" --instantiate-nobody --from cli --fees 5000nqrn --gas 200000 --offline --chain-id quern-e2e-1 \
+    --account-number "$number" --sequence "$sequence" --sign-mode "$1" 2>&1 >/dev/null | grep -c 'MsgStoreCode.instantiate_permission'; }
+check "what an amino document does not show is told" 1 "$(covers amino-json)"
+check "a direct signature covers all" 0 "$(covers direct)"
 encoded=$(q tx encode "$WORK/signed.json")
 check "encode and decode agree" "$(get body.messages.0.amount.0.amount <"$WORK/signed.json")" \
     "$(q tx decode "$encoded" -o json | get body.messages.0.amount.0.amount)"

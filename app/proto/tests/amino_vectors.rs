@@ -13,7 +13,12 @@ use proptest::prelude::*;
 use prost::Message;
 use quern_proto::{
     amino,
-    cosmos::tx::v1beta1::{AuthInfo, TxBody},
+    cosmos::{
+        authz::v1beta1::{Grant, MsgExec, MsgGrant},
+        bank::v1beta1::MsgSend,
+        tx::v1beta1::{AuthInfo, TxBody},
+    },
+    cosmwasm::wasm::v1::{AccessConfig, AccessType, CodeGrant, MsgStoreCode, StoreCodeAuthorization},
 };
 
 #[test]
@@ -39,6 +44,65 @@ fn every_document_is_wasmds_to_the_byte() {
     }
 }
 
+/// A message in its `Any`.
+fn any_of<M: Message + prost::Name>(message: &M) -> quern_proto::Any {
+    quern_proto::Any {
+        type_url: format!("/{}", M::full_name()),
+        value: message.encode_to_vec(),
+    }
+}
+
+#[test]
+fn what_a_document_does_not_show_is_named_wherever_it_stands() {
+    let permission = || {
+        Some(AccessConfig {
+            permission: AccessType::Nobody.into(),
+            addresses: vec![],
+        })
+    };
+    let store = |instantiate_permission| {
+        any_of(&MsgStoreCode {
+            instantiate_permission,
+            ..MsgStoreCode::default()
+        })
+    };
+    let grant = any_of(&MsgGrant {
+        grant: Some(Grant {
+            authorization: Some(any_of(&StoreCodeAuthorization {
+                grants: vec![CodeGrant {
+                    code_hash: b"*".to_vec(),
+                    instantiate_permission: permission(),
+                }],
+            })),
+            expiration: None,
+        }),
+        ..MsgGrant::default()
+    });
+    let unseen = |messages: Vec<quern_proto::Any>| {
+        amino::unseen(&TxBody {
+            messages,
+            ..TxBody::default()
+        })
+    };
+    let named = ["MsgStoreCode.instantiate_permission"];
+    assert_eq!(unseen(vec![store(permission()), store(permission())]), named);
+    assert_eq!(
+        unseen(vec![grant]),
+        ["MsgGrant.grant.authorization.grants.instantiate_permission"]
+    );
+    let exec = any_of(&MsgExec {
+        msgs: vec![store(permission())],
+        ..MsgExec::default()
+    });
+    assert_eq!(unseen(vec![exec]), ["MsgExec.msgs.instantiate_permission"]);
+    let nothing: [&str; 0] = [];
+    let empty = store(Some(AccessConfig::default()));
+    assert_eq!(
+        unseen(vec![store(None), empty, any_of(&MsgSend::default())]),
+        nothing
+    );
+}
+
 proptest! {
     /// What others send must not stop a node: at worst it has no amino form.
     #[test]
@@ -54,6 +118,8 @@ proptest! {
             "cosmos.crypto.multisig.LegacyAminoPubKey",
         ];
         let _ = amino::message(names[which], &value);
+        let message = quern_proto::Any { type_url: format!("/{}", names[which]), value: value.clone() };
+        let _ = amino::unseen(&TxBody { messages: vec![message], ..TxBody::default() });
         let _ = quern_proto::compact::text(names[which], &value);
     }
 }

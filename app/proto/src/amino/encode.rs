@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Deepest nesting of messages. Transactions are held to less when they are decoded.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// A message inside an `Any`: always in an envelope, named by its type where it has no amino name.
 pub(super) fn any(out: &mut String, type_url: &str, bytes: &[u8]) -> Result<(), AminoError> {
@@ -42,7 +42,8 @@ fn any_at(out: &mut String, type_url: &str, bytes: &[u8], depth: usize) -> Resul
     }
 }
 
-fn decode(full_name: &str, bytes: &[u8]) -> Result<(&'static Plan, DynamicMessage), AminoError> {
+/// A message and the rules of its type.
+pub(super) fn decode(full_name: &str, bytes: &[u8]) -> Result<(&'static Plan, DynamicMessage), AminoError> {
     let plan =
         plan::of(full_name).ok_or_else(|| AminoError::new(format!("can't resolve type URL {full_name}")))?;
     let message =

@@ -8,6 +8,7 @@ mod encode;
 mod inline;
 mod plan;
 mod text;
+mod unseen;
 
 use std::fmt;
 
@@ -103,6 +104,18 @@ pub fn sign_doc(signer: Signer<'_>, body: &TxBody, fee: &Fee) -> Result<String, 
     }
     out.push('}');
     Ok(out)
+}
+
+/// Paths of what the document of these messages shows as `{}`, whatever it holds, such as
+/// `MsgStoreCode.instantiate_permission`: a signature in this mode does not cover it.
+pub fn unseen(body: &TxBody) -> Vec<String> {
+    let messages = body.messages.iter();
+    let mut found: Vec<String> = messages
+        .flat_map(|any| unseen::of(&any.type_url, &any.value))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 fn comma(out: &mut String, index: usize) {

@@ -16,7 +16,7 @@ use super::{
     flags::{Gas, Mode},
     send::{Sent, as_tx, broadcast, confirm, same_chain},
     sign::place,
-    sign_doc::{Facts, aux_doc, sign_bytes},
+    sign_doc::{Facts, aux_doc, bytes_to_sign},
     signer::{Signer, single},
     signers::signers,
 };
@@ -207,7 +207,7 @@ pub(crate) async fn to_fee(flags: &TxFlags, home: &Path, arg: &FileArg) -> Resul
         sequence,
         key: public.as_ref(),
     };
-    let bytes = sign_bytes(flags.mode(), facts, &unsigned.body, &unsigned.auth_info)?;
+    let bytes = bytes_to_sign(flags.mode(), facts, &unsigned.body, &unsigned.auth_info)?;
     let signature = signer.unlock(flags)?.sign(&bytes);
     if let Some(slot) = signatures.get_mut(own) {
         *slot = signature;

@@ -18,7 +18,7 @@ use super::{
     TxFlags, auxiliary,
     factory::{self, Unsigned},
     flags::BroadcastMode,
-    sign_doc::{Facts, sign_bytes},
+    sign_doc::{Facts, bytes_to_sign},
     signer::Signer,
 };
 use crate::{Failure, Result, json, node::Node, output::Format, password::read_line};
@@ -85,7 +85,7 @@ pub(crate) async fn send(
         key: public.as_ref(),
     };
     let key = signer.unlock(flags)?;
-    let signature = key.sign(&sign_bytes(
+    let signature = key.sign(&bytes_to_sign(
         flags.mode(),
         facts,
         &unsigned.body,

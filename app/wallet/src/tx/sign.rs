@@ -20,7 +20,7 @@ use super::{
     file::{self, Document, FileArg, Parts},
     flags::Mode,
     send,
-    sign_doc::{Facts, sign_bytes},
+    sign_doc::{Facts, bytes_to_sign},
     signer::Signer,
     signers::signers,
 };
@@ -183,7 +183,9 @@ impl<'a> Desk<'a> {
         };
         if self.manner.multisig.is_some() {
             // the document in amino JSON covers no signers, so it is the same for all members
-            let signature = self.key.sign(&sign_bytes(self.mode, facts, &body, &auth_info)?);
+            let signature = self
+                .key
+                .sign(&bytes_to_sign(self.mode, facts, &body, &auth_info)?);
             return self.alone(signature, sequence);
         }
         if self.manner.overwrite {
@@ -192,7 +194,9 @@ impl<'a> Desk<'a> {
         }
         let info = self.signer.info(self.mode, sequence);
         let place = place(&mut auth_info, &mut signatures, &order, info)?;
-        let signature = self.key.sign(&sign_bytes(self.mode, facts, &body, &auth_info)?);
+        let signature = self
+            .key
+            .sign(&bytes_to_sign(self.mode, facts, &body, &auth_info)?);
         if self.manner.signature_only {
             return self.alone(signature, sequence);
         }

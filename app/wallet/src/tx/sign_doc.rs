@@ -43,6 +43,37 @@ impl Mode {
     }
 }
 
+/// As [`sign_bytes`], for a signature that is made now: says on standard error what it does not cover.
+///
+/// # Errors
+/// As there.
+pub(crate) fn bytes_to_sign(
+    mode: Mode,
+    facts: Facts<'_>,
+    body: &TxBody,
+    auth_info: &AuthInfo,
+) -> Result<Vec<u8>> {
+    for warning in uncovered(mode, body) {
+        eprintln!("{warning}");
+    }
+    sign_bytes(mode, facts, body, auth_info)
+}
+
+/// Warnings of what a signature in this mode does not cover of the messages.
+fn uncovered(mode: Mode, body: &TxBody) -> Vec<String> {
+    let unseen = match mode {
+        Mode::AminoJson => amino::unseen(body),
+        Mode::Direct | Mode::DirectAux => Vec::new(),
+    };
+    let warning = |field: String| {
+        format!(
+            "warning: the amino JSON document shows {field} as {{}}: the signature does not cover it, and whoever sends \
+             the transaction can change it; --sign-mode direct covers it"
+        )
+    };
+    unseen.into_iter().map(warning).collect()
+}
+
 /// The bytes that are signed: over the chain, the account and the exact bytes that are sent, over a JSON document of
 /// all of it, or over all but the fee and the other signers.
 ///
@@ -97,5 +128,41 @@ pub(crate) fn aux_doc(facts: Facts<'_>, key: &PublicKey, body: &TxBody) -> SignD
         account_number: facts.account_number,
         sequence: facts.sequence,
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quern_proto::{
+        Any,
+        cosmwasm::wasm::v1::{AccessConfig, AccessType, MsgStoreCode},
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_an_amino_document_does_not_show_is_told_before_it_is_signed() {
+        let store = MsgStoreCode {
+            instantiate_permission: Some(AccessConfig {
+                permission: AccessType::Nobody.into(),
+                addresses: vec![],
+            }),
+            ..MsgStoreCode::default()
+        };
+        let body = TxBody {
+            messages: vec![Any {
+                type_url: "/cosmwasm.wasm.v1.MsgStoreCode".into(),
+                value: store.encode_to_vec(),
+            }],
+            ..TxBody::default()
+        };
+        let told = uncovered(Mode::AminoJson, &body);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("MsgStoreCode.instantiate_permission"),
+            "{told:?}"
+        );
+        assert!(uncovered(Mode::Direct, &body).is_empty());
+        assert!(uncovered(Mode::AminoJson, &TxBody::default()).is_empty());
     }
 }
