@@ -424,36 +424,6 @@ fn coins_that_come_while_votes_are_counted_take_no_more_than_there_is() {
 }
 
 #[test]
-fn refunds_of_many_deposits_take_several_blocks_and_lose_nobody() {
-    let mut w = World::new();
-    let id = w.submit("alice", vec![], "1nqrn").unwrap();
-    let many = u64::from(quern_gov::PAYOUTS_PER_BLOCK) + 20;
-    for n in 0..many {
-        let who = format!("depositor {n}");
-        w.fund(&address(&who).to_string(), 1);
-        // below the minimum only in sum
-        if n < 90 {
-            w.deposit(&who, id, "1nqrn").unwrap();
-        }
-    }
-    w.deposit("bob", id, "10nqrn").unwrap();
-    for n in 90..many {
-        w.deposit(&format!("depositor {n}"), id, "1nqrn").unwrap();
-    }
-    w.pass(VOTING_PERIOD);
-    w.end_block();
-    assert_eq!(status(&w, id), ProposalStatus::Rejected);
-    quern_gov::check_deposits(&w.cx()).unwrap();
-    w.reimport();
-    w.pass(1);
-    w.end_block();
-    for n in 0..many {
-        assert_eq!(w.balance(&format!("depositor {n}")), 1, "{n}");
-    }
-    assert_eq!((w.balance("alice"), w.balance("bob")), (1000, 1000));
-}
-
-#[test]
 fn an_older_text_passes_and_is_read_in_both_dialects() {
     let mut w = World::new();
     hosts(&mut w);

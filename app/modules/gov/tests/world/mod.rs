@@ -1,4 +1,5 @@
-//! A bank, accounts, governance and a made-up electorate.
+//! A bank, accounts, governance and a made-up electorate. Each file of tests uses a part of it.
+#![allow(dead_code)]
 
 use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 
