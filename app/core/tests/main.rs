@@ -30,6 +30,7 @@ mod native_stack;
 mod proof_of_compute;
 mod queries_and_proofs;
 mod real_contracts;
+mod redelegations;
 mod refusals;
 mod restarts;
 mod rewards;

@@ -15,8 +15,8 @@ use support::{
     deliver, exported_twice, failed,
     proving::{BOND, FIRST, play, proving},
     staking::{
-        QRN, ask_staking, attributes, delegate, delegation, done, kept, nqrn, redelegate, scene, send,
-        undelegate, validators, valoper, value,
+        QRN, ask_staking, attributes, delegate, delegation, done, kept, nqrn, scene, send, undelegate,
+        validators, valoper, value,
     },
     system::key,
 };
@@ -116,54 +116,6 @@ fn what_only_leaves_a_host_is_no_delegation_that_earns() {
         refused.starts_with("no delegation for (address, validator) tuple"),
         "{refused}"
     );
-}
-
-#[test]
-fn redelegations_are_found_as_the_sdk_finds_them() {
-    let mut s = scene();
-    let (one, two) = (valoper(&s.w.hosts[0]), valoper(&s.w.hosts[1]));
-    let ann = s.ann.clone();
-    done(send(&mut s.w.chain, &ann, delegate(&ann, &one, 2 * QRN)));
-    done(send(&mut s.w.chain, &ann, redelegate(&ann, &one, &two, QRN)));
-    let delegator = ann.address().to_string();
-    let ask = |delegator: &str, source: &str, target: &str| -> Result<(Vec<String>, bool), String> {
-        let request = staking::QueryRedelegationsRequest {
-            delegator_addr: delegator.into(),
-            src_validator_addr: source.into(),
-            dst_validator_addr: target.into(),
-            pagination: None,
-        };
-        let found: Result<staking::QueryRedelegationsResponse, _> =
-            ask_staking(&s.w.chain, "Redelegations", &request);
-        let found = found.map_err(|error| error.log)?;
-        let targets = found.redelegation_responses.into_iter().map(|found| {
-            let route = found.redelegation.unwrap();
-            assert_eq!(route.validator_src_address, one);
-            route.validator_dst_address
-        });
-        Ok((targets.collect::<Vec<_>>(), found.pagination.is_some()))
-    };
-    let moved = || vec![two.clone()];
-    // named by all three it is the only one, without a page
-    assert_eq!(ask(&delegator, &one, &two), Ok((moved(), false)));
-    let none =
-        format!("redelegation not found for delegator address {delegator} from validator address {two}");
-    assert!(ask(&delegator, &two, &one).is_err_and(|log| log.contains(&none)));
-    // a delegator and one validator, even none at all: all of the delegator's
-    for (source, target) in [("", ""), (&*two, ""), ("", &*one), ("x", ""), ("", "x")] {
-        assert_eq!(
-            ask(&delegator, source, target),
-            Ok((moved(), true)),
-            "{source} {target}"
-        );
-    }
-    assert_eq!(ask("", &one, ""), Ok((moved(), true)));
-    assert_eq!(ask("", &two, ""), Ok((vec![], true)));
-    let nobody = "empty address string is not allowed";
-    for (source, target) in [("", ""), (&*one, &*two), ("", &*two)] {
-        let found = ask("", source, target);
-        assert!(found.is_err_and(|log| log.contains(nobody)), "{source} {target}");
-    }
 }
 
 #[test]

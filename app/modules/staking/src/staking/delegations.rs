@@ -93,14 +93,22 @@ pub(super) fn positions_at<R>(
     keep: impl Fn(&Position) -> bool,
     build: impl FnMut(Position) -> Result<R>,
 ) -> Result<(Vec<R>, PageResponse)> {
-    let fetch = |start_after, limit| {
-        let question = QueryMsg::Positions {
-            host: host.to_string(),
-            start_after,
-            limit: Some(limit),
-        };
-        Ok(to.bonding(&question)?.unwrap_or_default())
-    };
+    let fetch = |after, limit| fetch_at(to, host, after, limit);
     let name = |position: &Position| position.funder.clone();
     listing::page(page, Source { fetch, name }, |p| Ok(keep(p)), build)
+}
+
+/// What `bonding` lists of the positions behind a host.
+pub(super) fn fetch_at(
+    to: Contracts<'_>,
+    host: &AccAddress,
+    start_after: Option<String>,
+    limit: u32,
+) -> Result<Vec<Position>> {
+    let question = QueryMsg::Positions {
+        host: host.to_string(),
+        start_after,
+        limit: Some(limit),
+    };
+    Ok(to.bonding(&question)?.unwrap_or_default())
 }

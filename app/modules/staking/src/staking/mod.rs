@@ -6,6 +6,7 @@ mod handle;
 mod operator;
 mod params;
 mod query;
+mod redelegations;
 mod unbonding;
 mod validators;
 

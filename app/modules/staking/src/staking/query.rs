@@ -7,6 +7,7 @@ use quern_types::{AccAddress, Error, Result, errors};
 use super::{
     delegations::{is_delegation, position, positions_at, positions_of, response},
     params,
+    redelegations::redelegations,
     unbonding::Clock,
     validators::{self, Look, require},
 };
@@ -157,62 +158,5 @@ fn unbonding_of(
     Ok(wire::QueryDelegatorUnbondingDelegationsResponse {
         unbonding_responses: unbonding.into_iter().flatten().collect(),
         pagination: Some(pagination),
-    })
-}
-
-/// As the SDK finds them: one where the request names all three, without a page; all that leave a host where it names that
-/// alone; else all of the delegator, whatever it names besides.
-fn redelegations(
-    to: Contracts<'_>,
-    r: &wire::QueryRedelegationsRequest,
-) -> Result<wire::QueryRedelegationsResponse> {
-    let (delegator, source, target) = (&r.delegator_addr, &r.src_validator_addr, &r.dst_validator_addr);
-    if !delegator.is_empty() && !source.is_empty() && !target.is_empty() {
-        return redelegation(to, r);
-    }
-    let page = r.pagination.as_ref();
-    let (found, pagination) = if delegator.is_empty() && !source.is_empty() && target.is_empty() {
-        let host = asked_operator(source)?;
-        let Some(clock) = Clock::now(to)? else {
-            return Ok(Default::default());
-        };
-        let keep = |p: &_| !clock.moving(p).is_empty();
-        positions_at(to, &host, page, keep, |p| Ok(clock.moving(&p)))?
-    } else {
-        let delegator = AccAddress::from_signer(delegator)?;
-        let Some(clock) = Clock::now(to)? else {
-            return Ok(Default::default());
-        };
-        let keep = |p: &_| !clock.moving(p).is_empty();
-        positions_of(to, &delegator, page, keep, |p| Ok(clock.moving(&p)))?
-    };
-    Ok(wire::QueryRedelegationsResponse {
-        redelegation_responses: found.into_iter().flatten().collect(),
-        pagination: Some(pagination),
-    })
-}
-
-fn redelegation(
-    to: Contracts<'_>,
-    r: &wire::QueryRedelegationsRequest,
-) -> Result<wire::QueryRedelegationsResponse> {
-    let delegator = AccAddress::from_signer(&r.delegator_addr)?;
-    let source = asked_operator(&r.src_validator_addr)?;
-    let target = asked_operator(&r.dst_validator_addr)?.to_validator_bech32();
-    let held = position(to, &source, &delegator)?.zip(Clock::now(to)?);
-    let mut found = held.map_or_else(Vec::new, |(held, clock)| clock.moving(&held));
-    found.retain(|entry| {
-        let route = entry.redelegation.as_ref();
-        route.is_some_and(|route| route.validator_dst_address == target)
-    });
-    if found.is_empty() {
-        return Err(errors::KEY_NOT_FOUND.wrap(format!(
-            "redelegation not found for delegator address {} from validator address {}",
-            r.delegator_addr, r.src_validator_addr
-        )));
-    }
-    Ok(wire::QueryRedelegationsResponse {
-        redelegation_responses: found,
-        pagination: None,
     })
 }
