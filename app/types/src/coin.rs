@@ -45,14 +45,22 @@ pub fn coins_fault<'a>(coins: impl IntoIterator<Item = (&'a str, &'a str)>) -> O
                 return Some(format!("duplicate denomination {denom}"));
             }
         }
-        if matches!(amount, "" | "0") || amount.starts_with('-') {
+        let zero = is_zero_amount(amount);
+        if amount.is_empty() || zero || amount.starts_with('-') {
             // the first is shown with its amount
+            let amount = if zero { "0" } else { amount };
             let shown = if before.is_none() { amount } else { "" };
             return Some(format!("coin {shown}{denom} amount is not positive"));
         }
         before = Some(denom);
     }
     None
+}
+
+/// Whether an amount is zero in any of the ways that Go reads: `0`, `00`, `-0`. A contract's message may hold each.
+pub fn is_zero_amount(amount: &str) -> bool {
+    let digits = amount.strip_prefix(['-', '+']).unwrap_or(amount);
+    !digits.is_empty() && digits.bytes().all(|b| b == b'0')
 }
 
 /// Whether an amount is an integer that wasmd holds and this chain does not: 2^128 to 2^256 - 1. No supply is
@@ -288,6 +296,21 @@ mod tests {
         for within in ["340282366920938463463374607431768211455", "0", "", "-1", "1.5"] {
             assert!(!is_beyond_supply(within), "{within}");
         }
+    }
+
+    #[test]
+    fn no_coin_is_positive_that_is_zero_however_it_is_written() {
+        for zero in ["0", "00", "-0", "+0", "-000"] {
+            let fault = coins_fault([("nqrn", zero)]);
+            assert_eq!(
+                fault.as_deref(),
+                Some("coin 0nqrn amount is not positive"),
+                "{zero}"
+            );
+        }
+        assert!(
+            !is_zero_amount("") && !is_zero_amount("-") && !is_zero_amount("10") && !is_zero_amount("0x0")
+        );
     }
 
     #[test]

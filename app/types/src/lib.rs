@@ -18,7 +18,7 @@ pub use address::{
     AccAddress, BECH32_ACCOUNT, BECH32_CONSENSUS, BECH32_VALIDATOR, consensus_bech32, consensus_from_bech32,
     contract_address, module_address, module_sub_address,
 };
-pub use coin::{Amount, Coin, Coins, coins_fault, is_beyond_supply};
+pub use coin::{Amount, Coin, Coins, coins_fault, is_beyond_supply, is_zero_amount};
 pub use denom::Denom;
 pub use error::{Error, Registered, Result};
 pub use event::{Attribute, Event};

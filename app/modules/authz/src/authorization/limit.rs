@@ -5,7 +5,7 @@ use quern_proto::{
     cosmos::base::v1beta1::Coin,
     cosmwasm::wasm::v1::{CombinedLimit, MaxCallsLimit, MaxFundsLimit},
 };
-use quern_types::{Error, Result, coins_fault, errors};
+use quern_types::{Error, Result, coins_fault, errors, is_zero_amount};
 
 use super::{coins, contract::Call, decode, pack, to_wire};
 use crate::error::WASM_EMPTY;
@@ -58,7 +58,7 @@ impl Limit {
             Self::Combined(l)
                 if l.amounts
                     .iter()
-                    .all(|coin| matches!(coin.amount.as_str(), "" | "0")) =>
+                    .all(|coin| coin.amount.is_empty() || is_zero_amount(&coin.amount)) =>
             {
                 Err(WASM_EMPTY.wrap("amounts"))
             }

@@ -9,7 +9,7 @@ use quern_proto::{
         staking::v1beta1::{MsgBeginRedelegate, MsgCancelUnbondingDelegation, MsgDelegate, MsgUndelegate},
     },
 };
-use quern_types::{AccAddress, Coin as Amount, Result, errors};
+use quern_types::{AccAddress, Coin as Amount, Result, errors, is_zero_amount};
 
 use super::{GAS_PER_ADDRESS, STAKE, Verdict, decode};
 use crate::{NEGATIVE_MAX_TOKENS, UNKNOWN_AUTHORIZATION_TYPE};
@@ -38,7 +38,8 @@ pub(crate) struct Validators {
 
 impl StakeAuthorization {
     pub(super) fn validate(&self) -> Result<()> {
-        if let Some(max) = self.max_tokens.as_ref().filter(|max| max.amount.starts_with('-')) {
+        let negative = |max: &&Coin| max.amount.starts_with('-') && !is_zero_amount(&max.amount);
+        if let Some(max) = self.max_tokens.as_ref().filter(negative) {
             return Err(
                 NEGATIVE_MAX_TOKENS.wrap(format!("negative coin amount: {}{}", max.amount, max.denom))
             );
@@ -139,7 +140,12 @@ fn left(max: &Coin, spent: &Coin) -> Result<u128> {
         return Err(errors::INTERNAL.wrap(format!("invalid coin denoms: {}, {}", max.denom, spent.denom)));
     }
     let read = |coin: &Coin| Amount::parse(&coin.denom, &coin.amount).map(|coin| coin.amount);
-    let (limit, amount) = (read(max)?, read(spent)?);
+    let limit = if is_zero_amount(&max.amount) {
+        0
+    } else {
+        read(max)?
+    };
+    let amount = read(spent)?;
     limit.checked_sub(amount).ok_or_else(|| {
         errors::INTERNAL.wrap(format!(
             "negative coin amount: {limit} less {amount}{}",
@@ -199,6 +205,20 @@ mod tests {
                 .is(&errors::UNAUTHORIZED)
         );
         assert!(accept(&limited, &valoper(1), 11).is_err());
+        // nothing is not negative, whatever its sign
+        let nothing = StakeAuthorization {
+            max_tokens: Some(Coin {
+                amount: "-0".into(),
+                ..coin(0)
+            }),
+            ..limited.clone()
+        };
+        assert!(nothing.validate().is_ok());
+        assert!(
+            accept(&nothing, &valoper(1), 1)
+                .unwrap_err()
+                .is(&errors::INTERNAL)
+        );
         assert!(matches!(
             accept(&limited, &valoper(1), 10),
             Ok(Verdict::AcceptAndDelete)

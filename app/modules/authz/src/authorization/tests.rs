@@ -202,6 +202,22 @@ fn grants_that_mean_nothing_are_refused_with_wasmds_codes() {
         amounts: wire(0),
     });
     assert!(bad(Some(limit), Some(all())).is(&WASM_EMPTY));
+    // a contract may write nothing in other ways, which wasmd reads as it
+    for zero in ["00", "-0"] {
+        let amounts = || {
+            let mut amounts = wire(0);
+            amounts[0].amount = zero.into();
+            amounts
+        };
+        let limit = pack(&MaxFundsLimit { amounts: amounts() });
+        let refused = bad(Some(limit), Some(all()));
+        assert_eq!((refused.codespace(), refused.code()), ("undefined", 1), "{zero}");
+        let limit = pack(&CombinedLimit {
+            calls_remaining: 1,
+            amounts: amounts(),
+        });
+        assert!(bad(Some(limit), Some(all())).is(&WASM_EMPTY), "{zero}");
+    }
     let twice = pack(&AcceptedMessageKeysFilter {
         keys: vec!["a".into(), "a".into()],
     });
