@@ -30,8 +30,7 @@ impl Node {
         if query.is_empty() {
             return Err(Status::invalid_argument("query cannot be empty"));
         }
-        let page =
-            u32::try_from(request.page.max(1)).map_err(|_| Status::invalid_argument("page is too large"))?;
+        let page = page_of_search(request.page);
         let limit = if request.limit == 0 {
             DEFAULT_LIMIT
         } else {
@@ -44,9 +43,9 @@ impl Node {
         };
         let found = self
             .client
-            .perform(Request::new(query, false, page, limit, order))
+            .perform(Request::new(query, false, page.asked, limit, order))
             .await
-            .map_err(refused)?;
+            .map_err(|error| refused(error, page))?;
         let mut times = BTreeMap::new();
         let (mut txs, mut responses) = (Vec::new(), Vec::new());
         for tx in &found.txs {
@@ -122,19 +121,57 @@ fn page_of_block(total: usize, page: Option<&PageRequest>) -> Result<Vec<usize>,
     })
 }
 
+/// A page of a search: what CometBFT is asked for, and what the request named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SearchPage {
+    asked: u32,
+    named: i64,
+}
+
+/// The page of a request, to the SDK's letter: a number of 64 bits is one with a sign there, and none below one is a page.
+/// CometBFT has no page behind those of 32 bits.
+fn page_of_search(page: u64) -> SearchPage {
+    let named = i64::from_ne_bytes(page.to_ne_bytes()).max(1);
+    let asked = u32::try_from(named).unwrap_or(u32::MAX);
+    SearchPage { asked, named }
+}
+
 /// A search that CometBFT refused: the query does not parse, or the page lies behind the last one.
-fn refused(error: tendermint_rpc::Error) -> Status {
+fn refused(error: tendermint_rpc::Error, page: SearchPage) -> Status {
     match error.detail() {
         ErrorDetail::Response(_) => {
-            Status::invalid_argument(format!("failed to search for txs: {}", reason(&error)))
+            let text = as_named(&reason(&error), page);
+            Status::invalid_argument(format!("failed to search for txs: {text}"))
         }
         _ => rpc(error),
     }
 }
 
+/// What CometBFT says of a page, with the number that the request named.
+fn as_named(text: &str, page: SearchPage) -> String {
+    let given = |number: i64| format!("range, given {number}");
+    text.replace(&given(page.asked.into()), &given(page.named))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_of_a_search_are_read_and_refused_as_by_the_sdk() {
+        for (page, asked, named) in [
+            (0, 1, 1),
+            (7, 7, 7),
+            (u64::MAX, 1, 1),
+            (5_000_000_000, u32::MAX, 5_000_000_000),
+        ] {
+            assert_eq!(page_of_search(page), SearchPage { asked, named });
+        }
+        let large = page_of_search(5_000_000_000);
+        let said = "page should be within [1, 3] range, given 4294967295";
+        let told = "page should be within [1, 3] range, given 5000000000";
+        assert_eq!(as_named(said, large), told);
+    }
 
     #[test]
     fn pages_of_a_block_are_the_sdks() {
