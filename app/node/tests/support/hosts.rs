@@ -18,12 +18,55 @@ fn contracts() -> &'static str {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/artifacts")
 }
 
-/// The release after this one, which carries the upgrade `v2`: `examples/quernd-next.rs`.
+/// The release after this one, which carries the upgrade `v2`: `examples/quernd-next.rs`, as its sources are now.
 pub fn next_release() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_quernd")).with_file_name("examples/quernd-next");
-    let built = "run `cargo build --locked --workspace --bins --examples` first";
-    assert!(program.is_file(), "{}: {built}", program.display());
+    let build = "run `cargo build --locked --workspace --bins --examples` first";
+    if let Some(stale) = stale(&program) {
+        panic!("{}: {stale}: {build}", program.display());
+    }
     program
+}
+
+/// Why a program is not what its sources say; `None` where it is. Cargo lists them beside it.
+fn stale(program: &Path) -> Option<String> {
+    let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    let Ok(built) = changed(program) else {
+        return Some("it is not built".into());
+    };
+    let Ok(list) = fs::read_to_string(program.with_extension("d")) else {
+        return Some("the list of its sources is missing".into());
+    };
+    // `program: source source`, with blanks of paths behind backslashes
+    let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
+    let sources = sources.trim_end().replace("\\ ", "\0");
+    let mut sources = sources.split(' ').map(|source| source.replace('\0', " "));
+    sources.find_map(|source| match changed(Path::new(&source)) {
+        Ok(changed) if changed <= built => None,
+        Ok(_) => Some(format!("{source} is newer")),
+        Err(error) => Some(format!("{source}: {error}")),
+    })
+}
+
+#[test]
+fn a_program_that_is_older_than_one_of_its_sources_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let [program, source] = [path("program"), path("a source.rs")];
+    assert_eq!(stale(&program).as_deref(), Some("it is not built"));
+    fs::write(&source, "fn main() {}").unwrap();
+    fs::write(&program, "made of it").unwrap();
+    assert!(stale(&program).unwrap().contains("list"));
+    let listed = source.display().to_string().replace(' ', "\\ ");
+    fs::write(path("program.d"), format!("{}: {listed}\n", program.display())).unwrap();
+    let built = fs::metadata(&program).unwrap().modified().unwrap();
+    let set = |time| fs::File::open(&source).unwrap().set_modified(time).unwrap();
+    set(built - Duration::from_secs(1));
+    assert_eq!(stale(&program), None);
+    set(built + Duration::from_secs(1));
+    assert!(stale(&program).unwrap().ends_with("a source.rs is newer"));
+    fs::remove_file(&source).unwrap();
+    assert!(stale(&program).is_some());
 }
 
 /// A home with free ports.
