@@ -155,11 +155,11 @@ fn table() -> Result<String, String> {
 
 #[test]
 fn the_host_guide_tells_what_each_engine_honours() {
-    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/host.md");
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/host/reference.md");
     let guide = std::fs::read_to_string(guide).unwrap();
     let table = table().unwrap();
     assert!(
         guide.contains(&table),
-        "docs/host.md should hold this table:\n\n{table}\n"
+        "docs/host/reference.md should hold this table:\n\n{table}\n"
     );
 }

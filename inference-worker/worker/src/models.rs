@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_list_of_the_hosts_chapter_is_one() {
-        let page = include_str!("../../../docs/host.md");
+        let page = include_str!("../../../docs/host/serving.md");
         let (_, rest) = page.split_once("## Several models").unwrap();
         let text = rest.split("```json").nth(1).unwrap().split("```").next().unwrap();
         let listed: Vec<Listed> = serde_json::from_str(text).unwrap();

@@ -139,7 +139,7 @@ mod tests {
             per_thousand_gas,
         };
         assert_eq!(least_gain(&fees(0)), Amount(1));
-        // The bound of docs/spec/failures.md and docs/host.md.
+        // The bound of docs/spec/failures.md and docs/host/README.md.
         assert_eq!(least_gain(&fees(10)), Amount(30_000));
         let open = [
             candidate(1, 29_999, false, false),
