@@ -16,6 +16,7 @@ use crate::scheduler::{Filler, Scheduler};
 use anyhow::{Context, bail};
 use quern_engine::Engine;
 use quern_inference_api::origins::{Origin, with_origins};
+use quern_inference_api::refusals;
 use quern_protocol::Hash;
 use quern_transport::{PlainListener, SecureListener, served};
 use std::future::IntoFuture;
@@ -310,7 +311,8 @@ impl Serve {
                 println!("listening on http://{address}");
                 let router = with_origins(http::router(services), &self.allow_origin);
                 let listener = PlainListener::new(listener, FILES_EACH);
-                let server = axum::serve(listener, served(router));
+                let router = served(router).refusing(refusals(&self.allow_origin));
+                let server = axum::serve(listener, router);
                 server.with_graceful_shutdown(signal).into_future()
             }
             Some(paid) => {
@@ -319,7 +321,9 @@ impl Serve {
                     println!("status on http://{}", listener.local_addr()?);
                     let router = http::status_router(services.clone());
                     let listener = PlainListener::new(listener, STATUS_FILES_EACH);
-                    tokio::spawn(async move { axum::serve(listener, served(router)).await });
+                    tokio::spawn(async move {
+                        axum::serve(listener, served(router).refusing(refusals(&[]))).await
+                    });
                 }
                 println!("listening on https://{address}");
                 let listener = SecureListener::new(listener, &paid.transport_key)?;
@@ -330,7 +334,7 @@ impl Serve {
                 if let Some(package) = package {
                     router = router.merge(give::routes(package, paid));
                 }
-                let service = served(router);
+                let service = served(router).refusing(refusals(&[]));
                 axum::serve(listener, service)
                     .with_graceful_shutdown(signal)
                     .into_future()
