@@ -419,6 +419,12 @@ impl Loop {
         }
     }
 
+    /// Gives back the slot of a request that is over, and notes for how long it had it.
+    fn close(&self, engine: &mut impl Engine, request: &Active) {
+        engine.close(request.slot);
+        self.pace.note(request.begun.elapsed());
+    }
+
     fn drop_ended(&self, engine: &mut impl Engine, active: &mut Vec<Active>) {
         let abort = self.abort.load(Ordering::Relaxed);
         active.retain(|request| {
@@ -427,8 +433,7 @@ impl Loop {
             if !abort && ended.is_none() && !late && !request.events.is_closed() {
                 return true;
             }
-            engine.close(request.slot);
-            self.pace.note(request.begun.elapsed());
+            self.close(engine, request);
             match ended {
                 Some(finish) => {
                     self.metrics.count(outcome(finish));
@@ -524,8 +529,7 @@ impl Loop {
             };
             row += 1 + drafts.len();
             if !keep {
-                engine.close(request.slot);
-                self.pace.note(request.begun.elapsed());
+                self.close(engine, request);
             }
             keep
         });
