@@ -87,7 +87,8 @@ pub(super) async fn answer(
     };
     let per = if each_choice { 1 } else { request.n as usize };
     let answers = bodies.into_iter().map(answer).collect();
-    Ok(many::merge(answers, per, request.stream, remote.options.slots).await)
+    let (multiplier, at_once) = (many::multiplier(&request), remote.options.slots);
+    Ok(many::merge(answers, multiplier, per, request.stream, at_once).await)
 }
 
 async fn single(

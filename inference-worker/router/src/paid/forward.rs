@@ -1,13 +1,14 @@
 //! One paid request: ceiling, voucher, and the committee in rank until one host's first token is there.
 
 use super::attempt::{Attempt, attempt};
+use super::bill::Spent;
 use super::bounds::{self, Bounds};
 use super::share::Share;
 use super::{Gateway, Payer, Pending};
 use crate::keys::Holder;
 use crate::ledger::record::Request as Terms;
 use crate::ledger::{Ask, Denied};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
 use quern_inference_api::paid::SLICE_TOKENS;
@@ -54,12 +55,23 @@ pub(super) struct Unserved {
     /// Whether another try may go better: what lacked was room, a session or budget, the price was too high, or no host that
     /// was asked may be owed anything. Hosts that may be are not asked again.
     pub(super) may_pass: bool,
+    /// What was paid all the same.
+    spent: Spent,
+}
+
+impl IntoResponse for Unserved {
+    fn into_response(self) -> Response {
+        self.spent.tell(self.error)
+    }
 }
 
 impl From<ApiError> for Unserved {
     fn from(error: ApiError) -> Self {
-        let may_pass = false;
-        Self { error, may_pass }
+        Self {
+            error,
+            may_pass: false,
+            spent: Spent::default(),
+        }
     }
 }
 
@@ -131,7 +143,7 @@ pub(super) async fn forward(
 ) -> Result<Response, Unserved> {
     let priced = priced(gateway, holder, request).map_err(|error| Unserved {
         may_pass: error.status == StatusCode::SERVICE_UNAVAILABLE,
-        error,
+        ..Unserved::from(error)
     })?;
     let Priced { ceiling, bounds, .. } = priced;
     let authorised = match request.stream {
@@ -165,7 +177,14 @@ pub(super) async fn forward(
         arrived,
         share,
     };
-    offer(gateway, holder.budget, &order, &terms, authorised).await
+    let spent = share.map(Share::spent).unwrap_or_default();
+    match offer(gateway, holder.budget, &order, &terms, (authorised, &spent)).await {
+        Ok(mut response) => {
+            spent.name(response.headers_mut());
+            Ok(response)
+        }
+        Err(unserved) => Err(Unserved { spent, ..unserved }),
+    }
 }
 
 pub(super) fn holder_payer<'a>(gateway: &'a Gateway, holder: &Holder) -> Result<&'a Payer, ApiError> {
@@ -181,7 +200,7 @@ async fn offer(
     budget: Amount,
     order: &Order<'_>,
     terms: &Terms,
-    authorised: Amount,
+    (authorised, spent): (Amount, &Spent),
 ) -> Result<Response, Unserved> {
     let (mut tried, mut again): (Vec<String>, _) = (Vec::new(), None);
     let siblings = order.share.map(Share::siblings);
@@ -266,8 +285,10 @@ async fn offer(
                     Denied::Quota { .. } if held_back => tied(),
                     denied => refusal(&denied, terms, order.model),
                 };
-                let may_pass = may_pass(later);
-                return Err(Unserved { error, may_pass });
+                return Err(Unserved {
+                    may_pass: may_pass(later),
+                    ..error.into()
+                });
             }
         };
         let first = order.share.is_none_or(Share::used);
@@ -291,7 +312,8 @@ async fn offer(
         again = Some((place.session, place.nonce));
         tried.push(place.host.clone());
         let at = place.clone();
-        let pending = Pending::new(gateway.clone(), place, terms.clone(), order.model.to_owned());
+        let (model, paid) = (order.model.to_owned(), Spent::default());
+        let pending = Pending::new(gateway.clone(), place, terms.clone(), model, paid.clone());
         let placed = order.share.map(Share::place);
         let answer = attempt(gateway, order, pending, grant.cap, authorised).await;
         drop(placed);
@@ -305,6 +327,10 @@ async fn offer(
         }
         match answer {
             Attempt::Answered(response) | Attempt::Lost(response) => return Ok(*response),
+            _ => spent.note(paid.ids()),
+        }
+        match answer {
+            Attempt::Answered(_) | Attempt::Lost(_) => {}
             Attempt::Busy { freed, after } => {
                 // The least that any of them says.
                 let after = after.unwrap_or(1);
@@ -325,8 +351,10 @@ async fn offer(
         Some(after) => ApiError::busy(after),
         None => ApiError::unavailable("No host of the session could answer; retry in a moment."),
     };
-    let may_pass = may_pass(later);
-    Err(Unserved { error, may_pass })
+    Err(Unserved {
+        may_pass: may_pass(later),
+        ..error.into()
+    })
 }
 
 /// For a request that must not be charged twice.

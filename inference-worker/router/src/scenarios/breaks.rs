@@ -131,3 +131,101 @@ async fn an_answer_in_one_piece_that_is_paid_and_breaks_off_is_asked_of_no_other
     assert_eq!(asked.sum::<usize>(), 1);
     router.stop().await;
 }
+
+/// Ids in a header that may come several times.
+fn ids(reply: &Reply, name: &str) -> Vec<String> {
+    let values = reply.headers.get_all(name).iter();
+    values.map(|id| id.to_str().unwrap().to_owned()).collect()
+}
+
+/// Ids of all receipts that the key's holder paid by, once the ledger has them.
+async fn paid(router: &Router, count: usize) -> Vec<String> {
+    loop {
+        let listed = get(&router.url, "/quern/receipts").await.json();
+        let receipts = listed["receipts"].as_array().unwrap();
+        if receipts.len() >= count {
+            let ids = receipts
+                .iter()
+                .map(|kept| kept["id"].as_str().unwrap().to_owned());
+            return ids.collect();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_tells_what_was_paid_to_a_host_that_failed_before_another_one_was_asked() {
+    for stream in [false, true] {
+        let world = World::new(&[FailsLate, Honest]).await;
+        let router = world.router().await;
+        let asked = || world.hosts[0].with(|book| book.vouchers.len());
+        let (mut replies, mut failed) = (0, Vec::new());
+        while asked() == 0 {
+            let reply = complete(&router.url, 10, stream).await;
+            assert_eq!(reply.status, 200, "{}", reply.body);
+            replies += 1;
+            // The answer's own receipt is told as ever, by one header or comment.
+            let own = reply.receipt().unwrap();
+            failed = ids(&reply, "quern-failed-receipt");
+            assert_eq!(failed.len(), asked(), "{:?}", reply.headers);
+            assert!(!failed.contains(&own));
+            assert!(ids(&reply, "quern-receipt").len() <= 1);
+        }
+        let paid = paid(&router, replies + 1).await;
+        assert_eq!(paid.len(), replies + 1);
+        assert!(paid.contains(&failed[0]), "{paid:?}");
+        until("both are paid", || {
+            router.budget().spent == Amount(PRICE * replies as u128 + PART)
+        })
+        .await;
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_tells_what_was_paid_to_hosts_that_failed() {
+    let world = World::new(&[FailsLate, FailsLate]).await;
+    let router = world.router().await;
+    let reply = complete(&router.url, 10, false).await;
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    let failed = ids(&reply, "quern-failed-receipt");
+    assert_eq!(failed.len(), 2);
+    let words = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(failed.iter().all(|id| words.contains(id)), "{words}");
+    let mut paid = paid(&router, 2).await;
+    paid.sort_unstable();
+    assert_eq!(paid, {
+        let mut failed = failed;
+        failed.sort_unstable();
+        failed
+    });
+    assert!(reply.receipt().is_none());
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_answers_tell_each_receipt_of_hosts_that_failed_once() {
+    for stream in [false, true] {
+        let world = World::new(&[FailsLate, Honest]).await;
+        let router = world.router().await;
+        let body = json!({"model": MODEL, "prompt": "one", "n": 4, "max_tokens": 10, "stream": stream});
+        let reply = loop {
+            let reply = send("POST", format!("{}/v1/completions", router.url), body.to_string()).await;
+            assert_eq!(reply.status, 200, "{}", reply.body);
+            if world.hosts[0].with(|book| !book.vouchers.is_empty()) {
+                break reply;
+            }
+        };
+        let mut failed = ids(&reply, "quern-failed-receipt");
+        let comments = reply.body.lines();
+        failed.extend(
+            comments.filter_map(|line| line.strip_prefix(": quern-failed-receipt ").map(str::to_owned)),
+        );
+        let billed = world.hosts[0].with(|book| book.receipts.len());
+        failed.sort_unstable();
+        let told = failed.len();
+        failed.dedup();
+        assert_eq!((told, failed.len()), (billed, billed), "{:?}", reply.headers);
+        router.stop().await;
+    }
+}
