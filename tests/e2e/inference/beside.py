@@ -35,7 +35,12 @@ def main():
         try:
             servers += [stack.worker(), stack.worker(ENCODER, model_id="encoder")]
             for style in taught.TEMPLATES:
-                servers.append(stack.worker(taught.model(folder, style, special=True), model_id=f"quern-{style}"))
+                model = taught.model(folder, style, special=True)
+                servers.append(stack.worker(model, model_id=f"quern-{style}"))
+                if style == "tagged":
+                    # The same model at one that was attached, to which this one is any other engine.
+                    options = {"model_id": "quern-attached", "tokenizer": model, "context": 4096}
+                    servers.append(stack.attach(servers[-1], **options))
             thinker, (_, close) = taught.thinker(folder, always=True)
             servers.append(stack.worker(thinker, model_id="quern-thinker"))
             servers.insert(0, stack.router(servers, keys=keys))

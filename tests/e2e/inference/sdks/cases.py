@@ -13,6 +13,8 @@ MOST_TOKENS = 400
 # Model ids by how the model writes calls; the packaged model's template shows no tools.
 STYLES = ("quern-small", "quern-tagged", "quern-listed", "quern-named", "quern-parameters", "quern-bare")
 UNTAUGHT = STYLES[0]
+# One of them at an attached worker, to which the other one is any engine.
+BEHIND, ATTACHED = "quern-tagged", "quern-attached"
 # Those that announce a call by a token of its own.
 MARKED = STYLES[1:5]
 # Writes texts as they are, and so takes no pattern or format of them: strict tools with one are refused.

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import jsonschema
 import openai
-from cases import MOST_TOKENS, PLAIN_TEXTS, STYLES, UNTAUGHT, schema_cases, tool_cases
+from cases import ATTACHED, BEHIND, MOST_TOKENS, PLAIN_TEXTS, STYLES, UNTAUGHT, schema_cases, tool_cases
 from dialects import ASK, CHAT, END, OPENAI, Answer, mark_ids
 from served import MODEL
 
@@ -46,6 +46,37 @@ def fault(schema, text):
     return next((f"{error.message}: {text}" for error in errors), None)
 
 
+def faults(case, answer):
+    """Every way in which an answer is not what its request asked for."""
+    whole = answer.calls[:-1] if answer.finish == "length" else answer.calls
+    for _, name, arguments in whole:
+        if name not in case.tools:
+            yield f"there is no tool {name}"
+        elif wrong := fault(case.tools[name], arguments):
+            yield wrong
+    ids = [call[0] for call in answer.calls]
+    if len(set(ids)) != len(ids) or not all(ids):
+        yield f"ids are missing or not unique: {ids}"
+    if answer.tokens > MOST_TOKENS or len(answer.calls) > MOST_CALLS:
+        yield f"{answer.tokens} tokens and {len(answer.calls)} calls are too many"
+    if answer.finish == "length":
+        if answer.tokens != MOST_TOKENS:
+            yield f"cut after {answer.tokens} of {MOST_TOKENS} tokens"
+        return
+    if (answer.finish == "tool_calls") != bool(answer.calls):
+        yield f"{answer.finish} with {len(answer.calls)} calls"
+    if len(answer.calls) > 1 and not (case.parallel and case.choice in ("auto", "required")):
+        yield f"{len(answer.calls)} calls where one was asked for"
+    if case.choice != "auto" and not answer.calls:
+        yield "no call, though one was required"
+    if case.choice not in ("auto", "required") and {call[1] for call in answer.calls} != {case.choice}:
+        yield "a tool that was not named"
+    if case.choice != "auto" and answer.text:
+        yield f"text beside a forced call: {answer.text}"
+    if case.choice == "auto" and case.wants_call and not case.parallel and not answer.calls:
+        yield "no call, though the model wanted one"
+
+
 def in_parallel(ask, cases):
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(ask, cases))
@@ -56,36 +87,6 @@ class ToolCalls(unittest.TestCase):
     def setUpClass(cls):
         cls.cases, cls.marks = tool_cases(), mark_ids()
 
-    def faults(self, case, answer):
-        """Every way in which an answer is not what its request asked for."""
-        whole = answer.calls[:-1] if answer.finish == "length" else answer.calls
-        for _, name, arguments in whole:
-            if name not in case.tools:
-                yield f"there is no tool {name}"
-            elif wrong := fault(case.tools[name], arguments):
-                yield wrong
-        ids = [call[0] for call in answer.calls]
-        if len(set(ids)) != len(ids) or not all(ids):
-            yield f"ids are missing or not unique: {ids}"
-        if answer.tokens > MOST_TOKENS or len(answer.calls) > MOST_CALLS:
-            yield f"{answer.tokens} tokens and {len(answer.calls)} calls are too many"
-        if answer.finish == "length":
-            if answer.tokens != MOST_TOKENS:
-                yield f"cut after {answer.tokens} of {MOST_TOKENS} tokens"
-            return
-        if (answer.finish == "tool_calls") != bool(answer.calls):
-            yield f"{answer.finish} with {len(answer.calls)} calls"
-        if len(answer.calls) > 1 and not (case.parallel and case.choice in ("auto", "required")):
-            yield f"{len(answer.calls)} calls where one was asked for"
-        if case.choice != "auto" and not answer.calls:
-            yield "no call, though one was required"
-        if case.choice not in ("auto", "required") and {call[1] for call in answer.calls} != {case.choice}:
-            yield "a tool that was not named"
-        if case.choice != "auto" and answer.text:
-            yield f"text beside a forced call: {answer.text}"
-        if case.choice == "auto" and case.wants_call and not case.parallel and not answer.calls:
-            yield "no call, though the model wanted one"
-
     def test_the_check_finds_what_is_wrong(self):
         schema = {
             "type": "object", "properties": {"a": {"type": "integer", "maximum": 5}}, "required": ["a"],
@@ -94,8 +95,8 @@ class ToolCalls(unittest.TestCase):
         case = replace(self.cases[0], tools={"f": schema, "g": schema}, choice="f", parallel=False)
         good = ("1", "f", '{"a": 5}')
         right = Answer("", [good], "tool_calls", 9)
-        self.assertEqual(list(self.faults(case, right)), [])
-        self.assertEqual(list(self.faults(case, replace(right, finish="length", tokens=MOST_TOKENS))), [])
+        self.assertEqual(list(faults(case, right)), [])
+        self.assertEqual(list(faults(case, replace(right, finish="length", tokens=MOST_TOKENS))), [])
         for wrong in (
             replace(right, calls=[("1", "f", '{"a": 6}')]),
             replace(right, calls=[("1", "f", '{"a": 1, "a": 2}')]),
@@ -111,13 +112,13 @@ class ToolCalls(unittest.TestCase):
             replace(right, text="Well,"),
             replace(right, tokens=MOST_TOKENS + 1),
         ):
-            self.assertTrue(list(self.faults(case, wrong)), wrong)
+            self.assertTrue(list(faults(case, wrong)), wrong)
 
     def test_every_call_of_the_table_is_valid_and_every_ending_is_told_as_it_was(self):
         answers = in_parallel(lambda case: ASK[case.dialect](case, self.marks), self.cases)
         wrong, score = [], collections.Counter()
         for case, answer in zip(self.cases, answers):
-            wrong += [f"{case}\n  {problem}" for problem in self.faults(case, answer)]
+            wrong += [f"{case}\n  {problem}" for problem in faults(case, answer)]
             kind = "cut" if answer.finish == "length" else "called" if answer.calls else "text"
             score[kind] += 1
             score["calls"] += len(answer.calls) - (kind == "cut" and bool(answer.calls))
@@ -163,11 +164,39 @@ class ToolCalls(unittest.TestCase):
         self.assertEqual(caught.exception.param, "tools")
 
 
+class Attached(unittest.TestCase):
+    """What passes through an attached worker: it reads each answer as that of a stranger, and hands on no wrong one."""
+
+    def test_every_call_is_valid_there_too(self):
+        marks = mark_ids()
+        marks[ATTACHED] = marks[BEHIND]
+        cases = []
+        for case in tool_cases():
+            if case.model == BEHIND:
+                # It asks no engine for one call at most, and without biases these models end no list of calls.
+                named = {"choice": next(iter(case.tools))} if case.dialect == "messages" else {}
+                cases.append(replace(case, model=ATTACHED, parallel=True, **named))
+        wrong, score = [], collections.Counter()
+        for case, answer in zip(cases, in_parallel(lambda case: ASK[case.dialect](case, marks), cases)):
+            wrong += [f"{case}\n  {problem}" for problem in faults(case, answer)]
+            score["cut" if answer.finish == "length" else "called" if answer.calls else "text"] += 1
+        self.assertEqual(wrong, [], f"{len(wrong)} faults")
+        print(f"conformance: an attached engine's answers are 100 % valid: {dict(score)} of {len(cases)} cases")
+        self.assertGreaterEqual(score["called"], len(cases) // 2)
+        self.assertLessEqual(score["cut"], len(cases) // 10)
+
+    def test_one_call_at_most_is_refused_by_name(self):
+        case = next(case for case in tool_cases() if case.model == BEHIND and case.dialect == "chat")
+        with self.assertRaises(openai.BadRequestError) as caught:
+            ASK["chat"](replace(case, model=ATTACHED, parallel=False), {})
+        self.assertEqual(caught.exception.param, "parallel_tool_calls")
+
+
 class Formats(unittest.TestCase):
-    def ask(self, case):
+    def ask(self, case, model=UNTAUGHT):
         number, schema, stream = case
         request = {
-            "model": UNTAUGHT, "messages": CHAT, "seed": number, "max_tokens": MOST_TOKENS,
+            "model": model, "messages": CHAT, "seed": number, "max_tokens": MOST_TOKENS,
             "response_format": {"type": "json_schema", "json_schema": {"name": "it", "schema": schema, "strict": True}},
         }
         if not stream:
@@ -180,14 +209,16 @@ class Formats(unittest.TestCase):
         return text, finish
 
     def test_every_answer_that_is_held_to_a_schema_matches_it_or_says_that_it_was_cut(self):
-        cases, score = schema_cases(), collections.Counter()
-        for (number, schema, _), (text, finish) in zip(cases, in_parallel(self.ask, cases)):
-            score[finish] += 1
-            if finish == "stop":
-                self.assertIsNone(fault(schema, text), f"case {number}: {json.dumps(schema)}")
-        print(f"conformance: {score['stop']} of {len(cases)} schemas matched, {score['length']} cut and said so")
-        self.assertEqual(score["stop"] + score["length"], len(cases))
-        self.assertGreaterEqual(score["stop"], 0.9 * len(cases))
+        for model in (UNTAUGHT, ATTACHED):
+            cases, score = schema_cases(), collections.Counter()
+            answers = in_parallel(lambda case: self.ask(case, model), cases)
+            for (number, schema, _), (text, finish) in zip(cases, answers):
+                score[finish] += 1
+                if finish == "stop":
+                    self.assertIsNone(fault(schema, text), f"case {number} at {model}: {json.dumps(schema)}")
+            print(f"conformance: {score['stop']} of {len(cases)} schemas matched at {model}, {score['length']} cut and said so")
+            self.assertEqual(score["stop"] + score["length"], len(cases))
+            self.assertGreaterEqual(score["stop"], 0.9 * len(cases))
 
 
 class Bounds(unittest.TestCase):
