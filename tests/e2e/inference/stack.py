@@ -14,6 +14,8 @@ from pathlib import Path
 import openai
 
 ROOT = Path(__file__).resolve().parents[3]
+# Seconds after which something will never come: a bound on hangs, which a busy machine does not reach.
+PATIENCE = 120
 # QUERN_BINARIES names another folder of them, as when a build goes on beside the tests.
 BINARIES = Path(os.environ.get("QUERN_BINARIES") or ROOT / "inference-worker/target/debug")
 MODEL = ROOT / "models/quern-small"
@@ -40,7 +42,7 @@ class Server:
         return Path(self.log.name).read_text()
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as response:
             return response.read().decode()
 
     def metric(self, name):
@@ -48,16 +50,21 @@ class Server:
         lines = (re.sub(r'model="[^"]*",?', "", line).replace("{}", "") for line in self.get("/metrics").splitlines())
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + " "))
 
-    def wait_for_metric(self, name, value, seconds=10):
-        deadline = time.monotonic() + seconds
+    def wait_for_metric(self, name, value):
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self.metric(name) == value:
                 return
             time.sleep(0.02)
-        raise AssertionError(f"{name} is {self.metric(name)}, not {value}, after {seconds} s")
+        raise AssertionError(f"{name} is {self.metric(name)}, not {value}, after {PATIENCE} s")
+
+    def cpu(self):
+        """Seconds of processor time that it has used, which others on the machine do not add to."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def client(self, key="unused", **options):
-        return openai.OpenAI(base_url=self.url + "/v1", api_key=key, max_retries=0, timeout=60, **options)
+        return openai.OpenAI(base_url=self.url + "/v1", api_key=key, max_retries=0, timeout=PATIENCE, **options)
 
     def kill(self):
         self.process.kill()
@@ -70,12 +77,12 @@ class Server:
         self.process.stdout.close()
         self.log.close()
 
-    def stop(self, seconds=30):
+    def stop(self):
         """Ends the process in order and returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(seconds)
+            return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
@@ -86,6 +93,12 @@ def worker(model=MODEL, **options):
     options = {"threads": "1"} | {name: str(value) for name, value in options.items()}
     flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
     return Server(BINARIES / "quern-worker", "serve", "--model", model, "--listen", "127.0.0.1:0", *flags)
+
+
+def attach(engine, **options):
+    """A worker in front of another server's model."""
+    flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    return Server(BINARIES / "quern-worker", "attach", "--engine", engine.url, "--listen", "127.0.0.1:0", *flags)
 
 
 def router(workers, keys=None, **options):

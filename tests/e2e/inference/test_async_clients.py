@@ -36,8 +36,10 @@ def tearDownModule():
 
 class Asynchronous(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
-        self.openai = openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key=key, max_retries=0, timeout=60)
-        self.anthropic = anthropic.AsyncAnthropic(base_url=gateway.url, api_key=key, max_retries=0, timeout=60)
+        self.openai = openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key=key, max_retries=0, timeout=stack.PATIENCE)
+        self.anthropic = anthropic.AsyncAnthropic(
+            base_url=gateway.url, api_key=key, max_retries=0, timeout=stack.PATIENCE
+        )
 
     async def asyncTearDown(self):
         await self.openai.close()

@@ -13,6 +13,7 @@ import openai
 import stack
 
 PROMPT = "And it came to pass"
+STEPS = "quern_worker_step_seconds_sum"
 CANCELLED = 'quern_worker_requests_total{outcome="cancelled"}'
 
 
@@ -74,25 +75,29 @@ class BadDays(unittest.TestCase):
             )
             waiting.start()
             worker.wait_for_metric("quern_worker_queued_requests", 1)
-            started = time.monotonic()
             with self.assertRaises(openai.RateLimitError) as caught:
                 server.client().completions.create(model="endless", prompt=PROMPT, max_tokens=1)
-            self.assertLess(time.monotonic() - started, 2)
+            # It did not wait for its turn: those before it are where they were.
+            self.assertEqual(worker.metric("quern_worker_active_requests"), 1)
+            self.assertEqual(worker.metric("quern_worker_queued_requests"), 1)
             self.assertGreaterEqual(int(caught.exception.response.headers["retry-after"]), 1)
             first.close()
-            waiting.join(30)
+            waiting.join(stack.PATIENCE)
             self.assertFalse(waiting.is_alive())
 
     def test_retry_after_is_the_time_that_those_before_take_as_measured(self):
         worker = self.endless(queue=3)
         router = self.start(stack.router([worker]))
-        # By which it knows how long such a request keeps its slot.
-        took = []
-        while sum(took) < 2:
-            began = time.monotonic()
-            worker.client().completions.create(model="endless", prompt=PROMPT, max_tokens=4000)
+        # By which it knows how long such a request keeps its slot: for its steps at the least, and not longer than its client
+        # waited. Both hold on a machine that is busy, too.
+        asking, steps, took = worker.client(), [], []
+        while sum(steps) < 2:
+            before, began = worker.metric(STEPS), time.monotonic()
+            asking.completions.create(model="endless", prompt=PROMPT, max_tokens=4000)
             took.append(time.monotonic() - began)
+            steps.append(worker.metric(STEPS) - before)
         for server in (worker, router):
+            began = time.monotonic()
             # Of one sender: another one would get the place of its newest.
             taken = self.stream(server)
             next(taken)
@@ -104,12 +109,14 @@ class BadDays(unittest.TestCase):
                 server.client().completions.create(model="endless", prompt=PROMPT, max_tokens=1)
             wait = int(caught.exception.response.headers["retry-after"])
             # Three wait for one slot. Before the second look some left early, and kept it for less.
-            self.assertLessEqual(wait, min(60, math.ceil(3.3 * max(took)) + 1), took)
-            self.assertGreaterEqual(wait, min(60, math.ceil(2.7 * min(took))) if server == worker else 1, took)
+            self.assertLessEqual(wait, min(60, math.ceil(3 * max(took))), took)
+            self.assertGreaterEqual(wait, min(60, math.ceil(3 * min(steps))) if server == worker else 1, steps)
             taken.close()
             for thread in queued:
-                thread.join(60)
+                thread.join(stack.PATIENCE)
                 self.assertFalse(thread.is_alive())
+            worker.wait_for_metric("quern_worker_active_requests", 0)
+            took.append(time.monotonic() - began)
 
     def leave_soon(self, server):
         chunks = self.stream(server)
@@ -131,7 +138,7 @@ class BadDays(unittest.TestCase):
             self.assertEqual(answer.usage.completion_tokens, 4)
         self.assertGreaterEqual(router.metric("quern_router_retries_total"), 1)
         occupied[0].close()
-        queued.join(30)
+        queued.join(stack.PATIENCE)
 
     def test_a_worker_that_dies_mid_stream_is_an_error_and_not_a_short_answer(self):
         worker = self.endless()

@@ -32,7 +32,7 @@ def tearDownModule():
 
 def raw(server, body, path="/v1/chat/completions", method="POST"):
     """Status and parsed body of a request that no client library would send."""
-    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=stack.PATIENCE)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, body=body, headers=headers)
@@ -110,7 +110,7 @@ class BadInput(unittest.TestCase):
 class WrongModelFiles(unittest.TestCase):
     def command(self, *args):
         return subprocess.run(
-            [stack.BINARIES / "quern-worker", *args], capture_output=True, text=True, timeout=60
+            [stack.BINARIES / "quern-worker", *args], capture_output=True, text=True, timeout=stack.PATIENCE
         )
 
     def test_each_is_named_and_the_exit_code_says_so(self):

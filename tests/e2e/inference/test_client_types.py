@@ -62,7 +62,7 @@ def tearDownModule():
 
 
 def post(server, path, body):
-    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=stack.PATIENCE)
     try:
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         response = connection.getresponse()

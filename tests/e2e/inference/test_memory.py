@@ -70,7 +70,7 @@ def begin(server):
 
 def connect(server):
     url = urlparse(server.url)
-    return socket.create_connection((url.hostname, url.port), timeout=60)
+    return socket.create_connection((url.hostname, url.port), timeout=stack.PATIENCE)
 
 
 def head(path, length):
@@ -81,7 +81,7 @@ def head(path, length):
 
 
 def send(server, path, body, headers=None):
-    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=120)
+    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=stack.PATIENCE)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"} | (headers or {})
     try:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -222,8 +222,8 @@ class Memory(unittest.TestCase):
                 client.connect((url.hostname, url.port))
                 client.sendall(head("/v1/chat/completions", len(body)) + body)
                 idle.append(client)
-            worker.wait_for_metric("quern_worker_active_requests", SLOTS, seconds=60)
-            worker.wait_for_metric("quern_worker_active_requests", 0, seconds=120)
+            worker.wait_for_metric("quern_worker_active_requests", SLOTS)
+            worker.wait_for_metric("quern_worker_active_requests", 0)
             for client in idle:
                 client.close()
 
@@ -241,7 +241,7 @@ class Memory(unittest.TestCase):
                         client.recv(50 * (number % 7) + 1)
 
             many(leave, 500)
-            worker.wait_for_metric("quern_worker_active_requests", 0, seconds=60)
+            worker.wait_for_metric("quern_worker_active_requests", 0)
 
         self.bounded(attack, {"worker": 0, "router": 0}, rounds=4)
 

@@ -259,7 +259,7 @@ class Uptime(unittest.TestCase):
         ask(model="other")
         # One place is taken, and the one to wait in.
         held = client.chat.completions.create(
-            model="endless", messages=[{"role": "user", "content": "hi"}], max_tokens=4000, stream=True
+            model="endless", messages=[{"role": "user", "content": "hi"}], max_tokens=30_000, stream=True
         )
         next(held)
         waiting = threading.Thread(target=ask)
@@ -268,7 +268,7 @@ class Uptime(unittest.TestCase):
         ask()
         held.close()
         outcomes.append("good")
-        waiting.join(30)
+        waiting.join(stack.PATIENCE)
         self.assertEqual(outcomes.count("429"), 1)
         worker.wait_for_metric("quern_worker_active_requests", 0)
         share, good, bad = uptime(gateway)

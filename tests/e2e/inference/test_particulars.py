@@ -42,7 +42,7 @@ def tearDownModule():
 
 
 def raw(server, body, path="/v1/chat/completions", method="POST"):
-    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlparse(server.url).netloc, timeout=stack.PATIENCE)
     try:
         connection.request(method, path, body=body, headers={"Content-Type": "application/json"})
         response = connection.getresponse()

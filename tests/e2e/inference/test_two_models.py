@@ -60,7 +60,7 @@ class TwoModels(unittest.TestCase):
 
     def test_models_that_the_memory_does_not_hold_are_refused_before_any_is_loaded(self):
         command = serve(listed(self.folder, cache_tokens=10**12))
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=stack.PATIENCE)
         self.assertEqual(ended.returncode, 1)
         for part in ("the memory does not hold", stack.MODEL_ID, "endless", "cache_tokens"):
             self.assertIn(part, ended.stderr)

@@ -10,8 +10,8 @@ from served import BASE, KEY, URL
 
 CHAT = [{"role": "user", "content": "What is to be done?"}]
 # One client a dialect; both are safe to share between threads.
-OPENAI = openai.OpenAI(base_url=BASE, api_key=KEY, max_retries=0, timeout=60)
-ANTHROPIC = anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0, timeout=60)
+OPENAI = openai.OpenAI(base_url=BASE, api_key=KEY, max_retries=0, timeout=120)
+ANTHROPIC = anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0, timeout=120)
 END = 2
 MARKS = {
     "quern-tagged": "<tool_call>", "quern-listed": "[TOOL_CALLS]", "quern-named": "[TOOL_CALLS]",

@@ -70,7 +70,7 @@ class CodingAgent(unittest.TestCase):
         self.assertTrue(said)
 
     def test_in_streamed_chats_whose_prompts_are_found_in_the_cache(self):
-        client = openai.OpenAI(base_url=BASE, api_key=KEY, max_retries=0, timeout=60)
+        client = openai.OpenAI(base_url=BASE, api_key=KEY, max_retries=0, timeout=120)
         tools = [
             {"type": "function", "function": {"name": name, "parameters": schema, "strict": True}}
             for name, schema in self.workspace.schemas().items()
@@ -106,7 +106,7 @@ class CodingAgent(unittest.TestCase):
         self.assertEqual(cached, sorted(cached))
 
     def test_in_responses_that_carry_the_whole_conversation(self):
-        client = openai.OpenAI(base_url=BASE, api_key=KEY, max_retries=0, timeout=60)
+        client = openai.OpenAI(base_url=BASE, api_key=KEY, max_retries=0, timeout=120)
         tools = [
             {"type": "function", "name": name, "parameters": schema, "strict": True}
             for name, schema in self.workspace.schemas().items()
@@ -128,7 +128,7 @@ class CodingAgent(unittest.TestCase):
         self.finished(ids, answer.output_text)
 
     def test_in_messages_as_anthropics_agents_speak(self):
-        client = anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0, timeout=60)
+        client = anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0, timeout=120)
         tools = [
             {"name": name, "description": name, "input_schema": schema, "cache_control": {"type": "ephemeral"}}
             for name, schema in self.workspace.schemas().items()

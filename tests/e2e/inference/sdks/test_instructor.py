@@ -21,7 +21,7 @@ class Guest(BaseModel):
 
 def client(mode, asynchronous=False):
     kind = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-    return instructor.from_openai(kind(base_url=BASE, api_key=KEY, max_retries=0, timeout=60), mode=mode)
+    return instructor.from_openai(kind(base_url=BASE, api_key=KEY, max_retries=0, timeout=120), mode=mode)
 
 
 class Models(unittest.TestCase):

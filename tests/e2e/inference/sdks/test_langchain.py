@@ -43,7 +43,7 @@ def count(kind: Literal["ox", "raven"], limit: Annotated[int, Field(ge=1, le=9)]
 
 def model(name=MODEL, **options):
     options = {"max_tokens": 150, "seed": 1} | options
-    return ChatOpenAI(model=name, base_url=BASE, api_key=KEY, max_retries=0, timeout=60, **options)
+    return ChatOpenAI(model=name, base_url=BASE, api_key=KEY, max_retries=0, timeout=120, **options)
 
 
 class Chat(unittest.TestCase):

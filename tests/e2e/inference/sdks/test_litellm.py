@@ -52,7 +52,7 @@ def setUpModule():
 
 
 def ask(model=MODEL, **request):
-    request = {"messages": CHAT, "max_tokens": 20, "num_retries": 0, "timeout": 60} | request
+    request = {"messages": CHAT, "max_tokens": 20, "num_retries": 0, "timeout": 120} | request
     return litellm.completion(model=f"quern/{model}", **request)
 
 
