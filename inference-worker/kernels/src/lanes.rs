@@ -1,6 +1,7 @@
 //! Sixteen numbers at once, the unit of every kernel.
 
 use crate::half;
+use crate::packed::{self, EXPONENTS};
 
 /// Numbers in one vector.
 pub(crate) const LANES: usize = 16;
@@ -35,6 +36,12 @@ pub(crate) unsafe trait Lanes: Copy {
     unsafe fn widen(from: *const u16) -> Self;
     /// Finite numbers in half precision.
     unsafe fn widen_half(from: *const u16) -> Self;
+    /// The numbers of an input of [`crate::packed::record`], the second of its two if SECOND, and whatever stands there for
+    /// strays.
+    unsafe fn unpack<const WHOLE: bool, const SECOND: bool>(
+        record: *const u8,
+        table: &[u32; EXPONENTS],
+    ) -> [Self; 4];
     /// Asks for memory that will be read soon. It need not exist.
     fn fetch(from: *const u8);
 }
@@ -132,6 +139,22 @@ unsafe impl Lanes for Portable {
         let from = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
         Self(from.map(half::of_half))
     }
+    // No level of this width packs anything: it need not be fast.
+    #[inline(never)]
+    unsafe fn unpack<const WHOLE: bool, const SECOND: bool>(
+        record: *const u8,
+        table: &[u32; EXPONENTS],
+    ) -> [Self; 4] {
+        // SAFETY: the caller's promise.
+        let record = unsafe { std::slice::from_raw_parts(record, packed::record(WHOLE)) };
+        let mut out = [Self([0.0; LANES]); 4];
+        for (vector, out) in out.iter_mut().enumerate() {
+            for (lane, out) in out.0.iter_mut().enumerate() {
+                *out = packed::unpack(record, table, WHOLE, SECOND, vector * LANES + lane);
+            }
+        }
+        out
+    }
     #[inline(always)]
     fn fetch(from: *const u8) {
         #[cfg(target_arch = "x86_64")]
@@ -151,12 +174,14 @@ pub(crate) use wide::Avx512;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "see the trait")]
 mod wide {
-    use super::{Lanes, Portable, ROUND};
+    use super::{EXPONENTS, Lanes, Portable, ROUND};
     use std::arch::x86_64::{
-        __m512, _CMP_NLT_UQ, _mm256_loadu_si256, _mm512_add_epi32, _mm512_castps_si512, _mm512_castsi512_ps,
-        _mm512_cmp_ps_mask, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtss_f32, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_permute_ps,
-        _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32, _mm512_storeu_ps,
+        __m512, __m512i, _CMP_NLT_UQ, _mm256_loadu_si256, _mm512_add_epi32, _mm512_castps_si512,
+        _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtss_f32,
+        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_maskz_mov_ps, _mm512_max_ps,
+        _mm512_min_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_permute_ps, _mm512_permutexvar_epi32,
+        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32,
+        _mm512_srai_epi32, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_ternarylogic_epi32,
     };
 
     /// One register of AVX-512.
@@ -236,6 +261,56 @@ mod wide {
             Self(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
         }
         #[inline(always)]
+        unsafe fn unpack<const WHOLE: bool, const SECOND: bool>(
+            record: *const u8,
+            table: &[u32; EXPONENTS],
+        ) -> [Self; 4] {
+            /// `a & b | c`.
+            const AND_OR: i32 = 0xea;
+            unsafe {
+                let record = record.cast::<__m512i>();
+                let table = _mm512_loadu_si512(table.as_ptr().cast());
+                let upper = _mm512_loadu_si512(record.add(usize::from(SECOND)));
+                // Of an index the permutation takes the lowest four bits.
+                let mut codes = _mm512_loadu_si512(record.add(2));
+                if SECOND {
+                    codes = _mm512_srli_epi32::<16>(codes);
+                }
+                // The sign, and the fraction after as many of its copies as the exponent has bits.
+                let upper = [
+                    _mm512_slli_epi32::<24>(upper),
+                    _mm512_slli_epi32::<16>(upper),
+                    _mm512_slli_epi32::<8>(upper),
+                    upper,
+                ];
+                let codes = [
+                    codes,
+                    _mm512_srli_epi32::<4>(codes),
+                    _mm512_srli_epi32::<8>(codes),
+                    _mm512_srli_epi32::<12>(codes),
+                ];
+                let fraction = _mm512_set1_epi32(0x807f_0000_u32 as i32);
+                let low = _mm512_set1_epi32(0xffff);
+                let mut out = [Self(_mm512_setzero_ps()); 4];
+                for (vector, out) in out.iter_mut().enumerate() {
+                    let upper = _mm512_srai_epi32::<8>(upper[vector]);
+                    let exponent = _mm512_permutexvar_epi32(codes[vector], table);
+                    let mut bits = _mm512_ternarylogic_epi32::<AND_OR>(upper, fraction, exponent);
+                    if WHOLE {
+                        let halves = 3 + 2 * usize::from(SECOND) + vector / 2;
+                        let halves = _mm512_loadu_si512(record.add(halves));
+                        bits = if vector % 2 == 0 {
+                            _mm512_ternarylogic_epi32::<AND_OR>(halves, low, bits)
+                        } else {
+                            _mm512_or_si512(_mm512_srli_epi32::<16>(halves), bits)
+                        };
+                    }
+                    out.0 = _mm512_castsi512_ps(bits);
+                }
+                out
+            }
+        }
+        #[inline(always)]
         fn fetch(from: *const u8) {
             Portable::fetch(from);
         }
@@ -265,6 +340,15 @@ impl Level {
             }
         }
         Self::Baseline
+    }
+
+    /// Whether it decodes packed numbers faster than memory gives unpacked ones.
+    pub(crate) fn unpacks(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => true,
+            _ => false,
+        }
     }
 
     /// All there are.

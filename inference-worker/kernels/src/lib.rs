@@ -7,9 +7,11 @@
 
 mod attention;
 mod exp;
+mod few;
 mod groups;
 mod half;
 mod lanes;
+mod packed;
 mod panels;
 mod product;
 mod threads;

@@ -1,7 +1,8 @@
 //! Weights in the order in which products read them.
 
 use crate::half;
-use crate::lanes::LANES;
+use crate::lanes::{LANES, Level};
+use crate::packed::Packed;
 use memmap2::MmapMut;
 use std::alloc::{Layout, handle_alloc_error};
 use std::fmt;
@@ -11,6 +12,10 @@ use std::ops::{Deref, DerefMut};
 /// Outputs of a panel of weights.
 pub(crate) const PANEL: usize = 4 * LANES;
 
+/// Numbers of a matrix from which on it is packed: a smaller one lies in a cache, from which it is read faster than it is
+/// unpacked.
+const LARGE: usize = 1 << 19;
+
 /// A matrix in panels of [`PANEL`] outputs: all of them for the first input, then for the second. Numbers lie as they are,
 /// or in 16 bits where that loses nothing.
 pub(crate) enum Panels {
@@ -19,6 +24,8 @@ pub(crate) enum Panels {
     Upper(Numbers<u16>),
     /// In half precision.
     Half(Numbers<u16>),
+    /// In fewer bits.
+    Packed(Packed),
 }
 
 /// Place of a weight in the panels.
@@ -37,10 +44,18 @@ fn lay<T: Number>(rows: &[f32], inputs: usize, part: impl Fn(f32) -> T) -> Numbe
 }
 
 impl Panels {
-    /// From a matrix row by row, one row of `inputs` numbers for each output; in half the memory if that loses nothing.
-    pub(crate) fn new(rows: &[f32], inputs: usize) -> Self {
+    /// From a matrix row by row, one row of `inputs` numbers for each output; in as little memory as loses nothing,
+    /// and as a processor of this level reads it fastest.
+    pub(crate) fn new(rows: &[f32], inputs: usize, level: Level) -> Self {
         let all = |part: fn(f32) -> Option<u16>| rows.iter().all(|number| part(*number).is_some());
-        if all(half::upper) {
+        let upper = all(half::upper);
+        if rows.len() >= LARGE
+            && level.unpacks()
+            && (upper || !all(half::half))
+            && let Some(packed) = Packed::new(rows, inputs, !upper)
+        {
+            Self::Packed(packed)
+        } else if upper {
             Self::Upper(lay(rows, inputs, |number| half::upper(number).unwrap_or(0)))
         } else if all(half::half) {
             Self::Half(lay(rows, inputs, |number| half::half(number).unwrap_or(0)))
@@ -55,7 +70,14 @@ impl Panels {
             Self::Whole(numbers) => numbers[place(output, input, inputs)],
             Self::Upper(numbers) => half::of_upper(numbers[place(output, input, inputs)]),
             Self::Half(numbers) => half::of_half(numbers[place(output, input, inputs)]),
+            Self::Packed(packed) => packed.number(output, input, inputs),
         })
+    }
+
+    /// In fewer bits, even if they are few, or if many are strays.
+    #[cfg(test)]
+    pub(crate) fn packed(rows: &[f32], inputs: usize, whole: bool) -> Self {
+        Self::Packed(Packed::within(rows, inputs, whole, rows.len()).expect("room for all strays"))
     }
 
     /// With whole numbers, even if half would do.
@@ -69,6 +91,7 @@ impl Panels {
         match self {
             Self::Whole(numbers) => size_of_val(&**numbers),
             Self::Upper(numbers) | Self::Half(numbers) => size_of_val(&**numbers),
+            Self::Packed(packed) => packed.bytes(),
         }
     }
 }
@@ -87,7 +110,7 @@ pub(crate) struct Numbers<T> {
 }
 
 impl<T: Number> Numbers<T> {
-    fn zeroed(count: usize) -> Self {
+    pub(crate) fn zeroed(count: usize) -> Self {
         let bytes = count.saturating_mul(size_of::<T>()).max(1);
         let Ok(map) = MmapMut::map_anon(bytes) else {
             handle_alloc_error(Layout::new::<T>());
@@ -107,6 +130,7 @@ impl<T: Number> Numbers<T> {
 pub(crate) trait Number: Copy {}
 impl Number for f32 {}
 impl Number for u16 {}
+impl Number for u8 {}
 
 #[expect(unsafe_code, reason = "bytes as numbers")]
 impl<T: Number> Deref for Numbers<T> {

@@ -4,8 +4,10 @@
 //! in blocks of [`BLOCK`] whose sums are added in turn. That order has nothing of the batch in it, nor of the tiles in
 //! which outputs are computed, nor of the bits in which weights are kept.
 
+use crate::few;
 use crate::groups::{Groups, ROWS, STRIP};
 use crate::lanes::{LANES, Lanes, Level, Portable};
+use crate::packed::{self, Panel};
 use crate::panels::{PANEL, Panels};
 use crate::threads::{self, Place};
 use crate::tile::{Part, fetch_share};
@@ -15,6 +17,8 @@ use std::cell::Cell;
 const BLOCK: usize = 512;
 /// Activations that pass all weights before others do.
 const CHUNK: usize = 1 << 19;
+/// Groups of rows up to which each decodes packed weights for itself; more share what one has decoded.
+const FEW: usize = 2;
 /// Multiplications below which waking another thread costs more than it saves.
 const SMALL: usize = 1 << 18;
 
@@ -32,7 +36,7 @@ impl Weight {
     pub fn new(rows: &[f32], inputs: usize) -> Self {
         let inputs = inputs.max(1);
         Self {
-            panels: Panels::new(rows, inputs),
+            panels: Panels::new(rows, inputs, Level::best()),
             outputs: rows.len() / inputs,
             inputs,
         }
@@ -163,6 +167,22 @@ impl Task<'_> {
             held.resize(vectors, Portable([0.0; LANES]));
         }
         let sums = held.as_mut_ptr().cast::<f32>();
+        if V::WIDE
+            && groups.count <= FEW
+            && let Panels::Packed(packed) = &self.weight.panels
+        {
+            // SAFETY: the caller's promise; all rows have sums.
+            unsafe {
+                if packed.whole {
+                    self.few::<V, true>(packed.panel(index, inputs), sums);
+                } else {
+                    self.few::<V, false>(packed.panel(index, inputs), sums);
+                }
+                self.put::<V>(index, sums);
+            }
+            SUMS.set(held);
+            return;
+        }
         let mut wide = [Portable([0.0; LANES]); STRIP * PANEL / LANES];
         // One group reads its weights once, and takes them as they come from memory.
         let strip = match (&self.weight.panels, groups.count) {
@@ -176,6 +196,19 @@ impl Task<'_> {
                 let length = strip.min(end - from);
                 let place = start + from * PANEL;
                 let (w, stored, bytes) = match &self.weight.panels {
+                    Panels::Packed(packed) => {
+                        let panel = packed.panel(index, inputs).part(from, length, packed.whole);
+                        let to = wide.as_mut_ptr().cast();
+                        // SAFETY: `wide` holds a strip.
+                        unsafe {
+                            if packed.whole {
+                                unpack::<V, true>(panel, from, to);
+                            } else {
+                                unpack::<V, false>(panel, from, to);
+                            }
+                        }
+                        (wide.as_ptr().cast(), panel.records.as_ptr(), panel.records.len())
+                    }
                     Panels::Whole(numbers) => {
                         let part = &numbers[place..place + length * PANEL];
                         (part.as_ptr(), part.as_ptr().cast::<u8>(), size_of_val(part))
@@ -226,6 +259,35 @@ impl Task<'_> {
         // SAFETY: all rows have sums, and these columns of the output are there.
         unsafe { self.put::<V>(index, sums) };
         SUMS.set(held);
+    }
+
+    /// Sums of a packed panel for few groups, each of which decodes it.
+    ///
+    /// # Safety
+    /// As [`Task::panel`], and all rows have sums.
+    #[inline(always)]
+    unsafe fn few<V: Lanes, const WHOLE: bool>(&self, panel: Panel<'_>, sums: *mut f32) {
+        let (inputs, groups) = (self.weight.inputs, self.groups);
+        let strip = if groups.count == 1 { BLOCK } else { STRIP };
+        for from in (0..inputs).step_by(strip) {
+            let length = strip.min(inputs - from);
+            let strip = few::Strip {
+                panel: panel.part(from, length, WHOLE),
+                from,
+                begin: from % BLOCK == 0,
+                end: (from + length) % BLOCK == 0 || from + length == inputs,
+                first: from < BLOCK,
+            };
+            for group in 0..groups.count {
+                let (row, rows) = groups.place(group);
+                let x = &self.x[from * groups.rows + row * length..][..rows * length];
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let sums = sums.add(2 * row * PANEL);
+                    strip.group::<V, WHOLE>(rows, x, sums, group == 0);
+                }
+            }
+        }
     }
 
     /// Writes the sums of a panel to its columns of the output.
@@ -287,6 +349,35 @@ unsafe fn widen<V: Lanes, const HALF: bool>(part: &[u16], to: *mut f32) {
             from = from.add(LANES);
             to = to.add(LANES);
         }
+    }
+}
+
+/// Numbers of a strip of a panel, whose first input is `first`.
+///
+/// # Safety
+/// The instructions of V are there, and there is room for the strip.
+#[inline(always)]
+#[expect(unsafe_code, reason = "vectors")]
+unsafe fn unpack<V: Lanes, const WHOLE: bool>(panel: Panel<'_>, first: usize, to: *mut f32) {
+    let mut place = to;
+    for record in panel.records.chunks_exact(packed::record(WHOLE)) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for numbers in [
+                V::unpack::<WHOLE, false>(record.as_ptr(), panel.table),
+                V::unpack::<WHOLE, true>(record.as_ptr(), panel.table),
+            ] {
+                for number in numbers {
+                    number.store(place);
+                    place = place.add(LANES);
+                }
+            }
+        }
+    }
+    for stray in panel.strays {
+        let place = (stray.input as usize - first) * PANEL + stray.column as usize;
+        // SAFETY: the input is one of the strip.
+        unsafe { *to.add(place) = stray.number };
     }
 }
 

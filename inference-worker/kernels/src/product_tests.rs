@@ -76,6 +76,81 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn packed_weights_change_no_bit_however_many_are_strays(
+        rows in 1_usize..30, outputs in 1_usize..150, inputs in 1_usize..1300, seed: u32, upper: bool,
+        spread in 1_u32..64,
+    ) {
+        let x = numbers(rows * inputs, seed);
+        let mut weights = numbers(outputs * inputs, !seed);
+        for (index, weight) in weights.iter_mut().enumerate() {
+            let mut bits = weight.to_bits();
+            // Zeros, subnormal and large numbers, of exponents that a panel has no room for.
+            if bits % spread == 0 {
+                bits = bits & 0x807f_ffff | (index as u32 * 7 % 160) << 23;
+            }
+            *weight = f32::from_bits(if upper { bits & 0xffff_0000 } else { bits | 1 });
+        }
+        let of = |panels| Weight { panels, outputs, inputs };
+        let packed = of(Panels::packed(&weights, inputs, !upper));
+        let bits = |numbers: &[f32]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&packed.to_rows()), bits(&weights));
+        let wanted = compute(Level::best(), &x, &of(Panels::whole(&weights, inputs)));
+        for level in Level::all() {
+            prop_assert_eq!(bits(&compute(level, &x, &packed)), bits(&wanted), "{:?}", level);
+        }
+    }
+}
+
+/// Numbers as a trained matrix has them: sums of a dozen.
+fn trained(count: usize) -> Vec<f32> {
+    let parts = numbers(12 * count, 5);
+    parts
+        .chunks(12)
+        .map(|parts| 0.01 * parts.iter().sum::<f32>())
+        .collect()
+}
+
+#[test]
+fn a_large_matrix_is_packed_where_that_is_faster_and_saves_memory() {
+    let (inputs, outputs) = (1024, 600);
+    let whole = trained(inputs * outputs);
+    let upper: Vec<f32> = whole
+        .iter()
+        .map(|number| f32::from_bits(number.to_bits() & 0xffff_0000))
+        .collect();
+    for (weights, bits, unpacked) in [(&whole, 28, 32), (&upper, 12, 16)] {
+        let padded = outputs.next_multiple_of(PANEL) * inputs;
+        let packed = Panels::new(weights, inputs, Level::best()).bytes() * 8;
+        if Level::best().unpacks() {
+            assert!(
+                (padded * bits..padded * bits * 101 / 100).contains(&packed),
+                "{packed}"
+            );
+        } else {
+            assert_eq!(packed, padded * unpacked);
+        }
+        let plain = Panels::new(weights, inputs, Level::Baseline).bytes() * 8;
+        assert_eq!(plain, padded * unpacked);
+    }
+}
+
+#[test]
+fn a_matrix_whose_numbers_have_too_many_exponents_is_not_packed() {
+    let (inputs, outputs) = (1024, 600);
+    let mut weights = trained(inputs * outputs);
+    for (index, weight) in weights.iter_mut().enumerate() {
+        if index % 200 == 0 {
+            *weight = f32::from_bits(weight.to_bits() & 0x807f_ffff | (index as u32 / 200 % 250) << 23);
+        }
+    }
+    let padded = outputs.next_multiple_of(PANEL) * inputs;
+    assert_eq!(Panels::new(&weights, inputs, Level::best()).bytes(), padded * 4);
+}
+
 #[test]
 fn weights_that_need_more_than_16_bits_are_kept_whole() {
     let mut weights = vec![0.5; 200];
