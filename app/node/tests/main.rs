@@ -21,3 +21,4 @@ mod refusals;
 mod remote_signer;
 mod support;
 mod upgrade;
+mod wal;

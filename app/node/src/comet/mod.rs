@@ -3,6 +3,7 @@
 pub mod files;
 mod locate;
 mod program;
+pub mod wal;
 
 pub use locate::locate;
 pub use program::{Comet, MIN_VERSION, command};

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_dea
 use tokio::process::{Child, Command};
 
 use crate::cli::{LogArgs, LogFormat};
-use crate::comet::command;
+use crate::comet::{command, wal};
 use crate::exit::{At, Exit, Failure, Outcome};
 use crate::home::Home;
 
@@ -47,12 +47,14 @@ pub fn die_with(parent: i32) -> Outcome {
     Err(Failure::new(Exit::Failure, "the supervisor is gone"))
 }
 
-/// See [`super::become_child`].
+/// See [`super::become_child`]. The program is CometBFT, whose log is mended first.
 pub fn become_child(args: &ChildArgs, home: &Home) -> Outcome {
     die_with(args.parent)?;
     // Kept open through exec: a successor waits until this process is gone for good.
     let lock = home.lock(&args.lock, Duration::from_secs(10))?;
     fcntl_setfd(&lock, FdFlags::empty()).at(Exit::Failure, "lock")?;
+    // Here, where no other CometBFT can be writing it.
+    wal::mend_in(home);
     let (program, arguments) = args
         .program
         .split_first()

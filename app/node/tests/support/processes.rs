@@ -43,6 +43,16 @@ pub fn terminate(pid: u32) {
     signal(pid, Signal::TERM);
 }
 
+/// Holds one process where it is.
+pub fn hold(pid: u32) {
+    signal(pid, Signal::STOP);
+}
+
+/// Lets it go on.
+pub fn resume(pid: u32) {
+    signal(pid, Signal::CONT);
+}
+
 fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);
