@@ -221,17 +221,6 @@ impl ApiError {
         )
     }
 
-    /// The request's head cannot be read, for a reason.
-    pub fn unreadable(status: StatusCode, reason: &str) -> Self {
-        let code = match status {
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "request_header_fields_too_large",
-            StatusCode::URI_TOO_LONG => "uri_too_long",
-            _ => "malformed_request",
-        };
-        let kind = "invalid_request_error";
-        Self::new(status, kind, Some(code), reason.to_owned())
-    }
-
     /// The API key is missing or wrong.
     pub fn unauthorized() -> Self {
         let message =

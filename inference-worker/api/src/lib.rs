@@ -45,7 +45,7 @@ pub mod tools;
 pub use body::read_body;
 pub use error::ApiError;
 pub use request::{Endpoint, Input, Message, Request};
-pub use routes::{REQUEST_ID, name_answer, name_for, refusals, with_fallbacks, with_ids};
+pub use routes::{REQUEST_ID, name_answer, name_for, with_fallbacks, with_ids};
 
 /// Largest request body, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;

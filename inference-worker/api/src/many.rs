@@ -7,15 +7,14 @@ mod paid;
 pub use paid::{error_of, forbid_retry, merge_paid};
 
 use crate::error::ApiError;
-use crate::paid::{FAILED_RECEIPT_HEADER, RECEIPT_HEADER};
 use crate::request::Request;
 use crate::sse::{Event, Splitter};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::header;
 use http_body::Frame;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -63,36 +62,12 @@ pub fn split(request: &Request, body: &[u8], each_choice: bool) -> Option<Vec<By
     Some(bodies)
 }
 
-/// The parameter that makes a request several.
-pub fn multiplier(request: &Request) -> &'static str {
-    match request.n {
-        0 | 1 => "prompt",
-        _ => "n",
-    }
-}
-
-/// Answers of a request that its [`multiplier`] makes several do not fit: all together, or one of them.
-fn too_long(multiplier: &str, which: &str, most: usize) -> ApiError {
-    let message = format!(
-        "{which} longer than {most} bytes; ask for fewer at once (n, prompt), or for less in each (top_logprobs, \
-         max_tokens)."
-    );
-    ApiError::invalid(multiplier, message)
-}
-
 /// One answer of those to single requests with `per` choices each, in their order, at most `at_once` of which are awaited
 /// together; all of them where answers are streamed. The first one that is no success is the answer to all, and the others
-/// are dropped. Usage is the sum, and headers that each may have are all there. What does not fit is refused by the name of
-/// the [`multiplier`].
-pub async fn merge(
-    answers: Answers<'_>,
-    multiplier: &str,
-    per: usize,
-    stream: bool,
-    at_once: usize,
-) -> Response {
+/// are dropped. Usage is the sum, and headers that each may have are all there.
+pub async fn merge(answers: Answers<'_>, per: usize, stream: bool, at_once: usize) -> Response {
     let most = if stream { answers.len() } else { at_once.max(1) };
-    let gathered = gather(answers, multiplier, most, stream).await;
+    let gathered = gather(answers, most, stream).await;
     let gathered = gathered.and_then(|gathered| match stream {
         true => Ok(streamed(gathered, per)),
         false => whole(gathered),
@@ -103,12 +78,7 @@ pub async fn merge(
 /// What was answered: the head, and the body of a whole answer.
 type Gathered = Vec<(Response, Bytes)>;
 
-async fn gather(
-    answers: Answers<'_>,
-    multiplier: &str,
-    most: usize,
-    stream: bool,
-) -> Result<Gathered, Box<Response>> {
+async fn gather(answers: Answers<'_>, most: usize, stream: bool) -> Result<Gathered, Box<Response>> {
     let count = answers.len();
     let mut waiting = answers.into_iter().enumerate();
     let mut running = Vec::new();
@@ -118,14 +88,16 @@ async fn gather(
         while running.len() < most
             && let Some((index, answer)) = waiting.next()
         {
-            running.push((index, Box::pin(read(answer, multiplier, stream))));
+            running.push((index, Box::pin(read(answer, stream))));
         }
         let (index, answer) = next(&mut running).await;
         let answer = answer?;
         bytes = bytes.saturating_add(answer.1.len());
         if bytes > MAX_ANSWERS {
-            let error = too_long(multiplier, "The answers together are", MAX_ANSWERS);
-            return Err(Box::new(error.into_response()));
+            let message = format!(
+                "The answers to all prompts together are longer than {MAX_ANSWERS} bytes; send fewer at once."
+            );
+            return Err(Box::new(ApiError::invalid("prompt", message).into_response()));
         }
         if let Some(place) = done.get_mut(index) {
             *place = Some(answer);
@@ -152,7 +124,6 @@ async fn next<F: Future + Unpin>(running: &mut Vec<(usize, F)>) -> (usize, F::Ou
 
 async fn read(
     answer: Pin<Box<dyn Future<Output = Response> + Send + '_>>,
-    multiplier: &str,
     stream: bool,
 ) -> Result<(Response, Bytes), Box<Response>> {
     let answer = answer.await;
@@ -165,10 +136,6 @@ async fn read(
     let (parts, body) = answer.into_parts();
     match Limited::new(body, MAX_ANSWER).collect().await {
         Ok(body) => Ok((Response::from_parts(parts, Body::empty()), body.to_bytes())),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let error = too_long(multiplier, "One of the answers is", MAX_ANSWER);
-            Err(Box::new(error.into_response()))
-        }
         Err(error) => Err(Box::new(ApiError::unavailable(error.to_string()).into_response())),
     }
 }
@@ -185,22 +152,11 @@ fn head(heads: &mut [Response], body: Body) -> Response {
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(crate::dialect::PROMPT_TOKENS_HEADER);
     for other in rest {
-        for receipt in other.headers().get_all(RECEIPT_HEADER) {
-            headers.append(RECEIPT_HEADER, receipt.clone());
+        for receipt in other.headers().get_all(crate::paid::RECEIPT_HEADER) {
+            headers.append(crate::paid::RECEIPT_HEADER, receipt.clone());
         }
-        name_failed(headers, other.headers().get_all(FAILED_RECEIPT_HEADER));
     }
     response
-}
-
-/// Names receipts of hosts that failed in an answer's headers, each once.
-pub fn name_failed<'a>(headers: &mut HeaderMap, ids: impl IntoIterator<Item = &'a HeaderValue>) {
-    for id in ids {
-        let mut named = headers.get_all(FAILED_RECEIPT_HEADER).iter();
-        if named.all(|named| named != id) {
-            headers.append(FAILED_RECEIPT_HEADER, id.clone());
-        }
-    }
 }
 
 /// Adds one usage to another, number by number.
@@ -459,8 +415,10 @@ mod tests {
     pub(super) fn answer(status: u16, receipt: &'static str, body: String) -> Response {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
-        let receipt = HeaderValue::from_static(receipt);
-        response.headers_mut().insert(RECEIPT_HEADER, receipt);
+        let receipt = http::HeaderValue::from_static(receipt);
+        response
+            .headers_mut()
+            .insert(crate::paid::RECEIPT_HEADER, receipt);
         response
     }
 
@@ -468,9 +426,9 @@ mod tests {
         let answers = answers
             .into_iter()
             .map(|answer| Box::pin(async { answer }) as Pin<Box<dyn Future<Output = Response> + Send>>);
-        let response = merge(answers.collect(), "n", 1, stream, 1).await;
+        let response = merge(answers.collect(), 1, stream, 1).await;
         let (parts, body) = response.into_parts();
-        let receipts = parts.headers.get_all(RECEIPT_HEADER).iter();
+        let receipts = parts.headers.get_all(crate::paid::RECEIPT_HEADER).iter();
         let receipts = receipts.map(|id| id.to_str().unwrap().to_owned()).collect();
         let body = body.collect().await.unwrap().to_bytes();
         (
@@ -512,39 +470,15 @@ mod tests {
 
     #[tokio::test]
     async fn answers_that_are_too_long_together_are_refused() {
-        let one = |length: usize| {
-            let choice = json!({"index": 0, "text": "x".repeat(length)});
+        let one = || {
+            let choice = json!({"index": 0, "text": "x".repeat(MAX_ANSWERS / 5)});
             answer(200, "r", json!({"id": "x", "choices": [choice]}).to_string())
         };
-        // Too much together, or in one of them.
-        for (count, length, words) in [
-            (6, MAX_ANSWERS / 5, "The answers together are"),
-            (2, MAX_ANSWER, "One of the answers"),
-        ] {
-            let (status, _, body) = merged((0..count).map(|_| one(length)).collect(), false).await;
-            assert_eq!(status, 400, "{body:.99}");
-            let body: Value = serde_json::from_str(&body).unwrap();
-            assert_eq!(body["error"]["param"], "n");
-            let message = body["error"]["message"].as_str().unwrap();
-            assert!(
-                message.starts_with(words) && message.contains("ask for fewer at once"),
-                "{message}"
-            );
-        }
-        let (status, ..) = merged((0..3).map(|_| one(MAX_ANSWERS / 5)).collect(), false).await;
+        let (status, _, body) = merged((0..6).map(|_| one()).collect(), false).await;
+        assert_eq!(status, 400, "{body:.99}");
+        assert!(body.contains("send fewer at once"), "{body:.99}");
+        let (status, ..) = merged((0..3).map(|_| one()).collect(), false).await;
         assert_eq!(status, 200);
-    }
-
-    #[test]
-    fn a_request_is_several_by_its_choices_and_else_by_its_prompts() {
-        for (body, by) in [
-            (json!({"model": "m", "prompt": "a", "n": 2}), "n"),
-            (json!({"model": "m", "prompt": ["a", "b"]}), "prompt"),
-            (json!({"model": "m", "prompt": ["a", "b"], "n": 3}), "n"),
-        ] {
-            let request = Request::parse(Endpoint::Completions, body.to_string().as_bytes()).unwrap();
-            assert_eq!(multiplier(&request), by, "{body}");
-        }
     }
 
     #[tokio::test]

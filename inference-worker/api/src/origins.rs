@@ -9,8 +9,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// Headers of answers that scripts may read beside those that they always may.
-const SHOWN: &str = "x-request-id, request-id, retry-after, idempotent-replayed, quern-receipt, \
-                     quern-failed-receipt, quern-trust-tier, quern-prompt-tokens, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, \
+const SHOWN: &str = "x-request-id, request-id, retry-after, idempotent-replayed, quern-receipt, quern-trust-tier, \
+                     quern-prompt-tokens, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, \
                      x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, \
                      x-ratelimit-reset-tokens";
 /// Seconds for which a browser need not ask again.

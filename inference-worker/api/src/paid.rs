@@ -51,9 +51,6 @@ use std::time::Duration;
 pub const VOUCHER_HEADER: &str = "quern-voucher";
 /// Header of an answer in one piece, or of an error: a [`SignedReceipt`], see [`to_header`].
 pub const RECEIPT_HEADER: &str = "quern-receipt";
-/// Header of a router's answer with the id of a receipt of a host that was asked before, failed, and is paid for what it did;
-/// one for each.
-pub const FAILED_RECEIPT_HEADER: &str = "quern-failed-receipt";
 /// Code of an error, with status 503 or in a stream: the request was served, and its receipt comes later.
 pub const RECEIPT_PENDING: &str = "receipt_pending";
 /// Header of a request: a word for whoever holds the router's API key. Requests share cached prompts only with those

@@ -3,12 +3,11 @@
 use crate::ApiError;
 use crate::body::read_body;
 use crate::dialect::Dialect;
-use crate::origins::{Origin, with_origins};
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 /// Header that names an answer, for questions about it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,19 +26,6 @@ pub fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Ro
 /// Gives each answer of a router an id that has none, errors among them.
 pub fn with_ids(router: Router) -> Router {
     router.layer(from_fn(named))
-}
-
-/// Answers requests whose heads cannot be read, so that no route sees them: in the shape, with the id and with the headers for
-/// web pages that any other error has. The server that read them gives status and reason as an extension.
-pub fn refusals(origins: &[Origin]) -> Router {
-    with_origins(with_ids(Router::new().fallback(unreadable)), origins)
-}
-
-async fn unreadable(
-    Extension((status, reason)): Extension<(StatusCode, &'static str)>,
-    uri: Uri,
-) -> Response {
-    told(uri.path(), ApiError::unreadable(status, reason))
 }
 
 async fn no_route(method: Method, uri: Uri) -> Response {
@@ -202,37 +188,6 @@ mod tests {
             let (status, headers, body) = ask("POST", "/v1/completions", bad).await;
             assert!(status == 415 && body.contains(word), "{bad:?}: {status} {body}");
             assert!(headers[REQUEST_ID].to_str().unwrap().starts_with("req-"));
-        }
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_read_is_refused_like_anything_else() {
-        let origins: [Origin; 1] = ["https://a.example".parse().unwrap()];
-        for (status, code) in [
-            (400, "malformed_request"),
-            (414, "uri_too_long"),
-            (431, "request_header_fields_too_large"),
-        ] {
-            for (path, theirs) in [("/v1/models", false), ("/v1/messages", true)] {
-                let mut request = Request::builder()
-                    .uri(path)
-                    .header("origin", "https://a.example")
-                    .body(Body::empty())
-                    .unwrap();
-                let reason: (StatusCode, &'static str) = (StatusCode::from_u16(status).unwrap(), "Why.");
-                request.extensions_mut().insert(reason);
-                let response = refusals(&origins).call(request).await.unwrap();
-                assert_eq!(response.status(), status);
-                let headers = response.headers();
-                assert!(headers[REQUEST_ID].to_str().unwrap().starts_with("req-"));
-                assert_eq!(headers.contains_key(THEIR_ID), theirs);
-                assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://a.example");
-                let body = response.into_body().collect().await.unwrap().to_bytes();
-                let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-                assert_eq!(body["error"]["message"], "Why.");
-                assert_eq!(body["type"] == "error", theirs, "{body}");
-                assert_eq!(body["error"]["code"] == code, !theirs, "{body}");
-            }
         }
     }
 

@@ -10,7 +10,6 @@ use crate::rates::Rates;
 use crate::setup::{ChainArgs, Running};
 use anyhow::{Context, bail};
 use quern_inference_api::origins::{Origin, with_origins};
-use quern_inference_api::refusals;
 use quern_transport::{PlainListener, served};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -116,8 +115,7 @@ impl Serve {
         };
         let router = with_origins(http_api::router(service.clone()), &self.allow_origin);
         let listener = PlainListener::new(listener, FILES_EACH);
-        let served_by = served(router).refusing(refusals(&self.allow_origin));
-        let server = axum::serve(listener, served_by).with_graceful_shutdown(signal);
+        let server = axum::serve(listener, served(router)).with_graceful_shutdown(signal);
         let out_of_time = async move {
             let _ = stopped.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(Duration::from_secs(self.grace)).await;

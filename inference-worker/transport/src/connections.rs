@@ -10,21 +10,18 @@
 //! Whether or not places are short, a connection ends whose client takes too long over the head of a request, asks nothing
 //! for long, or takes next to nothing of an answer.
 
-mod stream;
-
 use crate::handshakes::{Places, network};
-use crate::refusal::Head;
-use axum::Router;
+use crate::refusal::Refusal;
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
-
-pub use stream::Connection;
 
 /// Most bytes of a request's head.
 pub(crate) const MAX_HEAD: usize = 1 << 16;
@@ -109,8 +106,6 @@ pub(crate) struct Pulse {
     taken: AtomicUsize,
     /// Requests that the server has whole heads of and that are not over.
     asked: AtomicUsize,
-    /// Whether something of an answer to them may not be with the socket yet.
-    answering: AtomicBool,
     /// Since when there is none, and the bytes that have come since.
     quiet: AtomicU64,
     heard: AtomicUsize,
@@ -122,8 +117,6 @@ pub(crate) struct Pulse {
     known: AtomicBool,
     cut: AtomicBool,
     waiting: Mutex<Waiting>,
-    /// What answers requests that no handler sees.
-    refusals: OnceLock<Router>,
     /// Tells handlers that they work for nobody.
     gone: Notify,
 }
@@ -150,7 +143,6 @@ impl Pulse {
     /// The head of a request has come.
     pub(crate) fn ask(&self) {
         self.known.store(true, Ordering::SeqCst);
-        self.answering.store(true, Ordering::SeqCst);
         self.asked.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -191,11 +183,6 @@ impl Pulse {
         }
     }
 
-    /// Whether the next bytes are the first of a head, as far as is known.
-    fn begins_head(&self) -> bool {
-        self.asked.load(Ordering::SeqCst) == 0 && self.heard.load(Ordering::SeqCst) == 0
-    }
-
     /// Notes bytes that came.
     fn hears(&self, bytes: &[u8], now: u64) {
         if self.asked.load(Ordering::SeqCst) == 0 {
@@ -211,28 +198,6 @@ impl Pulse {
         self.heard.load(Ordering::SeqCst) >= MAX_HEAD
             && self.line.load(Ordering::SeqCst) != ENDED
             && self.asked.load(Ordering::SeqCst) == 0
-    }
-
-    /// Says what answers requests that no handler sees.
-    pub(crate) fn refuse_by(&self, refusals: &Router) {
-        let _ = self.refusals.set(refusals.clone());
-    }
-
-    /// Whether an answer is made, or may be with the server in part.
-    fn is_answering(&self) -> bool {
-        self.answering.load(Ordering::SeqCst)
-    }
-
-    /// All that was made of answers is with the socket.
-    fn flushed(&self) {
-        self.ending.store(false, Ordering::SeqCst);
-        if self.asked.load(Ordering::SeqCst) == 0 {
-            self.answering.store(false, Ordering::SeqCst);
-            // A refusal waits for it.
-            if self.is_swamped() {
-                self.waiting().reader.iter().for_each(Waker::wake_by_ref);
-            }
-        }
     }
 
     /// Whether the connection may be cut at a moment.
@@ -323,8 +288,7 @@ impl Connections {
             stream,
             pulse,
             place,
-            head: Head::default(),
-            refusal: None,
+            refusal: Refusal::default(),
         })
     }
 
@@ -412,6 +376,125 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.lock().forget(self.address, self.number);
+    }
+}
+
+/// A connection that has a place.
+#[derive(Debug)]
+pub struct Connection<S> {
+    stream: S,
+    pulse: Arc<Pulse>,
+    place: Place,
+    refusal: Refusal,
+}
+
+impl<S> Connection<S> {
+    /// What is known of it from outside.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
+    }
+
+    /// Those that it is one of.
+    pub(crate) fn all(&self) -> Arc<Connections> {
+        self.place.connections.clone()
+    }
+
+    fn lives(&self) {
+        let now = self.place.connections.now();
+        self.pulse.last.store(now, Ordering::Relaxed);
+    }
+
+    /// Notes that the peer does not take what is written.
+    fn noted<T>(&self, polled: Poll<io::Result<T>>, context: &Context<'_>) -> Poll<io::Result<T>> {
+        if polled.is_pending() {
+            let pulse = &self.pulse;
+            pulse.waiting().writer = Some(context.waker().clone());
+            // After the waker is there: whoever cuts from now on wakes it.
+            pulse.check()?;
+            let now = self.place.connections.now().max(1);
+            let order = Ordering::SeqCst;
+            if pulse.stuck.compare_exchange(0, now, order, order).is_ok() {
+                pulse.taken.store(0, order);
+            }
+        }
+        polled
+    }
+
+    fn wrote(&self, polled: Poll<io::Result<usize>>, context: &Context<'_>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes @ 1..)) = &polled {
+            self.lives();
+            self.pulse.taken.fetch_add(*bytes, Ordering::SeqCst);
+        }
+        self.noted(polled, context)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.pulse.is_swamped() {
+            self.pulse.waiting().reader = Some(context.waker().clone());
+            self.pulse.check()?;
+            let Self { stream, refusal, .. } = &mut *self;
+            // To the server it looks as if the client had left in the middle of its head.
+            return refusal.poll(Pin::new(stream), context);
+        }
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if polled.is_pending() {
+            self.pulse.waiting().reader = Some(context.waker().clone());
+        }
+        // After the waker is there: whoever cuts from now on wakes it.
+        self.pulse.check()?;
+        let more = buffer.filled().get(before..).unwrap_or_default();
+        if !more.is_empty() {
+            self.lives();
+            self.pulse.hears(more, self.place.connections.now());
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.pulse.check()?;
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(polled, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.pulse.check()?;
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.wrote(polled, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if polled.is_ready() {
+            // Here and not after each byte that is taken: whoever takes one now and then is stuck.
+            self.pulse.stuck.store(0, Ordering::SeqCst);
+            self.pulse.ending.store(false, Ordering::SeqCst);
+        }
+        self.noted(polled, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -24,39 +24,19 @@ use tower_service::Service;
 ///
 /// Behind a [`PlainListener`] a request begins by itself once it has come whole.
 pub fn served(router: Router) -> MakeServed {
-    MakeServed {
-        router,
-        refusals: None,
-    }
+    MakeServed(router)
 }
 
 /// Makes each connection's service; see [`served`].
 #[derive(Clone, Debug)]
-pub struct MakeServed {
-    router: Router,
-    refusals: Option<Router>,
-}
+pub struct MakeServed(Router);
 
 impl MakeServed {
-    /// Lets a router of its own answer requests of which no handler hears, as they cannot be read: it is asked with what is
-    /// known of path and origin, and with the status and the reason, a `(StatusCode, &'static str)`, in the extensions.
-    #[must_use]
-    pub fn refusing(self, refusals: Router) -> Self {
-        Self {
-            refusals: Some(refusals),
-            ..self
-        }
-    }
-
     fn of<A, S>(&self, peer: A, connection: &Connection<S>, begins: bool) -> Served<A> {
-        let pulse = connection.pulse();
-        if let Some(refusals) = &self.refusals {
-            pulse.refuse_by(refusals);
-        }
         Served {
-            router: self.router.clone(),
+            router: self.0.clone(),
             peer,
-            pulse,
+            pulse: connection.pulse(),
             all: connection.all(),
             begins,
         }

@@ -16,7 +16,6 @@ use crate::scheduler::{Filler, Scheduler};
 use anyhow::{Context, bail};
 use quern_engine::Engine;
 use quern_inference_api::origins::{Origin, with_origins};
-use quern_inference_api::refusals;
 use quern_protocol::Hash;
 use quern_transport::{PlainListener, SecureListener, served};
 use std::future::IntoFuture;
@@ -311,8 +310,7 @@ impl Serve {
                 println!("listening on http://{address}");
                 let router = with_origins(http::router(services), &self.allow_origin);
                 let listener = PlainListener::new(listener, FILES_EACH);
-                let router = served(router).refusing(refusals(&self.allow_origin));
-                let server = axum::serve(listener, router);
+                let server = axum::serve(listener, served(router));
                 server.with_graceful_shutdown(signal).into_future()
             }
             Some(paid) => {
@@ -321,9 +319,7 @@ impl Serve {
                     println!("status on http://{}", listener.local_addr()?);
                     let router = http::status_router(services.clone());
                     let listener = PlainListener::new(listener, STATUS_FILES_EACH);
-                    tokio::spawn(async move {
-                        axum::serve(listener, served(router).refusing(refusals(&[]))).await
-                    });
+                    tokio::spawn(async move { axum::serve(listener, served(router)).await });
                 }
                 println!("listening on https://{address}");
                 let listener = SecureListener::new(listener, &paid.transport_key)?;
@@ -334,7 +330,7 @@ impl Serve {
                 if let Some(package) = package {
                     router = router.merge(give::routes(package, paid));
                 }
-                let service = served(router).refusing(refusals(&[]));
+                let service = served(router);
                 axum::serve(listener, service)
                     .with_graceful_shutdown(signal)
                     .into_future()

@@ -297,10 +297,6 @@ class Browsers(unittest.TestCase):
                     zipped = {"Content-Encoding": "gzip", "prompt": "x" * 3_000_000}
                     for _ in range(5):
                         self.assertEqual(self.ask(server, "POST", "/v1/completions", **zipped).status, 415)
-                    # Nor is a page kept from reading why it was refused where no route saw its request.
-                    answer = self.ask(server, "GET", "/v1/models", Origin=self.PAGE, X_Long="x" * 200_000)
-                    self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]), (431, self.PAGE))
-                    self.assertTrue(answer.headers["x-request-id"])
                 # A page reads why it was refused, too.
                 answer = self.ask(open_router, "POST", "/v1/completions", Origin=self.PAGE)
                 self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]), (401, self.PAGE))

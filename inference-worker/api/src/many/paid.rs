@@ -2,7 +2,6 @@
 
 use super::{
     Answer, Answers, MAX_ANSWER, MAX_ANSWERS, add, choices, garbage, joined, next, parsed, place, read,
-    too_long,
 };
 use crate::error::{ApiError, SHOULD_RETRY};
 use axum::body::Body;
@@ -13,16 +12,11 @@ use serde_json::{Value, json};
 
 /// One answer of those that are paid for each, with one choice each, in one piece. Where one is no success, or does not fit,
 /// `stop` is called so that no further one begins; those that are under way are paid for, so they are waited for, and the
-/// error has what was made as its `metadata`. Returned with it is how many choices that has. What does not fit is refused by
-/// the name of the [`multiplier`](super::multiplier).
-pub async fn merge_paid(
-    answers: Answers<'_>,
-    multiplier: &str,
-    mut stop: impl FnMut() + Send,
-) -> (Response, usize) {
+/// error has what was made as its `metadata`. Returned with it is how many choices that has.
+pub async fn merge_paid(answers: Answers<'_>, mut stop: impl FnMut() + Send) -> (Response, usize) {
     let mut done: Vec<_> = answers.iter().map(|_| None).collect();
     let running = answers.into_iter().enumerate();
-    let running = running.map(|(index, answer)| (index, Box::pin(read(answer, multiplier, false))));
+    let running = running.map(|(index, answer)| (index, Box::pin(read(answer, false))));
     let mut running: Vec<_> = running.collect();
     let (mut room, mut failed) = (MAX_ANSWERS, None);
     while !running.is_empty() {
@@ -34,7 +28,7 @@ pub async fn merge_paid(
                     *place = Some((head, body));
                     continue;
                 }
-                _ => Box::new(too_long(multiplier, "The answers together are", MAX_ANSWERS).into_response()),
+                _ => Box::new(too_long().into_response()),
             },
             Err(error) => error,
         };
@@ -54,6 +48,14 @@ pub async fn merge_paid(
         None => (joined(done.into_iter().flatten().collect()), 0),
         Some(failed) => with_made(*failed, done).await,
     }
+}
+
+fn too_long() -> ApiError {
+    let message = format!(
+        "The answers together are longer than {MAX_ANSWERS} bytes; ask for fewer at once (n, prompt), or for less in each \
+         (top_logprobs, max_tokens)."
+    );
+    ApiError::invalid("n", message)
 }
 
 /// An error that has beside its words the choices that were made, and what they used.
@@ -135,7 +137,7 @@ mod tests {
         answers: Answers<'_>,
         stop: impl FnMut() + Send,
     ) -> (StatusCode, HeaderMap, Value, usize) {
-        let (response, shown) = merge_paid(answers, "prompt", stop).await;
+        let (response, shown) = merge_paid(answers, stop).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&body).unwrap();
@@ -245,7 +247,7 @@ mod tests {
         assert_eq!((status.as_u16(), shown), (400, 5));
         assert_eq!(stopped, 2);
         let error = &error["error"];
-        assert_eq!(error["param"], "prompt");
+        assert_eq!(error["param"], "n");
         assert!(error["message"].as_str().unwrap().contains("top_logprobs"));
         assert_eq!(error["metadata"]["choices"].as_array().unwrap().len(), shown);
     }

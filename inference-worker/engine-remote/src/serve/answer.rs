@@ -87,8 +87,7 @@ pub(super) async fn answer(
     };
     let per = if each_choice { 1 } else { request.n as usize };
     let answers = bodies.into_iter().map(answer).collect();
-    let (multiplier, at_once) = (many::multiplier(&request), remote.options.slots);
-    Ok(many::merge(answers, multiplier, per, request.stream, at_once).await)
+    Ok(many::merge(answers, per, request.stream, remote.options.slots).await)
 }
 
 async fn single(

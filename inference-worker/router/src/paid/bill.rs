@@ -1,60 +1,19 @@
-//! What is paid beside the answer that a client gets: attempts at hosts that failed, and, where one of several answers to a
-//! request fails, the others.
+//! Several answers to one request of which one fails: its error says what the others cost.
 //!
 //! OpenAI's clients have no word for a choice that failed: beside whole ones it would be taken for an answer that is empty.
 
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
-use quern_inference_api::paid::{FAILED_RECEIPT_HEADER, RECEIPT_HEADER};
-use quern_inference_api::{ApiError, REQUEST_ID, many};
+use quern_inference_api::paid::RECEIPT_HEADER;
+use quern_inference_api::{REQUEST_ID, many};
 use serde_json::Value;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Marks an error that has answers that are paid for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shown;
-
-/// Receipts of attempts that gave no answer and are paid for what they did. Clones are one.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Spent(Arc<Mutex<Vec<HeaderValue>>>);
-
-impl Spent {
-    /// Notes receipts.
-    pub(super) fn note(&self, ids: impl IntoIterator<Item = HeaderValue>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
-    }
-
-    /// Those that were noted.
-    pub(super) fn ids(&self) -> Vec<HeaderValue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Names them in the headers of an answer.
-    pub(super) fn name(&self, headers: &mut HeaderMap) {
-        many::name_failed(headers, &self.ids());
-    }
-
-    /// An error that names them.
-    pub(super) fn tell(&self, mut error: ApiError) -> Response {
-        let ids = self.ids();
-        if !ids.is_empty() {
-            error.message.push_str(&format!(
-                " Hosts that failed are paid for what they did, by the receipts {}; see /quern/receipts.",
-                list(&ids)
-            ));
-        }
-        let mut response = error.into_response();
-        many::name_failed(response.headers_mut(), &ids);
-        response
-    }
-}
-
-fn list(ids: &[HeaderValue]) -> String {
-    let ids = ids.iter().filter_map(|id| id.to_str().ok());
-    ids.collect::<Vec<_>>().join(", ")
-}
 
 /// What of several answers is paid.
 #[derive(Debug, Default)]
@@ -68,8 +27,6 @@ struct Lines {
     begun: Vec<HeaderValue>,
     /// Ids of the receipts of answers that failed.
     failed: Vec<HeaderValue>,
-    /// Ids of the receipts of attempts after which other hosts were asked.
-    attempts: Vec<HeaderValue>,
 }
 
 impl Bill {
@@ -78,11 +35,6 @@ impl Bill {
         let headers = answer.headers();
         let receipts = || headers.get_all(RECEIPT_HEADER).iter().cloned();
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for id in headers.get_all(FAILED_RECEIPT_HEADER) {
-            if !lines.attempts.contains(id) {
-                lines.attempts.push(id.clone());
-            }
-        }
         match (answer.status().is_success(), headers.contains_key(RECEIPT_HEADER)) {
             (true, true) => lines.receipts.extend(receipts()),
             (true, false) => lines.begun.extend(headers.get(REQUEST_ID).cloned()),
@@ -120,15 +72,11 @@ impl Bill {
 
 impl Lines {
     const fn is_empty(&self) -> bool {
-        self.receipts.is_empty()
-            && self.begun.is_empty()
-            && self.failed.is_empty()
-            && self.attempts.is_empty()
+        self.receipts.is_empty() && self.begun.is_empty() && self.failed.is_empty()
     }
 
     /// Names each receipt once.
     fn name(self, headers: &mut HeaderMap) {
-        many::name_failed(headers, &self.attempts);
         for receipt in self.receipts.into_iter().chain(self.failed) {
             if headers
                 .get_all(RECEIPT_HEADER)
@@ -141,6 +89,10 @@ impl Lines {
     }
 
     fn words(&self, shown: usize) -> String {
+        let list = |ids: &[HeaderValue]| {
+            let ids = ids.iter().filter_map(|id| id.to_str().ok());
+            ids.collect::<Vec<_>>().join(", ")
+        };
         let mut words = "No answer is left out, so the request ends with this error.".to_owned();
         if !self.receipts.is_empty() {
             let (count, ids) = (self.receipts.len(), list(&self.receipts));
@@ -163,12 +115,6 @@ impl Lines {
             let (count, ids) = (self.failed.len(), list(&self.failed));
             words.push_str(&format!(
                 " Of its answers {count} failed and are paid for what was done of them, by the receipts {ids}."
-            ));
-        }
-        if !self.attempts.is_empty() {
-            let (count, ids) = (self.attempts.len(), list(&self.attempts));
-            words.push_str(&format!(
-                " Of its attempts {count} failed before other hosts were asked and are paid, too, by the receipts {ids}."
             ));
         }
         words.push_str(" What was under way of others is paid as far as it came. See /quern/receipts.");

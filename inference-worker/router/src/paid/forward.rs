@@ -1,14 +1,13 @@
 //! One paid request: ceiling, voucher, and the committee in rank until one host's first token is there.
 
 use super::attempt::{Attempt, attempt};
-use super::bill::Spent;
 use super::bounds::{self, Bounds};
 use super::share::Share;
 use super::{Gateway, Payer, Pending};
 use crate::keys::Holder;
 use crate::ledger::record::Request as Terms;
 use crate::ledger::{Ask, Denied};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 use quern_inference_api::paid::SLICE_TOKENS;
@@ -55,23 +54,12 @@ pub(super) struct Unserved {
     /// Whether another try may go better: what lacked was room, a session or budget, the price was too high, or no host that
     /// was asked may be owed anything. Hosts that may be are not asked again.
     pub(super) may_pass: bool,
-    /// What was paid all the same.
-    spent: Spent,
-}
-
-impl IntoResponse for Unserved {
-    fn into_response(self) -> Response {
-        self.spent.tell(self.error)
-    }
 }
 
 impl From<ApiError> for Unserved {
     fn from(error: ApiError) -> Self {
-        Self {
-            error,
-            may_pass: false,
-            spent: Spent::default(),
-        }
+        let may_pass = false;
+        Self { error, may_pass }
     }
 }
 
@@ -143,7 +131,7 @@ pub(super) async fn forward(
 ) -> Result<Response, Unserved> {
     let priced = priced(gateway, holder, request).map_err(|error| Unserved {
         may_pass: error.status == StatusCode::SERVICE_UNAVAILABLE,
-        ..Unserved::from(error)
+        error,
     })?;
     let Priced { ceiling, bounds, .. } = priced;
     let authorised = match request.stream {
@@ -177,14 +165,7 @@ pub(super) async fn forward(
         arrived,
         share,
     };
-    let spent = share.map(Share::spent).unwrap_or_default();
-    match offer(gateway, holder.budget, &order, &terms, (authorised, &spent)).await {
-        Ok(mut response) => {
-            spent.name(response.headers_mut());
-            Ok(response)
-        }
-        Err(unserved) => Err(Unserved { spent, ..unserved }),
-    }
+    offer(gateway, holder.budget, &order, &terms, authorised).await
 }
 
 pub(super) fn holder_payer<'a>(gateway: &'a Gateway, holder: &Holder) -> Result<&'a Payer, ApiError> {
@@ -200,7 +181,7 @@ async fn offer(
     budget: Amount,
     order: &Order<'_>,
     terms: &Terms,
-    (authorised, spent): (Amount, &Spent),
+    authorised: Amount,
 ) -> Result<Response, Unserved> {
     let (mut tried, mut again): (Vec<String>, _) = (Vec::new(), None);
     let siblings = order.share.map(Share::siblings);
@@ -285,10 +266,8 @@ async fn offer(
                     Denied::Quota { .. } if held_back => tied(),
                     denied => refusal(&denied, terms, order.model),
                 };
-                return Err(Unserved {
-                    may_pass: may_pass(later),
-                    ..error.into()
-                });
+                let may_pass = may_pass(later);
+                return Err(Unserved { error, may_pass });
             }
         };
         let first = order.share.is_none_or(Share::used);
@@ -312,8 +291,7 @@ async fn offer(
         again = Some((place.session, place.nonce));
         tried.push(place.host.clone());
         let at = place.clone();
-        let (model, paid) = (order.model.to_owned(), Spent::default());
-        let pending = Pending::new(gateway.clone(), place, terms.clone(), model, paid.clone());
+        let pending = Pending::new(gateway.clone(), place, terms.clone(), order.model.to_owned());
         let placed = order.share.map(Share::place);
         let answer = attempt(gateway, order, pending, grant.cap, authorised).await;
         drop(placed);
@@ -327,10 +305,6 @@ async fn offer(
         }
         match answer {
             Attempt::Answered(response) | Attempt::Lost(response) => return Ok(*response),
-            _ => spent.note(paid.ids()),
-        }
-        match answer {
-            Attempt::Answered(_) | Attempt::Lost(_) => {}
             Attempt::Busy { freed, after } => {
                 // The least that any of them says.
                 let after = after.unwrap_or(1);
@@ -351,10 +325,8 @@ async fn offer(
         Some(after) => ApiError::busy(after),
         None => ApiError::unavailable("No host of the session could answer; retry in a moment."),
     };
-    Err(Unserved {
-        may_pass: may_pass(later),
-        ..error.into()
-    })
+    let may_pass = may_pass(later);
+    Err(Unserved { error, may_pass })
 }
 
 /// For a request that must not be charged twice.

@@ -32,8 +32,6 @@ use crate::ledger::{Place, Record};
 use crate::metrics::Metrics;
 use crate::receipts::{Kept, Receipts};
 use crate::view::View;
-use bill::Spent;
-use http::HeaderValue;
 use quern_chain_client::SigningKey;
 use quern_inference_api::paid::{SignedReceipt, SignedVoucher};
 use quern_protocol::{Amount, Bytes, Price, PublicKey, Voucher, salt_commitment};
@@ -309,12 +307,10 @@ pub(crate) struct Pending {
     over: bool,
     /// The host failed, and is paid all the same or may be.
     doubtful: bool,
-    /// Receipts by which it is paid.
-    paid: Spent,
 }
 
 impl Pending {
-    fn new(gateway: Arc<Gateway>, place: Place, request: Request, model: String, paid: Spent) -> Self {
+    fn new(gateway: Arc<Gateway>, place: Place, request: Request, model: String) -> Self {
         Self {
             gateway,
             place,
@@ -322,25 +318,19 @@ impl Pending {
             model,
             over: false,
             doubtful: false,
-            paid,
         }
     }
 
     /// Takes a receipt; its id if it is good.
     async fn receipt(&mut self, signed: SignedReceipt, usage: Option<(u32, u32)>) -> Option<String> {
         let gateway = self.gateway.clone();
-        let is_paid = !signed.receipt.capture.is_zero();
         let taken = gateway
             .accept(&self.place, &self.request, &self.model, signed, usage)
             .await;
         self.doubtful |= matches!(taken, Taken::Unknown);
         self.over |= matches!(taken, Taken::Good(_));
         match taken {
-            Taken::Good(id) => {
-                self.paid
-                    .note(HeaderValue::from_str(&id).ok().filter(|_| is_paid));
-                Some(id)
-            }
+            Taken::Good(id) => Some(id),
             Taken::Wrong | Taken::Unknown => None,
         }
     }

@@ -73,7 +73,7 @@ impl Several {
         self.turns.begun();
         self.turns.ended();
         match answer {
-            Some(answer) => answer.unwrap_or_else(IntoResponse::into_response),
+            Some(answer) => answer.unwrap_or_else(|unserved| unserved.error.into_response()),
             // Another one failed first, and that is told.
             None => ApiError::unavailable("Another answer failed before this one began.").into_response(),
         }
@@ -92,7 +92,7 @@ pub(crate) async fn forward_all(
     let Some(bodies) = many::split(request, &body, true) else {
         request.check_payable()?;
         let answer = forward(gateway, (holder, part), endpoint, request, body, (arrived, None));
-        return Ok(answer.await.unwrap_or_else(IntoResponse::into_response));
+        return answer.await.map_err(|unserved| unserved.error);
     };
     let requests = bodies.into_iter().map(|body| {
         let single = Request::parse(endpoint, &body)?;
@@ -139,10 +139,7 @@ pub(crate) async fn forward_all(
         Box::pin(answer) as Pin<Box<dyn Future<Output = Response> + Send>>
     };
     let answers = singles.map(answer).collect();
-    let (answer, shown) = many::merge_paid(answers, many::multiplier(request), || {
-        several.siblings.close();
-    })
-    .await;
+    let (answer, shown) = many::merge_paid(answers, || several.siblings.close()).await;
     Ok(several.bill.tell(answer, shown).await)
 }
 

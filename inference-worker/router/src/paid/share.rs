@@ -1,7 +1,6 @@
 //! One of several answers to a request, over all its tries: its part of the key's budget, and the hosts that it asked.
 
 use super::Gateway;
-use super::bill::Spent;
 use super::forward::{over_budget, priced};
 use super::siblings::{Counted, Siblings};
 use crate::keys::Holder;
@@ -23,8 +22,6 @@ pub(super) struct Share {
     left_out: Mutex<BTreeMap<String, bool>>,
     /// Whether a voucher was signed for it.
     placed: AtomicBool,
-    /// What its attempts cost that gave no answer.
-    spent: Spent,
     /// The others, which it waits for.
     siblings: Arc<Siblings>,
 }
@@ -58,7 +55,6 @@ pub(super) async fn keep(
         kept: AtomicBool::new(true),
         left_out: Mutex::default(),
         placed: AtomicBool::new(false),
-        spent: Spent::default(),
         siblings: siblings.clone(),
     };
     Ok(ceilings.into_iter().map(share).collect())
@@ -87,11 +83,6 @@ impl Share {
     /// Whether a host may be owed something.
     pub(super) fn owes(&self) -> bool {
         self.hosts().values().any(|owed| *owed)
-    }
-
-    /// What its attempts cost that gave no answer.
-    pub(super) fn spent(&self) -> Spent {
-        self.spent.clone()
     }
 
     /// The others.

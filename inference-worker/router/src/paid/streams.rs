@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::{BodyExt, Limited};
 use quern_inference_api::dialect::PROMPT_TOKENS_HEADER;
-use quern_inference_api::paid::FAILED_RECEIPT_HEADER;
 use quern_inference_api::{ApiError, many};
 use std::future::ready;
 use std::pin::Pin;
@@ -96,7 +95,7 @@ pub(super) async fn stream(several: Arc<Several>, singles: Vec<Single>) -> Respo
         }
     }
     let count = standings.len();
-    let merged = many::merge(bodies(standings), "n", 1, true, count).await;
+    let merged = many::merge(bodies(standings), 1, true, count).await;
     merged.map(|inner| Body::new(Kept { inner, _ends: tasks }))
 }
 
@@ -115,7 +114,6 @@ fn bodies(standings: Vec<Standing>) -> Vec<Pin<Box<dyn Future<Output = Response>
     });
     let mut head = head.unwrap_or_default();
     head.remove(PROMPT_TOKENS_HEADER);
-    head.remove(FAILED_RECEIPT_HEADER);
     let body = |one| match one {
         Standing::Begun(response) => response,
         Standing::Unknown(answer) | Standing::Waits(answer) => {
@@ -148,9 +146,8 @@ async fn one(several: Arc<Several>, single: Single, teller: Teller) {
             }
             Ok(failed) => Begun::Ended(Some(failed)),
             Err(unserved) => {
-                let may_pass = unserved.may_pass;
-                let error = Some(unserved.into_response());
-                match may_pass {
+                let error = Some(unserved.error.into_response());
+                match unserved.may_pass {
                     true => {
                         teller.waits();
                         Begun::Refused(error)
@@ -167,23 +164,20 @@ async fn one(several: Arc<Several>, single: Single, teller: Teller) {
     }
 }
 
-/// What one that had to wait says, and before it, as its headers come too late, what was paid for it without an answer.
-async fn late(answer: oneshot::Receiver<Response>) -> (Bytes, Body) {
+/// What one that had to wait says.
+async fn late(answer: oneshot::Receiver<Response>) -> Body {
     let gone =
         || ApiError::unavailable("An answer could not begin; what there is of the others is incomplete.");
     let answer = answer.await.unwrap_or_else(|_| gone().into_response());
     if answer.status().is_success() {
-        let failed = answer.headers().get_all(FAILED_RECEIPT_HEADER).iter();
-        let failed =
-            failed.filter_map(|id| Some(format!(": {FAILED_RECEIPT_HEADER} {}\n\n", id.to_str().ok()?)));
-        return (failed.collect::<String>().into(), answer.into_body());
+        return answer.into_body();
     }
     let error = Limited::new(answer.into_body(), MAX_ERROR).collect().await;
     let error = error
         .ok()
         .and_then(|body| serde_json::from_slice(&body.to_bytes()).ok());
     let error: serde_json::Value = error.unwrap_or_else(|| gone().to_json());
-    (Bytes::new(), Body::from(format!("data: {error}\n\n")))
+    Body::from(format!("data: {error}\n\n"))
 }
 
 fn pause() -> Pin<Box<tokio::time::Sleep>> {
@@ -193,7 +187,7 @@ fn pause() -> Pin<Box<tokio::time::Sleep>> {
 /// A body that is there once its answer has begun.
 enum Late {
     Waits(
-        Pin<Box<dyn Future<Output = (Bytes, Body)> + Send>>,
+        Pin<Box<dyn Future<Output = Body> + Send>>,
         Pin<Box<tokio::time::Sleep>>,
     ),
     Begun(Body),
@@ -211,12 +205,9 @@ impl http_body::Body for Late {
             match &mut *self {
                 Self::Begun(body) => return Pin::new(body).poll_frame(context),
                 Self::Waits(answer, alive) => {
-                    if let Poll::Ready((first, body)) = answer.as_mut().poll(context) {
+                    if let Poll::Ready(body) = answer.as_mut().poll(context) {
                         *self = Self::Begun(body);
-                        match first.is_empty() {
-                            true => continue,
-                            false => return Poll::Ready(Some(Ok(Frame::data(first)))),
-                        }
+                        continue;
                     }
                     if alive.as_mut().poll(context).is_pending() {
                         return Poll::Pending;

@@ -8,7 +8,6 @@ use crate::models::Entry;
 use crate::serve::{FILES_EACH, Serve, bind, terminated};
 use anyhow::{Context, bail};
 use quern_inference_api::origins::with_origins;
-use quern_inference_api::refusals;
 use quern_transport::{PlainListener, served};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -74,8 +73,7 @@ impl Serve {
         println!("listening on http://{address}");
         let router = with_origins(router(encoding), &self.allow_origin);
         let listener = PlainListener::new(listener, FILES_EACH);
-        let router = served(router).refusing(refusals(&self.allow_origin));
-        let server = axum::serve(listener, router).with_graceful_shutdown(signal);
+        let server = axum::serve(listener, served(router)).with_graceful_shutdown(signal);
         tokio::select! {
             result = async { server.await } => result.context("the HTTP server failed"),
             () = async move {

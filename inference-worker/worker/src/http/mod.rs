@@ -254,8 +254,7 @@ async fn start_all(
     let per = request.n as usize;
     let at_once = (service.scheduler.slots() / per.max(1)).max(1);
     let answers = bodies.into_iter().map(answer).collect();
-    let multiplier = many::multiplier(request);
-    many::merge(answers, multiplier, per, request.stream, at_once).await
+    many::merge(answers, per, request.stream, at_once).await
 }
 
 async fn start(

@@ -8,7 +8,6 @@ use quern_engine_remote::serve::{Options, Remote};
 use quern_engine_remote::tier::NO_PAY;
 use quern_engine_remote::tokens::Vocabulary;
 use quern_engine_remote::{Capabilities, TrustTier, Upstream};
-use quern_inference_api::refusals;
 use quern_transport::{PlainListener, served};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
@@ -137,7 +136,7 @@ impl Attach {
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
         let mut stop = stopped.clone();
         let signal = async move { drop(stop.wait_for(|stopping| *stopping).await) };
-        let server = axum::serve(listener, served(remote.router()).refusing(refusals(&[])))
+        let server = axum::serve(listener, served(remote.router()))
             .with_graceful_shutdown(signal)
             .into_future();
         tokio::spawn(async move {

@@ -419,12 +419,6 @@ impl Loop {
         }
     }
 
-    /// Gives back the slot of a request that is over, and notes for how long it had it.
-    fn close(&self, engine: &mut impl Engine, request: &Active) {
-        engine.close(request.slot);
-        self.pace.note(request.begun.elapsed());
-    }
-
     fn drop_ended(&self, engine: &mut impl Engine, active: &mut Vec<Active>) {
         let abort = self.abort.load(Ordering::Relaxed);
         active.retain(|request| {
@@ -433,7 +427,8 @@ impl Loop {
             if !abort && ended.is_none() && !late && !request.events.is_closed() {
                 return true;
             }
-            self.close(engine, request);
+            engine.close(request.slot);
+            self.pace.note(request.begun.elapsed());
             match ended {
                 Some(finish) => {
                     self.metrics.count(outcome(finish));
@@ -529,7 +524,8 @@ impl Loop {
             };
             row += 1 + drafts.len();
             if !keep {
-                self.close(engine, request);
+                engine.close(request.slot);
+                self.pace.note(request.begun.elapsed());
             }
             keep
         });

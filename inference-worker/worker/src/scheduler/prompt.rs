@@ -31,7 +31,7 @@ impl Loop {
                 Err(error) => self.fail(request, &error.to_string()),
             };
             if !keep {
-                self.close(engine, request);
+                engine.close(request.slot);
             }
             stay.push(keep);
         }
@@ -96,7 +96,6 @@ mod tests {
     use quern_engine::seed::Seed;
     use quern_engine::tokenizer::Tokenizer;
     use quern_engine::{Engine, Slot};
-    use quern_inference_api::pace::LONGEST_WAIT;
     use std::path::Path;
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
@@ -172,24 +171,5 @@ mod tests {
         assert_eq!(scored, Some((300, Vec::new())));
         drop(scheduler);
         thread.join().unwrap();
-    }
-
-    #[test]
-    fn a_request_for_its_prompt_alone_counts_for_the_pace_as_any_other_does() {
-        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/quern-small");
-        let tokenizer = Arc::new(Tokenizer::load(&model).unwrap());
-        for (max_tokens, scores_prompt) in [(0, true), (0, false), (1, true)] {
-            let metrics = Metrics::alone("quern-small").unwrap();
-            let (scheduler, serving) = Scheduler::new(4, 2, metrics, tokenizer.clone());
-            let pace = scheduler.pace.clone();
-            // However little it took, so many of them would take longer than anybody is told.
-            assert_eq!(pace.wait(usize::MAX, 1), 1, "nothing was measured yet");
-            let mut engine = Hashing::new(2, Duration::ZERO, Arc::default());
-            let thread = std::thread::spawn(move || serving.run(&mut engine));
-            told(&scheduler, job(&[300; 150], max_tokens, scores_prompt));
-            drop(scheduler);
-            thread.join().unwrap();
-            assert_eq!(pace.wait(usize::MAX, 1), LONGEST_WAIT);
-        }
     }
 }
