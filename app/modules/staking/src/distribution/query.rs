@@ -196,10 +196,9 @@ fn slashes(
 /// What a position earned and was not paid yet; `None` where there is no delegation.
 pub(crate) fn earned(to: Contracts<'_>, delegator: &AccAddress, host: &AccAddress) -> Result<Option<Amount>> {
     let owed = owed(to, delegator, host)?;
-    // asked where something is owed, too: an estimate of gas must not depend on what an epoch brings
-    let held = position(to, host, delegator)?.is_some_and(|held| is_delegation(&held));
     // what earned may be gone before it is paid
-    Ok((held || !owed.is_zero()).then_some(owed))
+    let found = !owed.is_zero() || position(to, host, delegator)?.is_some_and(|held| is_delegation(&held));
+    Ok(found.then_some(owed))
 }
 
 /// The same; zero where there is no position.
@@ -238,9 +237,11 @@ pub(crate) fn rewards_of(
             limit: Some(limit),
         };
         let found: Vec<FunderRewards> = to.bonding(&question)?.unwrap_or_default();
-        // asked where all earned something, too: an estimate of gas must not depend on what an epoch brings
-        let held = fetch_of(to, delegator, start_after, limit)?;
         let unpaid = |rewards: &FunderRewards| !rewards.amount.is_zero();
+        let held = match found.iter().all(unpaid) {
+            true => Vec::new(),
+            false => fetch_of(to, delegator, start_after, limit)?,
+        };
         let delegated = |host: &String| held.iter().any(|held| held.host == *host && is_delegation(held));
         let listed = |rewards: FunderRewards| {
             let kept = unpaid(&rewards) || delegated(&rewards.host);
